@@ -1,0 +1,98 @@
+"""params.yaml, one section at a time: closed against unknown keys, immutable once read.
+
+Each package owns the model of its section, beside the code that uses it, and a stage reads only
+the sections it declares to DVC. So a change to the fusion touches nothing of the noisy student.
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from camchex.errors import ParamsError
+
+PARAMS = Path("params.yaml")
+SECTIONS = (
+    "data",
+    "external",
+    "labels",
+    "synthetic",
+    "images",
+    "indications",
+    "vitals",
+    "encoder",
+    "augmentation",
+    "noisy_student",
+    "view_finetuning",
+    "text",
+    "fusion",
+    "evaluation",
+    "audit",
+    "seeds",
+    "runtime",
+)
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and closed against misspelt keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+S = TypeVar("S")
+
+
+def read_file(path: Path = PARAMS) -> dict[str, object]:
+    """Read a whole parameter file and check that it has exactly the known sections.
+
+    Raises:
+        ParamsError: If the file is missing, is not YAML, or has an unknown or missing section.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path}: no such file. Run `camchex profile use demo`.") from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ParamsError(f"{path}: expected one mapping of sections, found {type(content).__name__}")
+    unknown = sorted(set(content) - set(SECTIONS))
+    missing = [name for name in SECTIONS if name not in content]
+    if unknown or missing:
+        raise ParamsError(
+            f"{path}: unknown sections {unknown}, missing sections {missing}. "
+            f"Known sections: {', '.join(SECTIONS)}. `camchex profile diff` shows what differs."
+        )
+    return content
+
+
+def load(section: str, model: type[S], path: Path = PARAMS) -> S:
+    """Read one section of params.yaml into its model.
+
+    Args:
+        section: Name of a top-level section, or a dotted path below one (``external.nih``).
+        model: A :class:`Section`, or any type pydantic can validate (``list[int]``).
+        path: The parameter file.
+
+    Raises:
+        ParamsError: Naming the file, the full key and what is wrong with its value.
+    """
+    value: object = read_file(path)
+    for key in section.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise ParamsError(f"{path}: no `{section}`")
+        value = value[key]
+    return validate(value, model, where=f"{path}: {section}")
+
+
+def validate(value: object, model: type[S], where: str) -> S:
+    """Turn parsed YAML into ``model``, or say which key is wrong, and how."""
+    try:
+        return TypeAdapter(model).validate_python(value)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join([where, *map(str, e['loc'])])}: {e['msg']} (found {e['input']!r})"
+            for e in error.errors()
+        ]
+        raise ParamsError("\n".join(lines)) from error

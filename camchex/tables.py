@@ -1,0 +1,68 @@
+"""SQL over Arrow tables, and Parquet files whose schema is checked on the way in and out."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from camchex.errors import DataError
+
+
+def run_sql(
+    resource: str,
+    inputs: Mapping[str, pa.Table],
+    schema: pa.Schema,
+    params: Mapping[str, object] | None = None,
+) -> pa.Table:
+    """Run one ``.sql`` file of the package and cast its result to ``schema``.
+
+    Args:
+        resource: ``package/name.sql`` below ``camchex``.
+        inputs: Tables by the name under which the query reads them.
+        schema: Columns, order, types and nullability of the result.
+        params: Values for the ``$name`` placeholders.
+
+    Raises:
+        ValueError: If the result does not have exactly the columns of ``schema``.
+    """
+    query = files("camchex").joinpath(resource).read_text()
+    with duckdb.connect() as connection:
+        for name, table in inputs.items():
+            connection.register(name, table)
+        result = connection.sql(query, params=dict(params or {})).to_arrow_table()
+    if result.column_names != schema.names:
+        raise ValueError(f"{resource}: got {result.column_names}, expected {schema.names}")
+    return result.cast(schema)
+
+
+def read(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet file and refuse one that does not have ``schema``.
+
+    Raises:
+        DataError: If the file is missing or has other columns or types.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file. `dvc repro` makes it.")
+    table = pq.read_table(path)
+    if not table.schema.equals(schema):
+        raise DataError(f"{path}: its schema is\n{table.schema}\nexpected\n{schema}")
+    return table
+
+
+def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
+    """Write a Parquet file of ``schema``: the same table gives the same bytes.
+
+    Raises:
+        ValueError: If the table does not have ``schema``, or holds a null where it allows none.
+    """
+    if table.column_names != schema.names:
+        raise ValueError(f"{path}: got {table.column_names}, expected {schema.names}")
+    table = table.cast(schema)
+    for field in schema:
+        if not field.nullable and table[field.name].null_count:
+            raise ValueError(f"{path}: {field.name} holds {table[field.name].null_count} nulls")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.combine_chunks(), path, compression="zstd")
