@@ -30,7 +30,7 @@ STUDIES = pa.schema(
     [
         _required("study_id", pa.string()),  # primary key
         _required("patient_id", pa.string()),
-        _required("study_time", pa.timestamp("s")),
+        _required("study_time", pa.timestamp("ms")),  # whole seconds; Parquet has no coarser unit
         pa.field("split", pa.string()),  # train, development, test; null: in none of them
     ]
 )
@@ -69,6 +69,13 @@ QUARANTINE = pa.schema(
         _required("image_id", pa.string()),
         _required("path", pa.string()),
         _required("reason", pa.string()),
+    ]
+)
+IMAGE_INDEX = pa.schema(
+    [
+        _required("image_id", pa.string()),  # primary key
+        _required("shard", pa.int32()),  # position in shards.json
+        _required("row", pa.int32()),  # within the shard
     ]
 )
 

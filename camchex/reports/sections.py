@@ -1,0 +1,135 @@
+"""Splitting a MIMIC-CXR report into its sections.
+
+The grammar is that of MIMIC-CXR's section parser: a header is a newline, exactly one space (a
+deeper indent is read as part of the name), capitals, spaces and ``()/,-``, a colon, and one
+whitespace character. That character may be the newline before the next header, which is then
+swallowed. A header cannot stand on the first line, hold a digit, or lack its colon.
+"""
+
+import csv
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+from camchex.reports.findings import reads_like_findings
+from camchex.reports.params import SectionRules
+
+HEADER = re.compile(r"\n ([A-Z ()/,-]+):\s")
+BLANK_LINE = "\n \n"
+CONCLUSIONS = ("impression", "findings")
+# A header that is in no table is one of these if it contains it; the first match wins.
+FAMILIES = ("impression", "findings", "history", "comparison", "addendum")
+# Else it is the title of the examination, under which findings follow, if it contains one of these.
+EXAMINATION_TITLES = (
+    "chest",
+    "portable",
+    "pa and lateral",
+    "lateral and pa",
+    "ap and lateral",
+    "lateral and ap",
+    "frontal and",
+    "two views",
+    "frontal view",
+    "pa view",
+    "ap view",
+    "one view",
+    "lateral view",
+    "bone window",
+    "frontal upright",
+    "frontal semi-upright",
+    "ribs",
+    "pa and lat",
+)
+# What the corrected rules say of headers that the reference's table gets wrong.
+CORRECTED_NAMES = {"ndication": "indication", "pfi": "pfi"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of a report.
+
+    Attributes:
+        name: Normalised name, lower case (``indication``, ``last_paragraph``, ...).
+        text: As written, whitespace included.
+        start: Code points before ``text`` in the report. A ``last_paragraph`` counts from the
+            blank line that opens it, three code points before its text.
+    """
+
+    name: str
+    text: str
+    start: int
+
+
+def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section]:
+    r"""Split a report into sections with normalised names.
+
+    Text before the first header is the ``preamble``; a report without a header is one
+    ``full report``. Empty impressions and findings are dropped. Where neither is left, the last
+    section is cut at its first blank line (``\n \n``), and the rest is the ``last_paragraph``.
+
+    Args:
+        text: The report, read without newline translation.
+        rules: ``reference`` names sections as MIMIC-CXR's parser does. ``corrected`` differs in
+            three names: ``ndication`` is an indication (there: an impression); ``pfi``, which
+            reports use for provisional findings and impression, is no history but keeps its own
+            name; a header that merely contains "history" keeps its own name where its text reads
+            like findings, so that findings never pass for a history.
+
+    Source:
+        ``section_names.csv`` (header, section, number of reports) and the word lists
+        here hold facts of MIT-LCP/mimic-cxr, ``txt/section_parser.py``.
+    """
+    sections = [s for s in _as_written(text) if s.text.strip() or not _concludes(s, rules)]
+    if not any(_concludes(s, rules) for s in sections) and BLANK_LINE in sections[-1].text:
+        sections[-1:] = _cut_last_paragraph(sections[-1])
+    return [replace(s, name=_name(s, rules)) for s in sections]
+
+
+def _as_written(text: str) -> list[Section]:
+    """Sections by their lower-case header."""
+    headers = list(HEADER.finditer(text))
+    if not headers:
+        return [Section("full report", text, 0)]
+    ends = [match.start() for match in headers[1:]] + [len(text)]
+    sections = [
+        Section(match[1].lower().strip(), text[match.end() : end], match.end())
+        for match, end in zip(headers, ends, strict=True)
+    ]
+    return [Section("preamble", text[: headers[0].start(1)], 0), *sections]
+
+
+def _cut_last_paragraph(section: Section) -> list[Section]:
+    head, rest = section.text.split(BLANK_LINE, 1)
+    blank_line = section.start + len(head)
+    return [replace(section, text=head), Section("last_paragraph", rest, blank_line)]
+
+
+def _concludes(section: Section, rules: SectionRules) -> bool:
+    return _normalised(section.name, rules) in CONCLUSIONS
+
+
+def _name(section: Section, rules: SectionRules) -> str:
+    name = _normalised(section.name, rules)
+    guessed = name == "history" and section.name not in _known_names()
+    if rules == "corrected" and guessed and reads_like_findings(section.text):
+        return section.name
+    return name
+
+
+def _normalised(header: str, rules: SectionRules) -> str:
+    if rules == "corrected" and header in CORRECTED_NAMES:
+        return CORRECTED_NAMES[header]
+    if header in _known_names():
+        return _known_names()[header]
+    for family in FAMILIES:
+        if family in header:
+            return family
+    return "findings" if any(title in header for title in EXAMINATION_TITLES) else header
+
+
+@cache
+def _known_names() -> dict[str, str]:
+    """Header to section, for the headers that occur in MIMIC-CXR."""
+    with files("camchex.reports").joinpath("section_names.csv").open() as file:
+        return {row["header"]: row["section"] for row in csv.DictReader(file)}

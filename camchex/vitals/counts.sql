@@ -1,0 +1,16 @@
+-- Grain:  one row.
+-- Output: counts.ROWS: rows of the ED tables, and those that link.sql cannot use. A duplicate is
+--         a further row of the same stay; an orphan is a row of a stay that edstays lacks.
+SELECT
+    (SELECT count(*) FROM edstays) AS edstays,
+    (SELECT count(*) - count(DISTINCT (patient_id, stay_id)) FROM edstays) AS edstays_duplicate,
+    (SELECT count(*) FROM edstays WHERE intime IS NULL OR outtime IS NULL) AS edstays_untimed,
+    (SELECT count(*) FROM edstays WHERE outtime < intime) AS edstays_ending_before_start,
+    (SELECT count(*) FROM triage) AS triage,
+    (SELECT count(*) - count(DISTINCT (patient_id, stay_id)) FROM triage) AS triage_duplicate,
+    (SELECT count(*) FROM triage AS t ANTI JOIN edstays AS e USING (patient_id, stay_id))
+        AS triage_orphan,
+    (SELECT count(*) FROM vitalsign) AS vitalsign,
+    (SELECT count(*) FROM vitalsign WHERE charttime IS NULL) AS vitalsign_untimed,
+    (SELECT count(*) FROM vitalsign AS v ANTI JOIN edstays AS e USING (patient_id, stay_id))
+        AS vitalsign_orphan

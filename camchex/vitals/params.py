@@ -1,0 +1,38 @@
+"""Section ``vitals`` of params.yaml: which ED stay counts, and which values are believed."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from camchex.params import Section
+
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not bounds[0] < bounds[1]:
+        raise ValueError("the lower bound must be below the upper bound")
+    return bounds
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Bounds = Annotated[tuple[Finite, Finite], AfterValidator(_ascending)]
+Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class VitalRanges(Section):
+    """Lowest and highest believable value of each vital sign, both included."""
+
+    temperature_f: Bounds
+    heart_rate_bpm: Bounds
+    respiratory_rate_bpm: Bounds
+    o2_saturation_pct: Bounds
+    systolic_bp_mmhg: Bounds
+    diastolic_bp_mmhg: Bounds
+
+
+class VitalsParams(Section):
+    """Section ``vitals``."""
+
+    rule: Literal["within_stay", "nearest_any"]
+    hours_before: Hours  # within_stay: slack ahead of arrival
+    hours_after: Hours  # within_stay: slack past departure
+    ranges: VitalRanges | None  # null: values as published, no unit or range looked at

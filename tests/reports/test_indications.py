@@ -1,0 +1,195 @@
+"""The indication of a study: where it is taken from, and what is counted when there is none."""
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from camchex import params
+from camchex.errors import DataError, ParamsError
+from camchex.reports import clean_indication, split_sections
+from camchex.reports.findings import reads_like_findings
+from camchex.reports.indications import OUTCOMES, extract_indications, read_indication
+from camchex.reports.params import IndicationParams
+from camchex.schemas import INDICATIONS, STUDIES
+
+PATIENT = "10000032"
+RELEASED = IndicationParams(sections="corrected", use=("indication", "history"), cleaner="released")
+
+
+def studies(*ids: str) -> pa.Table:
+    rows = [
+        {"study_id": i, "patient_id": PATIENT, "study_time": datetime(2150, 1, 1), "split": "train"}
+        for i in ids
+    ]
+    return pa.Table.from_pylist(rows, schema=STUDIES)
+
+
+def write(root: Path, study_id: str, text: str) -> Path:
+    path = root / "files" / "p10" / f"p{PATIENT}" / f"s{study_id}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    return path
+
+
+def report(**sections: str) -> str:
+    body = "".join(f" {name}:  {text}\n \n" for name, text in sections.items())
+    return f"          FINAL REPORT\n{body} IMPRESSION: \n \n Clear.\n"
+
+
+def row(root: Path, text: str, rules: IndicationParams = RELEASED) -> dict[str, object]:
+    write(root, "50000001", text)
+    table, _ = extract_indications(studies("50000001"), root, rules, workers=1)
+    return table.to_pylist()[0]
+
+
+def test_indication_and_history_are_cleaned_one_by_one_and_joined(tmp_path: Path) -> None:
+    found = row(tmp_path, report(HISTORY="Smoker", INDICATION="Cough"))
+    assert found["indication"] == "cough . smoker ."
+    assert found["source_section"] == "both"
+    assert found["indication_raw"] == " Cough\n \n Smoker\n "
+
+
+def test_only_the_sections_asked_for_are_used(tmp_path: Path) -> None:
+    rules = RELEASED.model_copy(update={"use": ("history",)})
+    found = row(tmp_path, report(HISTORY="Smoker", INDICATION="Cough"), rules)
+    assert (found["indication"], found["source_section"]) == ("smoker .", "history")
+
+
+def test_the_last_section_of_a_name_counts(tmp_path: Path) -> None:
+    text = "\n INDICATION: Cough\n HISTORY: Smoker\n REASON FOR EXAM: Fever\n IMPRESSION: Clear."
+    assert row(tmp_path, text)["indication"] == "fever . smoker ."
+
+
+def test_a_section_that_is_only_deidentified_does_not_count(tmp_path: Path) -> None:
+    found = row(tmp_path, report(INDICATION="___", HISTORY="Smoker"))
+    assert (found["indication"], found["source_section"]) == ("smoker .", "history")
+
+
+def test_an_indication_that_is_only_deidentified_is_missing(tmp_path: Path) -> None:
+    write(tmp_path, "50000001", report(INDICATION="___"))
+    table, counts = extract_indications(studies("50000001"), tmp_path, RELEASED, workers=1)
+    assert table["indication"].to_pylist() == [None]
+    assert table["indication_raw"].to_pylist()[0].strip() == "___"
+    assert counts["outcomes"]["deidentified_only"] == 1
+
+
+def test_newlines_are_not_translated(tmp_path: Path) -> None:
+    text = report(INDICATION="Cough").replace("\n", "\r\n")
+    found = row(tmp_path, text)
+    assert "\r\n" in found["indication_raw"]
+    assert found["indication"] == "cough ."
+
+
+@pytest.mark.parametrize("study", ["50743547", "50196495", "50798377"])
+def test_a_report_whose_conclusion_stands_elsewhere_gives_no_indication(
+    tmp_path: Path, study: str
+) -> None:
+    found = read_indication(study, write(tmp_path, study, report(INDICATION="Cough")), RELEASED)
+    assert (found.outcome, found.indication_raw, found.indication) == ("overridden", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "suspected"),
+    [
+        ("___F with cough  // eval for pneumonia", False),
+        ("s/p chest tube removal, r/o pneumothorax, interval change", False),
+        ("Cough. There is no\n pneumothorax.", True),
+        ("No focal consolidation or effusion", True),
+        ("Lines unchanged", True),
+        ("word " * 61, True),
+    ],
+)
+def test_findings_in_the_indication_are_flagged_not_removed(
+    tmp_path: Path, text: str, *, suspected: bool
+) -> None:
+    found = row(tmp_path, report(INDICATION=text))
+    assert found["findings_suspected"] is suspected
+    assert found["indication"] is not None
+
+
+def test_every_study_is_counted_once(tmp_path: Path) -> None:
+    write(tmp_path, "50000003", report(INDICATION="Cough"))
+    write(tmp_path, "50000001", report(HISTORY="There is a cough"))
+    write(tmp_path, "50000002", report(TECHNIQUE="PA"))
+    write(tmp_path, "50743547", report(INDICATION="Cough"))
+    ids = ("50000003", "50000002", "50000001", "50000009", "50743547")
+    table, counts = extract_indications(studies(*ids), tmp_path, RELEASED, workers=2)
+    assert table.schema == INDICATIONS
+    assert table["study_id"].to_pylist() == sorted(ids)
+    assert counts["outcomes"] == dict.fromkeys(OUTCOMES, 0) | {
+        "indication": 1,
+        "history": 1,
+        "no_section": 1,
+        "overridden": 1,
+        "report_missing": 1,
+    }
+    assert (counts["studies"], counts["findings_suspected"]) == (5, 1)
+
+
+def test_a_folder_without_any_report_is_an_error_that_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"files/p10/p10000032/s50000001\.txt"):
+        extract_indications(studies("50000001", "50000002"), tmp_path, RELEASED, workers=1)
+
+
+def test_no_studies_are_no_error(tmp_path: Path) -> None:
+    assert extract_indications(studies(), tmp_path, RELEASED, workers=1)[0].num_rows == 0
+
+
+def test_a_report_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "50000001", "")
+    path.write_bytes(b"\n INDICATION: 38\xb0C\n")
+    with pytest.raises(DataError, match=r"s50000001\.txt: byte 16"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=1)
+
+
+def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
+    ids = [str(50000000 + n) for n in range(1200)]  # more than two batches
+    for number, study in enumerate(ids):
+        write(tmp_path, study, report(INDICATION=f"Cough for {number} days"))
+    one, counted = extract_indications(studies(*ids), tmp_path, RELEASED, workers=1)
+    many, counted_again = extract_indications(studies(*ids[::-1]), tmp_path, RELEASED, workers=4)
+    assert one.equals(many)
+    assert counted == counted_again
+
+
+@pytest.mark.parametrize("use", [[], ["history", "history"], ["findings"]])
+def test_sections_that_cannot_be_used_are_refused(use: list[str]) -> None:
+    content = RELEASED.model_dump() | {"use": use}
+    with pytest.raises(ParamsError, match=r"indications\.use"):
+        params.validate(content, IndicationParams, where="indications")
+
+
+def test_the_open_cohort_has_an_indication_wherever_it_has_the_header(real_data: Path) -> None:
+    root = real_data / "open_cohort" / "mimic-cxr-reports"
+    paths = sorted(root.rglob("*.txt"))
+    found = {path: read_indication(path.stem[1:], path, RELEASED) for path in paths}
+    headed = {path for path in paths if "\n INDICATION:" in path.read_text()}
+    assert (len(paths), len(headed)) == (147, 95)
+    assert {path for path, one in found.items() if one.outcome == "indication"} == headed
+    assert {path for path, one in found.items() if one.outcome == "no_section"} == {*paths} - headed
+
+
+def test_published_indications_survive_the_report_layout(real_data: Path) -> None:
+    with (real_data / "openi" / "indiana_reports.csv").open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["indication"].strip()]
+    assert len(rows) > 3000
+    for r in rows:
+        text = report(INDICATION=r["indication"], FINDINGS=r["findings"], COMPARISON="none")
+        last = {s.name: s.text.strip() for s in split_sections(text)}
+        assert last["indication"] == r["indication"].strip()
+        assert clean_indication(last["indication"])
+
+
+def test_findings_are_told_from_indications_in_published_reports(real_data: Path) -> None:
+    with (real_data / "openi" / "indiana_reports.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    def share(column: str) -> float:
+        texts = [r[column] for r in rows if r[column].strip()]
+        return sum(map(reads_like_findings, texts)) / len(texts)
+
+    assert share("indication") < 0.005
+    assert share("findings") > 0.95

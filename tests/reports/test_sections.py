@@ -1,0 +1,230 @@
+"""The grammar of MIMIC-CXR's section parser, trap by trap, and against a scanner without regex."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from camchex.reports import split_sections
+from camchex.reports.params import SectionRules
+
+NAME_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ ()/,-")
+TEXTS = st.lists(
+    st.sampled_from(
+        [
+            "\n ",
+            "\n",
+            " ",
+            "\r",
+            ":",
+            "A",
+            "INDICATION:",
+            "FINDINGS:",
+            "IMPRESSION",
+            "x. ",
+            "\n \n",
+            "1",
+        ]
+    ),
+    max_size=25,
+).map("".join)
+both_rules = pytest.mark.parametrize("rules", ["reference", "corrected"])
+
+
+def pairs(text: str, rules: SectionRules = "corrected") -> list[tuple[str, str]]:
+    return [(s.name, s.text) for s in split_sections(text, rules)]
+
+
+def names(text: str, rules: SectionRules = "corrected") -> list[str]:
+    return [s.name for s in split_sections(text, rules)]
+
+
+def only(header: str, rules: SectionRules, text: str = "x") -> str:
+    """Name of a section with this header."""
+    return names(f"\n {header}: {text}\n IMPRESSION: y\n", rules)[1]
+
+
+def scanned(text: str) -> list[tuple[str, str, int]]:
+    """Header, text and start of each section, found character by character."""
+    found, position = [], 0
+    while position < len(text):
+        end = position + 2
+        while end < len(text) and text[end] in NAME_CHARACTERS:
+            end += 1
+        starts = text[position : position + 2] == "\n " and end > position + 2
+        if starts and text[end : end + 1] == ":" and text[end + 1 : end + 2].isspace():
+            found.append((position, position + 2, end, end + 2))
+            position = end + 2
+        else:
+            position += 1
+    if not found:
+        return [("full report", text, 0)]
+    sections = [("preamble", text[: found[0][1]], 0)]
+    for (_, word, colon, start), following in zip(found, [*found[1:], (len(text),)], strict=True):
+        sections.append((text[word:colon].lower().strip(), text[start : following[0]], start))
+    return sections
+
+
+@given(TEXTS)
+@settings(max_examples=500, deadline=None)
+def test_a_report_with_a_conclusion_splits_as_a_scanner_without_regex_splits_it(text: str) -> None:
+    report = f"{text}\n IMPRESSION: clear."
+    expected = [
+        (conclusion_or(header), section, start)
+        for header, section, start in scanned(report)
+        if section.strip() or conclusion_or(header) not in ("impression", "findings")
+    ]
+    found = split_sections(report, "reference")
+    assert [(s.name, s.text, s.start) for s in found] == expected
+
+
+def conclusion_or(header: str) -> str:
+    """The only families that headers made of the words of ``TEXTS`` fall into."""
+    return next((f for f in ("impression", "findings") if f in header), header)
+
+
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_every_section_stands_in_the_report_where_it_says(text: str) -> None:
+    for section in split_sections(text):
+        start = section.start + (3 if section.name == "last_paragraph" else 0)
+        assert text[start : start + len(section.text)] == section.text
+
+
+def test_a_report_is_split_at_its_headers() -> None:
+    text = " FINAL REPORT\n INDICATION:  cough\n for days\n \n FINDINGS: \n \n Clear.\n"
+    assert pairs(text) == [
+        ("preamble", " FINAL REPORT\n "),
+        ("indication", " cough\n for days\n "),
+        ("findings", "\n \n Clear.\n"),
+    ]
+
+
+def test_a_header_right_after_a_header_without_trailing_space_is_swallowed() -> None:
+    assert pairs("\n FINDINGS:\n IMPRESSION: a")[1:] == [("findings", " IMPRESSION: a")]
+
+
+@pytest.mark.parametrize("gap", [" \n", "\r\n"])
+def test_after_a_trailing_space_or_a_carriage_return_it_is_not(gap: str) -> None:
+    assert pairs(f"\n FINDINGS:{gap} IMPRESSION: a")[1:] == [("impression", "a")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\nINDICATION: x",
+        "\n\tINDICATION: x",
+        "\n Indication: x",
+        "\n INDICATION x",
+        "\n T2 SCAN: x",
+    ],
+)
+def test_what_lacks_the_space_the_capitals_or_the_colon_is_no_header(line: str) -> None:
+    assert pairs(line) == [("full report", line)]
+
+
+def test_a_header_on_the_first_line_is_not_seen() -> None:
+    assert names(" INDICATION: cough\n FINDINGS: a") == ["preamble", "findings"]
+
+
+def test_a_colon_without_whitespace_after_it_ends_no_header() -> None:
+    assert names("\n FINDINGS:a\n TECHNIQUE: b") == ["preamble", "technique"]
+
+
+def test_a_second_header_on_a_line_belongs_to_the_text() -> None:
+    assert pairs("\n INDICATION: a FINDINGS: b")[1:] == [("indication", "a FINDINGS: b")]
+
+
+@pytest.mark.parametrize("header", ["   INDICATION", "INDICATION ", "  INDICATION  "])
+def test_deeper_indents_and_spaces_before_the_colon_are_part_of_the_name(header: str) -> None:
+    assert only(header, "corrected") == "indication"
+
+
+def test_a_header_of_spaces_has_an_empty_name() -> None:
+    assert only("  ", "corrected") == ""
+
+
+def test_positions_count_characters_not_bytes() -> None:
+    section = split_sections("\u00b0\u00b0\n FINDINGS: a")[1]
+    assert (section.start, section.text) == (14, "a")
+
+
+def test_empty_conclusions_are_dropped_and_other_empty_sections_kept() -> None:
+    text = "\n FINDINGS: \n \n TECHNIQUE: \n IMPRESSION: clear"
+    assert pairs(text)[1:] == [("technique", ""), ("impression", "clear")]
+
+
+def test_without_a_conclusion_the_last_section_is_cut_at_its_first_blank_line() -> None:
+    text = "\n INDICATION: cough\n \n Clear.\n \n No effusion."
+    head, last = split_sections(text)[1:]
+    assert (head.name, head.text) == ("indication", "cough")
+    assert (last.name, last.text) == ("last_paragraph", " Clear.\n \n No effusion.")
+    assert last.start == text.index("\n \n")
+
+
+def test_a_report_without_headers_is_cut_too() -> None:
+    assert pairs("a\n \nb") == [("full report", "a"), ("last_paragraph", "b")]
+
+
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n \r\n", "\n  \n"])
+def test_only_a_line_of_exactly_one_space_is_a_blank_line(blank: str) -> None:
+    assert names(f"\n INDICATION: cough{blank}Clear.") == ["preamble", "indication"]
+
+
+def test_with_a_conclusion_nothing_is_cut() -> None:
+    assert names("\n IMPRESSION: a\n TECHNIQUE: b\n \n c") == [
+        "preamble",
+        "impression",
+        "technique",
+    ]
+
+
+@both_rules
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("CLINICAL HISTORY", "history"),
+        ("CLINICAL INFORMATION", "history"),
+        ("PATIENT HISTORY", "history"),
+        ("REASON FOR EXAMINATION", "indication"),
+        ("REASON FOR EXAM", "indication"),
+        ("CLINICAL INDICATION", "indication"),
+        ("IDICATION", "indication"),
+        ("CONCLUSION", "impression"),
+        ("FINDINGS AND IMPRESSION", "impression"),
+        ("FINDINGS/IMPRESSION", "impression"),
+        ("IMPRESSOIN", "impression"),
+        ("CHEST, TWO VIEWS", "findings"),
+        ("COMPARISON FILM", "comparison"),
+        ("RECOMMENDATION(S)", "recommendations"),
+        ("WETREAD", "wet read"),
+        ("TYPE OF EXAMINATION", "examination"),
+        ("PROVISIONAL FINDINGS", "findings"),  # contains a section's name
+        ("ADDENDUM IMPRESSION", "impression"),  # contains two
+        ("SOCIAL HISTORY", "history"),
+        ("PORTABLE AP", "findings"),  # contains an examination's name
+        ("RIBS", "findings"),
+        ("PA AND LAT", "findings"),
+        ("DOSE", "dose"),
+    ],
+)
+def test_headers_are_normalised(header: str, name: str, rules: SectionRules) -> None:
+    assert only(header, rules) == name
+
+
+@pytest.mark.parametrize(
+    ("header", "reference", "corrected"),
+    [("NDICATION", "impression", "indication"), ("PFI", "history", "pfi")],
+)
+def test_the_corrected_rules_name_two_headers_otherwise(
+    header: str, reference: str, corrected: str
+) -> None:
+    assert only(header, "reference") == reference
+    assert only(header, "corrected") == corrected
+
+
+def test_findings_under_a_header_that_mentions_history_are_no_history_when_corrected() -> None:
+    findings = "There is no pneumothorax."
+    assert only("HISTORY OF PRESENT STUDY", "reference", findings) == "history"
+    assert only("HISTORY OF PRESENT STUDY", "corrected", findings) == "history of present study"
+    assert only("HISTORY OF PRESENT STUDY", "corrected", "Cough.") == "history"
+    assert only("HISTORY", "corrected", findings) == "history"  # a known header keeps its name

@@ -1,0 +1,77 @@
+"""What is tracked of the linkage adds up, and shows no small cell."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from camchex.schemas import VITAL_SIGNS
+from camchex.small_cells import hide_small, percentiles, write_counts
+from camchex.vitals.counts import vitals_counts
+from camchex.vitals.link import link_vitals
+from tests.vitals.ed import ONE_STAY, STUDY, WITHIN, after, edstays, studies, triage, vitalsign
+from tests.vitals.test_link import random_tables
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sources_of_every_value_add_up_to_the_linked_studies(seed: int) -> None:
+    tables = random_tables(seed)
+    counts = vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)
+    of = counts["studies"]
+    assert of["linked"] + of["unlinked"] == of["total"] == tables[0].num_rows
+    assert all(sum(counts["sources"][name].values()) == of["linked"] for name in VITAL_SIGNS)
+
+
+def test_rows_that_cannot_be_used_are_counted() -> None:
+    stays = edstays(
+        ONE_STAY,
+        ONE_STAY,
+        ONE_STAY | {"stay_id": "31", "outtime": after(-1)},
+        ONE_STAY | {"stay_id": "32", "outtime": None},
+    )
+    chart = vitalsign({"stay_id": "30"}, {"stay_id": "77", "charttime": after(0)})
+    tables = studies(STUDY), stays, triage({"stay_id": "30"}, {"stay_id": "77"}), chart
+    assert vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)["rows"] == {
+        "edstays": 4,
+        "edstays_duplicate": 1,
+        "edstays_untimed": 1,
+        "edstays_ending_before_start": 1,
+        "triage": 2,
+        "triage_duplicate": 0,
+        "triage_orphan": 1,
+        "vitalsign": 2,
+        "vitalsign_untimed": 1,
+        "vitalsign_orphan": 1,
+    }
+
+
+def test_pressures_dropped_between_two_measurements_are_counted() -> None:
+    arrival = triage({"stay_id": "30", "diastolic_bp_mmhg": 90.0})
+    chart = vitalsign({"stay_id": "30", "charttime": after(5), "systolic_bp_mmhg": 80.0})
+    tables = studies(STUDY), edstays(ONE_STAY), arrival, chart
+    values = vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)["values"]
+    assert values["studies"]["systolic_bp_mmhg"]["diastolic_not_below_systolic"] == 1
+    assert values["triage"]["diastolic_bp_mmhg"]["diastolic_not_below_systolic"] == 0
+
+
+def test_studies_stamped_before_arrival_are_counted() -> None:
+    tables = studies(STUDY | {"study_time": after(-5)}), edstays(ONE_STAY), triage(), vitalsign()
+    counts = vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)
+    assert counts["studies"]["linked_before_arrival"] == 1
+
+
+def test_small_counts_are_hidden_and_nothing_else() -> None:
+    shown = hide_small({"a": 0, "b": 1, "c": {"d": 4, "e": 5}, "f": 0.5, "g": None}, min_cell=5)
+    assert shown == {"a": 0, "b": "<5", "c": {"d": "<5", "e": 5}, "f": 0.5, "g": None}
+
+
+def test_few_values_have_no_percentiles() -> None:
+    assert set(percentiles(range(99)).values()) == {None}
+    assert percentiles(range(101))["p50"] == 50
+
+
+def test_counts_are_written_as_json_in_their_order(tmp_path: Path) -> None:
+    write_counts({"b": 9, "a": 1}, tmp_path / "metrics" / "x.json", min_cell=5)
+    text = (tmp_path / "metrics" / "x.json").read_text()
+    assert json.loads(text) == {"b": 9, "a": "<5"}
+    assert text.index("b") < text.index("a")

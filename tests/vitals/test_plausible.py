@@ -1,0 +1,104 @@
+"""Which measurements are believed, and what is counted of the rest."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from camchex import params
+from camchex.errors import ParamsError
+from camchex.schemas import VITAL_SIGNS
+from camchex.vitals.params import VitalsParams
+from camchex.vitals.plausible import believe
+from tests.vitals.ed import RANGES, WITHIN, triage
+
+NUMBERS = st.one_of(st.none(), st.floats(0, 500), st.sampled_from([25.0, 45.0, 77.0, 113.0, 986.0]))
+ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(VITAL_SIGNS, NUMBERS)), max_size=8)
+
+
+def believed(column: str, *values: float | None) -> list[float | None]:
+    rows = [{"stay_id": "30", column: value} for value in values]
+    return believe(triage(*rows), RANGES).table[column].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("celsius", "fahrenheit"), [(36.6, 97.9), (37.0, 98.6), (25.0, 77.0), (45.0, 113.0)]
+)
+def test_celsius_becomes_fahrenheit_to_a_tenth(celsius: float, fahrenheit: float) -> None:
+    assert believed("temperature_f", celsius) == [fahrenheit]
+
+
+def test_a_temperature_between_the_two_scales_is_dropped() -> None:
+    assert believed("temperature_f", 24.9, 45.1, 76.9, 113.1) == [None] * 4
+
+
+def test_fahrenheit_is_kept_to_its_last_digit() -> None:
+    assert believed("temperature_f", 98.96) == [98.96]
+
+
+@pytest.mark.parametrize("name", [n for n in VITAL_SIGNS if n != "temperature_f"])
+def test_the_bounds_of_a_range_belong_to_it(name: str) -> None:
+    low, high = getattr(RANGES, name)
+    assert believed(name, low, high, low - 0.1, high + 0.1) == [low, high, None, None]
+
+
+def test_a_value_that_is_no_number_is_dropped() -> None:
+    assert believed("heart_rate_bpm", float("nan"), float("inf")) == [None, None]
+
+
+def test_a_diastolic_pressure_not_below_the_systolic_costs_both() -> None:
+    rows = [
+        {"stay_id": str(i), "systolic_bp_mmhg": high, "diastolic_bp_mmhg": low}
+        for i, (high, low) in enumerate([(120, 80), (80, 80), (80, 120), (None, 80), (120, None)])
+    ]
+    result = believe(triage(*rows), RANGES)
+    assert result.table["systolic_bp_mmhg"].to_pylist() == [120, None, None, None, 120]
+    assert result.table["diastolic_bp_mmhg"].to_pylist() == [80, None, None, 80, None]
+    assert result.counts["systolic_bp_mmhg"]["diastolic_not_below_systolic"] == 2
+
+
+def test_an_impossible_diastolic_pressure_leaves_the_systolic_alone() -> None:
+    row = {"stay_id": "30", "systolic_bp_mmhg": 120.0, "diastolic_bp_mmhg": 74810.0}
+    result = believe(triage(row), RANGES)
+    assert result.table["systolic_bp_mmhg"].to_pylist() == [120]
+    assert result.counts["diastolic_bp_mmhg"]["out_of_range"] == 1
+
+
+def test_without_ranges_everything_is_believed() -> None:
+    row = {"stay_id": "30", "temperature_f": 36.6, "heart_rate_bpm": 1228.0}
+    assert believe(triage(row), None).table.equals(triage(row))
+
+
+@given(ROWS)
+@settings(deadline=None)
+def test_every_value_is_kept_or_counted_as_dropped(rows: list[dict[str, float | None]]) -> None:
+    table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
+    result = believe(table, RANGES)
+    for name in VITAL_SIGNS:
+        counts = result.counts[name]
+        dropped = counts["out_of_range"] + counts.get("diastolic_not_below_systolic", 0)
+        kept = table.num_rows - result.table[name].null_count
+        assert counts["given"] - dropped == kept
+
+
+@given(ROWS)
+@settings(deadline=None)
+def test_what_is_believed_once_is_believed_again(rows: list[dict[str, float | None]]) -> None:
+    table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
+    once = believe(table, RANGES).table
+    assert believe(once, RANGES).table.equals(once)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"hours_before": -1}, "hours_before"),
+        ({"hours_after": float("inf")}, "hours_after"),
+        ({"rule": "nearest"}, "rule"),
+        ({"ranges": {**RANGES.model_dump(), "heart_rate_bpm": (300, 20)}}, "heart_rate_bpm"),
+        ({"ranges": {"heart_rate_bpm": (20, 300)}}, "temperature_f"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_named(change: dict[str, object], key: str) -> None:
+    with pytest.raises(ParamsError, match=key):
+        params.validate(WITHIN.model_dump() | change, VitalsParams, where="vitals")
