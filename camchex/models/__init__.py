@@ -1,0 +1,1 @@
+"""The networks: an image classifier, a text encoder, their fusion, and the loss."""

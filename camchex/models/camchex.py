@@ -1,0 +1,202 @@
+"""CaMChex: images of all views, indication and vital signs of a study, read together."""
+
+from pathlib import Path
+from typing import Self
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from camchex.errors import ModelError
+from camchex.models.folder import find_model, load_weights, read_config, read_text, write_model
+from camchex.models.fusion import StudyFusion, StudyMaps
+from camchex.models.image_classifier import ImageClassifier
+from camchex.models.image_encoder import ImageEncoder
+from camchex.models.ml_decoder import MLDecoder
+from camchex.models.params import (
+    EncoderParams,
+    FusionArchitecture,
+    FusionParams,
+    Preparation,
+    TextParams,
+)
+from camchex.models.study_batch import StudyBatch
+from camchex.models.text_encoder import TextEncoder, text_config
+from camchex.models.tokenizer import Tokenizer
+from camchex.params import Section
+
+TOKENIZER = "tokenizer.json"
+
+
+class CaMChexConfig(Section):
+    """``config.json`` of a CaMChex: all that is needed to build it, and to feed it."""
+
+    classes: tuple[str, ...]
+    image_size: int
+    preparation: Preparation
+    fusion: FusionArchitecture
+    frontal: EncoderParams
+    lateral: EncoderParams
+    text: TextParams
+    text_config: dict[str, JsonValue]  # as transformers writes it
+
+
+class CaMChex(nn.Module):
+    """One study in, one logit per class out; the weights are random.
+
+    What is not among ``fusion.inputs`` has no encoder and no token.
+
+    Args:
+        config: The networks, the classes, and how inputs are prepared.
+        tokenizer: Of its text encoder.
+
+    Raises:
+        ModelError: If the parts do not fit together.
+
+    Source: paper section 3.2 and Figure 2.
+    """
+
+    def __init__(self, config: CaMChexConfig, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = tokenizer
+        inputs = config.fusion.inputs
+        width = None
+        if "images" in inputs:
+            self.frontal = ImageEncoder(config.frontal, config.image_size)
+            self.lateral = ImageEncoder(config.lateral, config.image_size)
+            width = _common_width(self.frontal, self.lateral)
+            if config.fusion.freeze_encoders:
+                self.frontal.requires_grad_(requires_grad=False)
+                self.lateral.requires_grad_(requires_grad=False)
+        if {"indication", "vitals"} & set(inputs):
+            self.text = TextEncoder(config.text_config, width)
+            width = self.text.width
+        assert width is not None  # fusion.inputs is never empty
+        self.fusion = StudyFusion(width, config.fusion)
+        self.decoder = MLDecoder(
+            width,
+            len(config.classes),
+            width=config.frontal.decoder_width,
+            ffn=config.frontal.decoder_ffn,
+            heads=config.frontal.decoder_heads,
+        )
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the logits."""
+        return list(self.config.classes)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.config.image_size
+
+    def forward(self, batch: StudyBatch) -> Tensor:
+        """Classify studies.
+
+        Args:
+            batch: Images (M, 1, H, W) in [0, 1], and texts, of B studies.
+
+        Returns:
+            Logits (B, Q).
+
+        Raises:
+            ModelError: If a study has nothing that the model reads.
+        """
+        inputs = self.config.fusion.inputs
+        images = self._encode_images(batch) if "images" in inputs and len(batch.images) else None
+        texts = [self.text(batch.indication)] if "indication" in inputs else []
+        texts += [self.text(batch.vitals)] if "vitals" in inputs else []
+        tokens, ignore = self.fusion(images, texts, batch.size)
+        logits: Tensor = self.decoder(tokens, ignore)
+        return logits
+
+    def _encode_images(self, batch: StudyBatch) -> StudyMaps:
+        """Every image by the encoder of its view; a view without images runs no encoder."""
+        order = batch.lateral.long().argsort(stable=True)  # frontal first
+        count = int((~batch.lateral).sum())
+        images = batch.images[order]
+        views = ((self.frontal, images[:count]), (self.lateral, images[count:]))
+        maps = torch.cat([encoder(part) for encoder, part in views if len(part)])
+        return StudyMaps(maps, batch.study[order], batch.slot[order], batch.lateral[order])
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
+        """Switch to training; frozen encoders stay as they predict."""
+        super().train(mode)
+        if "images" in self.config.fusion.inputs and self.config.fusion.freeze_encoders:
+            self.frontal.eval()
+            self.lateral.eval()
+        return self
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write configuration, weights and tokenizer; equal models give equal bytes."""
+        write_model(folder, self.config, self, {TOKENIZER: self.tokenizer.definition})
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> Self:
+        """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
+
+        Raises:
+            ModelError: If there is none, or it is incomplete or of another kind.
+        """
+        folder = find_model(name)
+        config = read_config(folder, CaMChexConfig)
+        model = cls(config, Tokenizer(read_text(folder, TOKENIZER)))
+        load_weights(folder, model)
+        return model.eval()
+
+
+def build_camchex(
+    fusion: FusionParams,
+    text: TextParams,
+    frontal: ImageClassifier,
+    lateral: ImageClassifier,
+    tokenizer: Tokenizer,
+    preparation: Preparation,
+) -> CaMChex:
+    """A new CaMChex over trained image encoders and a published, or tiny, text encoder.
+
+    Args:
+        fusion: Section ``fusion``.
+        text: Section ``text``.
+        frontal: Classifier of frontal images; its backbone is copied, its head is not.
+        lateral: The same of lateral images.
+        tokenizer: What :func:`build_tokenizer` made for ``text``.
+        preparation: How images and indications were made ready for training.
+
+    Raises:
+        ModelError: If the parts do not fit together, or the text encoder cannot be had.
+    """
+    if (frontal.classes, frontal.image_size) != (lateral.classes, lateral.image_size):
+        raise ModelError(
+            "the frontal and the lateral classifier differ in classes or image size: "
+            f"{len(frontal.classes)} classes at {frontal.image_size} px, "
+            f"{len(lateral.classes)} classes at {lateral.image_size} px"
+        )
+    config = CaMChexConfig(
+        classes=tuple(frontal.classes),
+        image_size=frontal.image_size,
+        preparation=preparation,
+        fusion=FusionArchitecture(**fusion.model_dump(exclude={"training"})),
+        frontal=frontal.config.encoder,
+        lateral=lateral.config.encoder,
+        text=text,
+        text_config=text_config(text, tokenizer),
+    )
+    model = CaMChex(config, tokenizer)
+    if "images" in fusion.inputs:
+        model.frontal.load_state_dict(frontal.encoder.state_dict())
+        model.lateral.load_state_dict(lateral.encoder.state_dict())
+    if set(fusion.inputs) - {"images"}:
+        model.text.load_pretrained(text.model)
+    return model
+
+
+def _common_width(frontal: ImageEncoder, lateral: ImageEncoder) -> int:
+    if frontal.channels != lateral.channels:
+        raise ModelError(
+            f"the frontal encoder has {frontal.channels} channels, the lateral "
+            f"{lateral.channels}: they share one fusion"
+        )
+    return frontal.channels

@@ -1,0 +1,115 @@
+"""A model as a folder: ``config.json``, ``model.safetensors``, and what else it needs.
+
+The names are those of the Hugging Face Hub. Its mixin is not used: it would read a pickle where
+it finds no safetensors, accept missing weights, and write a model card beside them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from camchex.errors import ModelError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def write_model(
+    folder: Path, config: BaseModel, model: nn.Module, files: Mapping[str, str] | None = None
+) -> None:
+    """Write a model; equal models give equal bytes, and ``config.json`` comes last.
+
+    Args:
+        folder: Made where it does not exist.
+        config: All that is needed to build the network again.
+        model: Its weights are written.
+        files: Further text files by name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).unlink(missing_ok=True)
+    # A copy of each on the CPU: weights that are laid out channels-last, or shared, are refused.
+    state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    for name, text in (files or {}).items():
+        (folder / name).write_text(text)
+    unfinished = folder / f"{CONFIG}.unfinished"
+    unfinished.write_text(config.model_dump_json(indent=2) + "\n")
+    unfinished.replace(folder / CONFIG)
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder ``name``, or a local copy of the Hub's ``owner/name``.
+
+    Args:
+        name: A path is only ever a folder; text may also name a model of the Hub.
+
+    Raises:
+        ModelError: If there is neither.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if isinstance(name, Path) or len(folder.parts) != 2 or folder.is_absolute():  # noqa: PLR2004
+        raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
+    except (HFValidationError, OSError) as error:  # most of the Hub's own are OSErrors
+        raise ModelError(
+            f"{name}: no such model folder, and not to be had from the Hugging Face Hub: {error}"
+        ) from error
+
+
+def read_config(folder: Path, config: type[C]) -> C:
+    """Read ``config.json``.
+
+    Raises:
+        ModelError: If it is missing, or describes another kind of model.
+    """
+    text = read_text(folder, CONFIG)
+    try:
+        return config.model_validate_json(text)
+    except ValidationError as error:
+        raise ModelError(
+            f"{folder / CONFIG}: not a {config.__name__} of this version of camchex: {error}"
+        ) from error
+
+
+def read_text(folder: Path, name: str) -> str:
+    """Read a text file of a model folder.
+
+    Raises:
+        ModelError: If it is missing.
+    """
+    try:
+        return (folder / name).read_text()
+    except OSError as error:
+        raise ModelError(
+            f"{folder / name}: no such file. A model folder is complete once its training has "
+            "ended: `dvc repro`."
+        ) from error
+
+
+def load_weights(folder: Path, model: nn.Module) -> None:
+    """Load ``model.safetensors`` into ``model``: every weight, and nothing else.
+
+    Raises:
+        ModelError: If the file is missing or broken, or its weights are not those of ``model``.
+    """
+    path = folder / WEIGHTS
+    try:
+        model.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file. `dvc repro` makes it.") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
+    except RuntimeError as error:
+        raise ModelError(f"{path}: does not fit the {CONFIG} beside it: {error}") from error

@@ -1,0 +1,106 @@
+"""The image classifier: backbone, position encoding, ML-Decoder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from torch import Tensor, nn
+
+from camchex.models.folder import find_model, load_weights, read_config, write_model
+from camchex.models.image_encoder import NO_WEIGHTS, ImageEncoder
+from camchex.models.ml_decoder import MLDecoder
+from camchex.models.params import EncoderParams
+from camchex.models.position import position_encoding
+from camchex.params import Section
+
+
+class ImageClassifierConfig(Section):
+    """``config.json`` of an image classifier."""
+
+    encoder: EncoderParams  # pretrained: none, since the weights lie beside it
+    classes: tuple[str, ...]
+    image_size: int
+
+
+class ImageClassifier(nn.Module):
+    """One image in, one logit per class out; the weights are random.
+
+    Args:
+        config: Backbone, head, classes and image size.
+
+    Raises:
+        ModelError: If timm cannot build the backbone.
+
+    Source: paper section 3.1.
+    """
+
+    def __init__(self, config: ImageClassifierConfig) -> None:
+        super().__init__()
+        encoder = config.encoder
+        self.config = config
+        self.encoder = ImageEncoder(encoder, config.image_size)
+        self.decoder = MLDecoder(
+            self.encoder.channels,
+            len(config.classes),
+            width=encoder.decoder_width,
+            ffn=encoder.decoder_ffn,
+            heads=encoder.decoder_heads,
+        )
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the logits."""
+        return list(self.config.classes)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.config.image_size
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature maps (B, C, h, w) of grey images (B, 1, H, W) in [0, 1]."""
+        maps: Tensor = self.encoder(images)
+        return maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, Q) of grey images (B, 1, H, W) in [0, 1]."""
+        maps = self.features(images)
+        maps = maps + position_encoding(self.config.encoder.position_encoding, maps)
+        logits: Tensor = self.decoder(maps.flatten(2).transpose(1, 2))
+        return logits
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``; equal models give equal bytes."""
+        write_model(folder, self.config, self)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> Self:
+        """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
+
+        Raises:
+            ModelError: If there is none, or it is incomplete or of another kind.
+        """
+        folder = find_model(name)
+        model = cls(read_config(folder, ImageClassifierConfig))
+        load_weights(folder, model)
+        return model.eval()
+
+
+def build_image_classifier(
+    encoder: EncoderParams, classes: Sequence[str], image_size: int
+) -> ImageClassifier:
+    """A new classifier, its backbone with the weights that ``encoder.pretrained`` names.
+
+    Args:
+        encoder: Section ``encoder``.
+        classes: Names of the classes, in the order of the logits.
+        image_size: Height and width of the images, pixels.
+
+    Raises:
+        ModelError: If timm cannot build the backbone, or its weights cannot be had.
+    """
+    saved = encoder.model_copy(update={"pretrained": NO_WEIGHTS})
+    config = ImageClassifierConfig(encoder=saved, classes=tuple(classes), image_size=image_size)
+    model = ImageClassifier(config)
+    model.encoder.load_pretrained(encoder.pretrained)
+    return model

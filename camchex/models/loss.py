@@ -1,0 +1,47 @@
+"""The weighted asymmetric loss: rare findings count more, easy negatives hardly at all."""
+
+import torch
+from torch import Tensor
+
+GAMMA_POSITIVE = 1.0
+GAMMA_NEGATIVE = 4.0
+MARGIN = 0.05  # a negative below this probability costs nothing
+EPSILON = 1e-8
+"""The paper names the loss only; these are the constants of its public code (method, section 8)."""
+
+
+def weighted_asymmetric_loss(
+    logits: Tensor,
+    targets: Tensor,
+    positive_counts: Tensor,
+    total: float | Tensor,
+    known: Tensor | None = None,
+) -> Tensor:
+    """Mean loss over the known cells of a batch, in single precision under any autocast.
+
+    Args:
+        logits: (B, Q).
+        targets: Labels or soft pseudo-labels in [0, 1], (B, Q); anything finite where not known.
+        positive_counts: Positives of each class in the training table, (Q,).
+        total: Rows of that table, or the rows known per class, (Q,).
+        known: Which targets count, (B, Q), bool; None: all.
+
+    Returns:
+        A scalar; 0 if nothing is known.
+
+    Source: asymmetric loss (Ben-Baruch et al., 2021) with class weights exp(1 - p) and exp(p),
+        p the share of positives, and with a gradient through the focusing factor, as CheXFusion.
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        y = targets.float()
+        share = positive_counts.float() / total
+        s = logits.float().sigmoid()
+        s_negative = (1 - s + MARGIN).clamp(max=1)
+        weight = y * (1 - share).exp() + (1 - y) * share.exp()
+        likelihood = y * s.clamp(min=EPSILON).log() + (1 - y) * s_negative.log()
+        # Rounding may leave the base just below zero, of which a fractional power is not a number.
+        base = (1 - (y * s + (1 - y) * s_negative)).clamp(min=0)
+        cells = -weight * likelihood * base ** (GAMMA_POSITIVE * y + GAMMA_NEGATIVE * (1 - y))
+        if known is None:
+            return cells.mean()
+        return torch.where(known, cells, 0).sum() / known.sum().clamp(min=1)

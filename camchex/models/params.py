@@ -1,0 +1,99 @@
+"""Sections ``encoder``, ``text`` and ``fusion``: what the networks are made of."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from camchex.params import Section
+from camchex.reports.params import Cleaner
+from camchex.training_params import TrainingParams
+
+PositionKind = Literal["correct", "released"]
+Modality = Literal["images", "indication", "vitals"]
+Segments = Literal["by_type", "by_slot"]
+TINY = "tiny"
+"""``text.model``: a small BERT that is trained from scratch with the fusion."""
+
+
+def _heads_divide(width: int, heads: int, names: str) -> None:
+    if width % heads:
+        raise ValueError(f"{names}: {width} channels cannot be shared by {heads} heads")
+
+
+def _once(names: tuple[Modality, ...]) -> tuple[Modality, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names an input twice")
+    return names
+
+
+class EncoderParams(Section):
+    """Section ``encoder``: the image classifier of every generation and of both views.
+
+    Source: paper section 3.1 (ConvNeXt and ML-Decoder).
+    """
+
+    backbone: str = Field(min_length=1)  # a timm name
+    pretrained: str = Field(min_length=1)  # none, hub, or a folder that holds model.safetensors
+    backbone_args: dict[str, JsonValue]  # given to timm.create_model
+    position_encoding: PositionKind
+    decoder_width: int = Field(ge=1)  # the ML-Decoder, here and in the fusion
+    decoder_ffn: int = Field(ge=1)
+    decoder_heads: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> Self:
+        _heads_divide(self.decoder_width, self.decoder_heads, "decoder_width, decoder_heads")
+        return self
+
+
+class TextParams(Section):
+    """Section ``text``: the encoder that the indication and the vital signs share.
+
+    Source: paper section 3.2 (BioBERT, its first token).
+    """
+
+    model: str = Field(min_length=1)  # tiny, a transformers hub name, or a local folder
+    vocabulary: int = Field(ge=128)  # tokens at most; tiny only, as are the next four
+    width: int = Field(ge=1)
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    ffn: int = Field(ge=1)
+    max_tokens_indication: int = Field(ge=3)  # the rest of a text is cut off
+    max_tokens_vitals: int = Field(ge=3)
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> Self:
+        _heads_divide(self.width, self.heads, "width, heads")
+        return self
+
+
+class FusionArchitecture(Section):
+    """What of section ``fusion`` decides the network, and is kept beside its weights.
+
+    Source: paper section 3.2 and Figure 2.
+    """
+
+    inputs: Annotated[tuple[Modality, ...], Field(min_length=1), AfterValidator(_once)]
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    ffn: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    max_images: int = Field(ge=1)  # of a study with more, some are chosen
+    segments: Segments  # frontal, lateral, indication, vitals; or one per slot and per text
+    text_tokens: int = Field(ge=1)  # identical tokens per text; the release: 256 (16 x 16)
+    mask_padding: bool  # false: the decoder reads a learnt token in every empty slot
+    freeze_encoders: bool  # image encoders only
+    position_encoding: PositionKind
+
+
+class FusionParams(FusionArchitecture):
+    """Section ``fusion``: the network over a whole study, and its training."""
+
+    training: TrainingParams
+
+
+class Preparation(Section):
+    """How inputs are made ready: kept beside the weights, so that a new study is read alike."""
+
+    fit: Literal["stretch", "pad"]  # images.fit
+    cleaner: Cleaner  # indications.cleaner

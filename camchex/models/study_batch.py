@@ -1,0 +1,67 @@
+"""A batch of whole studies, packed: no image is empty, and no text is longer than it must be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Texts as token ids.
+
+    Attributes:
+        ids: (B, T), long, padded to the longest text of the batch.
+        mask: Which of them are the text's own, (B, T), bool.
+    """
+
+    ids: Tensor
+    mask: Tensor
+
+    def to(self, device: torch.device | str) -> Self:
+        """The tokens on another device."""
+        return replace(self, ids=self.ids.to(device), mask=self.mask.to(device))
+
+
+@dataclass(frozen=True)
+class StudyBatch:
+    """All images of B studies in one tensor, and their texts.
+
+    Attributes:
+        images: (M, 1, H, W): M images in all, in any order.
+        study: Position in the batch of the study that each image belongs to, (M,), long.
+        slot: Number of each image within its study, from 0, (M,), long.
+        lateral: Which images are lateral, (M,), bool; the others are frontal.
+        indication: Of each study.
+        vitals: Of each study.
+    """
+
+    images: Tensor
+    study: Tensor
+    slot: Tensor
+    lateral: Tensor
+    indication: Tokens
+    vitals: Tokens
+
+    @property
+    def size(self) -> int:
+        """Number of studies B."""
+        return len(self.indication.ids)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The batch on another device."""
+        return replace(
+            self,
+            images=self.images.to(device),
+            study=self.study.to(device),
+            slot=self.slot.to(device),
+            lateral=self.lateral.to(device),
+            indication=self.indication.to(device),
+            vitals=self.vitals.to(device),
+        )
+
+    def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The batch with other images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
+        return replace(self, images=change(self.images))

@@ -1,0 +1,120 @@
+"""The text encoder: a BERT whose first token stands for the text."""
+
+import json
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig
+
+from camchex.errors import ModelError
+from camchex.models.params import TINY, TextParams
+from camchex.models.study_batch import Tokens
+from camchex.models.tokenizer import Tokenizer
+
+TINY_DROPOUT = 0.1
+NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
+"""What of a configuration describes a machine or a file: weights are single precision here."""
+
+
+class TextEncoder(nn.Module):
+    """First token of the last layer, brought to the width of the fusion where that differs.
+
+    Args:
+        config: As transformers writes it, with its ``model_type``; the weights are random.
+        width: Width of the fusion; None: that of the model.
+
+    Raises:
+        ModelError: If transformers does not know the model.
+
+    Source: paper section 3.2.
+    """
+
+    def __init__(self, config: dict[str, Any], width: int | None) -> None:
+        super().__init__()
+        try:
+            architecture = AutoConfig.for_model(**config)
+            self.model = _without_pooler(AutoModel.from_config(architecture))  # type: ignore[no-untyped-call]
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"transformers cannot build this text encoder: {error}") from error
+        own: int = architecture.hidden_size
+        self.width = own if width is None else width
+        self.projection = nn.Identity() if own == self.width else nn.Linear(own, self.width)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Encode texts: (B, T) token ids to (B, width)."""
+        states = self.model(input_ids=tokens.ids, attention_mask=tokens.mask).last_hidden_state
+        embedding: Tensor = self.projection(states[:, 0])
+        return embedding
+
+    def load_pretrained(self, name: str) -> None:
+        """Load the published weights of a transformers model; ``tiny`` has none.
+
+        Raises:
+            ModelError: If they cannot be had as safetensors, or do not fit.
+        """
+        if name == TINY:
+            return
+        try:
+            published = AutoModel.from_pretrained(name, use_safetensors=True)
+            self.model.load_state_dict(_without_pooler(published).state_dict())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _not_to_be_had(name, error) from error
+
+
+def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
+    """What transformers needs to build the text encoder without the network.
+
+    Args:
+        text: Section ``text``.
+        tokenizer: Decides the size of the vocabulary of ``tiny``.
+
+    Raises:
+        ModelError: If the model's configuration cannot be had, or it reads fewer tokens than
+            ``text`` asks for.
+    """
+    longest = max(text.max_tokens_indication, text.max_tokens_vitals)
+    config = _tiny(text, tokenizer, longest) if text.model == TINY else _published(text.model)
+    if longest > getattr(config, "max_position_embeddings", longest):
+        raise ModelError(
+            f"text.max_tokens_indication, text.max_tokens_vitals: {text.model} reads at most "
+            f"{config.max_position_embeddings} tokens, found {longest}"
+        )
+    described: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    return {name: value for name, value in described.items() if name not in NOT_KEPT}
+
+
+def _tiny(text: TextParams, tokenizer: Tokenizer, longest: int) -> PretrainedConfig:
+    return BertConfig(
+        vocab_size=tokenizer.size,
+        hidden_size=text.width,
+        num_hidden_layers=text.layers,
+        num_attention_heads=text.heads,
+        intermediate_size=text.ffn,
+        max_position_embeddings=longest,
+        hidden_dropout_prob=TINY_DROPOUT,
+        attention_probs_dropout_prob=TINY_DROPOUT,
+        pad_token_id=tokenizer.padding,
+    )
+
+
+def _published(name: str) -> PretrainedConfig:
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise _not_to_be_had(name, error) from error
+    return config
+
+
+def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untyped
+    """Drop the layer behind the first token, which would be trained without being used."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model
+
+
+def _not_to_be_had(name: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"text.model: {name} is not to be had as config.json and model.safetensors (a pickle is "
+        "never loaded). Name a transformers model on the Hub, a local folder made by its "
+        f"save_pretrained, or {TINY}. ({error})"
+    )
