@@ -56,7 +56,7 @@ def read_file(path: Path = PARAMS) -> dict[str, object]:
     except yaml.YAMLError as error:
         raise ParamsError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise ParamsError(f"{path}: expected one mapping of sections, found {type(content).__name__}")
+        raise ParamsError(f"{path}: not a mapping of sections but a {type(content).__name__}")
     unknown = sorted(set(content) - set(SECTIONS))
     missing = [name for name in SECTIONS if name not in content]
     if unknown or missing:

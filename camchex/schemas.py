@@ -110,7 +110,7 @@ def cohort(classes: Iterable[str], published: Iterable[str]) -> pa.Schema:
             _required("study_id", pa.string()),  # primary key
             _required("patient_id", pa.string()),
             _required("split", pa.string()),  # train, development, test
-            _required("image_ids", pa.list_(pa.string())),  # frontal first, then as published
+            _required("image_ids", pa.list_(pa.string())),  # frontal first, then by id
             _required("views", pa.list_(pa.string())),
             pa.field("indication", pa.string()),
             _required("vitals_text", pa.string()),

@@ -1,0 +1,75 @@
+"""The findings as a person reads them in a terminal."""
+
+from collections.abc import Iterator
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+from camchex.check.findings import DataSet, FileFinding, Findings, Referenced
+
+INDENT = (0, 0, 0, 2)  # on the left
+GOOD, BAD = ("ok", "green"), ("!!", "bold red")
+
+
+def render(findings: Findings) -> Group:
+    """Lay out what is there, what is missing and how to get it, one data set after the other."""
+    parts = [Text.assemble("data.root: ", (str(findings.root), "bold"))]
+    if not findings.root.is_dir():
+        parts.append(_line(BAD, "no such folder: set data.root in params.yaml"))
+    blocks = [block for data_set in findings.data_sets for block in _data_set(data_set)]
+    complete = sum(data_set.complete for data_set in findings.data_sets)
+    total = len(findings.data_sets)
+    verdict = _line(GOOD if findings.complete else BAD, f"{complete} of {total} data sets complete")
+    return Group(*parts, *blocks, Text(), verdict)
+
+
+def _data_set(data_set: DataSet) -> Iterator[Text | Padding]:
+    yield Text()
+    yield Text.assemble((data_set.name, "bold"))
+    for file in data_set.files:
+        yield from (Padding(line, INDENT, expand=False) for line in _file(file))
+    if not data_set.complete:
+        yield Padding(Text(f"get it: {data_set.page}", style="yellow"), INDENT, expand=False)
+
+
+def _file(file: FileFinding) -> Iterator[Text]:
+    if not file.present:
+        yield _line(BAD, f"{file.path}: missing")
+        return
+    if file.problem:
+        yield _line(BAD, f"{file.path}: present, but cannot be used")
+        yield Text(f"   {file.problem}")
+        return
+    yield _line(GOOD, str(file.path))
+    if file.counts:
+        yield Text(f"   {_counts(file)}")
+    if file.positive:
+        classes = ", ".join(f"{name} {n:,}" for name, n in file.positive.items())
+        yield Text(f"   positive images: {classes}", style="dim")
+    if file.referenced:
+        yield _referenced(file.referenced)
+
+
+def _counts(file: FileFinding) -> str:
+    return ", ".join(
+        f"{n:,} {name}{_published(n, file.published.get(name))}" for name, n in file.counts.items()
+    )
+
+
+def _published(found: int, published: int | None) -> str:
+    if published is None:
+        return ""
+    return " (as published)" if found == published else f" (published: {published:,})"
+
+
+def _referenced(files: Referenced) -> Text:
+    sample = "" if files.looked_for == files.total else f" tried, of {files.total:,} in all"
+    found = f"{files.present:,} of {files.looked_for:,} files{sample}"
+    if files.missing is None:
+        return _line(GOOD, f"{found} are there")
+    return _line(BAD, f"{found} are there; missing for example {files.missing}")
+
+
+def _line(sign: tuple[str, str], text: str) -> Text:
+    return Text.assemble(sign, " ", text)

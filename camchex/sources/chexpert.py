@@ -1,0 +1,72 @@
+"""CheXpert: 223,414 frontal and lateral images with 14 labels mined from their reports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.labels import CXR_LT_2023, MIMIC_14
+from camchex.sources.image_table import image_table, label_table
+from camchex.sources.raw_table import RawTable, read_csv
+
+CLASSES = MIMIC_14  # the same labeler, and each is also a class of CXR-LT
+VIEWS = {"Frontal": "frontal", "Lateral": "lateral"}
+RELEASE = r"^CheXpert-v1\.0(-small)?/"
+IMAGE = r"^(?:train|valid|test)/(?P<study>(?P<patient>patient\d+)/study\d+)/[^/]+$"
+
+
+def read_images(table: Path, folder: str, dataset: str = "chexpert") -> pa.Table:
+    """Read ``schemas.IMAGES``; an image's id is its ``Path`` without the release.
+
+    Args:
+        table: ``train.csv`` or ``valid.csv``.
+        folder: The set's folder below data.root.
+        dataset: Key of the set.
+
+    Raises:
+        DataError: At a path that is not CheXpert's, or a view that is neither frontal nor lateral.
+
+    Source: method, section 5.
+    """
+    raw = read_csv(table, ["Path", "Frontal/Lateral", "AP/PA"])
+    image_id = _image_ids(raw)
+    parts = pc.extract_regex(image_id, IMAGE)
+    view = raw.choices("Frontal/Lateral", VIEWS)
+    columns = {
+        "image_id": image_id,
+        "patient_id": pc.struct_field(parts, "patient"),
+        "study_id": pc.struct_field(parts, "study"),
+        "view_position": raw.text("AP/PA"),
+        "view": pa.array([VIEWS[name] for name in view.to_pylist()], pa.string()),
+        "view_source": pa.repeat("Frontal/Lateral", len(view)),
+        "path": pc.binary_join_element_wise(folder, image_id, "/"),
+    }
+    return image_table(dataset, columns)
+
+
+def read_labels(
+    table: Path, classes: Sequence[str] = CXR_LT_2023, dataset: str = "chexpert"
+) -> pa.Table:
+    """Read ``schemas.labels``: 1 and 0 as published, uncertain (-1) and blank as unknown.
+
+    No Finding is never 0 in the published table: see ``implied.imply_no_finding``.
+
+    Raises:
+        DataError: At a label other than 1, 0, -1 and blank.
+
+    Source: method, section 5; paper, section 3.1 (uncertain and blank labels are predicted).
+    """
+    raw = read_csv(table, ["Path", *CLASSES])
+    known = {}
+    for name in CLASSES:
+        values = raw.labels(name, (1, 0, -1, None))
+        known[name] = pc.if_else(pc.equal(values, -1), pa.scalar(None, pa.float32()), values)
+    return label_table(dataset, _image_ids(raw), known, classes)
+
+
+def _image_ids(raw: RawTable) -> pa.Array:
+    image_id = pc.replace_substring_regex(raw.unique_ids("Path"), RELEASE, "")
+    odd = pc.invert(pc.match_substring_regex(image_id, IMAGE))
+    raw.refuse(odd, "Path", "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg")
+    return image_id

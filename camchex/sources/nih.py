@@ -1,0 +1,102 @@
+"""NIH ChestX-ray14: 112,120 frontal images with 14 findings mined from their reports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.labels import CXR_LT_2023
+from camchex.sources.image_table import image_table, label_table, list_files
+from camchex.sources.raw_table import read_csv
+
+NO_FINDING = "No Finding"
+CLASSES = {
+    **{
+        name: name
+        for name in (
+            "Atelectasis",
+            "Cardiomegaly",
+            "Consolidation",
+            "Edema",
+            "Emphysema",
+            "Fibrosis",
+            "Hernia",
+            "Infiltration",
+            "Mass",
+            "Nodule",
+            "Pneumonia",
+            "Pneumothorax",
+        )
+    },
+    "Effusion": "Pleural Effusion",
+    "Pleural_Thickening": "Pleural Thickening",
+    NO_FINDING: NO_FINDING,
+}
+"""Published name and the class it is (method, section 5)."""
+FINDINGS = tuple(name for name in CLASSES if name != NO_FINDING)
+
+
+def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> pa.Table:
+    """Read ``schemas.IMAGES``; files lie in ``images`` or in ``images_001/images`` and so on.
+
+    The published pixels are those of the original, not of the file, and are left out.
+
+    Args:
+        table: ``Data_Entry_2017_v2020.csv`` or ``Data_Entry_2017.csv``.
+        root: data.root.
+        folder: The set's folder below it.
+        dataset: Key of the set.
+
+    Raises:
+        DataError: At an image listed twice, or a view position other than PA and AP.
+
+    Source: method, section 5.
+    """
+    raw = read_csv(table, ["Image Index", "Patient ID", "View Position"])
+    image_id = raw.unique_ids("Image Index")
+    parts = sorted((root / folder).glob("images_*"))
+    files = list_files([root / folder / "images", *(p / "images" for p in parts), *parts])
+    default = root / folder / "images"
+    paths = [files.get(name, default / name).relative_to(root) for name in image_id.to_pylist()]
+    columns = {
+        "image_id": image_id,
+        "patient_id": raw.ids("Patient ID"),
+        "study_id": image_id,
+        "view_position": raw.choices("View Position", ("PA", "AP")),
+        "view": pa.repeat("frontal", len(paths)),
+        "view_source": pa.repeat("View Position", len(paths)),
+        "path": pa.array([path.as_posix() for path in paths], pa.string()),
+    }
+    return image_table(dataset, columns)
+
+
+def read_labels(
+    table: Path, classes: Sequence[str] = CXR_LT_2023, dataset: str = "nih"
+) -> pa.Table:
+    """Read ``schemas.labels``: 1 where a finding is named, else 0; null for the other classes.
+
+    Raises:
+        DataError: At a finding that is not one of ``CLASSES``, or beside No Finding.
+
+    Source: method, section 5.
+    """
+    raw = read_csv(table, ["Image Index", "Finding Labels"])
+    cells = raw.text("Finding Labels")
+    understood = pc.is_in(cells, pa.array(_known_cells(cells), pa.string()))
+    expected = f"{NO_FINDING} alone, or any of {', '.join(FINDINGS)} joined by |"
+    raw.refuse(pc.invert(understood), "Finding Labels", expected)
+    named = pc.split_pattern(cells, "|")
+    row, finding = pc.list_parent_indices(named), pc.list_flatten(named)
+    rows = pa.array(range(len(named)), pa.int64())
+    known = {}
+    for published, name in CLASSES.items():
+        positive = pc.filter(row, pc.equal(finding, published))
+        known[name] = pc.is_in(rows, positive).cast(pa.float32())
+    return label_table(dataset, raw.unique_ids("Image Index"), known, classes)
+
+
+def _known_cells(cells: pa.Array) -> list[str]:
+    """Those of the cells (findings joined by ``|``) that hold known findings only."""
+    distinct = pc.unique(cells).drop_null().to_pylist()
+    return [cell for cell in distinct if cell == NO_FINDING or set(cell.split("|")) <= {*FINDINGS}]

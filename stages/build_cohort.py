@@ -1,0 +1,39 @@
+"""Bring images, labels, texts and vital signs together: one row per study."""
+
+from camchex import params, schemas, tables
+from camchex.cohort import CohortInputs, build_cohort
+from camchex.images.store import ImageStore
+from camchex.labels import MIMIC_14, LabelParams
+from camchex.small_cells import write_counts
+from stages import Input, Output, run
+
+
+def main(
+    *,
+    images: Input,
+    labels: Input,
+    studies: Input,
+    mimic14: Input,
+    indications: Input,
+    vitals: Input,
+    store: Input,
+    out: Output,
+    metrics: Output,
+) -> None:
+    """Write the cohort, and how many studies each split has, lost and lacks of each input."""
+    classes = params.load("labels", LabelParams).classes
+    inputs = CohortInputs(
+        images=tables.read(images, schemas.IMAGES),
+        labels=tables.read(labels, schemas.labels(classes)),
+        studies=tables.read(studies, schemas.STUDIES),
+        mimic14=tables.read(mimic14, schemas.study_labels(MIMIC_14)),
+        indications=tables.read(indications, schemas.INDICATIONS),
+        vitals=tables.read(vitals, schemas.VITALS),
+    )
+    cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
+    tables.write(cohort, out, schemas.cohort(classes, MIMIC_14))
+    write_counts(counts, metrics, params.load("evaluation.min_cell", int))
+
+
+if __name__ == "__main__":
+    run(main)

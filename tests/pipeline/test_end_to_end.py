@@ -1,0 +1,122 @@
+"""The whole chain on a miniature cohort, as DVC runs it: what is made, and what is made again."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT
+
+MINIATURE: Mapping[str, object] = {}
+PIPELINE = ("dvc.yaml", "data/synthetic/dvc.yaml", ".dvcignore", ".gitignore", "profiles")
+
+
+def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run DVC in ``folder`` with this interpreter's ``python`` first on the path."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = [sys.executable, "-m", "dvc", *words]
+    env = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "2"}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+def set_parameters(folder: Path, values: Mapping[str, object]) -> None:
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    for key, value in values.items():
+        *above, last = key.split(".")
+        section = params
+        for name in above:
+            section = section[name]
+        assert last in section, key
+        section[last] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with a miniature cohort, after one ``dvc repro``."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("camchex", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (*PIPELINE, "params.yaml"):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    set_parameters(folder, MINIATURE)
+    git(folder, "init", "-q")
+    assert dvc(folder, "init", "-q").returncode == 0
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "a project")
+    done = dvc(folder, "repro")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "its results")
+    return folder
+
+
+def stages_run(output: str) -> list[str]:
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+@pytest.mark.slow
+def test_the_chain_ends_with_scores_and_a_report(project: Path) -> None:
+    summary = json.loads((project / "metrics/summary.json").read_text())
+    assert 0 < summary["study"]["mAP"]["mean"] <= 1
+    report = (project / "report.html").read_text()
+    assert "synthetic" in report.lower()
+    assert 'src="http' not in report
+
+
+@pytest.mark.slow
+def test_nothing_patient_level_is_tracked_by_git(project: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=project, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert "dvc.lock" in listed
+    assert not [f for f in listed if f.endswith((".parquet", ".arrow", ".safetensors", ".jpg"))]
+
+
+@pytest.mark.slow
+def test_a_second_run_does_nothing(project: Path) -> None:
+    again = dvc(project, "repro")
+    assert again.returncode == 0
+    assert stages_run(again.stdout) == []
+    assert "up to date" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_parameter_of_the_fusion_reruns_the_fusion_and_what_follows(project: Path) -> None:
+    changed = dvc(project, "exp", "run", "-S", "fusion.layers=1")
+    assert changed.returncode == 0, changed.stderr[-3000:]
+    seeds = yaml.safe_load((project / "params.yaml").read_text())["seeds"]
+    each = [f"{stage}@{s}" for stage in ("train_fusion", "predict", "evaluate") for s in seeds]
+    assert sorted(stages_run(changed.stdout)) == sorted([*each, "audit_leakage", "report"])
+    assert "fusion.layers" in dvc(project, "params", "diff").stdout
+    assert "mAP" in dvc(project, "metrics", "diff").stdout
+
+
+@pytest.mark.slow
+def test_a_misspelt_parameter_is_rejected(project: Path) -> None:
+    refused = dvc(project, "exp", "run", "-S", "fusion.layrs=1")
+    assert refused.returncode != 0
+    assert "layrs" in refused.stderr
+
+
+@pytest.mark.slow
+def test_runtime_reruns_nothing(project: Path) -> None:
+    set_parameters(project, {"runtime.workers": 0})
+    assert stages_run(dvc(project, "repro").stdout) == []
+
+
+def test_every_headline_stage_is_in_the_miniature() -> None:
+    assert "train_student@4" in HEADLINE

@@ -1,0 +1,62 @@
+"""CheXpert's table."""
+
+from pathlib import Path
+
+import pytest
+
+from camchex.errors import DataError
+from camchex.labels import CXR_LT_2023, MIMIC_14
+from camchex.sources import chexpert
+from tests.sources.raw import CHEXPERT, Row, published
+
+FRONTAL = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
+
+
+def table(tmp_path: Path, *rows: Row) -> Path:
+    return published(tmp_path / "train.csv", CHEXPERT, rows)
+
+
+@pytest.mark.parametrize("release", ["CheXpert-v1.0/", "CheXpert-v1.0-small/", ""])
+def test_an_image_is_named_by_its_path_without_the_release(tmp_path: Path, release: str) -> None:
+    path = FRONTAL.replace("CheXpert-v1.0/", release)
+    rows = table(tmp_path, {"Path": path, "Frontal/Lateral": "Frontal", "AP/PA": "AP"})
+    (image,) = chexpert.read_images(rows, "CheXpert-v1.0").to_pylist()
+    assert image["image_id"] == "train/patient00001/study1/view1_frontal.jpg"
+    assert (image["patient_id"], image["study_id"]) == ("patient00001", "patient00001/study1")
+    assert image["path"] == FRONTAL
+    assert (image["view"], image["view_position"]) == ("frontal", "AP")
+
+
+def test_uncertain_and_blank_are_unknown_and_unannotated_classes_too(tmp_path: Path) -> None:
+    row = {"Path": FRONTAL, "Edema": "-1.0", "Fracture": "0.0", "Pneumonia": "1.0"}
+    (labels,) = chexpert.read_labels(table(tmp_path, row)).to_pylist()
+    known = {name: value for name, value in labels.items() if value is not None}
+    assert known == {
+        "dataset": "chexpert",
+        "image_id": FRONTAL.removeprefix("CheXpert-v1.0/"),
+        "Fracture": 0,
+        "Pneumonia": 1,
+    }
+    assert list(labels)[2:] == list(CXR_LT_2023)
+
+
+def test_labels_may_be_wanted_in_another_space(tmp_path: Path) -> None:
+    labels = chexpert.read_labels(table(tmp_path, {"Path": FRONTAL}), MIMIC_14, "stanford")
+    assert labels.column_names == ["dataset", "image_id", *MIMIC_14]
+    assert labels["dataset"].to_pylist() == ["stanford"]
+
+
+@pytest.mark.parametrize("path", ["train/view1.jpg", "patient00001/study1/view1_frontal.jpg", ""])
+def test_a_path_of_another_data_set_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(DataError, match=r"train\.csv, line 2, column 'Path'"):
+        chexpert.read_labels(table(tmp_path, {"Path": path, "Sex": "Male"}))
+
+
+def test_a_view_that_is_neither_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'Oblique', expected one of Frontal, Lateral"):
+        chexpert.read_images(table(tmp_path, {"Path": FRONTAL, "Frontal/Lateral": "Oblique"}), "x")
+
+
+def test_an_unknown_label_value_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 2, column 'Edema': found 'u'"):
+        chexpert.read_labels(table(tmp_path, {"Path": FRONTAL, "Edema": "u"}))

@@ -1,0 +1,166 @@
+"""MIMIC-CXR-JPG and CXR-LT together: what is joined, counted, and refused."""
+
+from pathlib import Path
+
+import pytest
+
+from camchex import schemas, tables
+from camchex.errors import DataError
+from camchex.labels import CXR_LT_2023, MIMIC_14, LabelParams
+from camchex.small_cells import Counts
+from camchex.sources.mimic_tables import MimicFiles, MimicTables, read_mimic
+from tests.sources.raw import CXR_LT, METADATA, MIMIC14, SPLIT, Row, image, labelled, published
+
+LT = LabelParams(space="cxr-lt-2023", imply_no_finding=True)
+M14 = LabelParams(space="mimic-14", imply_no_finding=True)
+IMAGES = (
+    image("a", 10, 50),
+    image("b", 10, 50, ViewPosition="LL"),
+    image("c", 11, 51, ViewPosition="", ViewCodeSequence_CodeMeaning="lateral"),
+    image("d", 12, 52),
+    image("e", 13, 53, ViewPosition=""),
+)
+TRAIN = (labelled("a", 10, 50, "Edema"), labelled("b", 10, 50, "Edema"))
+DEVELOPMENT = (labelled("c", 11, 51),)
+TEST = (labelled("d", 12, 52, "Mass", "Nodule"),)
+OFFICIAL = [
+    {"dicom_id": name, "split": split}
+    for name, split in zip(
+        "abcdez", 2 * ["train"] + ["validate", "train"] + 2 * ["test"], strict=True
+    )
+]
+CHEXPERT = [
+    {"study_id": 50, "Edema": -1.0, "Fracture": 1.0},
+    {"study_id": 51, "Edema": 0.0},
+    {"study_id": 52, "No Finding": 1.0},
+]
+
+
+def read(
+    folder: Path, space: LabelParams = LT, **other: tuple[Row, ...]
+) -> tuple[MimicTables, Counts]:
+    rows = {"train": TRAIN, "development": DEVELOPMENT, "test": TEST, "metadata": IMAGES, **other}
+    files = MimicFiles(
+        metadata=published(folder / "metadata.csv.gz", METADATA, rows["metadata"]),
+        split=published(folder / "split.csv.gz", SPLIT, OFFICIAL),
+        chexpert=published(folder / "chexpert.csv.gz", MIMIC14, CHEXPERT),
+        **{
+            s: published(folder / f"{s}.csv", CXR_LT, rows[s])
+            for s in ("train", "development", "test")
+        },
+    )
+    return read_mimic(files, "jpg", space)
+
+
+def test_every_study_has_the_split_of_its_images(tmp_path: Path) -> None:
+    mimic, _ = read(tmp_path)
+    splits = dict(
+        zip(*mimic.studies.select(["study_id", "split"]).to_pydict().values(), strict=True)
+    )
+    assert splits == {"50": "train", "51": "development", "52": "test", "53": None}
+
+
+def test_labels_are_those_of_cxr_lt_one_row_per_labelled_image(tmp_path: Path) -> None:
+    mimic, _ = read(tmp_path)
+    assert mimic.labels["image_id"].to_pylist() == ["a", "b", "c", "d"]
+    assert mimic.labels["Edema"].to_pylist() == [1, 1, 0, 0]
+    assert mimic.labels["Mass"].to_pylist() == [0, 0, 0, 1]
+    assert all(mimic.labels[name].null_count == 0 for name in CXR_LT_2023)
+
+
+def test_what_was_read_is_counted(tmp_path: Path) -> None:
+    _, counts = read(tmp_path)
+    assert (counts["images"], counts["studies"], counts["patients"]) == (5, 4, 4)
+    assert counts["splits"] == {
+        "train": {"images": 2, "studies": 1, "patients": 1},
+        "development": {"images": 1, "studies": 1, "patients": 1},
+        "test": {"images": 1, "studies": 1, "patients": 1},
+        "none": {"images": 1, "studies": 1, "patients": 1},
+    }
+    assert counts["official_split_without_image"] == 1
+    assert counts["views"] == {
+        "ViewPosition": {"frontal": 2, "lateral": 1},
+        "ViewCodeSequence": {"frontal": 0, "lateral": 1},
+        "ProcedureDescription": {"frontal": 0, "lateral": 0},
+        "default": {"frontal": 1, "lateral": 0},
+    }
+    assert counts["mimic14"] == {
+        "studies": 3,
+        "studies_without_labels": 1,
+        "labels_without_study": 0,
+    }
+
+
+def test_official_test_patients_are_counted_by_the_split_they_are_trained_in(
+    tmp_path: Path,
+) -> None:
+    _, counts = read(tmp_path)
+    crossed = counts["patients_by_official_split"]
+    assert crossed["test"]["official_train"] == 1  # patient 12: tested here, trained on there
+    assert crossed["none"]["official_test"] == 1
+    assert sum(n for row in crossed.values() for n in row.values()) == 4
+
+
+def test_splits_of_one_patient_are_refused_with_patient_and_files(tmp_path: Path) -> None:
+    metadata = (*IMAGES, image("f", 10, 54))
+    with pytest.raises(DataError, match=r"patient 10 .*train\.csv and .*test\.csv"):
+        read(tmp_path, metadata=metadata, test=(*TEST, labelled("f", 10, 54)))
+
+
+def test_a_study_or_image_in_two_splits_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"image a is in several splits"):
+        read(tmp_path, test=(*TEST, TRAIN[0]))
+
+
+def test_a_labelled_image_without_study_is_refused_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"test\.csv: image z .* image without study.*metadata"):
+        read(tmp_path, test=(*TEST, labelled("z", 19, 59)))
+
+
+@pytest.mark.parametrize(("patient", "study"), [(12, 59), (19, 52)])
+def test_a_labelled_image_of_another_study_or_patient_is_refused(
+    tmp_path: Path, patient: int, study: int
+) -> None:
+    with pytest.raises(DataError, match=r"test\.csv: image d of .* is of "):
+        read(tmp_path, test=(labelled("d", patient, study),))
+
+
+def test_images_of_a_study_with_different_labels_are_refused(tmp_path: Path) -> None:
+    train = (TRAIN[0], labelled("b", 10, 50, "Edema", "Hernia"))
+    with pytest.raises(DataError, match="study 50 has images with different labels for 'Hernia'"):
+        read(tmp_path, train=train)
+
+
+def test_the_2024_study_ids_are_those_of_2023(tmp_path: Path) -> None:
+    train = tuple({**row, "study_id": f"s{row['study_id']}"} for row in TRAIN)
+    assert read(tmp_path / "a", train=train)[0] == read(tmp_path / "b")[0]
+
+
+def test_mimic14_labels_are_absent_where_not_mentioned_and_unknown_where_uncertain(
+    tmp_path: Path,
+) -> None:
+    mimic, _ = read(tmp_path, M14)
+    assert mimic.labels.column_names[2:] == list(MIMIC_14)
+    rows = {row["image_id"]: row for row in mimic.labels.to_pylist()}
+    assert [rows[i]["Edema"] for i in "abcde"] == [None, None, 0, 0, None]
+    assert [rows[i]["Fracture"] for i in "abcde"] == [1, 1, 0, 0, None]
+    assert [rows[i]["No Finding"] for i in "abcde"] == [0, 0, 0, 1, None]
+
+
+def test_mimic14_splits_are_the_official_ones(tmp_path: Path) -> None:
+    mimic, counts = read(tmp_path, M14)
+    assert mimic.studies["split"].to_pylist() == ["train", "development", "train", "test"]
+    assert counts["patients_by_official_split"]["train"]["official_train"] == 2
+
+
+def test_tables_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+    def written(folder: Path, **other: tuple[Row, ...]) -> list[bytes]:
+        mimic, _ = read(folder, **other)
+        tables.write(mimic.images, folder / "i", schemas.IMAGES)
+        tables.write(mimic.labels, folder / "l", schemas.labels(CXR_LT_2023))
+        tables.write(mimic.studies, folder / "s", schemas.STUDIES)
+        return [(folder / name).read_bytes() for name in "ils"]
+
+    assert written(tmp_path / "a") == written(
+        tmp_path / "b", metadata=IMAGES[::-1], train=TRAIN[::-1]
+    )

@@ -1,0 +1,72 @@
+"""NIH ChestX-ray14's table and folders."""
+
+from pathlib import Path
+
+import pytest
+
+from camchex.errors import DataError
+from camchex.labels import CXR_LT_2023
+from camchex.sources import nih
+from tests.sources.raw import NIH, Row, published
+
+# Method, section 5: the eleven classes that the set does not annotate.
+UNKNOWN = {
+    "Calcification of the Aorta",
+    "Enlarged Cardiomediastinum",
+    "Fracture",
+    "Lung Lesion",
+    "Lung Opacity",
+    "Pleural Other",
+    "Pneumomediastinum",
+    "Pneumoperitoneum",
+    "Subcutaneous Emphysema",
+    "Support Devices",
+    "Tortuous Aorta",
+}
+
+
+def table(tmp_path: Path, *findings: str) -> Path:
+    rows: list[Row] = [
+        {
+            "Image Index": f"0000000{i}_000.png",
+            "Finding Labels": cell,
+            "Patient ID": i,
+            "View Position": "PA",
+        }
+        for i, cell in enumerate(findings)
+    ]
+    return published(tmp_path / "ChestX-ray14" / "Data_Entry_2017.csv", NIH, rows)
+
+
+def test_findings_named_are_positive_and_the_others_annotated_negative(tmp_path: Path) -> None:
+    (labels,) = nih.read_labels(table(tmp_path, "Effusion|Pleural_Thickening|Mass")).to_pylist()
+    positive = {name for name, value in labels.items() if value == 1}
+    assert positive == {"Pleural Effusion", "Pleural Thickening", "Mass"}
+    assert {name for name, value in labels.items() if value is None} == UNKNOWN
+    assert sum(value == 0 for value in labels.values()) == len(CXR_LT_2023) - 3 - len(UNKNOWN)
+
+
+def test_no_finding_means_none_of_the_findings_of_this_set(tmp_path: Path) -> None:
+    (labels,) = nih.read_labels(table(tmp_path, "No Finding")).to_pylist()
+    assert {name for name, value in labels.items() if value == 1} == {"No Finding"}
+
+
+@pytest.mark.parametrize("cell", ["Covid", "Mass|Covid", "No Finding|Mass", "mass", "", "Mass|"])
+def test_an_unknown_or_contradictory_finding_is_refused(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(DataError, match=r"line 3, column 'Finding Labels'"):
+        nih.read_labels(table(tmp_path, "Mass", cell))
+
+
+@pytest.mark.parametrize("folder", ["images", "images_002/images", "images_002"])
+def test_an_image_is_found_in_every_layout_of_the_archive(tmp_path: Path, folder: str) -> None:
+    path = Path("ChestX-ray14") / folder / "00000001_000.png"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).touch()
+    images = nih.read_images(table(tmp_path, "Mass", "Mass"), tmp_path, "ChestX-ray14")
+    assert images["path"].to_pylist() == [
+        "ChestX-ray14/images/00000000_000.png",  # nowhere: where it should be
+        path.as_posix(),
+    ]
+    assert images["patient_id"].to_pylist() == ["0", "1"]
+    assert images["study_id"].to_pylist() == images["image_id"].to_pylist()
+    assert set(images["view"].to_pylist()) == {"frontal"}

@@ -1,0 +1,111 @@
+"""The stages, from published files to canonical tables on disk."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from camchex import schemas, tables
+from camchex.labels import CXR_LT_2023, MIMIC_14
+from stages import build_cohort, ingest_external, ingest_mimic
+
+
+@pytest.fixture
+def project(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder whose raw data are the open cohort."""
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["data"]["root"] = str(real_data / "open_cohort")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    return real_data / "open_cohort"
+
+
+def ingest(root: Path, out: Path) -> None:
+    jpg = root / "mimic-cxr-jpg"
+    ingest_mimic.main(
+        metadata=jpg / "mimic-cxr-2.0.0-metadata.csv.gz",
+        split=jpg / "mimic-cxr-2.0.0-split.csv.gz",
+        chexpert=jpg / "mimic-cxr-2.0.0-chexpert.csv.gz",
+        train=root / "cxr-lt-2023" / "train.csv",
+        development=root / "cxr-lt-2023" / "development.csv",
+        test=root / "cxr-lt-2023" / "test.csv",
+        images=out / "images.parquet",
+        labels=out / "labels.parquet",
+        studies=out / "studies.parquet",
+        mimic14=out / "mimic14.parquet",
+        metrics=out / "mimic.json",
+    )
+
+
+def test_mimic_becomes_canonical_tables_with_the_same_bytes_twice(project: Path) -> None:
+    for out in (Path("a"), Path("b")):
+        ingest(project, out)
+    names = ("images", "labels", "studies", "mimic14")
+    for name in names:
+        assert Path(f"a/{name}.parquet").read_bytes() == Path(f"b/{name}.parquet").read_bytes()
+    images = tables.read(Path("a/images.parquet"), schemas.IMAGES)
+    assert images.num_rows == 168
+    assert all((project / path).is_file() for path in images["path"].to_pylist())
+
+
+def test_tracked_counts_hide_small_cells(project: Path) -> None:
+    ingest(project, Path("a"))
+    positive = json.loads(Path("a/mimic.json").read_text())["positive_images"]
+    assert (positive["train"]["Cardiomegaly"], positive["train"]["Pneumonia"]) == ("<5", 78)
+
+
+@pytest.mark.parametrize("key", ["chexpert", "nih", "vindr"])
+def test_images_of_an_external_set_exist_and_are_those_labelled(project: Path, key: str) -> None:
+    external = yaml.safe_load(Path("params.yaml").read_text())["external"][key]
+    ingest_external.main(
+        key=key,
+        table=project / external["folder"] / external["table"],
+        images=Path("images.parquet"),
+        labels=Path("labels.parquet"),
+    )
+    images = tables.read(Path("images.parquet"), schemas.IMAGES)
+    labels = tables.read(Path("labels.parquet"), schemas.labels(CXR_LT_2023))
+    assert images["image_id"].equals(labels["image_id"])
+    assert set(images["dataset"].to_pylist()) == {key}
+    assert all((project / path).is_file() for path in images["path"].to_pylist())
+    sick = [r for r in labels.to_pylist() if r["Pneumonia"] == 1]
+    assert all(row["No Finding"] == 0 for row in sick)
+
+
+class Store:
+    """A store that holds all but one of the images ingested."""
+
+    def __init__(self, folder: Path) -> None:
+        self.image_ids = pq.read_table(folder)["image_id"].to_pylist()[1:]
+
+
+def test_the_cohort_is_built_from_what_the_other_stages_wrote(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(project, Path())
+    studies = pq.read_table("studies.parquet")["study_id"].to_pylist()
+    indications = [{"study_id": s, "findings_suspected": False} for s in studies]
+    vitals = [{"study_id": s, "vitals_text": "NA"} for s in studies]
+    for name, rows, schema in (
+        ("indications", indications, schemas.INDICATIONS),
+        ("vitals", vitals, schemas.VITALS),
+    ):
+        tables.write(pa.Table.from_pylist(rows, schema=schema), Path(f"{name}.parquet"), schema)
+    monkeypatch.setattr(build_cohort, "ImageStore", Store)
+    build_cohort.main(
+        **{
+            name: Path(f"{name}.parquet")
+            for name in ("images", "labels", "studies", "mimic14", "indications", "vitals")
+        },
+        store=Path("images.parquet"),
+        out=Path("cohort.parquet"),
+        metrics=Path("cohort.json"),
+    )
+    cohort = tables.read(Path("cohort.parquet"), schemas.cohort(CXR_LT_2023, MIMIC_14))
+    assert sum(map(len, cohort["image_ids"].to_pylist())) == 167
+    counts = json.loads(Path("cohort.json").read_text())
+    assert counts["images_not_prepared"] == "<5"
+    assert sum(counts["splits"][s]["studies"] for s in counts["splits"]) == cohort.num_rows
