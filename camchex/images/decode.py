@@ -1,0 +1,93 @@
+"""Any X-ray file as grey levels, told apart by content: extensions lie.
+
+JPEGs of the published sizes are decoded at the smallest scale of the DCT that is still large
+enough: about twice as many a second as in full (``benchmarks/image_decode.py``).
+"""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from camchex.images.dicom import decode_dicom
+from camchex.images.unreadable import Reason, UnreadableImage
+
+DICOM_MAGIC = slice(128, 132)  # PS3.10 7.1: `DICM` after a preamble of 128 bytes
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF 2.3, tag 0x0112: what turns the stored image upright."""
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+"""What Pillow and simplejpeg raise on a broken file."""
+
+
+def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
+    """Read a JPEG, PNG or DICOM file as grey levels.
+
+    Colour becomes luma (ITU-R 601), transparency black, 16-bit PNG levels are scaled by 255/65535,
+    and EXIF orientation is applied. DICOM: see :func:`camchex.images.dicom.decode_dicom`.
+
+    Args:
+        path: The file, of any extension.
+        at_least: A JPEG may be decoded at a smaller scale, of eighths, as long as neither side
+            falls below this many pixels; sides are rounded up. None: as stored.
+
+    Returns:
+        Grey levels, (rows, columns).
+
+    Raises:
+        UnreadableImage: If the file is missing, of another format, damaged, cut short, or has more
+            than one frame. A damaged file never gives half an image.
+    """
+    data = _content(path)
+    if data[DICOM_MAGIC] == b"DICM":
+        return decode_dicom(data, path)
+    try:
+        with Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
+            if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
+                raise UnreadableImage(path, Reason.SEVERAL_FRAMES, "animated PNG")
+            grey = _grey(image, data, at_least)
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(path, Reason.UNKNOWN_FORMAT) from error
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
+        raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error
+    return np.asarray(grey.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else grey)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableImage(path, Reason.NO_FILE) from error
+    except OSError as error:
+        raise UnreadableImage(path, Reason.NOT_OPENED, error.strerror or "") from error
+    if not data:
+        raise UnreadableImage(path, Reason.EMPTY)
+    return data
+
+
+def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
+    if image.format != "PNG" and image.mode in {"L", "RGB"}:
+        scale = 0 if at_least is None else at_least
+        pixels = simplejpeg.decode_jpeg(data, "GRAY", min_height=scale, min_width=scale)
+        return Image.fromarray(pixels[..., 0])
+    if image.mode.startswith("I"):
+        levels = np.asarray(image).astype(np.float64)
+        return Image.fromarray(np.rint(levels * (255 / 65535)).astype(np.uint8))
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        image = Image.new("RGB", image.size)
+        image.paste(opaque, mask=opaque.getchannel("A"))
+    return image.convert("L")

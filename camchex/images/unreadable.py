@@ -1,0 +1,43 @@
+"""Why a file is not an image that can be used."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from camchex.errors import DataError
+
+
+class Reason(StrEnum):
+    """Kinds of unreadable files: few and fixed, so that they can be counted in public."""
+
+    NO_FILE = "no such file"
+    NOT_OPENED = "cannot be opened"
+    EMPTY = "empty file"
+    UNKNOWN_FORMAT = "not a JPEG, PNG or DICOM file"
+    DAMAGED = "damaged or cut short"
+    SEVERAL_FRAMES = "more than one frame"
+    NO_PIXELS = "no pixel data"
+
+
+class UnreadableImage(DataError):  # noqa: N818 (returned as an outcome as often as raised)
+    """A file that holds no image this project can use.
+
+    Args:
+        path: The file.
+        reason: Which kind of trouble.
+        detail: What the decoder said; may be empty.
+    """
+
+    def __init__(self, path: Path, reason: Reason, detail: str = "") -> None:
+        super().__init__(path, reason, detail)  # all three: an exception is pickled by its args
+        self.path = path
+        self.reason = reason
+        self.detail = detail
+
+    @property
+    def explanation(self) -> str:
+        """The reason, with what the decoder said, on one line."""
+        detail = " ".join(self.detail.split())
+        return f"{self.reason}: {detail}" if detail else str(self.reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.explanation}"

@@ -1,0 +1,174 @@
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from camchex.images.decode import read_image
+from camchex.images.unreadable import Reason, UnreadableImage
+from tests.images.files import dicom, dicom_bytes, encoded, picture, saved
+
+GREY = picture()
+
+
+def read(dataset: Dataset, folder: Path) -> np.ndarray:
+    return read_image(saved(folder / "a.dcm", dicom_bytes(dataset))).astype(int)
+
+
+def reason(path: Path) -> Reason:
+    with pytest.raises(UnreadableImage) as caught:
+        read_image(path)
+    return caught.value.reason
+
+
+def test_8_bit_pixels_are_kept(tmp_path: Path) -> None:
+    faint = GREY // 2 + 20
+    assert np.array_equal(read(dicom(faint, 8), tmp_path), faint)
+
+
+def test_a_rescale_and_a_window_that_change_nothing_keep_8_bit_pixels(tmp_path: Path) -> None:
+    faint = GREY // 2 + 20
+    dataset = dicom(faint, 8)
+    dataset.RescaleSlope, dataset.RescaleIntercept = 1, 0
+    dataset.WindowCenter, dataset.WindowWidth = 128, 256
+    assert np.array_equal(read(dataset, tmp_path), faint)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_deep_pixels_are_stretched_from_black_to_white(tmp_path: Path, bits: int) -> None:
+    deep = GREY.astype(np.uint16) * (2 ** (bits - 9)) + 7  # half of what the bits can hold
+    assert np.array_equal(read(dicom(deep, bits), tmp_path), GREY)
+
+
+def test_signed_pixels_are_stretched_from_black_to_white(tmp_path: Path) -> None:
+    assert np.array_equal(read(dicom(GREY.astype(np.int16) * 4 - 500, 12), tmp_path), GREY)
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_monochrome1_is_the_inverse_of_monochrome2(tmp_path: Path, bits: int) -> None:
+    pixels = GREY if bits == 8 else GREY.astype(np.uint16) * 16
+    white_high = read(dicom(pixels, bits, "MONOCHROME2"), tmp_path)
+    white_low = read(dicom(pixels, bits, "MONOCHROME1"), tmp_path)
+    assert np.array_equal(white_high + white_low, np.full(GREY.shape, 255))
+
+
+def test_a_window_clips_what_lies_outside(tmp_path: Path) -> None:
+    dataset = dicom(GREY.astype(np.uint16) * 16, 12)
+    dataset.WindowCenter, dataset.WindowWidth = [2048, 100], [1024, 50]  # the first one counts
+    shown = read(dataset, tmp_path)
+    values = GREY.astype(float) * 16
+    expected = np.clip((values - 2047.5) / 1023 + 0.5, 0, 1) * 255  # PS3.3 C.11.2.1.2
+    assert np.abs(shown - expected).max() <= 0.5
+
+
+def test_a_rescale_comes_before_the_window(tmp_path: Path) -> None:
+    dataset = dicom(GREY.astype(np.uint16) * 16, 12)
+    dataset.RescaleSlope, dataset.RescaleIntercept = 2, -1000
+    dataset.WindowCenter, dataset.WindowWidth = 2048 * 2 - 1000, 2048
+    values = GREY.astype(float) * 32 - 1000
+    expected = np.clip((values - 3095.5) / 2047 + 0.5, 0, 1) * 255
+    assert np.abs(read(dataset, tmp_path) - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize("rescale", [None, (1, 0)])
+def test_a_voi_table_is_applied(tmp_path: Path, rescale: tuple[int, int] | None) -> None:
+    dataset = dicom(GREY.astype(np.uint16) * 16, 12)
+    curve = np.rint(65535 * (np.arange(4096) / 4095) ** 2).astype(np.uint16)
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [4096, 0, 16])
+    table.add_new("LUTData", "US", curve.tolist())
+    dataset.VOILUTSequence = [table]
+    if rescale:  # 1, 0 is in almost every DX file; it turns the table's indices into floats
+        dataset.RescaleSlope, dataset.RescaleIntercept = rescale
+    expected = curve[GREY.astype(int) * 16].astype(float)
+    expected *= 255 / expected.max()
+    assert np.abs(read(dataset, tmp_path) - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
+def test_lossless_compression_changes_nothing(tmp_path: Path, syntax: str) -> None:
+    dataset = dicom(GREY.astype(np.uint16) * 16, 12)
+    plain = read(dataset, tmp_path)
+    dataset.compress(syntax, generate_instance_uid=False)
+    assert np.array_equal(read(dataset, tmp_path), plain)
+
+
+def test_a_jpeg_inside_a_dicom_reads_as_the_jpeg(real_data: Path, tmp_path: Path) -> None:
+    path = real_data / "odd_images" / "rsna_frontal.dcm"
+    jpeg = next(pydicom.encaps.generate_frames(pydicom.dcmread(path).PixelData))
+    alone = read_image(saved(tmp_path / "a.jpg", jpeg)).astype(int)
+    assert np.abs(read_image(path) - alone).max() <= 1
+
+
+def test_colour_becomes_luma(tmp_path: Path) -> None:
+    coloured = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=-1)
+    luma = np.asarray(Image.fromarray(coloured).convert("L"))
+    assert np.array_equal(read(dicom(coloured, 8, "RGB"), tmp_path), luma)
+
+
+def test_a_blank_image_is_black_not_an_error(tmp_path: Path) -> None:
+    assert not read(dicom(np.full((8, 8), 700, dtype=np.uint16), 12), tmp_path).any()
+
+
+def test_real_dicoms_show_lungs_dark_and_bone_light(real_data: Path) -> None:
+    for path in sorted((real_data / "open_cohort" / "vinbigdata" / "train").iterdir()):
+        grey = read_image(path)
+        rows, columns = grey.shape
+        middle = grey[rows // 3 : 2 * rows // 3]
+        spine = middle[:, 9 * columns // 20 : 11 * columns // 20].mean()
+        lungs = np.minimum(
+            middle[:, columns // 5 : 2 * columns // 5].mean(),
+            middle[:, 3 * columns // 5 : 4 * columns // 5].mean(),
+        )
+        assert spine > lungs, path.name
+
+
+def test_a_dicom_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    plain = dicom(GREY.astype(np.uint16) * 16, 12)
+    packed = dicom(GREY.astype(np.uint16) * 16, 12)
+    packed.compress(RLELossless, generate_instance_uid=False)
+    for dataset in (plain, packed):
+        content = dicom_bytes(dataset)
+        for kept in range(140, len(content) - 8, 211):
+            path = saved(tmp_path / "a.dcm", content[:kept])
+            assert reason(path) in {Reason.DAMAGED, Reason.NO_PIXELS}
+
+
+@pytest.mark.filterwarnings("ignore:The number of bytes of pixel data:UserWarning")
+def test_what_has_no_single_frame_of_pixels_is_told_apart(tmp_path: Path) -> None:
+    several = dicom(GREY, 8)
+    several.NumberOfFrames = 2
+    several.PixelData = GREY.tobytes() * 2
+    report = dicom(GREY, 8)
+    del report.PixelData
+    small = dicom(GREY, 8)
+    small.Rows //= 4  # pydicom takes the pixels beyond for further frames
+    huge = dicom(GREY, 8)
+    huge.Rows = huge.Columns = 65_000
+    nothing = dicom(GREY, 8)
+    del nothing.BitsAllocated
+    for dataset, expected in [
+        (several, Reason.SEVERAL_FRAMES),
+        (report, Reason.NO_PIXELS),
+        (small, Reason.DAMAGED),
+        (huge, Reason.DAMAGED),
+        (nothing, Reason.DAMAGED),
+    ]:
+        assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is expected
+
+
+def test_the_window_of_a_blank_width_is_refused(tmp_path: Path) -> None:
+    dataset = dicom(GREY.astype(np.uint16) * 16, 12)
+    dataset.WindowCenter, dataset.WindowWidth = 2048, 0
+    assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is Reason.DAMAGED
+
+
+def test_a_damaged_codestream_is_refused(tmp_path: Path) -> None:
+    dataset = dicom(GREY, 8)
+    jpeg = encoded(Image.fromarray(GREY), "JPEG")
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    dataset.PixelData = pydicom.encaps.encapsulate([jpeg[:200]])
+    assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is Reason.DAMAGED

@@ -1,0 +1,230 @@
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from camchex import params, schemas, tables
+from camchex.errors import DataError
+from camchex.images import prepare
+from camchex.images.decode import read_image
+from camchex.images.params import ImageParams
+from camchex.images.prepare import prepare_images
+from camchex.images.resize import fit
+from camchex.images.store import ImageStore
+from camchex.images.unreadable import Reason, UnreadableImage
+from tests.images.files import PARAMS, dicom, dicom_bytes, encoded, images_table, picture, saved
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GOOD = 36
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of JPEG, PNG and DICOM files."""
+    root = tmp_path / "root"
+    for number in range(GOOD):
+        image = Image.fromarray(picture(60, 50, seed=number))
+        name = f"p{number % 3}/{number:02}"
+        if number % 3 == 0:
+            saved(root / f"{name}.jpg", encoded(image, "JPEG"))
+        elif number % 3 == 1:
+            saved(root / f"{name}.png", encoded(image, "PNG"))
+        else:
+            deep = np.asarray(image).astype(np.uint16) * 16
+            saved(root / f"{name}.dicom", dicom_bytes(dicom(deep, 12, "MONOCHROME1")))
+    return root
+
+
+def paths(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.*"))
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def with_bad_files(root: Path) -> pa.Table:
+    """Ten files more: six missing, three empty, one cut short."""
+    for number in range(3):
+        saved(root / f"bad/empty{number}.jpg", b"")
+    saved(root / "bad/short.jpg", encoded(Image.fromarray(picture()), "JPEG")[:-100])
+    return images_table([*paths(root), *(f"bad/missing{number}.jpg" for number in range(6))])
+
+
+def test_the_store_holds_every_image_decoded_and_resized(root: Path, tmp_path: Path) -> None:
+    prepared = prepare_images(images_table(paths(root)), root, tmp_path / "out", PARAMS, 0)
+    store = ImageStore(tmp_path / "out")
+    assert store.image_ids == paths(root)
+    assert (prepared.images, prepared.prepared) == (GOOD, GOOD)
+    assert not any(prepared.unreadable.values())
+    for image_id, image in zip(store.image_ids, store, strict=True):
+        expected = fit(read_image(root / image_id, PARAMS.size), PARAMS.size, PARAMS.fit)
+        assert np.abs(image.astype(int) - expected).mean() < 2  # JPEG at quality 95
+    store.verify()
+
+
+def test_the_bytes_depend_on_neither_workers_nor_row_order(root: Path, tmp_path: Path) -> None:
+    table = with_bad_files(root)
+    half = PARAMS.model_copy(update={"max_unreadable": 0.5})
+    shuffled = table.take(np.random.default_rng(0).permutation(len(table)))
+    first = prepare_images(table, root, tmp_path / "a", half, 0)
+    second = prepare_images(shuffled, root, tmp_path / "b", half, 2)
+    assert first == second
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_unreadable_files_are_quarantined_with_their_reasons(root: Path, tmp_path: Path) -> None:
+    table = with_bad_files(root)
+    exactly = PARAMS.model_copy(update={"max_unreadable": 10 / len(table)})
+    prepared = prepare_images(table, root, tmp_path / "out", exactly, 0)
+    assert prepared.prepared == GOOD
+    assert {reason: n for reason, n in prepared.unreadable.items() if n} == {
+        "no such file": 6,
+        "empty file": 3,
+        "damaged or cut short": 1,
+    }
+    quarantine = tables.read(tmp_path / "out" / "quarantine.parquet", schemas.QUARANTINE)
+    rows = quarantine.to_pylist()
+    assert rows[0] == {
+        "dataset": "hospital",
+        "image_id": "bad/empty0.jpg",
+        "path": "bad/empty0.jpg",
+        "reason": "empty file",
+    }
+    assert rows[-1]["reason"] == "damaged or cut short: Premature end of JPEG file"
+    store = ImageStore(tmp_path / "out")
+    assert len(store) + len(rows) == len(table)
+    assert not any(row["image_id"] in store for row in rows)
+
+
+def test_too_many_unreadable_files_are_an_error_that_says_which(root: Path, tmp_path: Path) -> None:
+    fewer = PARAMS.model_copy(update={"max_unreadable": 9.9 / (GOOD + 10)})
+    with pytest.raises(DataError) as caught:
+        prepare_images(with_bad_files(root), root, tmp_path / "out", fewer, 0)
+    message = str(caught.value)
+    assert f"10 of the {GOOD + 10} images" in message
+    assert "images.max_unreadable" in message
+    assert f"{root}/bad/empty0.jpg: empty file" in message
+    assert message.count(": empty file") == 3
+    assert "missing" not in message  # the first three only
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["root"]  # and nothing is left
+
+
+def test_a_data_set_without_its_files_fails_before_all_are_tried(tmp_path: Path) -> None:
+    table = images_table([f"{number:05}.jpg" for number in range(100_000)])
+    with pytest.raises(DataError, match=r"1101 of the 1101 images"):
+        prepare_images(
+            table, tmp_path, tmp_path / "out", PARAMS.model_copy(update={"max_unreadable": 0.01}), 0
+        )
+
+
+def test_a_missing_root_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere: no such folder\. `data\.root`"):
+        prepare_images(images_table(["a"]), tmp_path / "nowhere", tmp_path / "out", PARAMS, 0)
+
+
+def test_a_table_without_images_or_with_an_id_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing to prepare"):
+        prepare_images(schemas.IMAGES.empty_table(), tmp_path, tmp_path / "out", PARAMS, 0)
+    with pytest.raises(DataError, match=r"1 image ids occur more than once, first x"):
+        prepare_images(images_table(["a", "b"], ["x", "x"]), tmp_path, tmp_path / "o", PARAMS, 0)
+
+
+def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare_images(images_table(paths(root)), root, out, PARAMS, 0)
+    before = contents(out)
+    with pytest.raises(DataError):
+        prepare_images(images_table([*paths(root), "gone.jpg"]), root, out, PARAMS, 0)
+    assert contents(out) == before
+    (tmp_path / ".out.part").mkdir()
+    saved(tmp_path / ".out.part" / "shard-00007.arrow", b"left by a run that was killed")
+    prepare_images(images_table(paths(root)[:5]), root, out, PARAMS, 0)
+    assert len(ImageStore(out)) == 5
+    assert sorted(path.name for path in out.iterdir()) == [
+        "index.parquet",
+        "quarantine.parquet",
+        "shard-00000.arrow",
+        "shards.json",
+    ]
+
+
+def _die(*_: object) -> list[bytes]:
+    os._exit(9)
+
+
+def test_a_worker_that_is_killed_is_an_error_that_says_so(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "prepared_jpegs", _die)
+    with pytest.raises(DataError, match=r"runtime\.workers"):
+        prepare_images(images_table(paths(root)), root, tmp_path / "out", PARAMS, 1)
+
+
+def test_padding_reaches_the_store(root: Path, tmp_path: Path) -> None:
+    padded = PARAMS.model_copy(update={"fit": "pad", "jpeg_quality": 100})
+    prepare_images(images_table(paths(root)[:3]), root, tmp_path / "out", padded, 0)
+    images = ImageStore(tmp_path / "out").batch([0, 1, 2])
+    assert images[:, :, :2].max() <= 2  # 50 of 60 columns: black on either side
+    assert images[:, :, 4:-4].mean() > 50
+
+
+def test_an_unreadable_image_survives_the_way_between_processes() -> None:
+    trouble = UnreadableImage(Path("a.jpg"), Reason.DAMAGED, "two\nlines")
+    again = pickle.loads(pickle.dumps(trouble))  # noqa: S301 (ours)
+    assert str(again) == str(trouble) == "a.jpg: damaged or cut short: two lines"
+    assert again.reason is Reason.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("size", 0),
+        ("fit", "crop"),
+        ("jpeg_quality", 101),
+        ("shard_mb", 4000),
+        ("max_unreadable", -1),
+    ],
+)
+def test_a_parameter_out_of_range_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        ImageParams.model_validate(PARAMS.model_dump() | {key: value})
+
+
+def test_the_stage_writes_a_store_and_its_counts(root: Path, tmp_path: Path) -> None:
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path / "params.yaml")
+    text = (tmp_path / "params.yaml").read_text()
+    old = params.read_file(tmp_path / "params.yaml")["data"]["root"]
+    (tmp_path / "params.yaml").write_text(text.replace(f"root: {old}", f"root: {root}", 1))
+    tables.write(images_table(paths(root)), tmp_path / "images.parquet", schemas.IMAGES)
+    options = ["--images", "images.parquet", "--out", "store/x", "--metrics", "metrics/x.json"]
+    subprocess.run(
+        [sys.executable, "-m", "stages.prepare_images", *options],
+        cwd=tmp_path,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    counts = json.loads((tmp_path / "metrics" / "x.json").read_text())
+    assert (counts["images"], counts["prepared"]) == (GOOD, GOOD)
+    assert set(counts["unreadable"].values()) == {0}
+    size = params.load("images", ImageParams, tmp_path / "params.yaml").size
+    assert ImageStore(tmp_path / "store" / "x").batch([0]).shape == (1, size, size)
+
+
+def test_images_need_no_torch() -> None:
+    code = (
+        "import sys, camchex.images.prepare, camchex.images.store\n"
+        "print([m for m in ('torch', 'timm', 'transformers', 'cv2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

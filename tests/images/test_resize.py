@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from camchex.images.resize import fit
+from tests.images.files import picture
+
+SIDES = st.integers(1, 90)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(rows=SIDES, columns=SIDES, size=st.integers(8, 64))
+def test_stretch_is_pillows_lanczos_of_the_whole_image(rows: int, columns: int, size: int) -> None:
+    image = picture(rows + 1, columns + 1)
+    expected = Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS)
+    assert np.array_equal(fit(image, size, "stretch"), np.asarray(expected))
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(rows=SIDES, columns=SIDES, size=st.integers(8, 64))
+def test_pad_keeps_the_aspect_and_centres_it_on_black(rows: int, columns: int, size: int) -> None:
+    square = fit(np.full((rows, columns), 200, dtype=np.uint8), size, "pad")
+    height, width = (square == 200).any(axis=1).sum(), (square == 200).any(axis=0).sum()
+    assert square.shape == (size, size)
+    assert (square == 200).sum() == height * width  # one rectangle, and nothing else
+    assert (square == 0).sum() == size * size - height * width
+    assert max(height, width) == size
+    assert abs(height - size * rows / max(rows, columns)) <= 1
+    assert abs(width - size * columns / max(rows, columns)) <= 1
+    lit = np.flatnonzero((square == 200).any(axis=1))
+    assert abs(lit[0] - (size - 1 - lit[-1])) <= 1
+
+
+@pytest.mark.parametrize("how", ["stretch", "pad"])
+def test_an_image_of_the_right_size_is_unchanged(how: str) -> None:
+    image = picture(40, 40)
+    assert np.array_equal(fit(image, 40, how), image)
+
+
+def test_fine_stripes_shrink_to_grey_not_to_false_stripes() -> None:
+    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (512, 256))
+    inside = fit(stripes, 100, "stretch")[:, 2:-2].astype(int)
+    assert np.abs(inside - 127).max() <= 12
