@@ -1,0 +1,1 @@
+"""Noisy student, view finetuning and fusion: data, trainer, resumable runs, predictions."""

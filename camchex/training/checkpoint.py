@@ -1,0 +1,80 @@
+"""A training's checkpoint as one safetensors file: tensors as they are, the rest as JSON.
+
+No pickle is written, and none is ever read.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.plugins import CheckpointIO
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+class SafeCheckpoints(CheckpointIO):
+    """Writes a checkpoint whole or not at all, and reads it without running any code of it."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: object = None,  # noqa: ARG002 - part of Lightning's interface
+    ) -> None:
+        """Write ``checkpoint`` (tensors, numbers, text, and containers of them) to ``path``."""
+        tensors: dict[str, Tensor] = {}
+        state = json.dumps(_to_json(checkpoint, tensors))
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        save_file(tensors, unfinished, metadata={"state": state})
+        unfinished.replace(path)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: object = None,  # noqa: ARG002 - always the CPU; Lightning moves it
+        weights_only: bool | None = None,  # noqa: ARG002, FBT001 - there is nothing else
+    ) -> dict[str, Any]:
+        """Read what :meth:`save_checkpoint` wrote."""
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            checkpoint: dict[str, Any] = _from_json(json.loads(file.metadata()["state"]), tensors)
+        return checkpoint
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Delete a checkpoint."""
+        Path(path).unlink(missing_ok=True)
+
+
+def _to_json(value: object, tensors: dict[str, Tensor]) -> object:
+    """``value`` with every tensor moved to ``tensors``; dicts keep the types of their keys."""
+    match value:
+        case Tensor():
+            name = f"{len(tensors):06d}"
+            tensors[name] = value.detach().to("cpu", copy=True).contiguous()
+            return {"tensor": name}
+        case dict():
+            return {"dict": [[key, _to_json(item, tensors)] for key, item in value.items()]}
+        case list() | tuple():
+            items = [_to_json(item, tensors) for item in value]
+            return {"tuple": items} if isinstance(value, tuple) else items
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _from_json(value: object, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case {"tensor": str(name)}:
+            return tensors[name]
+        case {"dict": list(items)}:
+            return {key: _from_json(item, tensors) for key, item in items}
+        case {"tuple": list(items)}:
+            return tuple(_from_json(item, tensors) for item in items)
+        case list():
+            return [_from_json(item, tensors) for item in value]
+        case _:
+            return value

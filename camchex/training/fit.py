@@ -1,0 +1,171 @@
+"""The one way a network is trained: by Lightning, resumable at every epoch, deterministic."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch import Callback, Trainer
+from torch import nn
+from torch.utils import deterministic
+from torch.utils.data import DataLoader
+
+from camchex.errors import ParamsError
+from camchex.runtime import RuntimeParams
+from camchex.training.averaging import MovingAverage
+from camchex.training.batches import Batch, BatchDataset, batch_loader
+from camchex.training.checkpoint import SafeCheckpoints
+from camchex.training.device import device_of
+from camchex.training.learner import Learner
+from camchex.training.samples import Prevalence
+from camchex.training.sampling import OrderedBatches, ShuffledBatches
+from camchex.training.schedule import warmup_steps
+from camchex.training.selection import Checkpoint, Selection
+from camchex.training_params import TrainingParams
+
+CHECKPOINT = "last.safetensors"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt.
+
+    Attributes:
+        network: The network to train, in place.
+        augment: Augmentation of training images.
+        train: What it learns from.
+        development: What chooses its epoch; may be empty.
+        prevalence: Of the training images: the weights of the loss.
+    """
+
+    network: nn.Module
+    augment: nn.Module
+    train: BatchDataset
+    development: BatchDataset
+    prevalence: Prevalence
+
+
+def fit(
+    task: Task, params: TrainingParams, runtime: RuntimeParams, scratch: Path
+) -> list[dict[str, float]]:
+    """Train ``task.network``; on return it holds the weights that were kept.
+
+    Args:
+        task: The network and its data.
+        params: How to train.
+        runtime: On what.
+        scratch: Folder of the checkpoint; a training that was stopped goes on from there.
+
+    Returns:
+        One row per epoch: training loss, learning rate, development mAP.
+
+    Raises:
+        ModelError: If the loss is no longer a number.
+        ParamsError: If there is no such device, or not with this precision.
+    """
+    task.network.train()  # Lightning keeps the mode it finds, and a loaded network only predicts
+    batches = len(ShuffledBatches(len(task.train), params.batch_size, params.seed))
+    steps = -(-batches // params.accumulate)
+    if runtime.compile:
+        task.network.compile()
+    average = (
+        None
+        if params.ema_decay is None
+        else MovingAverage(params.ema_decay, warmup_steps(params, steps))
+    )
+    selection = Selection(task.development.targets, average)
+    checkpoint = scratch / CHECKPOINT
+    callbacks = [selection, *([average] if average else []), Checkpoint(checkpoint)]
+    with _quiet(), _deterministic():
+        trainer = _trainer(params, runtime, callbacks)
+        trainer.fit(
+            Learner(task.network, task.augment, task.prevalence, params, steps),
+            *_loaders(task, params, runtime, trainer),
+            ckpt_path=checkpoint if checkpoint.exists() else None,
+        )
+    task.network.load_state_dict(selection.weights)
+    task.network.eval()
+    return selection.history
+
+
+def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Callback]) -> Trainer:
+    device = device_of(runtime)
+    if device.type == "cpu" and params.precision == "16-mixed":
+        raise ParamsError("precision: 16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
+    if device.type == "cuda" and runtime.devices > torch.cuda.device_count():
+        raise ParamsError(
+            f"runtime.devices: {runtime.devices} asked for, {torch.cuda.device_count()} found"
+        )
+    several = runtime.devices * runtime.nodes > 1
+    return Trainer(
+        accelerator=runtime.accelerator,
+        devices=runtime.devices,
+        num_nodes=runtime.nodes,
+        # A batch of studies may hold no lateral image: an encoder without a gradient.
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        precision=params.precision,
+        max_epochs=params.epochs,
+        accumulate_grad_batches=params.accumulate,
+        gradient_clip_val=params.clip_norm,
+        callbacks=callbacks,
+        plugins=[SafeCheckpoints()],
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+    )
+
+
+def _loaders(
+    task: Task, params: TrainingParams, runtime: RuntimeParams, trainer: Trainer
+) -> tuple[DataLoader[Batch], DataLoader[Batch] | None]:
+    """Batches of the training and of the development set, this device's share of them."""
+    share = {"device": trainer.global_rank, "devices": trainer.world_size}
+    size = params.batch_size
+    train = batch_loader(
+        task.train, ShuffledBatches(len(task.train), size, params.seed, **share), size, runtime
+    )
+    if not len(task.development):
+        return train, None
+    ordered = OrderedBatches(len(task.development), size, **share)
+    return train, batch_loader(task.development, ordered, size, runtime)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Refuse operations that give other results each time; CUDA, lacking some, only warns."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    fills = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())  # noqa: FBT003
+    # Filling what is overwritten anyway costs a tenth of a step; nothing here reads it before.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)
+        deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's advice, on which nobody who runs a stage can act."""
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=PossibleUserWarning)
+        warnings.filterwarnings("ignore", module="lightning")
+        try:
+            yield
+        finally:
+            log.setLevel(level)

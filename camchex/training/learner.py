@@ -1,0 +1,88 @@
+"""One network in training, as Lightning sees it: a step, a validation, an optimizer."""
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from camchex.models.loss import weighted_asymmetric_loss
+from camchex.training.batches import Batch, to_unit_range
+from camchex.training.samples import Prevalence
+from camchex.training.sampling import derived_seed
+from camchex.training.schedule import build_optimizer, learning_rate_factor
+from camchex.training_params import TrainingParams
+
+
+class Learner(LightningModule):
+    """A network with its loss, its augmentation and its schedule.
+
+    Args:
+        network: Maps ``batch.inputs`` to logits (B, Q).
+        augment: Changes training images, (M, 1, H, W) in [0, 1].
+        prevalence: Of the training images.
+        params: How to train.
+        steps_per_epoch: Optimizer steps in an epoch.
+    """
+
+    positives: Tensor
+    known: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        augment: nn.Module,
+        prevalence: Prevalence,
+        params: TrainingParams,
+        steps_per_epoch: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.augment = augment
+        self.params = params
+        self.steps_per_epoch = steps_per_epoch
+        for name in ("positives", "known"):
+            counts = torch.from_numpy(getattr(prevalence, name)).float()
+            self.register_buffer(name, counts, persistent=False)
+        self.train_losses: list[Tensor] = []
+        self.validated: list[tuple[Tensor, Tensor]] = []  # (rows, probabilities) of an epoch
+
+    def on_train_epoch_start(self) -> None:
+        """Restart all chance from (seed, epoch, device): a resumed epoch repeats itself."""
+        seed = derived_seed(self.params.seed, self.current_epoch, self.global_rank)
+        torch.manual_seed(seed)
+        self.train_losses.clear()
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The loss of one augmented batch."""
+        batch = batch.map_images(to_unit_range).map_images(self.augment)
+        loss = weighted_asymmetric_loss(
+            self.network(batch.inputs),
+            batch.targets,
+            self.positives,
+            self.known,
+            known=batch.known,
+        )
+        self.train_losses.append(loss.detach())
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self.validated.clear()
+
+    def validation_step(self, batch: Batch) -> None:
+        """Keep the probabilities of one batch, without augmentation."""
+        logits = self.network(batch.map_images(to_unit_range).inputs)
+        self.validated.append((batch.rows, logits.float().sigmoid()))
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW, its learning rate set at every optimizer step."""
+        optimizer = build_optimizer(self.network.parameters(), self.params)
+        schedule = LambdaLR(
+            optimizer,
+            lambda step: learning_rate_factor(self.params, self.steps_per_epoch, step),
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

@@ -1,0 +1,138 @@
+"""Which weights a training keeps, and what it did on the way there."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from sklearn.metrics import average_precision_score
+from torch import Tensor
+
+from camchex.errors import ModelError
+from camchex.training.averaging import MovingAverage
+from camchex.training.learner import Learner
+from camchex.training.samples import Floats
+
+
+def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:
+    """Mean over the classes of the average precision, where it is defined.
+
+    Args:
+        probabilities: (N, Q).
+        targets: 1, 0, or NaN where unknown, (N, Q).
+
+    Returns:
+        None if no class has both a positive and a negative.
+    """
+    scores = []
+    for column, labels in zip(probabilities.T, targets.T, strict=True):
+        known = ~np.isnan(labels)
+        if 0 < labels[known].sum() < known.sum():
+            scores.append(average_precision_score(labels[known], column[known]))
+    return float(np.mean(scores)) if scores else None
+
+
+class Selection(Callback):
+    """Keeps the weights of the epoch with the best development score, and the curves.
+
+    Without a development score the last epoch is kept. With a moving average, its weights are
+    scored and kept. All of it is part of the checkpoint.
+
+    Args:
+        targets: Labels of the development set, (N, Q).
+        average: The moving average, where there is one.
+    """
+
+    def __init__(self, targets: Floats, average: MovingAverage | None) -> None:
+        self.targets = targets
+        self.average = average
+        self.score: float | None = None  # of the epoch now in training
+        self.best: float | None = None
+        self.weights: dict[str, Tensor] = {}
+        self.history: list[dict[str, float]] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the last epoch's score."""
+        del trainer, pl_module
+        self.score = None
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Score the development set, as every device together saw it.
+
+        Raises:
+            ModelError: If a probability is no longer a number.
+        """
+        assert isinstance(pl_module, Learner)
+        rows, probabilities = (torch.cat(parts) for parts in zip(*pl_module.validated, strict=True))
+        if trainer.world_size > 1:
+            rows = trainer.strategy.all_gather(rows).flatten()
+            probabilities = trainer.strategy.all_gather(probabilities).flatten(0, 1)
+        everywhere = np.empty_like(self.targets)
+        everywhere[rows.cpu().numpy()] = probabilities.cpu().numpy()
+        if not np.isfinite(everywhere).all():
+            raise _diverged("some probabilities are no numbers", trainer)
+        self.score = mean_average_precision(everywhere, self.targets)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write down the epoch, and keep its weights if none were better.
+
+        Raises:
+            ModelError: If the loss is no longer a number.
+        """
+        assert isinstance(pl_module, Learner)
+        mean = torch.stack(pl_module.train_losses).float().mean()
+        loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))
+        if not math.isfinite(loss):
+            raise _diverged(f"the training loss is {loss}", trainer)
+        row = {"train_loss": loss, "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
+        if self.score is not None:
+            row["development_mAP"] = self.score
+        self.history.append(row)
+        if self.best is None or (self.score is not None and self.score > self.best):
+            self.best = self.score
+            state = self.average.weights if self.average else pl_module.state_dict()
+            self.weights = {
+                name.removeprefix("network."): value.detach().clone()
+                for name, value in state.items()
+                if name.startswith("network.")
+            }
+        _report(trainer, row)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {"best": self.best, "weights": self.weights, "history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.best = state_dict["best"]
+        self.weights = state_dict["weights"]
+        self.history = state_dict["history"]
+
+
+class Checkpoint(Callback):
+    """Writes a checkpoint at the end of every epoch; the last of the callbacks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save everything that the next epoch depends on."""
+        del pl_module
+        trainer.save_checkpoint(self.path)
+
+
+def _diverged(what: str, trainer: Trainer) -> ModelError:
+    return ModelError(
+        f"epoch {trainer.current_epoch + 1}: {what}: lower learning_rate, set clip_norm, or use "
+        "precision 32-true or bf16-mixed"
+    )
+
+
+def _report(trainer: Trainer, row: dict[str, float]) -> None:
+    if trainer.is_global_zero:
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{epoch}: {numbers}")

@@ -1,0 +1,138 @@
+"""Batches of whole studies, for the fusion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from camchex.models.camchex import CaMChex
+from camchex.models.study_batch import StudyBatch
+from camchex.models.tokenizer import NO_INDICATION, Tokenizer
+from camchex.training.image_choice import first_images, random_images
+from camchex.training.samples import Rows, StudySamples
+from camchex.training.sampling import BatchRows
+
+
+@dataclass(frozen=True)
+class LabelledStudies:
+    """Studies and their labels.
+
+    Attributes:
+        inputs: The studies, their images uint8 on the wire.
+        targets: Labels, 0 where unknown, (B, Q).
+        known: Where a label is known, (B, Q), bool.
+        rows: Rows of the data set, (B,), long.
+    """
+
+    inputs: StudyBatch
+    targets: Tensor
+    known: Tensor
+    rows: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """The batch on another device."""
+        return replace(
+            self,
+            inputs=self.inputs.to(device),
+            targets=self.targets.to(device),
+            known=self.known.to(device),
+            rows=self.rows.to(device),
+        )
+
+    def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The batch with other images."""
+        return replace(self, inputs=self.inputs.map_images(change))
+
+
+@dataclass(frozen=True)
+class StudyReader:
+    """What a fusion model reads of a study.
+
+    Attributes:
+        tokenizer: Of its text encoder.
+        max_tokens_indication: The rest is cut off.
+        max_tokens_vitals: The rest is cut off.
+        max_images: Images per study; 0 for a model that reads none.
+    """
+
+    tokenizer: Tokenizer
+    max_tokens_indication: int
+    max_tokens_vitals: int
+    max_images: int
+
+
+def reader_of(model: CaMChex) -> StudyReader:
+    """What ``model`` reads of a study."""
+    config = model.config
+    return StudyReader(
+        tokenizer=model.tokenizer,
+        max_tokens_indication=config.text.max_tokens_indication,
+        max_tokens_vitals=config.text.max_tokens_vitals,
+        max_images=config.fusion.max_images if "images" in config.fusion.inputs else 0,
+    )
+
+
+class StudyDataset:
+    """The studies of some splits; an item is a whole batch.
+
+    Args:
+        samples: The studies.
+        reader: What of them is read.
+        seed: Of the training: a study of too many images shows others each epoch. None: always
+            the same, as many of each view as there are.
+
+    Source: method, section 7 (random 4 in training; at test by view, then order of the table).
+    """
+
+    def __init__(self, samples: StudySamples, reader: StudyReader, seed: int | None = None) -> None:
+        self.samples, self.reader, self.seed = samples, reader, seed
+        self.targets = samples.targets
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels."""
+        return self.samples.store.size
+
+    def __getitem__(self, batch: BatchRows) -> LabelledStudies:
+        chosen = [self._images(row, batch.epoch) for row in batch.rows]
+        counts = np.array([len(c) for c in chosen])
+        rows = [self.samples.rows[row][c] for row, c in zip(batch.rows, chosen, strict=True)]
+        lateral = [self.samples.lateral[row][c] for row, c in zip(batch.rows, chosen, strict=True)]
+        studies = StudyBatch(
+            images=self._decode(np.concatenate(rows)),
+            study=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
+            slot=torch.from_numpy(np.concatenate([np.arange(n) for n in counts])),
+            lateral=torch.from_numpy(np.concatenate(lateral)),
+            indication=self.reader.tokenizer.encode(
+                [self.samples.indications[row] or NO_INDICATION for row in batch.rows],
+                self.reader.max_tokens_indication,
+            ),
+            vitals=self.reader.tokenizer.encode(
+                [self.samples.vitals[row] for row in batch.rows], self.reader.max_tokens_vitals
+            ),
+        )
+        targets = self.targets[batch.rows]
+        return LabelledStudies(
+            inputs=studies,
+            targets=torch.from_numpy(np.nan_to_num(targets)),
+            known=torch.from_numpy(~np.isnan(targets)),
+            rows=torch.from_numpy(batch.rows),
+        )
+
+    def _images(self, row: int, epoch: int) -> Rows:
+        """Which images of a study are read: positions within the study, ascending."""
+        lateral, most = self.samples.lateral[row], self.reader.max_images
+        if self.seed is None or not most:
+            return first_images(lateral, most)
+        return random_images(len(lateral), most, self.samples.study_ids[row], epoch, self.seed)
+
+    def _decode(self, rows: Rows) -> Tensor:
+        if not len(rows):
+            return torch.empty(0, 1, 1, 1, dtype=torch.uint8)
+        return torch.from_numpy(self.samples.store.batch(rows))[:, None]

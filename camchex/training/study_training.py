@@ -1,0 +1,83 @@
+"""Training of the fusion over whole studies."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from camchex.models.camchex import CaMChex, build_camchex
+from camchex.models.image_classifier import ImageClassifier
+from camchex.models.params import FusionParams, Preparation, TextParams
+from camchex.models.tokenizer import build_tokenizer
+from camchex.params import validate
+from camchex.training.recipe import Lesson, Recipe, train_and_publish
+from camchex.training.samples import StudySamples, prevalence
+from camchex.training.study_data import StudyDataset, reader_of
+
+
+def vary(fusion: FusionParams, seed: int, inputs: Sequence[str] | None) -> FusionParams:
+    """Section ``fusion`` with another seed and, where given, other inputs.
+
+    Raises:
+        ParamsError: If an input is unknown, or named twice.
+    """
+    values = fusion.model_dump()
+    values["training"]["seed"] = seed
+    values["inputs"] = inputs or fusion.inputs
+    return validate(values, FusionParams, where="--inputs, --seed")
+
+
+def new_camchex(
+    fusion: FusionParams,
+    text: TextParams,
+    preparation: Preparation,
+    frontal: ImageClassifier,
+    lateral: ImageClassifier,
+    texts: Iterable[str],
+) -> CaMChex:
+    """An untrained fusion over trained image encoders; a tiny vocabulary is that of ``texts``.
+
+    Raises:
+        ModelError: If the parts do not fit together, or the text encoder cannot be had.
+    """
+    tokenizer = build_tokenizer(text, texts)
+    return build_camchex(fusion, text, frontal, lateral, tokenizer, preparation)
+
+
+def train_on_studies(
+    start: Callable[[Iterable[str]], CaMChex],
+    train: StudySamples,
+    development: StudySamples,
+    recipe: Recipe,
+    scratch: Path,
+) -> None:
+    """Train a fusion model on studies; the weights of its loss count their images.
+
+    Args:
+        start: Makes the model it starts from, given the training texts; new weights follow from
+            the seed.
+        train: Training studies.
+        development: Choose the epoch; may be none.
+        recipe: How, and where to.
+        scratch: Folder of its checkpoint.
+
+    Raises:
+        DataError: If there is no training study.
+
+    Source: paper section 3.2; method, section 8.
+    """
+    torch.manual_seed(recipe.training.seed)
+    model = start([*filter(None, train.indications), *train.vitals])
+    reader = reader_of(model)
+    images = np.array([len(rows) for rows in train.rows])
+    lesson = Lesson(
+        network=model,
+        save=model.save_pretrained,
+        image_size=model.image_size,
+        train=StudyDataset(train, reader, seed=recipe.training.seed),
+        development=StudyDataset(development, reader),
+        prevalence=prevalence(train.targets, images),
+        sources={"mimic": len(train)},
+    )
+    train_and_publish(lesson, recipe, scratch)

@@ -1,0 +1,39 @@
+"""Probabilities of the development and test studies."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from camchex import params, schemas, tables
+from camchex.models.camchex import CaMChex
+from camchex.runtime import RuntimeParams
+from camchex.training.samples import cohort_studies, read_cohort
+from camchex.training.study_predictions import predict_studies, swap_indications
+from stages import Input, Output, run
+
+Swapped = Annotated[Path | None, typer.Option(help="Output: again, with indications swapped.")]
+Seed = Annotated[int, typer.Option(help="Of the swap.")]
+
+
+def main(
+    model: Input,
+    cohort: Input,
+    store: Input,
+    out: Output,
+    swapped: Swapped = None,
+    swap_seed: Seed = 0,
+) -> None:
+    """Write one row per study, and again with every indication taken from another study."""
+    camchex = CaMChex.from_pretrained(model)
+    runtime = params.load("runtime", RuntimeParams)
+    studies = cohort_studies(read_cohort(cohort, store, camchex.classes), ["development", "test"])
+    schema = schemas.predictions(camchex.classes)
+    tables.write(predict_studies(camchex, studies, runtime), out, schema)
+    if swapped is not None:
+        others = swap_indications(studies, swap_seed)
+        tables.write(predict_studies(camchex, others, runtime), swapped, schema)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,63 @@
+"""Train CaMChex over whole studies, from the encoders of both views."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from camchex import params
+from camchex.images.params import ImageParams
+from camchex.labels import LabelParams
+from camchex.models.image_classifier import ImageClassifier
+from camchex.models.params import FusionParams, Preparation, TextParams
+from camchex.reports.params import IndicationParams
+from camchex.runtime import RuntimeParams
+from camchex.training.params import AugmentationParams
+from camchex.training.recipe import Recipe
+from camchex.training.runs import Run, run_once
+from camchex.training.samples import cohort_studies, read_cohort
+from camchex.training.study_training import new_camchex, train_on_studies, vary
+from stages import Input, Output, run
+
+Seed = Annotated[int, typer.Option(help="Replaces fusion.training.seed.")]
+Inputs = Annotated[list[str] | None, typer.Option(help="Replace fusion.inputs; repeatable.")]
+
+
+def main(
+    *,
+    seed: Seed,
+    frontal: Input,
+    lateral: Input,
+    cohort: Input,
+    store: Input,
+    out: Output,
+    curves: Output,
+    inputs: Inputs = None,
+) -> None:
+    """Write the folder of the fusion model and its curves."""
+    labels = params.load("labels", LabelParams)
+    preparation = Preparation(
+        fit=params.load("images", ImageParams).fit,
+        cleaner=params.load("indications", IndicationParams).cleaner,
+    )
+    augmentation = params.load("augmentation", AugmentationParams)
+    text = params.load("text", TextParams)
+    fusion = vary(params.load("fusion", FusionParams), seed, inputs)
+    runtime = params.load("runtime", RuntimeParams)
+
+    def train(scratch: Path) -> None:
+        studies = partial(cohort_studies, read_cohort(cohort, store, labels.classes))
+        front = ImageClassifier.from_pretrained(frontal)
+        side = ImageClassifier.from_pretrained(lateral)
+        start = partial(new_camchex, fusion, text, preparation, front, side)
+        recipe = Recipe(fusion.training, augmentation, runtime, out, curves)
+        train_on_studies(start, studies(["train"]), studies(["development"]), recipe, scratch)
+
+    sections = [labels, preparation, augmentation, text, fusion]
+    inputs_read = [frontal, lateral, cohort, store]
+    run_once(Run(Path(__file__), inputs_read, sections, [out, curves]), train)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,58 @@
+"""Train the next generation on MIMIC-CXR and the external sets as its teacher labelled them."""
+
+from functools import partial
+from pathlib import Path
+
+from camchex import params
+from camchex.images.params import ImageParams
+from camchex.labels import LabelParams
+from camchex.models.image_classifier import ImageClassifier, build_image_classifier
+from camchex.models.params import EncoderParams
+from camchex.runtime import RuntimeParams
+from camchex.sources.params import MIMIC, ExternalSets
+from camchex.training.image_training import train_on_images
+from camchex.training.params import AugmentationParams, NoisyStudentParams
+from camchex.training.recipe import Recipe
+from camchex.training.runs import Run, run_once
+from camchex.training.samples import cohort_images, read_cohort, read_pseudo_labels
+from stages import Input, Output, run
+
+
+def main(
+    *,
+    cohort: Input,
+    store: Input,
+    pseudo: Input,
+    stores: Input,
+    teacher: Input,
+    out: Output,
+    curves: Output,
+) -> None:
+    """Write the student's folder and its curves."""
+    labels = params.load("labels", LabelParams)
+    encoder = params.load("encoder", EncoderParams)
+    size = params.load("images", ImageParams).size
+    keys = sorted(params.load("external", ExternalSets))
+    augmentation = params.load("augmentation", AugmentationParams)
+    student = params.load("noisy_student", NoisyStudentParams)
+    runtime = params.load("runtime", RuntimeParams)
+    recipe = Recipe(student.student, augmentation, runtime, out, curves)
+
+    def train(scratch: Path) -> None:
+        images = partial(cohort_images, read_cohort(cohort, store, labels.classes))
+        external = read_pseudo_labels(pseudo, stores, keys, labels.classes)
+        start = {
+            "warm": partial(ImageClassifier.from_pretrained, teacher),
+            "pretrained": partial(build_image_classifier, encoder, list(labels.classes), size),
+        }[student.init]
+        train_on_images(
+            start, {MIMIC: images("train")} | external, images("development"), recipe, scratch
+        )
+
+    inputs = [cohort, store, pseudo, *(stores / key for key in keys), teacher]
+    sections = [labels, encoder, augmentation, student]
+    run_once(Run(Path(__file__), inputs, sections, [out, curves]), train)
+
+
+if __name__ == "__main__":
+    run(main)

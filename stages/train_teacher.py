@@ -1,0 +1,39 @@
+"""Train generation 0 of the noisy student on MIMIC-CXR alone."""
+
+from functools import partial
+from pathlib import Path
+
+from camchex import params
+from camchex.images.params import ImageParams
+from camchex.labels import LabelParams
+from camchex.models.image_classifier import build_image_classifier
+from camchex.models.params import EncoderParams
+from camchex.runtime import RuntimeParams
+from camchex.training.image_training import train_on_images
+from camchex.training.params import AugmentationParams, NoisyStudentParams
+from camchex.training.recipe import Recipe
+from camchex.training.runs import Run, run_once
+from camchex.training.samples import cohort_images, read_cohort
+from stages import Input, Output, run
+
+
+def main(cohort: Input, store: Input, out: Output, curves: Output) -> None:
+    """Write the teacher's folder and its curves."""
+    labels = params.load("labels", LabelParams)
+    encoder = params.load("encoder", EncoderParams)
+    size = params.load("images", ImageParams).size
+    augmentation = params.load("augmentation", AugmentationParams)
+    training = params.load("noisy_student", NoisyStudentParams).teacher
+    recipe = Recipe(training, augmentation, params.load("runtime", RuntimeParams), out, curves)
+
+    def train(scratch: Path) -> None:
+        images = partial(cohort_images, read_cohort(cohort, store, labels.classes))
+        start = partial(build_image_classifier, encoder, list(labels.classes), size)
+        train_on_images(start, {"mimic": images("train")}, images("development"), recipe, scratch)
+
+    sections = [labels, encoder, augmentation, training]
+    run_once(Run(Path(__file__), [cohort, store], sections, [out, curves]), train)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,122 @@
+"""A whole small cohort on disk, as the stages before the trainings leave it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from camchex import schemas, tables
+from camchex.images.params import ImageParams
+from camchex.images.prepare import prepare_images
+from camchex.labels import CXR_LT_2023, MIMIC_14
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZE = 32
+SETS = {"chexpert": 12, "vindr": 10}  # images
+STUDIES = {"train": 24, "development": 12, "test": 6}
+TRAINING = {"epochs": 2, "batch_size": 8, "ema_decay": 0.8}
+ENCODER = {
+    "backbone_args": {"depths": [1, 1, 1, 1], "dims": [8, 8, 16, 16], "drop_path_rate": 0.0},
+    "decoder_width": 16,
+    "decoder_ffn": 16,
+    "decoder_heads": 4,
+}
+TEXT = {"vocabulary": 150, "width": 16, "layers": 1, "heads": 2, "ffn": 16}
+FUSION = {"layers": 1, "heads": 4, "ffn": 16, "max_images": 2}
+
+
+def write_params(folder: Path) -> None:
+    """The project's params.yaml, with networks and trainings made small."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["images"]["size"] = SIZE
+    params["external"] = {key: params["external"][key] for key in SETS}
+    params["encoder"] |= ENCODER
+    params["text"] |= TEXT
+    params["noisy_student"]["teacher"] |= TRAINING
+    params["noisy_student"]["student"] |= TRAINING
+    params["view_finetuning"]["training"] |= TRAINING
+    params["fusion"] |= FUSION
+    params["fusion"]["training"] |= TRAINING
+    params["runtime"] |= {"workers": 0, "accelerator": "cpu"}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def write_store(folder: Path, dataset: str, image_ids: list[str], views: list[str]) -> None:
+    """Images of noise, prepared as the pipeline prepares them."""
+    draw = np.random.default_rng(len(image_ids))
+    raw = folder / "raw" / dataset
+    raw.mkdir(parents=True)
+    rows = []
+    for image_id, view in zip(image_ids, views, strict=True):
+        cv2.imwrite(str(raw / f"{image_id}.png"), draw.integers(0, 255, (40, 40)).astype(np.uint8))
+        rows.append(
+            {
+                "dataset": dataset,
+                "image_id": image_id,
+                "patient_id": f"p{image_id}",
+                "study_id": f"s{image_id}",
+                "view": view,
+                "view_source": "view_position",
+                "path": f"raw/{dataset}/{image_id}.png",
+            }
+        )
+    out = folder / "data" / "images" / ("mimic" if dataset == "mimic" else f"external/{dataset}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    prepare_images(
+        pa.Table.from_pylist(rows, schema=schemas.IMAGES),
+        folder,
+        out,
+        ImageParams(size=SIZE, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=0.0),
+        workers=0,
+    )
+
+
+def cohort_rows() -> list[dict]:
+    """Studies of one to four images; some without an indication, some labels unknown."""
+    draw = np.random.default_rng(0)
+    rows = []
+    for split, count in STUDIES.items():
+        for number in range(count):
+            study, images = f"{split}{number:03d}", 1 + number % 4
+            row: dict = {
+                "study_id": study,
+                "patient_id": f"p-{study}",
+                "split": split,
+                "image_ids": [f"{study}-{i}" for i in range(images)],
+                "views": ["frontal", "lateral", "lateral", "lateral"][:images],
+                "indication": None if number % 5 == 0 else "dyspnea and cough .",
+                "vitals_text": "Temperature: 98.6 | Heart rate: 80.0 | Gender: F",
+            }
+            labels = {n: float(draw.random() < 0.3) for n in CXR_LT_2023}
+            row |= labels | {"Hernia": None}
+            row |= {f"mimic14.{name}": None for name in MIMIC_14}
+            rows.append(row)
+    return sorted(rows, key=lambda row: row["study_id"])
+
+
+def write_demo(folder: Path) -> None:
+    """Everything below ``folder`` that the training stages read."""
+    write_params(folder)
+    rows = cohort_rows()
+    schema = schemas.cohort(CXR_LT_2023, MIMIC_14)
+    tables.write(
+        pa.Table.from_pylist(rows, schema=schema), folder / "data" / "cohort.parquet", schema
+    )
+    ids = [image for row in rows for image in row["image_ids"]]
+    views = [view for row in rows for view in row["views"]]
+    write_store(folder, "mimic", ids, views)
+    draw = np.random.default_rng(1)
+    for key, count in SETS.items():
+        ids = [f"{key}-{i:02d}" for i in range(count)]
+        write_store(folder, key, ids, ["frontal"] * count)
+        labels = draw.choice([0.0, 1.0, np.nan], (count, len(CXR_LT_2023)))
+        columns = {"dataset": [key] * count, "image_id": ids}
+        columns |= {
+            name: pa.array(labels[:, i].astype(np.float32), from_pandas=True)
+            for i, name in enumerate(CXR_LT_2023)
+        }
+        schema = schemas.labels(CXR_LT_2023)
+        path = folder / "data" / "interim" / "external" / key / "labels.parquet"
+        tables.write(pa.table(columns, schema=schema), path, schema)

@@ -1,0 +1,103 @@
+"""The moving average against a loop that writes it out, and what is scored and kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from sklearn.metrics import average_precision_score
+from torch import Tensor, nn
+
+from camchex.training.averaging import MovingAverage
+from camchex.training.fit import fit
+from camchex.training.learner import Learner
+from camchex.training.selection import Selection, mean_average_precision
+from tests.training.factories import RUNTIME, TRAINING, image_task, small_network
+
+DECAY, WARMUP = 0.7, 5
+
+
+def test_the_average_is_the_recursion_that_its_docstring_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected: dict[str, Tensor] = {}
+    steps = 0
+    update = MovingAverage.on_train_batch_end
+
+    def watch(
+        self: MovingAverage, trainer: Trainer, module: LightningModule, *rest: object
+    ) -> None:
+        nonlocal steps
+        update(self, trainer, module, *rest)
+        for name, weight in module.state_dict().items():
+            if not weight.is_floating_point():
+                continue
+            new = weight.double().clone()
+            kept = new if steps < WARMUP else DECAY * expected[name] + (1 - DECAY) * new
+            expected[name] = kept
+        steps += 1
+
+    monkeypatch.setattr(MovingAverage, "on_train_batch_end", watch)
+    task = image_task(small_network(), nn.Identity(), development=0)
+    # Five batches an epoch: a warm-up of a third of three epochs is 5 steps.
+    params = TRAINING.model_copy(update={"ema_decay": DECAY, "warmup_fraction": 1 / 3})
+    fit(task, params, RUNTIME, tmp_path)
+    assert steps == 15
+    for name, weight in task.network.state_dict().items():
+        if weight.is_floating_point():
+            torch.testing.assert_close(
+                weight.double(), expected[f"network.{name}"], atol=1e-6, rtol=1e-5
+            )
+
+
+def test_the_epoch_with_the_best_development_score_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.3, 0.9, 0.9, 0.5])
+    states = []
+    report = Selection.on_train_epoch_end
+
+    def watch(self: Selection, trainer: Trainer, module: Learner) -> None:
+        self.score = next(scores)
+        states.append({n: v.clone() for n, v in module.network.state_dict().items()})
+        report(self, trainer, module)
+
+    monkeypatch.setattr(Selection, "on_train_epoch_end", watch)
+    task = image_task(small_network(), nn.Identity())
+    history = fit(
+        task, TRAINING.model_copy(update={"ema_decay": None, "epochs": 4}), RUNTIME, tmp_path
+    )
+    assert [row["development_mAP"] for row in history] == [0.3, 0.9, 0.9, 0.5]
+    for name, weight in task.network.state_dict().items():
+        assert torch.equal(weight, states[1][name])
+
+
+def test_the_score_is_of_the_averaged_weights_on_the_whole_development_set(
+    tmp_path: Path,
+) -> None:
+    task = image_task(small_network(), nn.Identity(), development=21)
+    history = fit(task, TRAINING.model_copy(update={"epochs": 1}), RUNTIME, tmp_path)
+    images = torch.stack(
+        [torch.from_numpy(image) for image in task.development.parts[0].store.images]
+    )
+    with torch.no_grad():
+        probabilities = task.network(images[:, None].float() / 255).sigmoid().numpy()
+    expected = mean_average_precision(probabilities, task.development.targets)
+    assert history[0]["development_mAP"] == pytest.approx(expected, abs=1e-9)
+    assert not task.network.training
+
+
+def test_the_mean_average_precision_leaves_out_classes_without_both_labels() -> None:
+    draw = np.random.default_rng(0)
+    targets = (draw.random((50, 4)) < 0.4).astype(np.float32)
+    targets[:, 1], targets[:, 2], targets[:10, 3] = 0, 1, np.nan
+    probabilities = draw.random((50, 4)).astype(np.float32)
+    expected = np.mean(
+        [
+            average_precision_score(targets[:, 0], probabilities[:, 0]),
+            average_precision_score(targets[10:, 3], probabilities[10:, 3]),
+        ]
+    )
+    assert mean_average_precision(probabilities, targets) == pytest.approx(expected)
+    assert mean_average_precision(probabilities[:, 1:3], targets[:, 1:3]) is None

@@ -1,0 +1,275 @@
+"""Every training stage, one after the other, on a small cohort."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from camchex import schemas, tables
+from camchex.errors import DataError, ModelError, ParamsError
+from camchex.labels import CXR_LT_2023
+from camchex.training.samples import label_matrix
+from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
+from tests.training.demo import SETS, STUDIES, write_demo
+
+MODELS = Path("models")
+GEN0, GEN1 = MODELS / "noisy_student" / "gen0", MODELS / "noisy_student" / "gen1"
+COHORT, STORE, STORES = (
+    Path("data/cohort.parquet"),
+    Path("data/images/mimic"),
+    Path("data/images/external"),
+)
+CURVES = Path("metrics/curves/train")
+
+
+def teacher(out: Path = GEN0, curves: Path = CURVES / "gen0") -> None:
+    train_teacher.main(cohort=COHORT, store=STORE, out=out, curves=curves)
+
+
+def pseudo() -> None:
+    pseudo_label.main(
+        teacher=GEN0,
+        labels=Path("data/interim/external"),
+        stores=STORES,
+        out=Path("data/pseudo/gen0"),
+        metrics=Path("metrics/pseudo_labels/gen0.json"),
+    )
+
+
+def student(out: Path = GEN1) -> None:
+    train_student.main(
+        cohort=COHORT,
+        store=STORE,
+        pseudo=Path("data/pseudo/gen0"),
+        stores=STORES,
+        teacher=GEN0,
+        out=out,
+        curves=CURVES / "gen1",
+    )
+
+
+def views() -> None:
+    for view in ("frontal", "lateral"):
+        finetune_view.main(
+            view=view,
+            init=GEN1,
+            cohort=COHORT,
+            store=STORE,
+            out=MODELS / "views" / view,
+            curves=CURVES / view,
+        )
+
+
+def fusion(out: Path, inputs: list[str] | None = None, seed: int = 0) -> None:
+    train_fusion.main(
+        seed=seed,
+        frontal=MODELS / "views" / "frontal",
+        lateral=MODELS / "views" / "lateral",
+        cohort=COHORT,
+        store=STORE,
+        out=out,
+        curves=CURVES / out.name,
+        inputs=inputs,
+    )
+
+
+def predictions(model: Path, out: Path, swapped: Path | None = None) -> None:
+    predict.main(model=model, cohort=COHORT, store=STORE, out=out, swapped=swapped)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which every stage has run once."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        teacher()
+        pseudo()
+        student()
+        views()
+        fusion(MODELS / "fusion" / "seed0")
+        predictions(
+            MODELS / "fusion" / "seed0",
+            Path("data/predictions/seed0.parquet"),
+            Path("data/predictions/swapped.parquet"),
+        )
+    return folder
+
+
+@pytest.fixture
+def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(trained)
+    return trained
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_every_model_folder_is_complete(here: Path) -> None:
+    folders = [GEN0, GEN1, MODELS / "views/frontal", MODELS / "views/lateral"]
+    for folder in folders:
+        assert set(content(here / folder)) == {"config.json", "model.safetensors"}
+    assert set(content(here / MODELS / "fusion/seed0")) == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("again", "first"),
+    [
+        (lambda out: teacher(out, Path("again/curves")), GEN0),
+        (student, GEN1),
+        (fusion, MODELS / "fusion" / "seed0"),
+    ],
+    ids=["teacher", "student", "fusion"],
+)
+def test_training_again_gives_the_same_bytes(
+    here: Path, again: Callable[[Path], None], first: Path
+) -> None:
+    out = Path("again") / first.parent.name / first.name
+    again(out)
+    assert content(here / out) == content(here / first)
+
+
+def test_another_seed_trains_another_fusion(here: Path) -> None:
+    fusion(Path("again/fusion/seed1"), seed=1)
+    weights = "model.safetensors"
+    assert (here / "again/fusion/seed1" / weights).read_bytes() != (
+        here / MODELS / "fusion/seed0" / weights
+    ).read_bytes()
+
+
+def test_nothing_is_left_in_the_scratch_folder_but_locks_and_records(here: Path) -> None:
+    left = {path.suffix for path in (here / ".camchex/scratch").iterdir()}
+    assert left <= {".lock", ".json"}
+
+
+def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> None:
+    for run in ("gen0", "gen1", "frontal", "lateral", "seed0"):
+        files = content(here / CURVES / run)
+        assert set(files) == {
+            "train_loss.tsv",
+            "learning_rate.tsv",
+            "development_mAP.tsv",
+            "sources.tsv",
+        }
+        header, *rows = files["development_mAP.tsv"].decode().splitlines()
+        assert header == "step\tdevelopment_mAP"
+        assert [row.split("\t")[0] for row in rows] == ["0", "1"]
+    assert not (here / "dvc.yaml").exists()
+
+
+def test_the_student_reports_the_share_of_every_source(here: Path) -> None:
+    rows = (here / CURVES / "gen1" / "sources.tsv").read_text().splitlines()[1:]
+    counts = {row.split("\t")[0]: int(row.split("\t")[1]) for row in rows}
+    images = sum(1 + n % 4 for n in range(STUDIES["train"]))
+    assert counts == {"mimic": images} | SETS
+
+
+def test_known_labels_of_the_external_sets_stay(here: Path) -> None:
+    for key in SETS:
+        known = label_matrix(
+            pq.read_table(here / f"data/interim/external/{key}/labels.parquet"), CXR_LT_2023
+        )
+        table = tables.read(
+            here / f"data/pseudo/gen0/{key}.parquet", schemas.pseudo_labels(CXR_LT_2023)
+        )
+        filled = label_matrix(table, CXR_LT_2023)
+        is_known = ~np.isnan(known)
+        if key == "vindr":  # its nodules and masses are one class
+            is_known[:, [CXR_LT_2023.index("Nodule"), CXR_LT_2023.index("Mass")]] = False
+        assert (filled[is_known] == known[is_known]).all()
+        assert ((filled[~is_known] >= 0) & (filled[~is_known] <= 1)).all()
+
+
+def test_the_metrics_of_pseudo_labels_hold_no_quantile_of_few_images(here: Path) -> None:
+    metrics = json.loads((here / "metrics/pseudo_labels/gen0.json").read_text())
+    assert list(metrics) == sorted(SETS)
+    assert metrics["chexpert"]["images"] == SETS["chexpert"]
+    assert set(metrics["chexpert"]["classes"]) == set(CXR_LT_2023)
+    assert all(set(c) == {"predicted"} for c in metrics["chexpert"]["classes"].values())
+
+
+def test_predictions_cover_every_development_and_test_study(here: Path) -> None:
+    table = tables.read(here / "data/predictions/seed0.parquet", schemas.predictions(CXR_LT_2023))
+    splits = table["split"].to_pylist()
+    assert {s: splits.count(s) for s in set(splits)} == {
+        s: STUDIES[s] for s in ("development", "test")
+    }
+    assert table["study_id"].to_pylist() == sorted(table["study_id"].to_pylist())
+    values = label_matrix(table, CXR_LT_2023)
+    assert ((values > 0) & (values < 1)).all()
+
+
+def test_swapped_indications_change_predictions_and_nothing_else(here: Path) -> None:
+    plain = pq.read_table(here / "data/predictions/seed0.parquet")
+    swapped = pq.read_table(here / "data/predictions/swapped.parquet")
+    assert plain.select(["study_id", "split"]) == swapped.select(["study_id", "split"])
+    assert plain != swapped
+
+
+@pytest.mark.parametrize("inputs", [["indication"], ["images"]])
+def test_a_fusion_of_fewer_inputs_trains_and_predicts(here: Path, inputs: list[str]) -> None:
+    out = Path("ablation") / inputs[0]
+    fusion(out, inputs)
+    predictions(out, out / "predictions.parquet")
+    assert json.loads((out / "config.json").read_text())["fusion"]["inputs"] == inputs
+    table = pq.read_table(here / out / "predictions.parquet")
+    assert len(table) == STUDIES["development"] + STUDIES["test"]
+
+
+def test_an_unknown_input_is_an_error_that_names_it(here: Path) -> None:
+    with pytest.raises(ParamsError, match="ecg"):
+        fusion(here / "never", ["ecg"])
+    assert not (here / "never").exists()
+
+
+def test_a_set_of_no_image_of_a_view_is_an_error(here: Path) -> None:
+    with pytest.raises(DataError, match="no such image or study"):
+        finetune_view.main(
+            view="oblique",
+            init=GEN1,
+            cohort=COHORT,
+            store=STORE,
+            out=here / "never",
+            curves=here / "never-curves",
+        )
+    assert not (here / "never").exists()
+
+
+def test_images_of_another_size_than_the_network_reads_are_refused(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((here / "params.yaml").read_text())
+    params["images"]["size"] = 64
+    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    with pytest.raises(ModelError, match=r"64 px.*32 px"):
+        teacher(here / "never", here / "never-curves")
+
+
+def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path: Path) -> None:
+    table = pq.read_table(here / COHORT)
+    keep = [split != "development" for split in table["split"].to_pylist()]
+    pq.write_table(table.filter(keep), tmp_path / "cohort.parquet")
+    train_teacher.main(
+        cohort=tmp_path / "cohort.parquet",
+        store=STORE,
+        out=tmp_path / "out",
+        curves=tmp_path / "curves",
+    )
+    assert set(content(tmp_path / "curves")) == {
+        "train_loss.tsv",
+        "learning_rate.tsv",
+        "sources.tsv",
+    }
+    assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
