@@ -29,7 +29,8 @@ NEUTRAL = {
     Path("camchex/runtime.py"),
     Path("stages/__init__.py"),
 }
-HEADLINE_STAGES = 34
+RESOURCES = {".sql", ".csv", ".yaml", ".html"}
+HEADLINE_STAGES = 33
 DATA_STAGES = (
     "ingest_mimic",
     "ingest_external",
@@ -67,14 +68,13 @@ def source(module: str) -> Path:
 
 
 def files_needed(module: str) -> set[Path]:
-    """Source files a module imports, with the data files (SQL, CSV, ...) that lie beside them."""
+    """Source files a module imports, and the data files (SQL, CSV, ...) that these name."""
     sources = {source(m) for m in IMPORTS.find_upstream_modules(module) | {module}}
-    folders = {path.parent for path in sources} - {Path("camchex"), Path("stages")}
+    text = "".join((ROOT / path).read_text() for path in sources)
     resources = {
         path.relative_to(ROOT)
-        for folder in folders
-        for path in (ROOT / folder).iterdir()
-        if path.is_file() and path.suffix != ".py"
+        for path in (ROOT / "camchex").rglob("*.*")
+        if path.suffix in RESOURCES and path.name in text
     }
     return {p for p in sources | resources if (ROOT / p).stat().st_size} - NEUTRAL
 
