@@ -1,0 +1,79 @@
+"""Scores as DVC plots them: small CSV files without a value of a single patient."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve
+
+from camchex.evaluation.metrics import ClassScore, Floats, score_classes
+from camchex.evaluation.results import DECIMALS
+from camchex.evaluation.scored import Split
+
+RECALLS: Floats = np.linspace(0, 1, 21).round(2)
+MACRO = "macro"
+Row = Sequence[str | int | float | None]
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
+    """Write one CSV file, floats rounded, None as an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        for row in rows:
+            table.writerow([round(v, DECIMALS) if isinstance(v, float) else v for v in row])
+
+
+def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int) -> None:
+    """Write ``per_class.csv`` and ``precision_recall.csv`` of the classes that may be shown.
+
+    Args:
+        test: The test studies.
+        probabilities: Theirs, (N, Q).
+        folder: Made if need be.
+        min_cell: Smallest number of positives, or negatives, of a class that is shown.
+    """
+    scores = score_classes(test.labels, probabilities, test.classes)
+    shown = {n: s for n, s in scores.items() if s.ap is not None and not s.is_small(min_cell)}
+    write_csv(["class", "AP", "AUROC", "prevalence"], _per_class(shown), folder / "per_class.csv")
+    curves = {
+        name: precision_at(labels, guesses, RECALLS)
+        for name, labels, guesses in zip(test.classes, test.labels.T, probabilities.T, strict=True)
+        if name in shown
+    }
+    if curves:
+        curves[MACRO] = np.mean(list(curves.values()), axis=0)
+    rows = [
+        (name, float(recall), float(precision))
+        for name, curve in curves.items()
+        for recall, precision in zip(RECALLS, curve, strict=True)
+    ]
+    write_csv(["class", "recall", "precision"], rows, folder / "precision_recall.csv")
+
+
+def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floats:
+    """Precision at the strictest threshold that reaches each recall, not interpolated.
+
+    Its mean over every reachable recall is the average precision.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, (N,), with at least one positive.
+        probabilities: (N,).
+        recalls: From 0 to 1, (R,).
+
+    Returns:
+        Precision, (R,).
+    """
+    known = ~np.isnan(labels)
+    precision, recall, _ = precision_recall_curve(labels[known], probabilities[known])
+    # scikit-learn goes from the loosest threshold to a made-up point at recall 0.
+    rising, reached = precision[-2::-1], recall[-2::-1]
+    at = np.searchsorted(reached, recalls - 1e-9)  # 1e-9: 0.15 is not always 3/20 in floats
+    found: Floats = rising[at]
+    return found
+
+
+def _per_class(scores: Mapping[str, ClassScore]) -> Iterable[Row]:
+    return [(name, s.ap, s.auroc, s.prevalence) for name, s in scores.items()]

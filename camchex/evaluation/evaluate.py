@@ -1,0 +1,110 @@
+"""The scores of one model on the test studies, as aggregates that may be published."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from camchex.evaluation.groups import groupings
+from camchex.evaluation.metrics import ClassScore, Floats, macro, not_scored, score_classes
+from camchex.evaluation.results import Results
+from camchex.evaluation.scored import Split, of_split
+
+Scores = Mapping[str, ClassScore]
+
+
+def evaluate(test: Split, probabilities: Floats, cohort: pa.Table, min_cell: int) -> Results:
+    """Score the predictions of one model, per study and per image.
+
+    A class with few positives (or negatives) counts in the means, but is not shown on its own.
+
+    Args:
+        test: The test studies.
+        probabilities: Theirs, (N, Q).
+        cohort: ``schemas.cohort``; its training images say which classes are frequent.
+        min_cell: Smallest number of studies that is shown.
+
+    Returns:
+        Scores per study (``study``) and, each study's prediction repeated for its images, per
+        image (``image``), each with its frequency groups; the mean prevalence of the classes
+        shown, which is the mAP of chance; and the scores per study of each class.
+
+    Raises:
+        DataError: If the cohort has no training study.
+
+    Source: paper Tables 1 to 3 and A2; method, section 9 (levels and groups).
+    """
+    groups = training_groups(of_split(cohort, "train", test.classes))
+    study = score_classes(test.labels, probabilities, test.classes)
+    image = score_classes(test.labels, probabilities, test.classes, test.images)
+    return {
+        "studies": len(test.labels),
+        "images": int(test.images.sum()),
+        "mean_prevalence": mean_prevalence(study.values(), min_cell),
+        "study": _level(study, groups, min_cell),
+        "image": _level(image, groups, min_cell),
+        "per_class": {name: class_row(score, min_cell) for name, score in study.items()},
+    }
+
+
+def training_groups(train: Split) -> dict[str, dict[str, list[str]]]:
+    """Head, body and tail by every rule, from the images of the training studies."""
+    positives = train.images @ (train.labels == 1)
+    known = train.images @ ~np.isnan(train.labels)
+    return groupings(
+        dict(zip(train.classes, positives.tolist(), strict=True)),
+        dict(zip(train.classes, known.tolist(), strict=True)),
+    )
+
+
+def mean_prevalence(scores: Iterable[ClassScore], min_cell: int) -> float | None:
+    """Mean over the classes that are scored and shown; with the others, a small count follows."""
+    shown = [s.prevalence for s in scores if s.ap is not None and not s.is_small(min_cell)]
+    return float(np.mean(shown)) if shown else None
+
+
+def class_row(score: ClassScore, min_cell: int) -> Results:
+    """One class as it may be shown: no score and no exact count where there are few studies."""
+    if not score.is_small(min_cell):
+        return {
+            "AP": score.ap,
+            "AUROC": score.auroc,
+            "positives": score.positives,
+            "prevalence": score.prevalence,
+        }
+    known = score.positives + score.negatives
+    few = 0 < score.positives < min_cell
+    positives = f"<{min_cell}" if few else f">{known - min_cell}"
+    return {"AP": None, "AUROC": None, "positives": positives, "prevalence": None}
+
+
+def _level(
+    scores: Scores, groups: Mapping[str, Mapping[str, Sequence[str]]], min_cell: int
+) -> Results:
+    mean = macro(scores.values())
+    return {
+        "mAP": mean.ap,
+        "AUROC": mean.auroc,
+        "classes_scored": mean.classes,
+        "classes_not_scored": not_scored(scores),
+        "groups": {
+            rule: {
+                group: _group({name: scores[name] for name in names}, min_cell)
+                for group, names in members.items()
+            }
+            for rule, members in groups.items()
+        },
+    }
+
+
+def _group(scores: Scores, min_cell: int) -> Results:
+    """The mean of a group; of a single small class it would be that class's score."""
+    mean = macro(scores.values())
+    scored = [s for s in scores.values() if s.ap is not None]
+    hidden = len(scored) == 1 and scored[0].is_small(min_cell)
+    return {
+        "mAP": None if hidden else mean.ap,
+        "AUROC": None if hidden else mean.auroc,
+        "classes": list(scores),
+        "classes_scored": mean.classes,
+    }

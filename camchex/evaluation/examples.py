@@ -1,0 +1,110 @@
+"""Whole studies to look at, with what the model says: of invented patients only."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from camchex import schemas, tables
+from camchex.evaluation.metrics import Floats
+from camchex.evaluation.scored import Split, of_split, read_seeds
+from camchex.images.store import ImageStore
+from camchex.labels import MIMIC_14
+
+HOW_MANY = 6
+GUESSES = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """One study.
+
+    Attributes:
+        images: View and PNG in base64.
+        labels: Findings that are labelled positive.
+        indication: As the model reads it; None where there is none.
+        vitals: As the model reads them.
+        guesses: The likeliest findings with their probabilities, likeliest first.
+    """
+
+    images: Sequence[tuple[str, str]]
+    labels: Sequence[str]
+    indication: str | None
+    vitals: str
+    guesses: Sequence[tuple[str, float]]
+
+
+def read_examples(
+    cohort: Path, predictions: Path, store: Path, seeds: Sequence[int], classes: Sequence[str]
+) -> list[Example]:
+    """Read test studies of the synthetic cohort, and of no other, with the mean of all seeds.
+
+    Args:
+        cohort: ``schemas.cohort``.
+        predictions: Folder of ``seed<s>.parquet``.
+        store: The prepared images.
+        seeds: Whose predictions are averaged.
+        classes: The label space.
+
+    Raises:
+        DataError: If a file is missing, or they do not belong together.
+    """
+    test = of_split(tables.read(cohort, schemas.cohort(classes, MIMIC_14)), "test", classes)
+    probabilities = list(read_seeds(predictions, seeds, test).values())
+    return examples(test, np.mean(probabilities, axis=0), ImageStore(store))
+
+
+def examples(test: Split, probabilities: Floats, store: ImageStore) -> list[Example]:
+    """Pick studies that together show many findings, and describe them.
+
+    Args:
+        test: Test studies of the synthetic cohort, and of no other.
+        probabilities: Theirs, (N, Q).
+        store: Their images.
+
+    Raises:
+        DataError: If the store lacks an image.
+    """
+    return [_example(test, probabilities[row], store, row) for row in varied(test.labels)]
+
+
+def varied(labels: Floats) -> list[int]:
+    """Rows that each add the most findings not yet shown, rare ones first; ties: the first row.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, (N, Q).
+    """
+    positive = labels == 1
+    worth = 1 / np.maximum(positive.sum(axis=0), 1)
+    chosen: list[int] = []
+    for _ in range(min(HOW_MANY, len(labels))):
+        gain = positive @ worth
+        gain[chosen] = -1
+        chosen.append(int(gain.argmax()))
+        worth = np.where(positive[chosen[-1]], 0, worth)
+    return chosen
+
+
+def _example(test: Split, probabilities: Floats, store: ImageStore, row: int) -> Example:
+    study = test.table.slice(row, 1).to_pylist()[0]
+    pixels = store.batch(store.rows(study["image_ids"]))
+    likeliest = np.argsort(-probabilities, kind="stable")[:GUESSES]
+    return Example(
+        images=[(v, png(image)) for v, image in zip(study["views"], pixels, strict=True)],
+        labels=[n for n, label in zip(test.classes, test.labels[row], strict=True) if label == 1],
+        indication=study["indication"],
+        vitals=study["vitals_text"],
+        guesses=[(test.classes[i], float(probabilities[i])) for i in likeliest],
+    )
+
+
+def png(image: NDArray[np.uint8]) -> str:
+    """A grey image (H, W) as a PNG file in base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()

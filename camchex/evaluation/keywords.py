@@ -1,0 +1,63 @@
+"""Which findings an indication names, by the words for them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from camchex.errors import DataError
+
+KEYWORDS = "keywords.yaml"
+NO_FINDING = "No Finding"
+Bools = NDArray[np.bool_]
+
+
+@cache
+def patterns() -> Mapping[str, re.Pattern[str] | None]:
+    """One pattern per class from ``keywords.yaml``; None for a class that has no words."""
+    listed = yaml.safe_load(files(__package__).joinpath(KEYWORDS).read_text())
+    return {
+        name: re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE) if words else None
+        for name, words in listed.items()
+    }
+
+
+def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools:
+    """Which classes each indication names, whether as known, suspected or to be excluded.
+
+    Args:
+        indications: Cleaned text; None where there is none.
+        classes: The Q names.
+
+    Returns:
+        (N, Q).
+
+    Raises:
+        DataError: If a class has no entry in ``keywords.yaml``.
+
+    Source: method, section 10.1 (keyword baseline on the indication alone).
+    """
+    unknown = [name for name in classes if name not in patterns()]
+    if unknown:
+        raise DataError(f"{KEYWORDS}: no entry for {unknown}. Add one, if only an empty list.")
+    named = np.zeros((len(indications), len(classes)), dtype=bool)
+    for column, name in enumerate(classes):
+        pattern = patterns()[name]
+        if pattern is not None:
+            named[:, column] = [bool(text and pattern.search(text)) for text in indications]
+    return named
+
+
+def keyword_scores(named: Bools, classes: Sequence[str]) -> NDArray[np.float64]:
+    """Mentions as the scores of a classifier: 1 for what is named, (N, Q).
+
+    No Finding scores 1 where nothing is named.
+    """
+    scores = named.astype(np.float64)
+    if NO_FINDING in classes:
+        scores[:, list(classes).index(NO_FINDING)] = ~named.any(axis=1)
+    return scores

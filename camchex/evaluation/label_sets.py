@@ -1,0 +1,69 @@
+"""The sets of labels that predictions are scored against in the audit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from camchex.evaluation.keywords import Bools
+from camchex.evaluation.metrics import Floats, MacroScore, macro, score_classes
+from camchex.evaluation.scored import Split, matrix
+from camchex.labels import MIMIC_14
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """One set of labels to score against.
+
+    Attributes:
+        labels: 1, 0, or NaN where unknown, (N, K).
+        columns: Which of the Q classes they are, (K).
+        classes: Their names, (K).
+    """
+
+    labels: Floats
+    columns: Sequence[int]
+    classes: Sequence[str]
+
+    def macro(self, scores: Floats, rows: Bools | None = None) -> MacroScore:
+        """Mean score of (N, Q), of all studies or of some."""
+        use = slice(None) if rows is None else rows
+        found = score_classes(self.labels[use], scores[use][:, self.columns], self.classes)
+        return macro(found.values())
+
+    def only(self, kept: Sequence[str]) -> "LabelSet":
+        """The same labels of fewer classes."""
+        at = [i for i, name in enumerate(self.classes) if name in kept]
+        columns = [self.columns[i] for i in at]
+        return LabelSet(self.labels[:, at], columns, [self.classes[i] for i in at])
+
+
+def label_sets(test: Split) -> dict[str, LabelSet]:
+    """The labels that are learnt, the same of MIMIC-CXR-JPG's classes, and MIMIC-CXR-JPG's own."""
+    everything = LabelSet(test.labels, range(len(test.classes)), test.classes)
+    shared = [name for name in test.classes if name in MIMIC_14]
+    fourteen = everything.only(shared)
+    independent = LabelSet(mimic14_labels(test.table, shared, 0), fourteen.columns, shared)
+    return {"labels": everything, "labels_of_mimic14_classes": fourteen, "mimic14": independent}
+
+
+def mimic14_labels(table: pa.Table, classes: Sequence[str], blank: float) -> Floats:
+    """MIMIC-CXR-JPG's labels, uncertain as NaN, (N, K).
+
+    A study with no entry at all is unknown: its table does not list it.
+
+    Args:
+        table: Rows of ``schemas.cohort``.
+        classes: K of ``MIMIC_14``.
+        blank: What a finding is that the report does not mention: 0, or NaN where only findings
+            that it rules out count as absent.
+
+    Source: method, section 4.4 (blank is 0, uncertain is left out).
+    """
+    published = matrix(table, [f"mimic14.{name}" for name in MIMIC_14])
+    listed = ~np.isnan(published).all(axis=1, keepdims=True)
+    chosen = published[:, [MIMIC_14.index(name) for name in classes]]
+    filled: Floats = np.where(listed, np.nan_to_num(chosen, nan=blank), np.nan)
+    filled[filled == -1] = np.nan
+    return filled

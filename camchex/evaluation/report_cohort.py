@@ -1,0 +1,44 @@
+"""The report's section on the cohort: how many studies, and what they lack."""
+
+from camchex.evaluation.markup import details, paragraph, table, text
+from camchex.evaluation.results import Results
+
+ROWS = {
+    "studies": "studies",
+    "patients": "patients",
+    "without_indication": "without an indication",
+    "outside_ed_stay": "outside any emergency stay (no vital signs)",
+    "without_mimic14": "without MIMIC-CXR-JPG labels",
+}
+
+
+def cohort_section(cohort: Results) -> str:
+    """Counts by split; small ones read ``<5``.
+
+    Args:
+        cohort: As :func:`camchex.cohort.build_cohort` counts, with small cells hidden.
+    """
+    splits = cohort["splits"]
+    rows = [[label, *(text(s[key]) for s in splits.values())] for key, label in ROWS.items()]
+    rows += [
+        [f"{view} images", *(text(s["images"][view]) for s in splits.values())]
+        for view in ("frontal", "lateral")
+    ]
+    classes = list(next(iter(splits.values()))["positive"])
+    positive = [[text(n), *(text(s["positive"][n]) for s in splits.values())] for n in classes]
+    header = ["", *splits]
+    return (
+        table(header, rows)
+        + paragraph(_left_out(cohort))
+        + details("Studies with each finding", table(header, positive))
+    )
+
+
+def _left_out(cohort: Results) -> str:
+    left_out = cohort["left_out"]
+    return (
+        f"Of {text(cohort['studies'])} studies, {text(left_out['no_split'])} are in no split and "
+        f"{text(left_out['no_prepared_image'])} have no readable image. Of "
+        f"{text(cohort['images'])} images, {text(cohort['images_not_prepared'])} could not be "
+        "prepared."
+    )

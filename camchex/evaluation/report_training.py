@@ -1,0 +1,61 @@
+"""The report's sections on training: curves, and how the pseudo-labels spread."""
+
+from collections.abc import Mapping
+
+from camchex.evaluation.charts import Line, line_chart
+from camchex.evaluation.markup import details, number, table, text
+from camchex.evaluation.report_inputs import IMAGE_RUNS, ReportInputs
+from camchex.evaluation.results import Results
+
+CAPTION = "Mean (5 % to 95 % quantile), of classes with 100 filled labels or more."
+TITLES = {"train_loss": "training loss", "development_mAP": "development mAP"}
+
+
+def training_section(inputs: ReportInputs) -> str:
+    """Loss and development score by epoch, of the image networks and of the fusion."""
+    charts = [
+        line_chart(lines, f"{networks}: {TITLES[quantity]}", ("epoch", TITLES[quantity]))
+        for quantity, runs in inputs.training.items()
+        for networks, lines in _by_network(runs).items()
+        if lines
+    ]
+    return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _by_network(runs: Mapping[str, Line]) -> dict[str, Mapping[str, Line]]:
+    """Runs of the image networks apart from those of the fusion, epochs counted from 1."""
+    shifted = {run: [(x + 1, y) for x, y in line] for run, line in runs.items()}
+    return {
+        "Image networks": {run: line for run, line in shifted.items() if run in IMAGE_RUNS},
+        "Fusion": {run: line for run, line in shifted.items() if run not in IMAGE_RUNS},
+    }
+
+
+def pseudo_label_section(pseudo_labels: Mapping[str, Results]) -> str:
+    """Mean and spread of the probabilities that each generation gave to unknown labels."""
+    keys = list(next(iter(pseudo_labels.values())))
+    sets = {key: {g: found[key] for g, found in pseudo_labels.items()} for key in keys}
+    means = [
+        [text(key), *(number(_mean(f)) for f in found.values())] for key, found in sets.items()
+    ]
+    caption = "Mean probability of the labels that each generation filled in, over all classes."
+    folded = [details(f"{key}: each class", _spread_table(found)) for key, found in sets.items()]
+    return table(["external set", *pseudo_labels], means, caption) + "".join(folded)
+
+
+def _mean(found: Results) -> float | None:
+    """Mean over the filled labels of all classes whose spread is shown."""
+    rows = [row for row in found["classes"].values() if "mean" in row]
+    total = sum(row["predicted"] for row in rows)
+    return sum(row["predicted"] * row["mean"] for row in rows) / total if rows else None
+
+
+def _spread_table(sets: Mapping[str, Results]) -> str:
+    by_class = {generation: found["classes"] for generation, found in sets.items()}
+    names = [name for name, row in next(iter(by_class.values())).items() if "mean" in row]
+    rows = [[text(n), *(_quantiles(found[n]) for found in by_class.values())] for n in names]
+    return table(["finding", *by_class], rows, CAPTION)
+
+
+def _quantiles(row: Results) -> str:
+    return f"{number(row['mean'])} <small>({number(row['q05'])} to {number(row['q95'])})</small>"

@@ -1,0 +1,248 @@
+"""The last stages, from predictions to the report."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camchex.errors import DataError
+from camchex.evaluation.report import BANNER
+from camchex.labels import CXR_LT_2023
+from stages import audit_leakage, evaluate, report
+from tests.evaluation.workspace import PROJECT, SEEDS, write_workspace
+
+LARGEST = 5_000_000  # bytes
+
+
+def run_all() -> None:
+    for seed in (*SEEDS, 7):  # 7 is not declared
+        evaluate.main(
+            Path("data/cohort.parquet"),
+            Path(f"data/predictions/seed{seed}.parquet"),
+            Path(f"metrics/seeds/seed{seed}.json"),
+            Path(f"metrics/curves/test/seed{seed}"),
+        )
+    audit_leakage.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions"),
+        Path("metrics/audit.json"),
+        Path("metrics/curves/audit"),
+        Path("data/swapped.parquet"),
+    )
+    run_report()
+
+
+def run_report() -> None:
+    report.main(
+        seeds=Path("metrics/seeds"),
+        audit=Path("metrics/audit.json"),
+        cohort_metrics=Path("metrics/data/cohort.json"),
+        pseudo_labels=Path("metrics/pseudo_labels"),
+        training_curves=Path("metrics/curves/train"),
+        test_curves=Path("metrics/curves/test"),
+        cohort=Path("data/cohort.parquet"),
+        predictions=Path("data/predictions"),
+        store=Path("data/images/mimic"),
+        out=Path("metrics/summary.json"),
+        html=Path("report.html"),
+        plots=Path("metrics/curves/summary"),
+    )
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Every file that the three stages write."""
+    written = ["report.html", "metrics/summary.json", "metrics/audit.json"]
+    curves = [
+        p for kind in ("test", "audit", "summary") for p in folder.rglob(f"curves/{kind}/**/*")
+    ]
+    paths = [folder / name for name in written] + [p for p in curves if p.is_file()]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in paths}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of the synthetic cohort after the three stages."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    write_workspace(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_all()
+    return folder
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it that a test may change, and in which it stands."""
+    folder = tmp_path / "copy"
+    shutil.copytree(made, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+class Page(HTMLParser):
+    """Tags that are open, and everything that a browser would fetch."""
+
+    VOID = ("meta", "br", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self.unbalanced: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        named = ("src", "href", "xlink:href", "data", "action", "srcset", "poster")
+        self.loads += [value or "" for name, value in attrs if name in named]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+
+def test_the_summary_has_mean_and_spread_of_the_declared_seeds_only(made: Path) -> None:
+    summary = json.loads((made / "metrics/summary.json").read_text())
+    seeds = [json.loads((made / f"metrics/seeds/seed{s}.json").read_text()) for s in SEEDS]
+    values = [seed["study"]["mAP"] for seed in seeds]
+    assert summary["seeds"] == list(SEEDS)
+    assert summary["study"]["mAP"]["mean"] == pytest.approx(sum(values) / 2, abs=2e-6)
+    assert summary["study"]["mAP"]["sd"] == pytest.approx(
+        abs(values[0] - values[1]) / 2**0.5, abs=2e-6
+    )
+    assert summary["data"] == "synthetic"
+    assert summary["audit"]["label_leak_found"] is True
+    assert list(summary["per_class"]) == list(CXR_LT_2023)
+
+
+def test_a_stale_seed_changes_nothing(made: Path, copy: Path) -> None:
+    for stale in ("metrics/seeds/seed7.json", "data/predictions/seed7.parquet"):
+        (copy / stale).write_text("stale")
+    shutil.rmtree(copy / "metrics/curves/train/fusion_seed7")
+    shutil.rmtree(copy / "metrics/curves/test/seed7")
+    before = {k: v for k, v in results(made).items() if "seed7" not in k}
+    audit_leakage.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions"),
+        Path("metrics/audit.json"),
+        Path("metrics/curves/audit"),
+        Path("data/swapped.parquet"),
+    )
+    run_report()
+    assert results(copy) == before
+
+
+def test_two_runs_write_the_same_bytes(made: Path, copy: Path) -> None:
+    run_all()
+    assert results(copy) == results(made)
+
+
+def test_the_report_is_one_small_page_that_fetches_nothing(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    page = Page(text)
+    assert len(text.encode()) < LARGEST
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & page.tags
+    outside = [load for load in page.loads if not load.startswith(("data:image/png;base64,", "#"))]
+    assert outside == []
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", text)
+    assert "default-src 'none'" in text  # and a browser is told so
+    assert page.open == []
+    assert page.unbalanced == []
+
+
+def test_the_report_says_synthetic_wherever_it_shows_results(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    assert BANNER in text
+    headings = re.findall(r"<section><h2>(.*?)</h2>", text)
+    assert len(headings) == 9
+    assert all("synthetic cohort" in heading for heading in headings)
+    assert "<strong>Not comparable.</strong>" in text
+    assert "Not a medical device" in text
+    assert text.count("<article>") == 6
+
+
+def test_the_report_shows_no_place_where_a_template_was_not_filled(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    assert not re.search(r"\$\w|>None<|\bnan\b", text)
+
+
+def test_real_data_shows_no_study_and_no_banner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workspace(tmp_path, root="/data/physionet")
+    monkeypatch.chdir(tmp_path)
+    run_all_without_images(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "synthetic" not in text.lower()
+    assert "<article>" not in text
+    assert "data:image/png" not in text
+    assert "r/o" not in text
+    assert "/data/physionet" not in text
+    assert json.loads((tmp_path / "metrics/summary.json").read_text())["data"] == "real"
+
+
+def run_all_without_images(folder: Path) -> None:
+    """Images and predictions of real patients are not opened: the report works without them."""
+    for seed in SEEDS:
+        evaluate.main(
+            Path("data/cohort.parquet"),
+            Path(f"data/predictions/seed{seed}.parquet"),
+            Path(f"metrics/seeds/seed{seed}.json"),
+            Path(f"metrics/curves/test/seed{seed}"),
+        )
+    cohort, predictions = Path("data/cohort.parquet"), Path("data/predictions")
+    audit_leakage.main(
+        cohort, predictions, Path("metrics/audit.json"), Path("metrics/curves/audit")
+    )
+    shutil.rmtree(folder / "data")
+    run_report()
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("metrics/seeds/seed1.json", "seed1.json: no such file"),
+        ("metrics/curves/train/gen3", "gen3: no curves of this training"),
+        ("metrics/curves/test/seed0/precision_recall.csv", "precision_recall.csv: no such file"),
+        ("metrics/pseudo_labels/gen2.json", "gen2.json: no such file"),
+    ],
+)
+def test_what_is_missing_is_named(copy: Path, lost: str, message: str) -> None:
+    path = copy / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(DataError, match=message):
+        run_report()
+
+
+def test_the_cohort_counts_as_synthetic_where_its_own_pipeline_writes_it() -> None:
+    pipeline = yaml.safe_load((PROJECT / "data/synthetic/dvc.yaml").read_text())
+    made = pipeline["stages"]["make_synthetic"]["outs"]
+    assert str(report.INVENTED) in {path for out in made for path in out}
+
+
+def test_outputs_hold_no_id_of_a_study_or_image(made: Path) -> None:
+    ids = re.compile(rb"\b5\d{7}\b")
+    for name, content in results(made).items():
+        assert not ids.search(content), name
+    for path in (made / "metrics/seeds").glob("*.json"):
+        assert not ids.search(path.read_bytes())
+
+
+def test_a_training_without_development_score_is_shown_without_it(copy: Path) -> None:
+    for path in copy.rglob("development_mAP.tsv"):
+        path.unlink()
+    run_report()
+    assert "Fusion: training loss" in (copy / "report.html").read_text()
+    assert "Fusion: development mAP" not in (copy / "report.html").read_text()
