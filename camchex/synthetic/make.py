@@ -1,0 +1,53 @@
+"""The whole synthetic cohort: six data sets as published, and the truth that they hide."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+from camchex import schemas, tables
+from camchex.labels import CXR_LT_2023
+from camchex.synthetic.external import write_chexpert, write_nih, write_vindr
+from camchex.synthetic.mimic import write_mimic
+from camchex.synthetic.params import SyntheticParams
+from camchex.synthetic.rendering import StudyFiles, write_images
+
+TRUTH = schemas.labels(CXR_LT_2023)
+STATEMENT = "Invented patients, reports and X-rays. Nothing here is about a real person.\n"
+
+
+def make_cohort(params: SyntheticParams, out_raw: Path, out_truth: Path, workers: int) -> None:
+    """Invent the cohort; the same section gives the same bytes, with any number of workers.
+
+    Args:
+        params: The section ``synthetic``.
+        out_raw: Becomes ``data.root``; what stood there is replaced when all is written.
+        out_truth: Gets ``truth.parquet`` (``TRUTH``: every class of every image, under the
+            published image id), which the pipeline never reads.
+        workers: Processes that X-ray.
+    """
+    draft = out_raw.with_name(f"{out_raw.name}.unfinished")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    (draft / "SYNTHETIC.txt").write_text(STATEMENT)
+    studies = [
+        files
+        for write in (write_mimic, write_chexpert, write_nih, write_vindr)
+        for files in write(params, draft)
+    ]
+    write_images(studies, params, workers)
+    tables.write(truth_table(studies), out_truth / "truth.parquet", TRUTH)
+    shutil.rmtree(out_raw, ignore_errors=True)
+    draft.rename(out_raw)
+
+
+def truth_table(studies: Iterable[StudyFiles]) -> pa.Table:
+    """What is really there, per image: ``TRUTH``, sorted by data set and image."""
+    rows = [
+        {"dataset": files.dataset, "image_id": image_id, **files.study.truth}
+        for files in studies
+        for image_id in files.image_ids
+    ]
+    rows.sort(key=lambda row: (row["dataset"], row["image_id"]))
+    return pa.Table.from_pylist(rows, TRUTH)

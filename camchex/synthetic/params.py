@@ -1,0 +1,59 @@
+"""Section ``synthetic``: how many patients are invented, and how much each modality tells."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from camchex.labels import CXR_LT_2023
+from camchex.params import Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+DRAWN = tuple(name for name in CXR_LT_2023 if name != "No Finding")
+"""What may be found; No Finding follows from the absence of all but Support Devices."""
+
+
+class StudyCounts(Section):
+    """Studies per split of CXR-LT."""
+
+    train: int = Field(ge=1)
+    development: int = Field(ge=1)
+    test: int = Field(ge=1)
+
+
+class ExternalCounts(Section):
+    """Images per external set."""
+
+    chexpert: int = Field(ge=1)
+    nih: int = Field(ge=1)
+    vindr: int = Field(ge=1)
+
+
+class SyntheticParams(Section):
+    """Everything that decides the synthetic cohort."""
+
+    seed: int = Field(ge=0)
+    studies: StudyCounts
+    external: ExternalCounts
+    image_px: int = Field(ge=32)  # longer side of a raw image
+    signal: float = Field(ge=0)  # of the findings' signs; 0 draws none, 1 is the demo's
+    noise: float = Field(ge=0)  # of the detector, relative to the demo's
+    text_informativeness: Fraction  # studies whose indication is about themselves; 0: none is
+    vitals_informativeness: Fraction  # the same of the vital signs
+    label_leak: Fraction  # absent findings labelled positive where the indication names them
+    label_noise: Fraction  # positive labels dropped; as many negatives turn positive
+    text_dirt: Fraction  # reports with an irregularity, one each
+    vitals_missing: Fraction  # per field at triage
+    vitals_dirt: Fraction  # triage rows in Celsius, and as many with a typing error
+    prevalence: dict[str, Annotated[float, Field(gt=0, lt=1)]]  # share of the studies
+
+    @field_validator("prevalence")
+    @classmethod
+    def _complete(cls, prevalence: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(prevalence) - set(DRAWN))
+        missing = [name for name in DRAWN if name not in prevalence]
+        if unknown or missing:
+            raise ValueError(
+                f"unknown findings {unknown}, missing findings {missing} "
+                "(No Finding is not drawn: it follows)"
+            )
+        return prevalence
