@@ -29,6 +29,8 @@ def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
 def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int) -> None:
     """Write ``per_class.csv`` and ``precision_recall.csv`` of the classes that may be shown.
 
+    ``precision_recall_macro.csv`` is the mean curve alone, as one line of a plot.
+
     Args:
         test: The test studies.
         probabilities: Theirs, (N, Q).
@@ -51,6 +53,8 @@ def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int
         for recall, precision in zip(RECALLS, curve, strict=True)
     ]
     write_csv(["class", "recall", "precision"], rows, folder / "precision_recall.csv")
+    macro = [row[1:] for row in rows if row[0] == MACRO]
+    write_csv(["recall", "precision"], macro, folder / "precision_recall_macro.csv")
 
 
 def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floats:
