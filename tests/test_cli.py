@@ -94,7 +94,7 @@ def test_a_profile_is_put_to_use_with_its_data_root(camchex: Camchex, tmp_path: 
 
 
 def test_using_a_profile_does_not_lose_changes_unasked(camchex: Camchex, tmp_path: Path) -> None:
-    edit(tmp_path / "params.yaml", "  dropout: 0.1", "  dropout: 0.3")
+    edit(tmp_path / "params.yaml", "  dropout: 0.0", "  dropout: 0.3")
     before = (tmp_path / "params.yaml").read_text()
     status, _, complaint = camchex("profile", "use", "paper")
     assert status == 1
@@ -114,15 +114,15 @@ def test_a_profile_is_compared_with_params_yaml_by_default(
     camchex: Camchex, tmp_path: Path
 ) -> None:
     assert "are the same" in camchex("profile", "diff", "demo")[1]
-    edit(tmp_path / "params.yaml", "  dropout: 0.1", "  dropout: 0.3")
+    edit(tmp_path / "params.yaml", "  dropout: 0.0", "  dropout: 0.3")
     _, shown, _ = camchex("profile", "diff", "demo")
-    assert shown.splitlines()[1].split() == ["fusion.dropout", "0.1", "0.3"]
+    assert shown.splitlines()[1].split() == ["fusion.dropout", "0.0", "0.3"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("  dropout: 0.1", "  droput: 0.1", "params.yaml: fusion.droput"),
+        ("  dropout: 0.0", "  droput: 0.1", "params.yaml: fusion.droput"),
         ("fusion:\n", "fusoin:\n", "fusoin"),
         ("  max_images: 4", "  max_images: -4", "params.yaml: fusion.max_images"),
         ("seeds:\n- 0", "seeds:\n- zero", "params.yaml: seeds.0"),

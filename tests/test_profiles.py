@@ -106,7 +106,7 @@ def test_the_page_on_paper_and_release_states_the_values_of_the_profiles() -> No
 
 
 def test_a_misspelt_key_is_named_with_its_section(edited: Callable[[str, str], Path]) -> None:
-    path = edited("  dropout: 0.1\n", "  droput: 0.1\n")
+    path = edited("  dropout: 0.0\n", "  droput: 0.1\n")
     with pytest.raises(ParamsError) as caught:
         validate_file(path)
     assert f"{path}: fusion.droput" in str(caught.value)
@@ -115,7 +115,7 @@ def test_a_misspelt_key_is_named_with_its_section(edited: Callable[[str, str], P
 
 def test_every_wrong_value_is_reported_at_once(edited: Callable[[str, str], Path]) -> None:
     path = edited("  clip_norm: 1.0", "  clip_norm: -1.0")
-    path.write_text(path.read_text().replace("  layers: 2", "  layers: -2"))
+    path.write_text(path.read_text().replace("  layers: 1\n  heads: 8", "  layers: -2\n  heads: 8"))
     with pytest.raises(ParamsError, match=r"(?s)clip_norm.*-1\.0.*fusion\.layers.*-2"):
         validate_file(path)
 
@@ -149,7 +149,7 @@ def test_a_profile_that_does_not_validate_leaves_params_yaml_alone(
     target = tmp_path / "params.yaml"
     target.write_text("as it was")
     with pytest.raises(ParamsError, match="fusion"):
-        use(str(edited("  dropout: 0.1", "  dropout: 2.0")), target=target)
+        use(str(edited("  dropout: 0.0", "  dropout: 2.0")), target=target)
     assert target.read_text() == "as it was"
 
 
@@ -166,7 +166,7 @@ def test_outside_the_project_there_are_no_profiles(tmp_path: Path) -> None:
 def test_changes_that_no_profile_holds_are_unsaved(
     tmp_path: Path, edited: Callable[[str, str], Path]
 ) -> None:
-    assert unsaved(edited("  dropout: 0.1", "  dropout: 0.2"))
+    assert unsaved(edited("  dropout: 0.0", "  dropout: 0.2"))
     assert not unsaved(locate("released"))
     assert not unsaved(tmp_path / "params.yaml")
 
