@@ -2,9 +2,8 @@
 
 import json
 
-from camchex.images.store import ImageStore
-
 from camchex import params, schemas, tables
+from camchex.images.store import ImageStore
 from camchex.models.image_classifier import ImageClassifier
 from camchex.runtime import RuntimeParams
 from camchex.sources.params import ExternalSets
