@@ -65,16 +65,30 @@ def _camchex(
     """
 
 
-@app.command(epilog="Example: [bold]camchex check[/]")
-def check() -> None:
+@app.command(epilog="Example: [bold]camchex check[/], or [bold]camchex check --tables mine[/]")
+def check(
+    tables: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Validate these canonical tables (docs/own_data.md)."),
+    ] = None,
+) -> None:
     """Validate params.yaml, and say which raw data are there, missing, or not as published.
 
-    Exit status 1 if anything is missing or cannot be read.
+    With --tables: what is wrong with canonical tables of your own, column by column. Exit status 1
+    if anything is missing, wrong or cannot be read.
     """
     from camchex import check as data_check
     from camchex.profiles import validate_file
 
     params = validate_file()
+    if tables is not None:
+        found = data_check.check_tables(
+            tables, params.data.root, params.labels.classes, params.external, params.vitals.ranges
+        )
+        Console().print(data_check.render_tables(found))
+        if any(table.problems for table in found):
+            raise typer.Exit(1)
+        return
     findings = data_check.check(params.data, params.external)
     Console().print(data_check.render(findings))
     if not findings.complete:

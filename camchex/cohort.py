@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from camchex import schemas, tables
 from camchex.errors import DataError
 from camchex.labels import MIMIC_14
-from camchex.small_cells import Counts
+from camchex.small_cells import Counts, Share
 from camchex.sources.lookup import (
     positions,
     require_agreement,
@@ -129,6 +129,8 @@ def _count_split(part: pa.Table, inputs: CohortInputs, classes: Sequence[str]) -
     sizes = Counter(min(n, MANY) for n in pc.list_value_length(part["views"]).to_pylist())
     stay = values_of(part["study_id"], inputs.vitals, "study_id", "stay_id")
     published = positions(part["study_id"], inputs.mimic14["study_id"])
+    suspected = values_of(part["study_id"], inputs.indications, "study_id", "findings_suspected")
+    labels = _labels_of_split(part, inputs)
     return {
         "studies": part.num_rows,
         "patients": pc.count_distinct(part["patient_id"]).as_py(),
@@ -137,10 +139,23 @@ def _count_split(part: pa.Table, inputs: CohortInputs, classes: Sequence[str]) -
             f"{n}{' or more' if n == MANY else ''}": sizes[n] for n in range(1, MANY + 1)
         },
         "without_indication": part["indication"].null_count,
+        "indication_reads_like_findings": _number(suspected),
         "outside_ed_stay": stay.null_count,
         "without_mimic14": published.null_count,
-        "positive": {name: int(pc.sum(part[name]).as_py() or 0) for name in classes},
+        "positive": {name: _positive(part[name]) for name in classes},
+        "positive_images": {name: _positive(labels[name]) for name in classes},
     }
+
+
+def _positive(labels: pa.ChunkedArray) -> Share:
+    """Positives among the known."""
+    return Share(_number(labels), len(labels) - labels.null_count)
+
+
+def _labels_of_split(part: pa.Table, inputs: CohortInputs) -> pa.Table:
+    """Labels of the images of a split's studies, prepared or not."""
+    study = values_of(inputs.labels["image_id"], inputs.images, "image_id", "study_id")
+    return inputs.labels.filter(pc.is_valid(positions(study, part["study_id"])))
 
 
 def _require_known_splits(studies: pa.Table) -> None:

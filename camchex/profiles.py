@@ -33,7 +33,7 @@ from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
 # What says on which machine a profile runs; the same configuration has others elsewhere.
-LOCAL = ("data.root", "runtime.")
+LOCAL = ("data.root", "data.tables", "runtime.")
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
 
 
@@ -147,7 +147,7 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
 def unsaved(target: Path = PARAMS) -> bool:
     """Whether ``target`` holds choices that no profile does, and that a copy would lose.
 
-    Where the data lie and on what they run (``data.root``, ``runtime``) does not count.
+    Where the data lie and on what they run (``LOCAL``) does not count.
     """
     if not target.exists():
         return False

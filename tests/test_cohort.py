@@ -14,6 +14,7 @@ from camchex import schemas, tables
 from camchex.cohort import CohortInputs, build_cohort
 from camchex.errors import DataError
 from camchex.labels import MIMIC_14
+from camchex.small_cells import Share
 
 CLASSES = ("Edema", "No Finding")
 IMAGES = {  # image: patient, study, view
@@ -125,9 +126,11 @@ def test_each_split_is_counted() -> None:
         "images": {"frontal": 2, "lateral": 1},
         "studies_by_images": {"1": 0, "2": 0, "3": 1, "4": 0, "5 or more": 0},
         "without_indication": 0,
+        "indication_reads_like_findings": 0,
         "outside_ed_stay": 0,
         "without_mimic14": 0,
-        "positive": {"Edema": 1, "No Finding": 0},
+        "positive": {"Edema": Share(1, of=1), "No Finding": Share(0, of=1)},
+        "positive_images": {"Edema": Share(3, of=3), "No Finding": Share(0, of=3)},
     }
     development = counts["splits"]["development"]
     missing = ("without_indication", "outside_ed_stay", "without_mimic14")

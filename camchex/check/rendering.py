@@ -1,11 +1,12 @@
 """The findings as a person reads them in a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
+from camchex.check.canonical import TableFinding
 from camchex.check.findings import DataSet, FileFinding, Findings, Referenced
 
 INDENT = (0, 0, 0, 2)  # on the left
@@ -73,3 +74,20 @@ def _referenced(files: Referenced) -> Text:
 
 def _line(sign: tuple[str, str], text: str) -> Text:
     return Text.assemble(sign, " ", text)
+
+
+def render_tables(tables: Sequence[TableFinding]) -> Group:
+    """Lay out what is wrong with each canonical table, column by column."""
+    right = sum(not table.problems for table in tables)
+    verdict = _line(
+        GOOD if right == len(tables) else BAD, f"{right} of {len(tables)} tables are as they should"
+    )
+    return Group(*(line for table in tables for line in _table(table)), Text(), verdict)
+
+
+def _table(table: TableFinding) -> Iterator[Text | Padding]:
+    rows = "" if table.rows is None else f": {table.rows:,} rows"
+    yield _line(BAD if table.problems else GOOD, f"{table.path}{rows}")
+    for problem in table.problems:
+        column = "" if problem.column is None else f"{problem.column}: "
+        yield Padding(Text.assemble((column, "bold"), problem.what), INDENT, expand=False)

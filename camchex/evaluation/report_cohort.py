@@ -7,6 +7,7 @@ ROWS = {
     "studies": "studies",
     "patients": "patients",
     "without_indication": "without an indication",
+    "indication_reads_like_findings": "with an indication that reads like findings",
     "outside_ed_stay": "outside any emergency stay (no vital signs)",
     "without_mimic14": "without MIMIC-CXR-JPG labels",
 }
@@ -25,13 +26,18 @@ def cohort_section(cohort: Results) -> str:
         for view in ("frontal", "lateral")
     ]
     classes = list(next(iter(splits.values()))["positive"])
-    positive = [[text(n), *(text(s["positive"][n]) for s in splits.values())] for n in classes]
+    positive = [[text(n), *(_share(s["positive"][n]) for s in splits.values())] for n in classes]
     header = ["", *splits]
     return (
         table(header, rows)
         + paragraph(_left_out(cohort))
         + details("Studies with each finding", table(header, positive))
     )
+
+
+def _share(positive: Results) -> str:
+    share = positive["share"]
+    return text(positive["count"]) + ("" if share is None else f" ({share:.1%})")
 
 
 def _left_out(cohort: Results) -> str:

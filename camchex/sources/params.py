@@ -32,6 +32,7 @@ class DataParams(Section):
     """Section ``data``: folders of MIMIC-CXR, MIMIC-IV-ED and CXR-LT below one root."""
 
     root: Path
+    tables: Path  # canonical tables that the pipeline goes on from: its own, or one's own
     mimic_cxr_jpg: BelowRoot
     reports: BelowRoot
     mimic_iv_ed: BelowRoot
