@@ -134,3 +134,24 @@ def test_a_misspelt_parameter_is_rejected(project: Path) -> None:
 def test_runtime_reruns_nothing(project: Path) -> None:
     set_parameters(project, {"runtime.workers": 0})
     assert stages_run(dvc(project, "repro").stdout) == []
+
+
+@pytest.mark.slow
+def test_the_pipeline_goes_on_from_canonical_tables_of_ones_own(
+    project: Path, tmp_path: Path
+) -> None:
+    """With the images and no raw table at all."""
+    files = "mimic-cxr-jpg/files"
+    shutil.copytree(project / "data/interim", tmp_path / "tables")
+    shutil.copytree(project / "data/synthetic/raw" / files, tmp_path / "images" / files)
+    cohort = (project / "data/cohort.parquet").read_bytes()
+    before = (project / "params.yaml").read_bytes()
+    own = {"data.root": str(tmp_path / "images"), "data.tables": str(tmp_path / "tables")}
+    set_parameters(project, own)
+    made = dvc(project, "repro", "build_cohort")
+    dry = dvc(project, "repro", "--dry", "train_teacher").stdout
+    (project / "params.yaml").write_bytes(before)
+    assert made.returncode == 0, made.stderr[-3000:]
+    assert stages_run(made.stdout) == ["prepare_images_mimic", "build_cohort"]
+    assert (project / "data/cohort.parquet").read_bytes() == cohort
+    assert not [s for s in stages_run(dry) if s.startswith(("ingest", "extract", "link"))]
