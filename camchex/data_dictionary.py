@@ -29,7 +29,11 @@ TABLES: Mapping[str, tuple[str, str, pa.Schema]] = {
     "indications": ("one study", "data/interim/indications.parquet", schemas.INDICATIONS),
     "vitals": ("one study", "data/interim/vitals.parquet", schemas.VITALS),
     "cohort": ("one study", "data/cohort.parquet", schemas.cohort(CXR_LT_2023, MIMIC_14)),
-    "quarantine": ("one unreadable image", "data/images/mimic/quarantine.parquet", schemas.QUARANTINE),
+    "quarantine": (
+        "one unreadable image",
+        "data/images/mimic/quarantine.parquet",
+        schemas.QUARANTINE,
+    ),
     "pseudo_labels": ("one image", "data/pseudo/", schemas.pseudo_labels(CXR_LT_2023)),
     "predictions": ("one study", "data/predictions/", schemas.predictions(CXR_LT_2023)),
 }

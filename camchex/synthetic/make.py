@@ -1,5 +1,6 @@
 """The whole synthetic cohort: six data sets as published, and the truth that they hide."""
 
+import hashlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,9 +38,21 @@ def make_cohort(params: SyntheticParams, out_raw: Path, out_truth: Path, workers
         for files in write(params, draft)
     ]
     write_images(studies, params, workers)
+    for published in ("mimic-cxr-jpg", "mimic-cxr-reports"):
+        write_checksums(draft / published)
     tables.write(truth_table(studies), out_truth / "truth.parquet", TRUTH)
     shutil.rmtree(out_raw, ignore_errors=True)
     draft.rename(out_raw)
+
+
+def write_checksums(folder: Path) -> None:
+    """Write ``SHA256SUMS.txt`` as PhysioNet ships it, over every file below ``folder``."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
+        for path in files
+    ]
+    (folder / "SHA256SUMS.txt").write_text("".join(lines))
 
 
 def truth_table(studies: Iterable[StudyFiles]) -> pa.Table:

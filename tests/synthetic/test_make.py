@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,17 @@ def test_every_study_has_a_report_where_the_layout_puts_it(cohort: Path) -> None
         assert re.fullmatch(r"files/p1\d/p1\d{7}/s5\d{7}", str(folder))
         report = raw / "mimic-cxr-reports" / folder.with_suffix(".txt")
         assert "FINAL REPORT" in report.read_text()
+
+
+@pytest.mark.parametrize("name", ["mimic-cxr-jpg", "mimic-cxr-reports"])
+def test_the_checksum_list_is_of_every_file(cohort: Path, name: str) -> None:
+    folder = cohort / "raw" / name
+    subprocess.run(
+        ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS.txt"], cwd=folder, check=True
+    )
+    listed = {line.split("  ")[1] for line in (folder / "SHA256SUMS.txt").read_text().splitlines()}
+    files = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+    assert listed == files - {"SHA256SUMS.txt"}
 
 
 def test_three_readers_read_every_image_of_vindr(cohort: Path) -> None:
