@@ -1,12 +1,13 @@
 # Two commands on a fresh machine: `make repro` and `make test`. Needs Python >= 3.11, make and git.
 PYTHON ?= python3
 VENV := .venv
+DATA_BENCHMARKS := reports vitals_linkage label_tables image_decode store_open store_epoch
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations truth test lint coverage clean
+.PHONY: help install repro ablations truth test lint coverage fuzz bench-data clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 install: $(VENV)/.installed ## Make .venv and install camchex with its exact pins
 
@@ -35,6 +36,12 @@ lint: install ## Check style, types and layers
 
 coverage: install ## Run the tests and show line coverage
 	pytest -n 2 --cov --cov-report=term-missing:skip-covered
+
+fuzz: install ## Read 10,000 damaged raw files, and say what became of each kind
+	python -m tests.fuzz --files 10000
+
+bench-data: install ## Measure the data stages at full size against named baselines
+	for script in $(DATA_BENCHMARKS); do python benchmarks/$$script.py || exit 1; done
 
 clean: ## Remove everything that can be made again, except .venv
 	rm -rf data/synthetic/raw data/synthetic/truth data/interim data/images data/pseudo \

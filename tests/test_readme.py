@@ -88,7 +88,7 @@ def test_dvc_accepts_what_is_written(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("arguments", of("make"), ids=" ".join)
 def test_make_has_the_target(arguments: tuple[str, ...]) -> None:
-    targets = set(re.findall(r"^(\w+):", (REPO / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (REPO / "Makefile").read_text(), re.MULTILINE))
     assert set(arguments) <= targets
 
 

@@ -1,0 +1,160 @@
+"""What is read, and how: every raw file of the pipeline the way its stage reads it."""
+
+import gzip
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+from camchex import params
+from camchex.errors import CamchexError
+from camchex.images.jpeg import prepared_jpeg
+from camchex.images.params import ImageParams
+from camchex.images.unreadable import UnreadableImage
+from camchex.labels import LabelParams
+from camchex.reports.indications import OUTCOMES, read_indication
+from camchex.reports.params import IndicationParams
+from camchex.sources import mimic_cxr, mimic_iv_ed
+from camchex.sources.external import read_external
+from camchex.sources.mimic_tables import MimicFiles, read_mimic
+from camchex.sources.params import ExternalSet, ExternalSets
+from camchex.synthetic.make import make_cohort
+from camchex.synthetic.params import SyntheticParams
+from camchex.vitals.counts import vitals_counts
+from camchex.vitals.link import link_vitals
+from camchex.vitals.params import VitalsParams
+
+MIMIC = "mimic-cxr-jpg/mimic-cxr-2.0.0"
+ED = "mimic-iv-ed/ed"
+SPLITS = ("train", "development", "test")
+IMAGES = ("mimic-cxr-jpg/files", "ChestX-ray14/images", "vinbigdata/train")
+REFUSED, QUARANTINED, READ = "refused", "quarantined", "read in full"
+FEW = {"train": 20, "development": 6, "test": 8}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Files below data.root that are damaged, and what reads them.
+
+    Attributes:
+        name: What is damaged.
+        files: Paths below data.root.
+        read: Reads a damaged file below data.root; returns rows seen by file, or what became of it.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    read: Callable[[Path, str], Mapping[str, int] | str]
+
+
+def write_cohort(root: Path) -> None:
+    """A small cohort in the published layouts, with the dirt of the demo's."""
+    demo = params.load("synthetic", SyntheticParams).model_dump()
+    small = {"studies": FEW, "external": {"chexpert": 12, "nih": 12, "vindr": 12}, "image_px": 48}
+    make_cohort(SyntheticParams(**{**demo, **small}), root, root.with_name("truth"), workers=1)
+
+
+def targets(root: Path) -> list[Target]:
+    """Everything that is read of an undamaged cohort."""
+    _, studies = mimic_cxr.read_metadata(root / f"{MIMIC}-metadata.csv.gz", "")
+    reports = tuple(str(f.relative_to(root)) for f in (root / "mimic-cxr-reports").rglob("s*.txt"))
+    pictures = tuple(
+        str(f.relative_to(root)) for folder in IMAGES for f in (root / folder).rglob("*.*")
+    )
+    tables = (*(f"{MIMIC}-{n}.csv.gz" for n in ("metadata", "split", "chexpert")),)
+    emergency = tuple(f"{ED}/{n}.csv.gz" for n in ("edstays", "triage", "vitalsign"))
+    external = params.load("external", ExternalSets)
+    return [
+        Target("MIMIC-CXR-JPG and CXR-LT tables", (*tables, *_challenge()), _mimic),
+        Target("MIMIC-IV-ED tables", emergency, partial(_emergency, studies)),
+        *(
+            Target(f"{key} table", (f"{one.folder}/{one.table}",), partial(_external, key, one))
+            for key, one in external.items()
+        ),
+        Target("reports", tuple(sorted(reports)), _report),
+        Target("images", tuple(sorted(pictures)), _image),
+    ]
+
+
+def lines(path: Path) -> int:
+    """Lines of a table below its header, blank ones left out."""
+    data = path.read_bytes()
+    text = gzip.decompress(data) if path.suffix == ".gz" else data
+    return sum(bool(line.strip()) for line in text.splitlines()) - 1
+
+
+def _challenge() -> tuple[str, ...]:
+    return tuple(f"cxr-lt-2023/{split}.csv" for split in SPLITS)
+
+
+def _mimic(root: Path, _: str) -> Mapping[str, int]:
+    paths = {n: root / f"{MIMIC}-{n}.csv.gz" for n in ("metadata", "split", "chexpert")}
+    splits = {n: root / f"cxr-lt-2023/{n}.csv" for n in SPLITS}
+    space = params.load("labels", LabelParams)
+    mimic, counts = read_mimic(MimicFiles(**paths, **splits), "mimic-cxr-jpg", space)
+    return {
+        f"{MIMIC}-metadata.csv.gz": mimic.images.num_rows,
+        f"{MIMIC}-chexpert.csv.gz": mimic.mimic14.num_rows,
+        **{f"cxr-lt-2023/{n}.csv": counts["splits"][n]["images"] for n in SPLITS},
+    }
+
+
+def _emergency(studies: object, root: Path, _: str) -> Mapping[str, int]:
+    tables = (
+        mimic_iv_ed.read_edstays(root / ED / "edstays.csv.gz"),
+        mimic_iv_ed.read_triage(root / ED / "triage.csv.gz"),
+        mimic_iv_ed.read_vitalsign(root / ED / "vitalsign.csv.gz"),
+    )
+    rule = params.load("vitals", VitalsParams)
+    vitals = link_vitals(studies, *tables, rule)
+    rows = vitals_counts(studies, *tables, vitals, rule)["rows"]
+    return {f"{ED}/{n}.csv.gz": rows[n] for n in ("edstays", "triage", "vitalsign")}
+
+
+def _external(key: str, external: ExternalSet, root: Path, file: str) -> Mapping[str, int]:
+    space = params.load("labels", LabelParams)
+    images, labels = read_external(key, external, root / file, root, space)
+    assert images["image_id"].equals(labels["image_id"])
+    if external.source == "vindr":  # one row is a reader's, or a box
+        return {}
+    return {file: images.num_rows}
+
+
+def _report(root: Path, file: str) -> str:
+    rules = params.load("indications", IndicationParams)
+    found = read_indication("50000000", root / file, rules)
+    assert found.outcome in OUTCOMES
+    return READ
+
+
+def _image(root: Path, file: str) -> str:
+    image = ImageParams(size=32, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=1)
+    outcome = prepared_jpeg(root / file, image)
+    if isinstance(outcome, UnreadableImage):
+        assert outcome.explanation
+        return QUARANTINED
+    assert np.shape(simplejpeg.decode_jpeg(outcome, "GRAY")) == (32, 32, 1)
+    return READ
+
+
+def outcome(target: Target, root: Path, file: str) -> str:
+    """Read a damaged file: what became of it.
+
+    Raises:
+        AssertionError: If rows were lost or made up, or the error does not name the file.
+    """
+    try:
+        seen = target.read(root, file)
+    except CamchexError as error:
+        if Path(file).name not in str(error):
+            raise AssertionError(f"the error names no file: {error}") from error
+        return REFUSED
+    if isinstance(seen, str):
+        return seen
+    if file in seen:
+        there = lines(root / file)
+        assert seen[file] == there, f"{there} lines, {seen[file]} rows"
+    return READ
