@@ -75,7 +75,7 @@ def check() -> None:
     from camchex.profiles import validate_file
 
     params = validate_file()
-    findings = data_check.check(params.data, params.external)
+    findings = data_check.check(params.data, params.external, params.labels)
     Console().print(data_check.render(findings))
     if not findings.complete:
         raise typer.Exit(1)
