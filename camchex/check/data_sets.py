@@ -186,5 +186,5 @@ def _classes(labels: pa.Table, classes: Sequence[str]) -> dict[str, ClassCount]:
     return found
 
 
-def _files(root: Path, images: pa.Table) -> list[Path]:
-    return [root / path for path in images["path"].to_pylist()]
+def _files(root: Path, images: pa.Table) -> list[str]:
+    return [f"{root}/{path}" for path in images["path"].to_pylist()]

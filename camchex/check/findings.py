@@ -34,7 +34,7 @@ class Contents:
     published: Mapping[str, int] = field(default_factory=dict)
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
     positive: Mapping[str, int] = field(default_factory=dict)
-    refers_to: Sequence[Path] = ()
+    refers_to: Sequence[Path | str] = ()
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ def look(path: Path, read: Callable[[Path], Contents] | None = None) -> FileFind
     )
 
 
-def find(paths: Sequence[Path]) -> Referenced:
+def find(paths: Sequence[Path | str]) -> Referenced:
     """Look for files: all of them, or evenly spaced ones of more than ``SAMPLE``."""
     wanted = min(len(paths), SAMPLE)
-    sample = [paths[i * len(paths) // wanted] for i in range(wanted)]
+    sample = [Path(paths[i * len(paths) // wanted]) for i in range(wanted)]
     missing = [path for path in sample if not path.is_file()]
     return Referenced(
         total=len(paths),

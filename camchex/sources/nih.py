@@ -58,8 +58,8 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> p
     image_id = raw.unique_ids("Image Index")
     parts = sorted((root / folder).glob("images_*"))
     files = list_files([root / folder / "images", *(p / "images" for p in parts), *parts])
-    default = root / folder / "images"
-    paths = [files.get(name, default / name).relative_to(root) for name in image_id.to_pylist()]
+    found = {name: path.relative_to(root).as_posix() for name, path in files.items()}
+    paths = [found.get(name, f"{folder}/images/{name}") for name in image_id.to_pylist()]
     columns = {
         "image_id": image_id,
         "patient_id": raw.ids("Patient ID"),
@@ -67,7 +67,7 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> p
         "view_position": raw.choices("View Position", ("PA", "AP")),
         "view": pa.repeat("frontal", len(paths)),
         "view_source": pa.repeat("View Position", len(paths)),
-        "path": pa.array([path.as_posix() for path in paths], pa.string()),
+        "path": pa.array(paths, pa.string()),
     }
     return image_table(dataset, columns)
 
