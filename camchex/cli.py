@@ -89,7 +89,7 @@ def check(
         if any(table.problems for table in found):
             raise typer.Exit(1)
         return
-    findings = data_check.check(params.data, params.external)
+    findings = data_check.check(params.data, params.external, params.labels)
     Console().print(data_check.render(findings))
     if not findings.complete:
         raise typer.Exit(1)

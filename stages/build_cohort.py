@@ -5,6 +5,8 @@ from camchex.cohort import CohortInputs, build_cohort
 from camchex.images.store import ImageStore
 from camchex.labels import MIMIC_14, LabelParams
 from camchex.small_cells import write_counts
+from camchex.sources.params import DataParams
+from camchex.sources.published import cxr_lt_published
 from stages import Input, Output, run
 
 
@@ -20,7 +22,7 @@ def main(
     out: Output,
     metrics: Output,
 ) -> None:
-    """Write the cohort, and how many studies each split has, lost and lacks of each input."""
+    """Write the cohort, and what each split has, lost and lacks beside what was published of it."""
     classes = params.load("labels", LabelParams).classes
     inputs = CohortInputs(
         images=tables.read(images, schemas.IMAGES),
@@ -32,7 +34,9 @@ def main(
     )
     cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
     tables.write(cohort, out, schemas.cohort(classes, MIMIC_14))
-    write_counts(counts, metrics, params.load("evaluation.min_cell", int))
+    files = params.load("data", DataParams).cxr_lt_files
+    published = {"published": cxr_lt_published(files.model_dump())}
+    write_counts({**counts, **published}, metrics, params.load("evaluation.min_cell", int))
 
 
 if __name__ == "__main__":

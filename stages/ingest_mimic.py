@@ -13,9 +13,7 @@ def main(
     metadata: Input,
     split: Input,
     chexpert: Input,
-    train: Input,
-    development: Input,
-    test: Input,
+    cxr_lt: Input,
     images: Output,
     labels: Output,
     studies: Output,
@@ -23,12 +21,13 @@ def main(
     metrics: Output,
 ) -> None:
     """Write images, labels, studies, the published labels per study, and what was counted."""
-    space = params.load("labels", LabelParams)
-    folder = params.load("data", DataParams).mimic_cxr_jpg
-    files = MimicFiles(metadata, split, chexpert, train, development, test)
-    mimic, counts = read_mimic(files, folder, space)
+    wanted = params.load("labels", LabelParams)
+    data = params.load("data", DataParams)
+    other = {name: cxr_lt / name for name in data.cxr_lt_other_tests}
+    files = MimicFiles(metadata, split, chexpert, data.cxr_lt_files.below(cxr_lt), other)
+    mimic, counts = read_mimic(files, data.mimic_cxr_jpg, wanted)
     tables.write(mimic.images, images, schemas.IMAGES)
-    tables.write(mimic.labels, labels, schemas.labels(space.classes))
+    tables.write(mimic.labels, labels, schemas.labels(wanted.classes))
     tables.write(mimic.studies, studies, schemas.STUDIES)
     tables.write(mimic.mimic14, mimic14, schemas.study_labels(MIMIC_14))
     write_counts(counts, metrics, params.load("evaluation.min_cell", int))

@@ -19,7 +19,7 @@ def main(teacher: Input, labels: Input, stores: Input, out: Output, metrics: Out
     for key, external in sorted(params.load("external", ExternalSets).items()):
         published = tables.read(labels / key / "labels.parquet", schemas.labels(model.classes))
         table, spread[key] = pseudo_label(
-            model, published, ImageStore(stores / key), external.source, runtime
+            model, published, ImageStore(stores / key), external.merged, runtime
         )
         tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
     metrics.parent.mkdir(parents=True, exist_ok=True)

@@ -8,18 +8,21 @@ import pytest
 from rich.console import Console
 
 from camchex import params
-from camchex.check import Findings, check, render
+from camchex.check import Findings, check, data_sets, render
 from camchex.check.findings import SAMPLE, find
+from camchex.evaluation.paper import paper_numbers
+from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
 from camchex.sources.params import DataParams, ExternalSets
+from camchex.sources.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
 
 
 def look(root: Path) -> Findings:
     data = params.load("data", DataParams).model_copy(update={"root": root})
-    return check(data, params.load("external", ExternalSets))
+    return check(data, params.load("external", ExternalSets), params.load("labels", LabelParams))
 
 
-def text(findings: Findings) -> str:
-    console = Console(file=io.StringIO(), width=400)
+def text(findings: Findings, width: int = 400) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(render(findings))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -41,7 +44,9 @@ def test_the_open_cohort_is_complete(real_data: Path) -> None:
     findings = look(real_data / "open_cohort")
     assert findings.complete
     counts = {
-        file.path.name: file.counts for data_set in findings.data_sets for file in data_set.files
+        file.path.name: file.contents.counts
+        for data_set in findings.data_sets
+        for file in data_set.files
     }
     metadata = counts["mimic-cxr-2.0.0-metadata.csv.gz"]
     assert (metadata["images"], metadata["studies"]) == (168, 147)
@@ -99,3 +104,56 @@ def test_files_looked_for_are_spread_over_all(tmp_path: Path, total: int) -> Non
     found = find(paths)
     assert (found.total, found.looked_for) == (total, min(total, SAMPLE))
     assert found.present == pytest.approx(found.looked_for / 3, abs=1)
+
+
+def test_every_class_is_counted_in_a_table_that_fits_80_columns(real_data: Path) -> None:
+    shown = text(look(real_data / "open_cohort"), width=80).splitlines()
+    paths = [line for line in shown if "open_cohort" in line]
+    assert max(len(line) for line in shown if line not in paths) <= 80
+    rows = [line.split() for line in shown]
+    assert ["class", "positive", "negative", "unknown", "as", "published"] in rows
+    assert ["Pneumonia", "78", "3", "0", "48,093"] in rows  # CXR-LT train
+    assert ["Pneumonia", "26", "0", "1"] in rows  # CheXpert: blank is unknown
+
+
+def test_a_class_counted_as_published_is_said_to_be(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_sets, "CXR_LT_POSITIVES", {"train.csv": {"Pneumonia": 78}})
+    rows = [line.split() for line in text(look(real_data / "open_cohort")).splitlines()]
+    assert ["Pneumonia", "78", "3", "0", "yes"] in rows
+    assert ["Edema", "0", "81", "0"] in rows
+
+
+def test_classes_of_which_nothing_is_said_are_named(real_data: Path) -> None:
+    shown = text(look(real_data / "open_cohort"))
+    (line,) = [one for one in shown.splitlines() if "Calcification of the Aorta, Enlarged" in one]
+    assert line.strip() == (
+        "nothing is said of: Calcification of the Aorta, Enlarged Cardiomediastinum, Fracture, "
+        "Lung Lesion, Lung Opacity, Pleural Other, Pneumomediastinum, Pneumoperitoneum, "
+        "Subcutaneous Emphysema, Support Devices, Tortuous Aorta"  # NIH, method section 5
+    )
+
+
+def test_a_map_that_names_no_class_is_a_finding(real_data: Path) -> None:
+    data = params.load("data", DataParams).model_copy(update={"root": real_data / "open_cohort"})
+    external = params.load("external", ExternalSets)
+    own = external["nih"].labels.model_copy(update={"map": {"Mass": ("Mas",)}})
+    external["nih"] = external["nih"].model_copy(update={"labels": own})
+    shown = text(check(data, external, params.load("labels", LabelParams)))
+    assert "external.nih.labels.map: 'Mass' is to be 'Mas'" in shown
+    assert "6 of 7 data sets complete" in shown
+
+
+def test_published_counts_agree_with_each_other_and_with_the_paper() -> None:
+    sizes = [CXR_LT_COUNTS[f"{split}.csv"] for split in ("train", "development", "test")]
+    for name, total in COUNTS["metadata"].items():
+        assert sum(size[name] for size in sizes) == total
+    assert sum(COUNTS["split"].values()) == COUNTS["metadata"]["images"]
+    of_2024 = ("train_labeled.csv", "development_labeled_task1.csv", "test_labeled_task1.csv")
+    assert sum(CXR_LT_COUNTS[name]["images"] for name in of_2024) == COUNTS["metadata"]["images"]
+    assert CXR_LT_POSITIVES["train.csv"] == {
+        name: row["train_images"] for name, row in paper_numbers()["tableA2"].items()
+    }
+    assert list(CXR_LT_POSITIVES["train.csv"]) == list(CXR_LT_2023)
+    assert list(CXR_LT_POSITIVES["train_labeled.csv"]) == list(CXR_LT_2024_TASK2)

@@ -12,6 +12,7 @@ import yaml
 from camchex.errors import ParamsError
 from camchex.params import SECTIONS
 from camchex.profiles import Params, differences, locate, names, unsaved, use, validate_file
+from camchex.sources.params import RECOMMENDED
 
 REPO = Path(__file__).resolve().parents[1]
 PAPER_AND_RELEASE = REPO / "docs" / "paper_and_release.md"
@@ -61,6 +62,12 @@ def test_params_yaml_is_the_demo_profile() -> None:
 def test_every_profile_describes_the_same_synthetic_cohort(name: str) -> None:
     contents = [yaml.safe_load(locate(one).read_text()) for one in (name, "demo")]
     assert contents[0]["synthetic"] == contents[1]["synthetic"]
+
+
+@pytest.mark.parametrize("name", ["demo", "paper", "released", "corrected"])
+def test_open_labels_mean_in_a_profile_what_they_mean_to_a_reader_alone(name: str) -> None:
+    sets = validate_file(locate(name)).external
+    assert [one.labels.model_dump() for one in sets.values()] == [RECOMMENDED.model_dump()] * 3
 
 
 def test_the_paper_profile_has_the_values_that_the_paper_prints() -> None:

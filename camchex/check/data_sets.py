@@ -1,25 +1,33 @@
 """Every data set in turn: its files, its tables, and the images its tables refer to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.check.findings import Contents, DataSet, FileFinding, Findings, look
-from camchex.check.published import COUNTS, NAMES, PAGES
-from camchex.labels import CXR_LT_2023, LabelParams
+from camchex.check.findings import (
+    ClassCount,
+    Contents,
+    DataSet,
+    FileFinding,
+    Findings,
+    look,
+)
+from camchex.labels import MIMIC_14, LabelParams
 from camchex.reports.indications import report_path
-from camchex.sources import cxr_lt, mimic_cxr, mimic_iv_ed
+from camchex.sources import cxr_lt, mimic_cxr, mimic_iv_ed, vindr
 from camchex.sources.external import read_external
+from camchex.sources.mimic_views import DEFAULT
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
+from camchex.sources.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES, NAMES, PAGES
 from camchex.sources.raw_table import read_csv, read_header
 
-AS_PUBLISHED = LabelParams(space="cxr-lt-2023", imply_no_finding=False)
+UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 
 
-def check(data: DataParams, external: ExternalSets) -> Findings:
+def check(data: DataParams, external: ExternalSets, labels: LabelParams) -> Findings:
     """Look for the raw files of every data set, read their tables, and compare the counts.
 
     What is missing or damaged is a finding, never an error. No image is opened.
@@ -27,9 +35,12 @@ def check(data: DataParams, external: ExternalSets) -> Findings:
     Args:
         data: Section ``data``.
         external: Section ``external``.
+        labels: Section ``labels``; what is only implied is not counted as said.
     """
-    sets = [_mimic_cxr(data), _reports(data), _mimic_iv_ed(data), _cxr_lt(data)]
-    sets += [_external(data.root, key, one) for key, one in external.items()]
+    said = labels.model_copy(update={"imply_no_finding": False})
+    sets = [_mimic_cxr(data), _reports(data), _mimic_iv_ed(data)]
+    sets += [_cxr_lt(data, said)] if said.reads_cxr_lt else []
+    sets += [_external(data.root, key, one, said) for key, one in external.items()]
     return Findings(data.root, tuple(sets))
 
 
@@ -37,9 +48,9 @@ def _mimic_cxr(data: DataParams) -> DataSet:
     folder = data.root / data.mimic_cxr_jpg
     metadata = partial(_metadata, root=data.root, folder=data.mimic_cxr_jpg)
     files = (
-        look(_metadata_path(data), metadata, COUNTS["metadata"]),
-        look(folder / "mimic-cxr-2.0.0-split.csv.gz", _official_split, COUNTS["split"]),
-        look(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", _mimic14, COUNTS["mimic14"]),
+        look(_metadata_path(data), metadata),
+        look(folder / "mimic-cxr-2.0.0-split.csv.gz", _official_split),
+        look(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", _mimic14),
         look(data.root / data.watch_images),
     )
     return DataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], files)
@@ -51,22 +62,26 @@ def _metadata_path(data: DataParams) -> Path:
 
 def _metadata(path: Path, root: Path, folder: str) -> Contents:
     images, _ = mimic_cxr.read_metadata(path, folder)
-    return Contents(_sizes(images), refers_to=_files(root, images))
+    by_default = pc.sum(pc.equal(images["view_source"], DEFAULT)).as_py() or 0
+    counts = {**_sizes(images), **_views(images), "of unknown view, read as frontal": by_default}
+    return Contents(counts, COUNTS["metadata"], refers_to=_files(root, images))
 
 
 def _official_split(path: Path) -> Contents:
     split = mimic_cxr.read_official_split(path)["split"]
-    return Contents({name: pc.sum(pc.equal(split, name)).as_py() or 0 for name in COUNTS["split"]})
+    counts = {name: pc.sum(pc.equal(split, name)).as_py() or 0 for name in COUNTS["split"]}
+    return Contents(counts, COUNTS["split"])
 
 
 def _mimic14(path: Path) -> Contents:
-    return Contents({"studies": mimic_cxr.read_mimic14(path).num_rows})
+    labels = mimic_cxr.read_mimic14(path)
+    return Contents({"studies": labels.num_rows}, COUNTS["mimic14"], _classes(labels, MIMIC_14))
 
 
 def _reports(data: DataParams) -> DataSet:
     folder = data.root / data.reports
     read = partial(_report_paths, metadata=_metadata_path(data))
-    files: tuple[FileFinding, ...] = (look(folder, read, COUNTS["reports"]),)
+    files: tuple[FileFinding, ...] = (look(folder, read),)
     if data.watch_reports != data.reports:
         files += (look(data.root / data.watch_reports),)
     return DataSet("MIMIC-CXR reports", PAGES["reports"], files)
@@ -77,7 +92,7 @@ def _report_paths(folder: Path, metadata: Path) -> Contents:
     _, studies = mimic_cxr.read_metadata(metadata, "")
     rows = studies.select(["study_id", "patient_id"]).to_pylist()
     paths = [report_path(folder, row) for row in rows]
-    return Contents({"studies": len(paths)}, refers_to=paths)
+    return Contents({"studies": len(paths)}, COUNTS["reports"], refers_to=paths)
 
 
 def _mimic_iv_ed(data: DataParams) -> DataSet:
@@ -88,46 +103,67 @@ def _mimic_iv_ed(data: DataParams) -> DataSet:
         "vitalsign": mimic_iv_ed.read_vitalsign,
     }
     files = (
-        look(folder / f"{name}.csv.gz", partial(_rows, read=read), COUNTS[name])
+        look(folder / f"{name}.csv.gz", partial(_rows, read=read, published=COUNTS[name]))
         for name, read in readers.items()
     )
     return DataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(files))
 
 
-def _rows(path: Path, read: Callable[[Path], pa.Table]) -> Contents:
-    return Contents({"rows": read(path).num_rows})
+def _rows(path: Path, read: Callable[[Path], pa.Table], published: Mapping[str, int]) -> Contents:
+    return Contents({"rows": read(path).num_rows}, published)
 
 
-def _cxr_lt(data: DataParams) -> DataSet:
+def _cxr_lt(data: DataParams, labels: LabelParams) -> DataSet:
     folder = data.root / data.cxr_lt
-    splits = ("train", "development", "test")
-    files = (look(folder / f"{split}.csv", _cxr_lt_split, COUNTS[split]) for split in splits)
+    classes = () if labels.space == "mimic-14" else labels.classes
+    read = partial(_cxr_lt_split, classes=classes)
+    files = [look(path, read) for path in data.cxr_lt_files.below(folder).values()]
+    files += [look(folder / name, _cxr_lt_test) for name in data.cxr_lt_other_tests]
     return DataSet("CXR-LT", PAGES["cxr_lt"], tuple(files))
 
 
-def _cxr_lt_split(path: Path) -> Contents:
-    labels = cxr_lt.read_labels(path, CXR_LT_2023)
-    return Contents(_sizes(labels), _positive(labels))
-
-
-def _external(root: Path, key: str, external: ExternalSet) -> DataSet:
-    folder = root / external.folder
-    read = partial(_external_table, root=root, key=key, external=external)
-    files = (
-        look(folder / external.table, read, COUNTS[external.source]),
-        look(folder / external.watch_images),
+def _cxr_lt_split(path: Path, classes: Sequence[str]) -> Contents:
+    labels = cxr_lt.read_labels(path, classes)
+    positive = CXR_LT_POSITIVES.get(path.name, {})
+    return Contents(
+        _sizes(labels),
+        CXR_LT_COUNTS.get(path.name, {}),
+        _classes(labels, classes),
+        {name: n for name, n in positive.items() if name in classes},
     )
+
+
+def _cxr_lt_test(path: Path) -> Contents:
+    return Contents(_sizes(cxr_lt.read_ids(path)), CXR_LT_COUNTS.get(path.name, {}))
+
+
+def _external(root: Path, key: str, external: ExternalSet, labels: LabelParams) -> DataSet:
+    folder = root / external.folder
+    read = partial(_external_table, root=root, key=key, external=external, labels=labels)
+    files = (look(folder / external.table, read), look(folder / external.watch_images))
     name = f"{NAMES[external.source]} (external.{key})"
     return DataSet(name, PAGES[external.source], files)
 
 
-def _external_table(path: Path, root: Path, key: str, external: ExternalSet) -> Contents:
-    images, labels = read_external(key, external, path, root, AS_PUBLISHED)
-    views = images["view"].to_pylist()
+def _external_table(
+    path: Path, root: Path, key: str, external: ExternalSet, labels: LabelParams
+) -> Contents:
+    images, known = read_external(key, external, path, root, labels)
     rows = read_csv(path, read_header(path)[:1]).table.num_rows
-    counts = {"rows": rows, **_sizes(images), **{v: views.count(v) for v in ("frontal", "lateral")}}
-    told = {name: n for name, n in counts.items() if name in COUNTS[external.source]}
-    return Contents(told, _positive(labels), _files(root, images))
+    sizes = {n: c for n, c in _sizes(images).items() if n not in UNPUBLISHED[external.source]}
+    return Contents(
+        {"rows": rows, **sizes, **_views(images)},
+        COUNTS[_release(path, external.source)],
+        _classes(known, labels.classes),
+        refers_to=_files(root, images),
+    )
+
+
+def _release(path: Path, source: str) -> str:
+    """Key of ``COUNTS`` for a table of a source that publishes several."""
+    if source == "chexpert":
+        return "chexpert_valid" if path.name.startswith("valid") else source
+    return f"vindr_{vindr.release(path)}" if source == "vindr" else source
 
 
 def _sizes(rows: pa.Table) -> dict[str, int]:
@@ -136,11 +172,19 @@ def _sizes(rows: pa.Table) -> dict[str, int]:
     return {"images": rows.num_rows, **distinct}
 
 
-def _positive(labels: pa.Table) -> dict[str, int]:
-    """Positive images of the classes of which the set says anything."""
-    known = [name for name in CXR_LT_2023 if labels[name].null_count < labels.num_rows]
-    return {name: int(pc.sum(labels[name]).as_py()) for name in known}
+def _views(images: pa.Table) -> dict[str, int]:
+    views = images["view"].to_pylist()
+    return {view: views.count(view) for view in ("frontal", "lateral")}
 
 
-def _files(root: Path, images: pa.Table) -> list[Path]:
-    return [root / path for path in images["path"].to_pylist()]
+def _classes(labels: pa.Table, classes: Sequence[str]) -> dict[str, ClassCount]:
+    """Rows by class; what is uncertain (-1) or blank is unknown."""
+    found = {}
+    for name in classes:
+        positive, negative = (pc.sum(pc.equal(labels[name], v)).as_py() or 0 for v in (1, 0))
+        found[name] = ClassCount(positive, negative, labels.num_rows - positive - negative)
+    return found
+
+
+def _files(root: Path, images: pa.Table) -> list[str]:
+    return [f"{root}/{path}" for path in images["path"].to_pylist()]

@@ -3,10 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from camchex.errors import DataError
+from camchex.errors import CamchexError
 
 SAMPLE = 1000  # files that are looked for, evenly spaced, where a table refers to more
+
+
+class ClassCount(NamedTuple):
+    """Rows of one class: images, or studies."""
+
+    positive: int
+    negative: int
+    unknown: int
 
 
 @dataclass(frozen=True)
@@ -15,13 +24,17 @@ class Contents:
 
     Attributes:
         counts: Rows, images, studies, patients and the like.
-        positive: Positive images by class; empty where it holds no labels.
+        published: What it should hold, under the same names.
+        classes: What is known of each class; empty where it holds no labels.
+        positive: Published number of positives by class, where there is one.
         refers_to: Files that must exist beside it.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
+    published: Mapping[str, int] = field(default_factory=dict)
+    classes: Mapping[str, ClassCount] = field(default_factory=dict)
     positive: Mapping[str, int] = field(default_factory=dict)
-    refers_to: Sequence[Path] = ()
+    refers_to: Sequence[Path | str] = ()
 
 
 @dataclass(frozen=True)
@@ -49,18 +62,14 @@ class FileFinding:
         path: Where it is expected.
         present: Whether it is there.
         problem: Why it cannot be used; None: nothing is wrong with it.
-        counts: What it holds.
-        published: What it should hold, under the same names.
-        positive: Positive images by class.
+        contents: What it holds.
         referenced: The files that it refers to; None: it refers to none.
     """
 
     path: Path
     present: bool
     problem: str | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
-    published: Mapping[str, int] = field(default_factory=dict)
-    positive: Mapping[str, int] = field(default_factory=dict)
+    contents: Contents = field(default_factory=Contents)
     referenced: Referenced | None = None
 
     @property
@@ -101,36 +110,31 @@ class Findings:
         return all(data_set.complete for data_set in self.data_sets)
 
 
-def look(
-    path: Path, read: Callable[[Path], Contents] | None = None, published: Mapping[str, int] = {}
-) -> FileFinding:
+def look(path: Path, read: Callable[[Path], Contents] | None = None) -> FileFinding:
     """Look for a file and read it; that it is missing or damaged is a finding, not an error.
 
     Args:
         path: Where it should be.
         read: What reads it; None: it only has to be there.
-        published: What it should count.
     """
     if not path.exists():
-        return FileFinding(path, present=False, published=published)
+        return FileFinding(path, present=False)
     try:
         contents = read(path) if read else Contents()
-    except (DataError, OSError) as error:
-        return FileFinding(path, present=True, problem=str(error), published=published)
+    except (CamchexError, OSError) as error:
+        return FileFinding(path, present=True, problem=str(error))
     return FileFinding(
         path,
         present=True,
-        counts=contents.counts,
-        published=published,
-        positive=contents.positive,
+        contents=contents,
         referenced=find(contents.refers_to) if contents.refers_to else None,
     )
 
 
-def find(paths: Sequence[Path]) -> Referenced:
+def find(paths: Sequence[Path | str]) -> Referenced:
     """Look for files: all of them, or evenly spaced ones of more than ``SAMPLE``."""
     wanted = min(len(paths), SAMPLE)
-    sample = [paths[i * len(paths) // wanted] for i in range(wanted)]
+    sample = [Path(paths[i * len(paths) // wanted]) for i in range(wanted)]
     missing = [path for path in sample if not path.is_file()]
     return Referenced(
         total=len(paths),

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.table import Column, Table
 from rich.text import Text
 
 from camchex.check.canonical import TableFinding
-from camchex.check.findings import DataSet, FileFinding, Findings, Referenced
+from camchex.check.findings import ClassCount, Contents, DataSet, FileFinding, Findings, Referenced
 
 INDENT = (0, 0, 0, 2)  # on the left
 GOOD, BAD = ("ok", "green"), ("!!", "bold red")
@@ -34,7 +35,7 @@ def _data_set(data_set: DataSet) -> Iterator[Text | Padding]:
         yield Padding(Text(f"get it: {data_set.page}", style="yellow"), INDENT, expand=False)
 
 
-def _file(file: FileFinding) -> Iterator[Text]:
+def _file(file: FileFinding) -> Iterator[Padding | Text]:
     if not file.present:
         yield _line(BAD, f"{file.path}: missing")
         return
@@ -43,19 +44,35 @@ def _file(file: FileFinding) -> Iterator[Text]:
         yield Text(f"   {file.problem}")
         return
     yield _line(GOOD, str(file.path))
-    if file.counts:
-        yield Text(f"   {_counts(file)}")
-    if file.positive:
-        classes = ", ".join(f"{name} {n:,}" for name, n in file.positive.items())
-        yield Text(f"   positive images: {classes}", style="dim")
+    if file.contents.counts:
+        yield Text(f"   {_counts(file.contents)}")
+    if file.contents.classes:
+        yield from _classes(file.contents)
     if file.referenced:
         yield _referenced(file.referenced)
 
 
-def _counts(file: FileFinding) -> str:
+def _counts(contents: Contents) -> str:
     return ", ".join(
-        f"{n:,} {name}{_published(n, file.published.get(name))}" for name, n in file.counts.items()
+        f"{n:,} {name}{_published(n, contents.published.get(name))}"
+        for name, n in contents.counts.items()
     )
+
+
+def _classes(contents: Contents) -> Iterator[Padding | Text]:
+    """A row for each class of which anything is said, and one line for the others."""
+    said = {name: n for name, n in contents.classes.items() if n.positive or n.negative}
+    columns = [*ClassCount._fields, *(["as published"] if contents.positive else [])]
+    table = Table("class", *(Column(name, justify="right") for name in columns), box=None)
+    for name, n in said.items():
+        published = contents.positive.get(name)
+        comparison = "" if published is None else "yes" if published == n.positive else published
+        cells = [f"{value:,}" if isinstance(value, int) else value for value in (*n, comparison)]
+        table.add_row(name, *cells[: len(columns)])
+    yield Padding(table, INDENT, expand=False)
+    silent = [name for name in contents.classes if name not in said]
+    if silent:
+        yield Text(f"   nothing is said of: {', '.join(silent)}", style="dim")
 
 
 def _published(found: int, published: int | None) -> str:

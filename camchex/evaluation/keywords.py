@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from camchex.errors import DataError
 
 KEYWORDS = "keywords.yaml"
-NO_FINDING = "No Finding"
+NOTHING_NAMED = ("No Finding", "Normal")
 Bools = NDArray[np.bool_]
 
 
@@ -55,9 +55,10 @@ def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools
 def keyword_scores(named: Bools, classes: Sequence[str]) -> NDArray[np.float64]:
     """Mentions as the scores of a classifier: 1 for what is named, (N, Q).
 
-    No Finding scores 1 where nothing is named.
+    No Finding (of 2024: Normal) scores 1 where nothing is named.
     """
     scores = named.astype(np.float64)
-    if NO_FINDING in classes:
-        scores[:, list(classes).index(NO_FINDING)] = ~named.any(axis=1)
+    for column, name in enumerate(classes):
+        if name in NOTHING_NAMED:
+            scores[:, column] = ~named.any(axis=1)
     return scores

@@ -8,10 +8,15 @@ import pyarrow.compute as pc
 
 from camchex.labels import CXR_LT_2023, MIMIC_14
 from camchex.sources.image_table import image_table, label_table
-from camchex.sources.raw_table import RawTable, read_csv
+from camchex.sources.label_map import known_classes, label_map
+from camchex.sources.lookup import require_known_columns
+from camchex.sources.params import RECOMMENDED, LabelPolicy
+from camchex.sources.raw_table import RawTable, read_csv, read_header
 
-CLASSES = MIMIC_14  # the same labeler, and each is also a class of CXR-LT
+CLASSES = {name: (name,) for name in MIMIC_14}  # the same labeler, and the names of CXR-LT
+NOT_LABELS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 VIEWS = {"Frontal": "frontal", "Lateral": "lateral"}
+MEANING = {"unknown": None, "positive": True, "negative": False}
 RELEASE = r"^CheXpert-v1\.0(-small)?/"
 IMAGE = r"^(?:train|valid|test)/(?P<study>(?P<patient>patient\d+)/study\d+)/[^/]+$"
 
@@ -46,23 +51,40 @@ def read_images(table: Path, folder: str, dataset: str = "chexpert") -> pa.Table
 
 
 def read_labels(
-    table: Path, classes: Sequence[str] = CXR_LT_2023, dataset: str = "chexpert"
+    table: Path,
+    classes: Sequence[str] = CXR_LT_2023,
+    dataset: str = "chexpert",
+    policy: LabelPolicy = RECOMMENDED,
 ) -> pa.Table:
-    """Read ``schemas.labels``: 1 and 0 as published, uncertain (-1) and blank as unknown.
+    """Read ``schemas.labels``: 1 and 0 as published, uncertain (-1) and blank as the policy says.
 
     No Finding is never 0 in the published table: see ``implied.imply_no_finding``.
 
+    Args:
+        table: As for :func:`read_images`.
+        classes: The label space.
+        dataset: Key of the set.
+        policy: What is open in the published labels.
+
     Raises:
-        DataError: At a label other than 1, 0, -1 and blank.
+        DataError: At a label other than 1, 0, -1 and blank, or a column that may be a new label.
 
     Source: method, section 5; paper, section 3.1 (uncertain and blank labels are predicted).
     """
+    mapping = label_map(CLASSES, policy, classes, dataset)
+    require_known_columns(read_header(table), (*NOT_LABELS, *CLASSES), str(table))
     raw = read_csv(table, ["Path", *CLASSES])
-    known = {}
-    for name in CLASSES:
-        values = raw.labels(name, (1, 0, -1, None))
-        known[name] = pc.if_else(pc.equal(values, -1), pa.scalar(None, pa.float32()), values)
-    return label_table(dataset, _image_ids(raw), known, classes)
+    findings = {name: _present(raw.labels(name, (1, 0, -1, None)), policy) for name in CLASSES}
+    return label_table(dataset, _image_ids(raw), known_classes(findings, mapping), classes)
+
+
+def _present(published: pa.Array, policy: LabelPolicy) -> pa.Array:
+    """Whether a finding is there: true, false, or null where that is unknown."""
+    uncertain = pa.scalar(MEANING[policy.uncertain], pa.bool_())
+    present = pc.if_else(pc.equal(published, -1), uncertain, pc.equal(published, 1))
+    return pc.if_else(
+        pc.is_null(published), pa.scalar(MEANING[policy.unmentioned], pa.bool_()), present
+    )
 
 
 def _image_ids(raw: RawTable) -> pa.Array:

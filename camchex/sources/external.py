@@ -27,16 +27,17 @@ def read_external(
 
     Raises:
         DataError: If the table is not what the source publishes.
+        ParamsError: If the set's own map names a finding or a class that there is not.
     """
-    folder, classes = external.folder, labels.classes
+    folder, classes, policy = external.folder, labels.classes, external.labels
     match external.source:
         case "chexpert":
             images = chexpert.read_images(table, folder, key)
-            known = chexpert.read_labels(table, classes, key)
+            known = chexpert.read_labels(table, classes, key, policy)
         case "nih":
             images = nih.read_images(table, root, folder, key)
-            known = nih.read_labels(table, classes, key)
+            known = nih.read_labels(table, classes, key, policy)
         case "vindr":
             images = vindr.read_images(table, root, folder, key)
-            known = vindr.read_labels(table, classes, key, external.min_readers or 0)
+            known = vindr.read_labels(table, classes, key, policy)
     return images, imply_no_finding(known, classes) if labels.imply_no_finding else known

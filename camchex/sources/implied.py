@@ -6,7 +6,8 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-NO_FINDING = "No Finding"
+from camchex.labels import NO_FINDING
+
 NOT_A_FINDING = (NO_FINDING, "Support Devices")  # a device may be there beside No Finding
 
 
@@ -15,7 +16,8 @@ def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
 
     Args:
         labels: ``schemas.labels(classes)``.
-        classes: The label space; without No Finding in it nothing is done.
+        classes: The label space; without No Finding in it nothing is done: the Normal of CXR-LT
+            2024 is another label.
 
     Source:
         Method, section 5: CheXpert's No Finding has no negatives, although 183,519 images have it

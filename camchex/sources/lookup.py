@@ -1,6 +1,6 @@
 """Finding rows by id, and what must hold of the tables of every data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,26 @@ def positions(ids: pa.Array, within: pa.Array) -> pa.Array:
 def values_of(ids: pa.Array, table: pa.Table, key: str, column: str) -> pa.Array:
     """The value of ``column`` in the row whose ``key`` is each id; null where there is none."""
     return _whole(table[column]).take(positions(ids, table[key]))
+
+
+def require_known_columns(header: Sequence[str], known: Collection[str], where: str) -> None:
+    """Check that a table of labels, one column each, has none that would be passed over.
+
+    Args:
+        header: Names of its columns; one without a name is an index.
+        known: Those that are read, and those that are known not to be labels.
+        where: The file, for the message.
+
+    Raises:
+        DataError: Naming the columns.
+    """
+    unknown = [name for name in header if name and name not in known]
+    if unknown:
+        raise DataError(
+            f"{where}: unknown column {', '.join(map(repr, unknown))}. If that is a label, it "
+            "would be lost: is it the file of this release? If it is not, take it out. "
+            f"Known: {', '.join(known)}."
+        )
 
 
 def require_one_patient(studies: pa.Table, where: str) -> None:

@@ -7,10 +7,10 @@ import pyarrow.compute as pc
 
 from camchex.labels import MIMIC_14
 from camchex.schemas import IMAGES, STUDIES, study_labels
-from camchex.sources.lookup import require_one_patient
+from camchex.sources.lookup import require_known_columns, require_one_patient
 from camchex.sources.mimic_views import decide_view
 from camchex.sources.params import MIMIC
-from camchex.sources.raw_table import RawTable, read_csv
+from camchex.sources.raw_table import RawTable, read_csv, read_header
 
 VIEW_COLUMNS = (
     "ViewPosition",
@@ -114,8 +114,10 @@ def read_mimic14(path: Path) -> pa.Table:
     """Read ``mimic-cxr-2.0.0-chexpert.csv.gz`` as ``schemas.study_labels``, values as published.
 
     Raises:
-        DataError: At a study listed twice, or a label other than 1, 0, -1 and blank.
+        DataError: At a study listed twice, a label other than 1, 0, -1 and blank, or a column that
+            may be a new label.
     """
+    require_known_columns(read_header(path), ("subject_id", "study_id", *MIMIC_14), str(path))
     raw = read_csv(path, ["study_id", *MIMIC_14])
     labels = {name: raw.labels(name, (1, 0, -1, None)) for name in MIMIC_14}
     table = pa.table({"study_id": raw.unique_ids("study_id"), **labels})

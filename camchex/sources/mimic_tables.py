@@ -1,7 +1,8 @@
 """MIMIC-CXR and the labels learnt from it, brought together and checked against each other."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,23 +23,26 @@ from camchex.sources.mimic_views import RULES
 from camchex.sources.params import MIMIC
 
 NO_SPLIT = "none"
+SIZES = {"images": "image_id", "studies": "study_id", "patients": "patient_id"}
 
 
 @dataclass(frozen=True)
 class MimicFiles:
-    """The published tables; the splits' files are CXR-LT's."""
+    """The published tables.
+
+    Attributes:
+        metadata: MIMIC-CXR-JPG's, as are the next two.
+        split: The official split.
+        chexpert: Labels.
+        cxr_lt: CXR-LT's file by split.
+        other_tests: Its test files of other releases, by the name under which they are counted.
+    """
 
     metadata: Path
     split: Path
     chexpert: Path
-    train: Path
-    development: Path
-    test: Path
-
-    @property
-    def cxr_lt(self) -> dict[str, Path]:
-        """CXR-LT's file by split."""
-        return {"train": self.train, "development": self.development, "test": self.test}
+    cxr_lt: Mapping[str, Path]
+    other_tests: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,13 @@ class MimicTables:
     mimic14: pa.Table
 
 
-def read_mimic(files: MimicFiles, folder: str, space: LabelParams) -> tuple[MimicTables, Counts]:
+def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[MimicTables, Counts]:
     """Read MIMIC-CXR-JPG and the labels of its images.
 
-    In the space ``mimic-14`` labels and splits are MIMIC-CXR-JPG's own and CXR-LT is not read.
-
     Args:
-        files: Where the tables lie.
+        files: Where the tables lie; CXR-LT's are not read if neither labels nor splits are its.
         folder: MIMIC-CXR-JPG's folder below data.root.
-        space: Which labels.
+        params: Which labels and which splits.
 
     Returns:
         The tables, and what was counted on the way (aggregates).
@@ -75,29 +77,73 @@ def read_mimic(files: MimicFiles, folder: str, space: LabelParams) -> tuple[Mimi
         DataError: If the tables contradict each other: a labelled image that MIMIC-CXR-JPG does not
             have, images of a study with different labels, a patient in two splits.
 
-    Source: method, sections 2, 4 and 10.7.
+    Source: method, sections 2, 4, 10.6 and 10.7.
     """
     images, studies = mimic_cxr.read_metadata(files.metadata, folder)
     official = mimic_cxr.read_official_split(files.split)
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
-    if space.space == "mimic-14":
-        origin = {split: f"{files.split} ({split})" for split in files.cxr_lt}
-        labelled = mimic14_labels(images, official, mimic14)
+    challenge = _read_cxr_lt(files, params)
+    chosen = official if challenge is None or params.splits == "official" else challenge
+    if challenge is None or params.space == "mimic-14":
+        labelled = mimic14_labels(images, chosen, mimic14)
     else:
-        origin = {split: str(path) for split, path in files.cxr_lt.items()}
-        labelled = cxr_lt.read_splits(files.cxr_lt, space.classes)
+        labelled = _in_split(challenge, chosen)
+    origin = {split: str(path) for split, path in files.cxr_lt.items()}
+    if params.splits == "official":
+        origin = {split: f"{files.split} ({split})" for split in origin}
     for key in ("image_id", "study_id", "patient_id"):
         require_disjoint(labelled, key, origin)
     require_known(labelled, images, files.metadata, origin)
-    require_agreement(labelled, space.classes, ", ".join(origin.values()))
+    require_agreement(labelled, params.classes, ", ".join(origin.values()))
     split = values_of(studies["study_id"], labelled, "study_id", "split")
     tables = MimicTables(
         images=images,
-        labels=_labels(labelled, space.classes),
+        labels=_labels(labelled, params.classes),
         studies=studies.set_column(studies.column_names.index("split"), "split", split),
         mimic14=mimic14,
     )
-    return tables, count(tables, labelled, official, space.classes)
+    shared = {name: shared_with_training(labelled, p) for name, p in files.other_tests.items()}
+    return tables, {
+        **count(tables, labelled, official, params.classes),
+        "other_tests_in_training": shared,
+    }
+
+
+def _read_cxr_lt(files: MimicFiles, params: LabelParams) -> pa.Table | None:
+    """CXR-LT's labels and splits; None if neither is wanted."""
+    if not params.reads_cxr_lt:
+        return None
+    classes = () if params.space == "mimic-14" else params.classes
+    challenge = cxr_lt.read_splits(files.cxr_lt, classes)
+    origin = {split: str(path) for split, path in files.cxr_lt.items()}
+    require_disjoint(challenge, "image_id", origin)
+    return challenge
+
+
+def _in_split(labelled: pa.Table, splits: pa.Table) -> pa.Table:
+    """Labelled images with the split that another table says; without those in none."""
+    split = values_of(labelled["image_id"], splits, "image_id", "split")
+    column = labelled.column_names.index("split")
+    return labelled.set_column(column, "split", split).filter(pc.is_valid(split))
+
+
+def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
+    """Images, studies and patients of another release's test file that are trained on.
+
+    Args:
+        labelled: image_id, study_id, patient_id and split.
+        path: A file of CXR-LT.
+
+    Source: method, section 10.6 (the splits of 2023 and 2024 cross).
+    """
+    other = cxr_lt.read_ids(path)
+    train = labelled.filter(pc.equal(labelled["split"], "train"))
+    counted = {}
+    for plural, key in SIZES.items():
+        ids = other[key].combine_chunks().unique()
+        found = pc.is_valid(positions(ids, train[key]))
+        counted[plural] = {"in_all": len(ids), "in_training": pc.sum(found).as_py() or 0}
+    return counted
 
 
 def mimic14_labels(images: pa.Table, official: pa.Table, mimic14: pa.Table) -> pa.Table:

@@ -18,7 +18,8 @@ VIEW_CODES: dict[str, Literal["frontal", "lateral"]] = {
     "right lateral": "lateral",
 }
 SINGLE_AP = re.compile(r"\bAP\b")
-RULES = ("ViewPosition", "ViewCodeSequence", "ProcedureDescription", "default")
+DEFAULT = "default"
+RULES = ("ViewPosition", "ViewCodeSequence", "ProcedureDescription", DEFAULT)
 
 
 class View(NamedTuple):
@@ -52,7 +53,7 @@ def decide_view(
         return View(by_code, "ViewCodeSequence")
     if any(_is_single_frontal(_words(text).upper()) for text in (step, code_text)):
         return View("frontal", "ProcedureDescription")
-    return View("frontal", "default")
+    return View("frontal", DEFAULT)
 
 
 def _is_single_frontal(procedure: str) -> bool:

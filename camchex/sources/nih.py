@@ -6,14 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.labels import CXR_LT_2023
+from camchex.labels import CXR_LT_2023, NO_FINDING
 from camchex.sources.image_table import image_table, label_table, list_files
+from camchex.sources.label_map import known_classes, label_map
+from camchex.sources.params import RECOMMENDED, LabelPolicy
 from camchex.sources.raw_table import read_csv
 
-NO_FINDING = "No Finding"
 CLASSES = {
     **{
-        name: name
+        name: (name,)
         for name in (
             "Atelectasis",
             "Cardiomegaly",
@@ -29,11 +30,11 @@ CLASSES = {
             "Pneumothorax",
         )
     },
-    "Effusion": "Pleural Effusion",
-    "Pleural_Thickening": "Pleural Thickening",
-    NO_FINDING: NO_FINDING,
+    "Effusion": ("Pleural Effusion",),
+    "Pleural_Thickening": ("Pleural Thickening",),
+    NO_FINDING: (NO_FINDING,),
 }
-"""Published name and the class it is (method, section 5)."""
+"""Published name and the classes it stands for (method, section 5)."""
 FINDINGS = tuple(name for name in CLASSES if name != NO_FINDING)
 
 
@@ -57,8 +58,8 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> p
     image_id = raw.unique_ids("Image Index")
     parts = sorted((root / folder).glob("images_*"))
     files = list_files([root / folder / "images", *(p / "images" for p in parts), *parts])
-    default = root / folder / "images"
-    paths = [files.get(name, default / name).relative_to(root) for name in image_id.to_pylist()]
+    found = {name: path.relative_to(root).as_posix() for name, path in files.items()}
+    paths = [found.get(name, f"{folder}/images/{name}") for name in image_id.to_pylist()]
     columns = {
         "image_id": image_id,
         "patient_id": raw.ids("Patient ID"),
@@ -66,21 +67,31 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> p
         "view_position": raw.choices("View Position", ("PA", "AP")),
         "view": pa.repeat("frontal", len(paths)),
         "view_source": pa.repeat("View Position", len(paths)),
-        "path": pa.array([path.as_posix() for path in paths], pa.string()),
+        "path": pa.array(paths, pa.string()),
     }
     return image_table(dataset, columns)
 
 
 def read_labels(
-    table: Path, classes: Sequence[str] = CXR_LT_2023, dataset: str = "nih"
+    table: Path,
+    classes: Sequence[str] = CXR_LT_2023,
+    dataset: str = "nih",
+    policy: LabelPolicy = RECOMMENDED,
 ) -> pa.Table:
     """Read ``schemas.labels``: 1 where a finding is named, else 0; null for the other classes.
+
+    Args:
+        table: As for :func:`read_images`.
+        classes: The label space.
+        dataset: Key of the set.
+        policy: What is open in the published labels.
 
     Raises:
         DataError: At a finding that is not one of ``CLASSES``, or beside No Finding.
 
     Source: method, section 5.
     """
+    mapping = label_map(CLASSES, policy, classes, dataset)
     raw = read_csv(table, ["Image Index", "Finding Labels"])
     cells = raw.text("Finding Labels")
     understood = pc.is_in(cells, pa.array(_known_cells(cells), pa.string()))
@@ -89,10 +100,8 @@ def read_labels(
     named = pc.split_pattern(cells, "|")
     row, finding = pc.list_parent_indices(named), pc.list_flatten(named)
     rows = pa.array(range(len(named)), pa.int64())
-    known = {}
-    for published, name in CLASSES.items():
-        positive = pc.filter(row, pc.equal(finding, published))
-        known[name] = pc.is_in(rows, positive).cast(pa.float32())
+    findings = {name: pc.is_in(rows, pc.filter(row, pc.equal(finding, name))) for name in CLASSES}
+    known = known_classes(findings, mapping)
     return label_table(dataset, raw.unique_ids("Image Index"), known, classes)
 
 

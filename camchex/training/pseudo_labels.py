@@ -15,15 +15,12 @@ from camchex.training.image_data import ImageDataset
 from camchex.training.prediction import predict
 from camchex.training.samples import Floats, ImageSamples, label_matrix
 
-MERGED = {"vindr": ("Nodule", "Mass")}
-"""Classes that a source annotates as one: its positive sets both."""
-
 
 def pseudo_label(
     teacher: ImageClassifier,
     labels: pa.Table,
     store: ImageStore,
-    source: str,
+    merged: tuple[str, str] | None,
     runtime: RuntimeParams,
 ) -> tuple[pa.Table, dict[str, object]]:
     """Label every prepared image of an external set: what is known stays, the rest is predicted.
@@ -32,7 +29,7 @@ def pseudo_label(
         teacher: Of the last generation.
         labels: ``schemas.labels``, null where unknown.
         store: The prepared images of the set.
-        source: Which published data set it is; decides which classes it merges.
+        merged: Two classes that the set annotates as one, between which the teacher decides.
         runtime: On what the teacher runs.
 
     Returns:
@@ -51,7 +48,7 @@ def pseudo_label(
     images = ImageDataset([samples])
     check_size(images, teacher.image_size)
     probabilities = predict(teacher, images, runtime)
-    filled = fill(known, probabilities, teacher.classes, MERGED.get(source))
+    filled = fill(known, probabilities, teacher.classes, merged)
     columns = {"image_id": pa.array(ids, pa.string())}
     columns |= {n: pa.array(filled[:, i]) for i, n in enumerate(teacher.classes)}
     table = pa.table(columns).cast(schemas.pseudo_labels(teacher.classes))

@@ -7,7 +7,7 @@ from camchex.evaluation.keywords import keyword_scores, mentions, patterns
 from camchex.evaluation.metrics import score_classes
 from camchex.evaluation.ngrams import ngram_scores
 from camchex.evaluation.scored import of_split
-from camchex.labels import CXR_LT_2023
+from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK3
 from tests.evaluation import factories
 
 
@@ -41,24 +41,27 @@ def test_an_indication_names_what_its_words_stand_for(indication: str, expected:
     assert ",".join(found) == expected
 
 
-def test_every_class_of_the_label_space_has_an_entry() -> None:
-    assert set(patterns()) == set(CXR_LT_2023)
-    assert [name for name, pattern in patterns().items() if pattern is None] == ["No Finding"]
+def test_every_class_of_every_label_space_has_an_entry() -> None:
+    assert set(patterns()) == {*CXR_LT_2023, *CXR_LT_2024_TASK3}
+    assert {n for n, pattern in patterns().items() if pattern is None} == {"No Finding", "Normal"}
 
 
 def test_the_name_of_a_class_is_one_of_its_words() -> None:
-    names = [name for name in CXR_LT_2023 if name != "No Finding"]
+    names = [name for name, pattern in patterns().items() if pattern is not None]
     said = {"Pleural Other": "pleural disease"}
     for name in names:
         text = said.get(name, name).lower()
         assert mentions([text], [name])[0, 0], name
 
 
-def test_no_finding_scores_where_nothing_is_named() -> None:
-    named = mentions([None, "r/o pna .", "chest pain ."], CXR_LT_2023)
-    scores = keyword_scores(named, CXR_LT_2023)
-    assert scores[:, CXR_LT_2023.index("No Finding")].tolist() == [1, 0, 1]
-    assert scores[:, CXR_LT_2023.index("Pneumonia")].tolist() == [0, 1, 0]
+@pytest.mark.parametrize(
+    ("classes", "nothing"), [(CXR_LT_2023, "No Finding"), (CXR_LT_2024_TASK3, "Normal")]
+)
+def test_no_finding_scores_where_nothing_is_named(classes: tuple[str, ...], nothing: str) -> None:
+    named = mentions([None, "r/o pna .", "chest pain ."], classes)
+    scores = keyword_scores(named, classes)
+    assert scores[:, classes.index(nothing)].tolist() == [1, 0, 1]
+    assert scores[:, classes.index("Pneumonia")].tolist() == [0, 1, 0]
 
 
 def test_ngrams_learn_the_words_for_a_finding() -> None:

@@ -94,7 +94,8 @@ def _mimic(root: Path, _: str) -> Mapping[str, int]:
     paths = {n: root / f"{MIMIC}-{n}.csv.gz" for n in ("metadata", "split", "chexpert")}
     splits = {n: root / f"cxr-lt-2023/{n}.csv" for n in SPLITS}
     space = params.load("labels", LabelParams)
-    mimic, counts = read_mimic(MimicFiles(**paths, **splits), "mimic-cxr-jpg", space)
+    files = MimicFiles(**paths, cxr_lt=splits, other_tests={})
+    mimic, counts = read_mimic(files, "mimic-cxr-jpg", space)
     return {
         f"{MIMIC}-metadata.csv.gz": mimic.images.num_rows,
         f"{MIMIC}-chexpert.csv.gz": mimic.mimic14.num_rows,

@@ -7,6 +7,7 @@ import pytest
 from camchex.errors import DataError
 from camchex.labels import CXR_LT_2023, MIMIC_14
 from camchex.sources import chexpert
+from camchex.sources.params import LabelPolicy
 from tests.sources.raw import CHEXPERT, Row, published
 
 FRONTAL = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
@@ -60,3 +61,36 @@ def test_a_view_that_is_neither_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_label_value_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2, column 'Edema': found 'u'"):
         chexpert.read_labels(table(tmp_path, {"Path": FRONTAL, "Edema": "u"}))
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({}, [None, None, 1, 0]),
+        ({"uncertain": "positive"}, [1, None, 1, 0]),
+        ({"uncertain": "negative"}, [0, None, 1, 0]),
+        ({"unmentioned": "negative"}, [None, 0, 1, 0]),
+        ({"uncertain": "positive", "unmentioned": "negative"}, [1, 0, 1, 0]),
+    ],
+)
+def test_uncertain_and_blank_mean_what_the_policy_says(
+    tmp_path: Path, policy: dict[str, str], expected: list[int | None]
+) -> None:
+    rows = [
+        {"Path": FRONTAL.replace("view1", f"view{i}"), "Edema": value}
+        for i, value in enumerate(("-1.0", "", "1.0", "0.0"))
+    ]
+    found = chexpert.read_labels(table(tmp_path, *rows), policy=LabelPolicy(**policy))
+    assert found["Edema"].to_pylist() == expected
+
+
+def test_a_column_that_may_be_a_new_label_is_refused_by_name(tmp_path: Path) -> None:
+    columns = (*CHEXPERT, "Tuberculosis")
+    path = published(tmp_path / "train.csv", columns, [{"Path": FRONTAL, "Tuberculosis": 1}])
+    with pytest.raises(DataError, match=r"train\.csv: unknown column 'Tuberculosis'.*lost"):
+        chexpert.read_labels(path)
+
+
+def test_an_index_without_a_name_is_no_label(tmp_path: Path) -> None:
+    path = published(tmp_path / "train.csv", ("", *CHEXPERT), [{"": 0, "Path": FRONTAL}])
+    assert chexpert.read_labels(path).num_rows == 1

@@ -8,11 +8,12 @@ from camchex import schemas, tables
 from camchex.errors import DataError
 from camchex.labels import CXR_LT_2023, MIMIC_14, LabelParams
 from camchex.small_cells import Counts
+from camchex.sources.mimic_cxr import read_mimic14
 from camchex.sources.mimic_tables import MimicFiles, MimicTables, read_mimic
 from tests.sources.raw import CXR_LT, METADATA, MIMIC14, SPLIT, Row, image, labelled, published
 
-LT = LabelParams(space="cxr-lt-2023", imply_no_finding=True)
-M14 = LabelParams(space="mimic-14", imply_no_finding=True)
+LT = LabelParams(space="cxr-lt-2023", splits="cxr-lt", imply_no_finding=True)
+M14 = LabelParams(space="mimic-14", splits="official", imply_no_finding=True)
 IMAGES = (
     image("a", 10, 50),
     image("b", 10, 50, ViewPosition="LL"),
@@ -44,9 +45,12 @@ def read(
         metadata=published(folder / "metadata.csv.gz", METADATA, rows["metadata"]),
         split=published(folder / "split.csv.gz", SPLIT, OFFICIAL),
         chexpert=published(folder / "chexpert.csv.gz", MIMIC14, CHEXPERT),
-        **{
+        cxr_lt={
             s: published(folder / f"{s}.csv", CXR_LT, rows[s])
             for s in ("train", "development", "test")
+        },
+        other_tests={
+            name: published(folder / name, CXR_LT, other[name]) for name in other if "." in name
         },
     )
     return read_mimic(files, "jpg", space)
@@ -151,6 +155,67 @@ def test_mimic14_splits_are_the_official_ones(tmp_path: Path) -> None:
     mimic, counts = read(tmp_path, M14)
     assert mimic.studies["split"].to_pylist() == ["train", "development", "train", "test"]
     assert counts["patients_by_official_split"]["train"]["official_train"] == 2
+
+
+def test_mimic14_without_the_splits_of_cxr_lt_reads_none_of_its_files(tmp_path: Path) -> None:
+    expected = read(tmp_path / "a", M14)[0]
+    folder = tmp_path / "a"
+    for split in ("train", "development", "test"):
+        (folder / f"{split}.csv").write_text("not a table")
+    nowhere = {split: folder / f"{split}.csv" for split in ("train", "development", "test")}
+    files = MimicFiles(
+        *(folder / f"{n}.csv.gz" for n in ("metadata", "split", "chexpert")), nowhere
+    )
+    assert read_mimic(files, "jpg", M14)[0] == expected
+
+
+def test_mimic14_labels_may_be_split_as_cxr_lt(tmp_path: Path) -> None:
+    mimic, _ = read(tmp_path, M14.model_copy(update={"splits": "cxr-lt"}))
+    assert mimic.studies["split"].to_pylist() == ["train", "development", "test", None]
+    assert mimic.labels["image_id"].to_pylist() == ["a", "b", "c", "d"]
+    assert mimic.labels["Fracture"].to_pylist() == [1, 1, 0, 0]
+
+
+def test_labels_of_cxr_lt_may_be_split_officially(tmp_path: Path) -> None:
+    mimic, _ = read(tmp_path, LT.model_copy(update={"splits": "official"}))
+    assert mimic.studies["split"].to_pylist() == ["train", "development", "train", None]
+    assert mimic.labels["image_id"].to_pylist() == ["a", "b", "c", "d"]
+    assert mimic.labels["Edema"].to_pylist() == [1, 1, 0, 0]
+
+
+def test_an_image_twice_in_cxr_lt_is_refused_however_it_is_split(tmp_path: Path) -> None:
+    official = LT.model_copy(update={"splits": "official"})
+    with pytest.raises(DataError, match=r"image a is in several splits: .*train\.csv and .*test"):
+        read(tmp_path, official, test=(*TEST, TRAIN[0]))
+
+
+def test_a_class_of_ones_own_is_read_from_the_files_of_cxr_lt(tmp_path: Path) -> None:
+    own = LT.model_copy(update={"space": ("Hernia", "Edema")})
+    assert read(tmp_path, own)[0].labels.column_names[2:] == ["Hernia", "Edema"]
+
+
+def test_test_files_of_another_release_are_counted_by_what_is_trained_on(tmp_path: Path) -> None:
+    other = (
+        labelled("b", 10, 50),  # trained on
+        labelled("b2", 10, 50),  # its study is
+        labelled("x", 10, 59),  # its patient is
+        labelled("d", 12, 52),  # tested on here too
+    )
+    _, counts = read(tmp_path, **{"test2024.csv": other})
+    assert counts["other_tests_in_training"] == {
+        "test2024.csv": {
+            "images": {"in_all": 4, "in_training": 1},
+            "studies": {"in_all": 3, "in_training": 1},
+            "patients": {"in_all": 2, "in_training": 1},
+        }
+    }
+
+
+def test_a_new_label_of_mimic_is_refused_by_name(tmp_path: Path) -> None:
+    columns = (*MIMIC14, "Airspace Opacity")
+    path = published(tmp_path / "chexpert.csv.gz", columns, [{"study_id": 50}])
+    with pytest.raises(DataError, match=r"chexpert\.csv\.gz: unknown column 'Airspace Opacity'"):
+        read_mimic14(path)
 
 
 def test_tables_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:

@@ -1,26 +1,29 @@
 """Which view an image is: the published grouping, and never neither."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from camchex.sources.mimic_views import RULES, decide_view
 
-# Method, section 2: every ViewPosition of the published table, and those of MIT's map.
-FRONTAL = [
-    "AP",
-    "PA",
-    "AP AXIAL",
-    "PA LLD",
-    "AP LLD",
-    "AP RLD",
-    "PA RLD",
-    "LAO",
-    "RAO",
-    "LPO",
-    "RPO",
-]
-LATERAL = ["LATERAL", "LL", "XTABLE LATERAL", "SWIMMERS"]
+# Method, section 2: images of MIMIC-CXR by ViewPosition, and what is read as which view.
+FRONTAL = {
+    "AP": 147_173,
+    "PA": 96_161,
+    "PA LLD": 4,
+    "LAO": 3,
+    "RAO": 3,
+    "AP AXIAL": 2,
+    "AP LLD": 2,
+    "AP RLD": 2,
+    "PA RLD": 1,
+    "LPO": 1,
+    "RPO": 0,  # of MIT's map only
+}
+LATERAL = {"LATERAL": 82_853, "LL": 35_133, "XTABLE LATERAL": 2, "SWIMMERS": 1}
+BLANK = 15_769
 text = (
     st.none() | st.text() | st.sampled_from([*FRONTAL, *LATERAL, "lateral", "CHEST (PORTABLE AP)"])
 )
@@ -84,3 +87,16 @@ def test_every_image_has_a_view_and_a_rule(
 def test_case_and_spaces_do_not_matter(position: str, space: str) -> None:
     written = space + position.lower().replace(" ", f" {space}") + space
     assert decide_view(written, None, None, None) == decide_view(position, None, None, None)
+
+
+def test_the_published_positions_are_all_the_images_and_decide_all_but_the_blank_ones() -> None:
+    published = FRONTAL | LATERAL | {"": BLANK}
+    assert sum(published.values()) == 377_110
+    decided = Counter[tuple[str, str]]()
+    for position, images in published.items():
+        decided[decide_view(position, None, None, None)] += images
+    assert decided == {
+        ("frontal", "ViewPosition"): 243_352,
+        ("lateral", "ViewPosition"): 117_989,
+        ("frontal", "default"): BLANK,  # without the other columns
+    }

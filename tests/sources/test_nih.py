@@ -7,6 +7,7 @@ import pytest
 from camchex.errors import DataError
 from camchex.labels import CXR_LT_2023
 from camchex.sources import nih
+from camchex.sources.params import LabelPolicy
 from tests.sources.raw import NIH, Row, published
 
 # Method, section 5: the eleven classes that the set does not annotate.
@@ -70,3 +71,19 @@ def test_an_image_is_found_in_every_layout_of_the_archive(tmp_path: Path, folder
     assert images["patient_id"].to_pylist() == ["0", "1"]
     assert images["study_id"].to_pylist() == images["image_id"].to_pylist()
     assert set(images["view"].to_pylist()) == {"frontal"}
+
+
+def test_a_no_finding_that_is_not_hard_is_unknown(tmp_path: Path) -> None:
+    policy = LabelPolicy(no_finding_source_hard=False)
+    path = table(tmp_path, "No Finding", "Mass")
+    soft, hard = (nih.read_labels(path, policy=p) for p in (policy, LabelPolicy()))
+    assert hard["No Finding"].to_pylist() == [1, 0]
+    assert soft["No Finding"].to_pylist() == [None, None]
+    assert soft.drop_columns("No Finding") == hard.drop_columns("No Finding")
+
+
+def test_the_empty_last_column_of_the_first_release_is_passed_over(tmp_path: Path) -> None:
+    row = {"Image Index": "a.png", "Finding Labels": "Mass", "Patient ID": 1, "View Position": "PA"}
+    path = published(tmp_path / "Data_Entry_2017.csv", [*NIH, ""], [row])
+    assert nih.read_labels(path)["Mass"].to_pylist() == [1]
+    assert nih.read_images(path, tmp_path, "x").num_rows == 1

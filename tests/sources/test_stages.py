@@ -1,6 +1,7 @@
 """The stages, from published files to canonical tables on disk."""
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from camchex import schemas, tables
-from camchex.labels import CXR_LT_2023, MIMIC_14
+from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK2, MIMIC_14
 from stages import build_cohort, ingest_external, ingest_mimic
 
 
@@ -23,15 +24,13 @@ def project(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return real_data / "open_cohort"
 
 
-def ingest(root: Path, out: Path) -> None:
+def ingest(root: Path, out: Path, cxr_lt: Path | None = None) -> None:
     jpg = root / "mimic-cxr-jpg"
     ingest_mimic.main(
         metadata=jpg / "mimic-cxr-2.0.0-metadata.csv.gz",
         split=jpg / "mimic-cxr-2.0.0-split.csv.gz",
         chexpert=jpg / "mimic-cxr-2.0.0-chexpert.csv.gz",
-        train=root / "cxr-lt-2023" / "train.csv",
-        development=root / "cxr-lt-2023" / "development.csv",
-        test=root / "cxr-lt-2023" / "test.csv",
+        cxr_lt=cxr_lt or root / "cxr-lt-2023",
         images=out / "images.parquet",
         labels=out / "labels.parquet",
         studies=out / "studies.parquet",
@@ -55,6 +54,45 @@ def test_tracked_counts_hide_small_cells(project: Path) -> None:
     ingest(project, Path("a"))
     positive = json.loads(Path("a/mimic.json").read_text())["positive_images"]
     assert (positive["train"]["Cardiomegaly"], positive["train"]["Pneumonia"]) == ("<5", 78)
+
+
+def test_the_release_of_2024_is_read_by_its_parameters_alone(project: Path) -> None:
+    folder = Path("raw") / "cxr-lt-2024"
+    folder.mkdir(parents=True)
+    for split, name in (
+        ("train", "train_labeled"),
+        ("development", "development_labeled_task2"),
+        ("test", "test_labeled_task2"),
+    ):
+        text = (project / "cxr-lt-2023" / f"{split}.csv").read_text()
+        lines = text.replace("No Finding", "Normal").replace(",path,", ",fpath,").splitlines()
+        rows = [re.sub(r"^(([^,]+,){2})", r"\1s", line) for line in lines[1:]]
+        (folder / f"{name}.csv").write_text("\n".join([lines[0], *rows]) + "\n")
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["labels"]["space"] = "cxr-lt-2024-task2"
+    content["data"]["cxr_lt_files"] = {
+        "train": "train_labeled.csv",
+        "development": "development_labeled_task2.csv",
+        "test": "test_labeled_task2.csv",
+    }
+    content["data"]["cxr_lt_other_tests"] = ["test_labeled_task2.csv", "train_labeled.csv"]
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    ingest(project, Path("b"), folder)
+    labels = tables.read(Path("b/labels.parquet"), schemas.labels(CXR_LT_2024_TASK2))
+    assert labels.num_rows == 168
+    counts = json.loads(Path("b/mimic.json").read_text())
+    assert counts["positive_images"]["test"]["Normal"] == 5
+    shared = counts["other_tests_in_training"]
+    assert shared["test_labeled_task2.csv"]["images"] == {"in_all": 68, "in_training": 0}
+    assert shared["train_labeled.csv"]["images"] == {"in_all": 81, "in_training": 81}
+
+
+def test_no_cxr_lt_is_needed_for_mimics_own_labels_and_splits(project: Path) -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["labels"] |= {"space": "mimic-14", "splits": "official"}
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    ingest(project, Path("a"), Path("an empty folder"))
+    assert tables.read(Path("a/labels.parquet"), schemas.labels(MIMIC_14)).num_rows == 168
 
 
 @pytest.mark.parametrize("key", ["chexpert", "nih", "vindr"])

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023
+from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK1
 from camchex.sources import vindr
-from tests.sources.raw import VINDR, Row, published
+from camchex.sources.params import LabelPolicy
+from tests.sources.raw import PHYSIONET, VINDR, Row, published
 
 READERS = ("R1", "R2", "R3")
-PHYSIONET = ("image_id", "rad_id", *vindr.PHYSIONET, "COPD", "Enlarged PA")
 
 
 def reading(image: str, reader: str, finding: str) -> Row:
@@ -22,8 +22,22 @@ def kaggle(tmp_path: Path, *rows: Row) -> Path:
     return published(tmp_path / "train.csv", VINDR, rows)
 
 
+def physionet(path: Path, *rows: tuple[str, str | None, set[str]]) -> Path:
+    columns = [c for c in PHYSIONET if c != "rad_id" or rows[0][1]]
+    return published(
+        path,
+        columns,
+        [
+            {"image_id": image, **({"rad_id": reader} if reader else {})}
+            | {name: int(name in named) for name in PHYSIONET[2:]}
+            for image, reader, named in rows
+        ],
+    )
+
+
 def positive(table: Path, min_readers: int = 2) -> dict[str, set[str]]:
-    rows = vindr.read_labels(table, min_readers=min_readers).to_pylist()
+    policy = LabelPolicy(min_readers=min_readers)
+    rows = vindr.read_labels(table, policy=policy).to_pylist()
     return {r["image_id"]: {n for n in CXR_LT_2023 if r[n] == 1} for r in rows}
 
 
@@ -48,7 +62,7 @@ def test_nodule_or_mass_sets_both(tmp_path: Path) -> None:
 
 def test_votes_agree_with_a_count_by_hand(tmp_path: Path) -> None:
     draw = random.Random(0)  # noqa: S311  # repeatable, not secret
-    findings = [*vindr.KAGGLE, *vindr.NO_CLASS]
+    findings = list(vindr.KAGGLE)
     rows = [
         reading(f"x{i}", reader, finding)
         for i in range(40)
@@ -85,19 +99,15 @@ def test_an_image_with_fewer_readers_than_must_agree_is_refused(tmp_path: Path) 
         vindr.read_labels(kaggle(tmp_path, *rows))
 
 
-def test_both_releases_of_the_same_readings_agree(tmp_path: Path) -> None:
-    named = {
-        "R1": {"Edema", "Rib fracture"},
-        "R2": {"Edema", "Clavicle fracture"},
-        "R3": {"No finding"},
-    }
-    rows: list[Row] = [
-        {"image_id": "x", "rad_id": r, **{c: int(c in f) for c in PHYSIONET[2:]}}
-        for r, f in named.items()
-    ]
-    table = published(tmp_path / "image_labels_train.csv", PHYSIONET, rows)
-    assert positive(table) == {"x": {"Edema", "Fracture"}}
-    (labels,) = vindr.read_labels(table).to_pylist()
+def test_a_fracture_of_either_bone_is_a_fracture(tmp_path: Path) -> None:
+    path = physionet(
+        tmp_path / "image_labels_train.csv",
+        ("x", "R1", {"Edema", "Rib fracture"}),
+        ("x", "R2", {"Edema", "Clavicle fracture"}),
+        ("x", "R3", {"No finding"}),
+    )
+    assert positive(path) == {"x": {"Edema", "Fracture"}}
+    (labels,) = vindr.read_labels(path).to_pylist()
     assert sum(value is None for value in labels.values()) == 10
 
 
@@ -111,3 +121,55 @@ def test_an_image_is_found_whatever_it_was_converted_to(tmp_path: Path, extensio
         "vinbigdata/train/x.dicom",  # nowhere: where it should be
         f"vinbigdata/train/y{extension}",
     ]
+
+
+def test_a_policy_may_leave_a_positive_nodule_or_mass_unknown(tmp_path: Path) -> None:
+    rows = [reading("x", r, "Nodule/Mass") for r in READERS]
+    rows += [reading("y", r, "Atelectasis") for r in READERS]
+    policy = LabelPolicy(nodule_mass="unknown")
+    labels = vindr.read_labels(kaggle(tmp_path, *rows), policy=policy)
+    assert labels["Nodule"].to_pylist() == labels["Mass"].to_pylist() == [None, 0]
+    assert labels["Atelectasis"].to_pylist() == [0, 1]
+
+
+def test_a_map_of_ones_own_may_add_a_finding_and_take_one_out(tmp_path: Path) -> None:
+    rows = [reading("x", r, f) for r in READERS for f in ("Calcification", "Infiltration")]
+    own = {"Calcification": ("Calcification of the Aorta",), "Infiltration": ()}
+    (labels,) = vindr.read_labels(kaggle(tmp_path, *rows), policy=LabelPolicy(map=own)).to_pylist()
+    assert labels["Calcification of the Aorta"] == 1
+    assert labels["Infiltration"] is None
+
+
+def test_fractures_by_bone_and_tuberculosis_are_classes_of_2024(tmp_path: Path) -> None:
+    named = {"Rib fracture", "Tuberculosis"}
+    path = physionet(tmp_path / "image_labels_train.csv", *(("x", r, named) for r in READERS))
+    (labels,) = vindr.read_labels(path, CXR_LT_2024_TASK1).to_pylist()
+    assert [n for n in CXR_LT_2024_TASK1 if labels[n] == 1] == [
+        "Fracture",
+        "Rib Fracture",
+        "Tuberculosis",
+    ]
+    assert labels["Clavicle Fracture"] == 0
+    assert labels["Normal"] is None  # No finding is another label
+
+
+def test_the_test_file_of_physionet_holds_what_its_readers_agreed_on(tmp_path: Path) -> None:
+    path = physionet(
+        tmp_path / "image_labels_test.csv", ("x", None, {"Edema"}), ("y", None, {"No finding"})
+    )
+    assert positive(path, min_readers=3) == {"x": {"Edema"}, "y": {"No Finding"}}
+    images = vindr.read_images(path, tmp_path, "vindr-cxr")
+    assert images["path"].to_pylist() == ["vindr-cxr/test/x.dicom", "vindr-cxr/test/y.dicom"]
+
+
+def test_an_image_twice_among_the_agreed_ones_is_refused(tmp_path: Path) -> None:
+    path = physionet(tmp_path / "image_labels_test.csv", *[("x", None, {"Edema"})] * 2)
+    with pytest.raises(DataError, match="line 3, column 'image_id': found 'x'"):
+        vindr.read_labels(path)
+
+
+def test_a_column_that_may_be_a_new_finding_is_refused_by_name(tmp_path: Path) -> None:
+    row = {"image_id": "x", "rad_id": "R1", **dict.fromkeys(PHYSIONET[2:], 0), "Covid": 1}
+    path = published(tmp_path / "image_labels_train.csv", [*PHYSIONET, "Covid"], [row])
+    with pytest.raises(DataError, match="unknown column 'Covid'"):
+        vindr.read_labels(path)
