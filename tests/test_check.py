@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from camchex.check.findings import SAMPLE, find
 from camchex.sources.params import DataParams, ExternalSets
 
 
-def look(root: Path) -> Findings:
-    data = params.load("data", DataParams).model_copy(update={"root": root})
+def look(root: Path, **data_params: str) -> Findings:
+    data = params.load("data", DataParams).model_copy(update={"root": root} | data_params)
     return check(data, params.load("external", ExternalSets))
 
 
@@ -68,6 +69,29 @@ def test_a_missing_image_is_found_by_its_path(copy: Path) -> None:
         "CheXpert (external.chexpert)"
     ]
     assert f"26 of 27 files are there; missing for example {image}" in text(findings)
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_reports_are_looked_for_in_their_archive(real_data: Path, copy: Path, kind: str) -> None:
+    published = real_data / "open_cohort" / "mimic-cxr-reports"
+    reports = shutil.copytree(published, copy.with_name("unpacked"))
+    complete = Path(shutil.make_archive(str(copy / "all"), kind, reports))
+    report = next(reports.rglob("*.txt"))
+    report.unlink()
+    partial = Path(shutil.make_archive(str(copy / "some"), kind, reports))
+    found = look(copy, reports=complete.name, watch_reports=complete.name)
+    assert found.complete
+    assert "147 of 147 files are there" in text(found)
+    missing = partial / report.relative_to(reports)
+    shown = text(look(copy, reports=partial.name, watch_reports=partial.name))
+    assert f"146 of 147 files are there; missing for example {missing}" in shown
+
+
+def test_a_damaged_archive_of_reports_is_a_finding(copy: Path) -> None:
+    (copy / "reports.zip").write_bytes(b"PK")
+    shown = text(look(copy, reports="reports.zip"))
+    assert f"{copy / 'reports.zip'}: present, but cannot be used" in shown
+    assert "6 of 7 data sets complete" in shown
 
 
 def test_a_damaged_table_is_a_finding(copy: Path) -> None:

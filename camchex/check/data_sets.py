@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from camchex.check.findings import Contents, DataSet, FileFinding, Findings, look
 from camchex.check.published import COUNTS, NAMES, PAGES
 from camchex.labels import CXR_LT_2023, LabelParams
-from camchex.reports.indications import report_path
+from camchex.reports.files import archived_names, report_names
 from camchex.sources import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.external import read_external
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
@@ -64,20 +64,22 @@ def _mimic14(path: Path) -> Contents:
 
 
 def _reports(data: DataParams) -> DataSet:
-    folder = data.root / data.reports
     read = partial(_report_paths, metadata=_metadata_path(data))
-    files: tuple[FileFinding, ...] = (look(folder, read, COUNTS["reports"]),)
+    files: tuple[FileFinding, ...] = (look(data.root / data.reports, read, COUNTS["reports"]),)
     if data.watch_reports != data.reports:
         files += (look(data.root / data.watch_reports),)
     return DataSet("MIMIC-CXR reports", PAGES["reports"], files)
 
 
-def _report_paths(folder: Path, metadata: Path) -> Contents:
-    """Reports that the studies of MIMIC-CXR-JPG should have."""
+def _report_paths(reports: Path, metadata: Path) -> Contents:
+    """Reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive."""
     _, studies = mimic_cxr.read_metadata(metadata, "")
-    rows = studies.select(["study_id", "patient_id"]).to_pylist()
-    paths = [report_path(folder, row) for row in rows]
-    return Contents({"studies": len(paths)}, refers_to=paths)
+    paths = [reports / name for name in report_names(studies)]
+    names = archived_names(reports)
+    if names is None:
+        return Contents({"studies": len(paths)}, refers_to=paths)
+    archived = {reports / name for name in names}
+    return Contents({"studies": len(paths)}, refers_to=paths, exists=archived.__contains__)
 
 
 def _mimic_iv_ed(data: DataParams) -> DataSet:

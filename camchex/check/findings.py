@@ -17,11 +17,13 @@ class Contents:
         counts: Rows, images, studies, patients and the like.
         positive: Positive images by class; empty where it holds no labels.
         refers_to: Files that must exist beside it.
+        exists: Whether such a file does.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     positive: Mapping[str, int] = field(default_factory=dict)
     refers_to: Sequence[Path] = ()
+    exists: Callable[[Path], bool] = Path.is_file
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,15 @@ def look(
         counts=contents.counts,
         published=published,
         positive=contents.positive,
-        referenced=find(contents.refers_to) if contents.refers_to else None,
+        referenced=find(contents.refers_to, contents.exists) if contents.refers_to else None,
     )
 
 
-def find(paths: Sequence[Path]) -> Referenced:
+def find(paths: Sequence[Path], exists: Callable[[Path], bool] = Path.is_file) -> Referenced:
     """Look for files: all of them, or evenly spaced ones of more than ``SAMPLE``."""
     wanted = min(len(paths), SAMPLE)
     sample = [paths[i * len(paths) // wanted] for i in range(wanted)]
-    missing = [path for path in sample if not path.is_file()]
+    missing = [path for path in sample if not exists(path)]
     return Referenced(
         total=len(paths),
         looked_for=wanted,

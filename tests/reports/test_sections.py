@@ -85,9 +85,11 @@ def conclusion_or(header: str) -> str:
 @given(TEXTS)
 @settings(max_examples=300, deadline=None)
 def test_every_section_stands_in_the_report_where_it_says(text: str) -> None:
-    for section in split_sections(text):
+    for section in split_sections(text, "corrected"):
+        assert text[section.start :].startswith(section.text)
+    for section in split_sections(text, "reference"):
         start = section.start + (3 if section.name == "last_paragraph" else 0)
-        assert text[start : start + len(section.text)] == section.text
+        assert text[start:].startswith(section.text)
 
 
 def test_a_report_is_split_at_its_headers() -> None:
@@ -99,13 +101,27 @@ def test_a_report_is_split_at_its_headers() -> None:
     ]
 
 
-def test_a_header_right_after_a_header_without_trailing_space_is_swallowed() -> None:
-    assert pairs("\n FINDINGS:\n IMPRESSION: a")[1:] == [("findings", " IMPRESSION: a")]
+def test_the_reference_swallows_a_header_right_after_a_header_without_trailing_space() -> None:
+    text = "\n INDICATION:\n FINDINGS: a\n"
+    assert pairs(text, "reference")[1:] == [("indication", " FINDINGS: a\n")]
+    assert pairs(text, "corrected")[1:] == [("indication", ""), ("findings", "a\n")]
 
 
+@both_rules
 @pytest.mark.parametrize("gap", [" \n", "\r\n"])
-def test_after_a_trailing_space_or_a_carriage_return_it_is_not(gap: str) -> None:
-    assert pairs(f"\n FINDINGS:{gap} IMPRESSION: a")[1:] == [("impression", "a")]
+def test_after_a_trailing_space_or_a_carriage_return_it_is_not(
+    gap: str, rules: SectionRules
+) -> None:
+    assert pairs(f"\n FINDINGS:{gap} IMPRESSION: a", rules)[1:] == [("impression", "a")]
+
+
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_without_a_header_right_after_a_header_both_rules_cut_a_concluded_report_alike(
+    text: str,
+) -> None:
+    report = f"{text}\n IMPRESSION: clear.".replace(":\n", ": \n")
+    assert pairs(report, "corrected") == pairs(report, "reference")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +147,7 @@ def test_a_colon_without_whitespace_after_it_ends_no_header() -> None:
 
 
 def test_a_second_header_on_a_line_belongs_to_the_text() -> None:
-    assert pairs("\n INDICATION: a FINDINGS: b")[1:] == [("indication", "a FINDINGS: b")]
+    assert pairs("\n INDICATION: a TECHNIQUE: b")[1:] == [("indication", "a TECHNIQUE: b")]
 
 
 @pytest.mark.parametrize("header", ["   INDICATION", "INDICATION ", "  INDICATION  "])
@@ -153,21 +169,36 @@ def test_empty_conclusions_are_dropped_and_other_empty_sections_kept() -> None:
     assert pairs(text)[1:] == [("technique", ""), ("impression", "clear")]
 
 
-def test_without_a_conclusion_the_last_section_is_cut_at_its_first_blank_line() -> None:
+@pytest.mark.parametrize(("rules", "opens"), [("reference", 0), ("corrected", 3)])
+def test_without_a_conclusion_the_last_section_is_cut_at_its_first_blank_line(
+    rules: SectionRules, opens: int
+) -> None:
     text = "\n INDICATION: cough\n \n Clear.\n \n No effusion."
-    head, last = split_sections(text)[1:]
+    head, last = split_sections(text, rules)[1:]
     assert (head.name, head.text) == ("indication", "cough")
     assert (last.name, last.text) == ("last_paragraph", " Clear.\n \n No effusion.")
-    assert last.start == text.index("\n \n")
+    assert last.start == text.index("\n \n") + opens
 
 
 def test_a_report_without_headers_is_cut_too() -> None:
     assert pairs("a\n \nb") == [("full report", "a"), ("last_paragraph", "b")]
 
 
-@pytest.mark.parametrize("blank", ["\n\n", "\r\n \r\n", "\n  \n"])
-def test_only_a_line_of_exactly_one_space_is_a_blank_line(blank: str) -> None:
-    assert names(f"\n INDICATION: cough{blank}Clear.") == ["preamble", "indication"]
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n \r\n", "\n  \n", "\n\t\n"])
+def test_to_the_reference_only_a_line_of_exactly_one_space_is_a_blank_line(blank: str) -> None:
+    text = f"\n INDICATION: cough{blank}Clear."
+    assert names(text, "reference")[1:] == ["indication"]
+    assert names(text, "corrected")[1:] == ["indication", "last_paragraph"]
+
+
+def test_corrected_findings_that_no_blank_line_parts_from_the_indication_are_no_indication() -> (
+    None
+):
+    text = "\n INDICATION: cough.\n There is no pneumothorax."
+    assert names(text, "reference")[1:] == ["indication"]
+    assert names(text, "corrected")[1:] == ["findings"]
+    assert names("\n INDICATION: cough.", "corrected")[1:] == ["indication"]
+    assert names(f"{text}\n IMPRESSION: a", "corrected")[1:] == ["indication", "impression"]
 
 
 def test_with_a_conclusion_nothing_is_cut() -> None:
