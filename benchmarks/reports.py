@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
 from record import Comparison, record
+
 from camchex import schemas
 from camchex.reports.files import report_names
 from camchex.reports.indications import extract_indications

@@ -283,3 +283,17 @@ def test_findings_are_told_from_indications_in_published_reports(real_data: Path
 
     assert share("indication") < 0.005
     assert share("findings") > 0.95
+
+
+def test_the_flag_agrees_with_a_reader(real_data: Path) -> None:
+    with (real_data / "openi" / "indiana_reports.csv").open(newline="") as file:
+        texts = {row["uid"]: row for row in csv.DictReader(file)}
+    with Path(__file__).with_name("openi_findings.csv").open(newline="") as file:
+        labelled = list(csv.DictReader(file))
+    assert len(labelled) == 200
+    held_out = [row for row in labelled if int(row["uid"]) % 2]  # phrases: chosen on the others
+    read = [row["findings"] == "1" for row in held_out]
+    flagged = [reads_like_findings(texts[row["uid"]][row["column"]]) for row in held_out]
+    agreed = sum(a and b for a, b in zip(read, flagged, strict=True))
+    assert agreed / sum(flagged) > 0.9  # precision
+    assert agreed / sum(read) > 0.7  # recall
