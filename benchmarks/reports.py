@@ -9,7 +9,6 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -84,54 +83,38 @@ def write(root: Path, names: list[str]) -> list[int]:
     return lengths
 
 
-def scaled(work: Callable[[], object]) -> float:
-    """Seconds that the work would take on all reports."""
+def timed(wanted: pa.Table, reports: Path, workers: int) -> tuple[float, pa.Table]:
+    """Seconds that all reports would take, and the indications of those there are."""
     start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) * PUBLISHED / GENERATED
+    indications, _ = extract_indications(wanted, reports, RULES, workers)
+    return (time.perf_counter() - start) * PUBLISHED / GENERATED, indications
 
 
-def runs(root: Path, wanted: pa.Table, workers: int) -> Iterator[tuple[str, float]]:
-    """Name and seconds of every way to read them; all give the same table."""
-    expected, _ = extract_indications(wanted, root, RULES, workers=0)  # warms the file cache too
-    yield "one process", scaled(lambda: extract_indications(wanted, root, RULES, workers=0))
+def compare(root: Path, wanted: pa.Table, workers: int) -> list[Comparison]:
+    """Every way to read the reports against one process; all give the same table."""
     sources = {"folder": root} | {
-        kind: Path(shutil.make_archive(str(root.parent / "reports"), kind, root))
-        for kind in ("zip", "gztar")
+        name: Path(shutil.make_archive(str(root), kind, root))
+        for name, kind in (("zip", "zip"), ("tar.gz", "gztar"))
     }
+    timed(wanted, root, workers=0)  # from here on the system remembers the files
+    baseline, expected = timed(wanted, root, workers=0)
+    comparisons = []
     for name, source in sources.items():
-        tables: list[pa.Table] = []
-        yield (
-            name,
-            scaled(
-                lambda s=source, t=tables: t.extend(
-                    extract_indications(wanted, s, RULES, workers)[:1]
-                )
-            ),
-        )
-        assert tables[0].equals(expected)
+        seconds, indications = timed(wanted, source, workers)
+        assert indications.equals(expected)
+        what = f"{PUBLISHED:,} reports, {name}, {workers} processes"
+        ratio = baseline / seconds
+        comparisons.append(Comparison(what, "s", seconds, "the folder, 1 process", baseline, ratio))
+    return comparisons
 
 
 def main() -> None:
     """Time every way to read them."""
-    workers = os.cpu_count() or 1
     wanted = studies()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "reports"
         lengths = write(root, report_names(wanted))
-        seconds = dict(runs(root, wanted, workers))
-    baseline = seconds.pop("one process")
-    comparisons = [
-        Comparison(
-            f"indications of {PUBLISHED:,} reports, {name}",
-            f"s, {workers} processes",
-            taken,
-            "one process, folder",
-            baseline,
-            baseline / taken,
-        )
-        for name, taken in seconds.items()
-    ]
+        comparisons = compare(root, wanted, os.cpu_count() or 1)
     peak = {
         who: round(resource.getrusage(number).ru_maxrss / 1024)  # kilobytes on Linux
         for who, number in (("main", resource.RUSAGE_SELF), ("worker", resource.RUSAGE_CHILDREN))
@@ -140,8 +123,9 @@ def main() -> None:
         "reports generated": GENERATED,
         "scaled by": round(PUBLISHED / GENERATED, 2),
         "characters of a report, median": float(np.median(lengths)),
-        "peak memory, main process, MB": peak["main"],
-        "peak memory, largest worker, MB": peak["worker"],
+        "peak memory of the main process, MB": peak["main"],
+        "peak memory of the largest worker, MB": peak["worker"],
+        "load of the machine, mean of the last five minutes": round(os.getloadavg()[1], 1),
     }
     record("reports", comparisons, notes)
 
