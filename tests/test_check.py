@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,13 @@ from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
 from camchex.sources.params import DataParams, ExternalSets
 from camchex.sources.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
 
+# The open cohort ships no checksum lists.
+TREES = {"watch_images": "mimic-cxr-jpg/files", "watch_reports": "mimic-cxr-reports/files"}
 
-def look(root: Path) -> Findings:
-    data = params.load("data", DataParams).model_copy(update={"root": root})
+
+def look(root: Path, **data_params: str) -> Findings:
+    update = {"root": root, **TREES, **data_params}
+    data = params.load("data", DataParams).model_copy(update=update)
     return check(data, params.load("external", ExternalSets), params.load("labels", LabelParams))
 
 
@@ -73,6 +78,29 @@ def test_a_missing_image_is_found_by_its_path(copy: Path) -> None:
         "CheXpert (external.chexpert)"
     ]
     assert f"26 of 27 files are there; missing for example {image}" in text(findings)
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_reports_are_looked_for_in_their_archive(real_data: Path, copy: Path, kind: str) -> None:
+    published = real_data / "open_cohort" / "mimic-cxr-reports"
+    reports = shutil.copytree(published, copy.with_name("unpacked"))
+    complete = Path(shutil.make_archive(str(copy / "all"), kind, reports))
+    report = next(reports.rglob("*.txt"))
+    report.unlink()
+    partial = Path(shutil.make_archive(str(copy / "some"), kind, reports))
+    found = look(copy, reports=complete.name, watch_reports=complete.name)
+    assert found.complete
+    assert "147 of 147 files are there" in text(found)
+    missing = partial / report.relative_to(reports)
+    shown = text(look(copy, reports=partial.name, watch_reports=partial.name))
+    assert f"146 of 147 files are there; missing for example {missing}" in shown
+
+
+def test_a_damaged_archive_of_reports_is_a_finding(copy: Path) -> None:
+    (copy / "reports.zip").write_bytes(b"PK")
+    shown = text(look(copy, reports="reports.zip"))
+    assert f"{copy / 'reports.zip'}: present, but cannot be used" in shown
+    assert "6 of 7 data sets complete" in shown
 
 
 def test_a_damaged_table_is_a_finding(copy: Path) -> None:
@@ -136,7 +164,8 @@ def test_classes_of_which_nothing_is_said_are_named(real_data: Path) -> None:
 
 
 def test_a_map_that_names_no_class_is_a_finding(real_data: Path) -> None:
-    data = params.load("data", DataParams).model_copy(update={"root": real_data / "open_cohort"})
+    update = {"root": real_data / "open_cohort", **TREES}
+    data = params.load("data", DataParams).model_copy(update=update)
     external = params.load("external", ExternalSets)
     own = external["nih"].labels.model_copy(update={"map": {"Mass": ("Mas",)}})
     external["nih"] = external["nih"].model_copy(update={"labels": own})
@@ -157,3 +186,11 @@ def test_published_counts_agree_with_each_other_and_with_the_paper() -> None:
     }
     assert list(CXR_LT_POSITIVES["train.csv"]) == list(CXR_LT_2023)
     assert list(CXR_LT_POSITIVES["train_labeled.csv"]) == list(CXR_LT_2024_TASK2)
+
+
+def test_what_stands_for_the_images_is_missing_and_the_parameter_to_set_is_named(
+    copy: Path,
+) -> None:
+    shown = text(look(copy, watch_images="mimic-cxr-jpg/SHA256SUMS.txt"))
+    assert "mimic-cxr-jpg/SHA256SUMS.txt: missing" in shown
+    assert "set data.watch_images to a list or a folder that is there" in shown

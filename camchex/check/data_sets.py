@@ -14,9 +14,10 @@ from camchex.check.findings import (
     FileFinding,
     Findings,
     look,
+    look_for_watched,
 )
 from camchex.labels import MIMIC_14, LabelParams
-from camchex.reports.indications import report_path
+from camchex.reports.files import archived_names, report_names
 from camchex.sources import cxr_lt, mimic_cxr, mimic_iv_ed, vindr
 from camchex.sources.external import read_external
 from camchex.sources.mimic_views import DEFAULT
@@ -51,7 +52,7 @@ def _mimic_cxr(data: DataParams) -> DataSet:
         look(_metadata_path(data), metadata),
         look(folder / "mimic-cxr-2.0.0-split.csv.gz", _official_split),
         look(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", _mimic14),
-        look(data.root / data.watch_images),
+        look_for_watched(data.root / data.watch_images, "data.watch_images"),
     )
     return DataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], files)
 
@@ -79,20 +80,23 @@ def _mimic14(path: Path) -> Contents:
 
 
 def _reports(data: DataParams) -> DataSet:
-    folder = data.root / data.reports
     read = partial(_report_paths, metadata=_metadata_path(data))
-    files: tuple[FileFinding, ...] = (look(folder, read),)
+    files: tuple[FileFinding, ...] = (look(data.root / data.reports, read),)
     if data.watch_reports != data.reports:
-        files += (look(data.root / data.watch_reports),)
+        files += (look_for_watched(data.root / data.watch_reports, "data.watch_reports"),)
     return DataSet("MIMIC-CXR reports", PAGES["reports"], files)
 
 
-def _report_paths(folder: Path, metadata: Path) -> Contents:
-    """Reports that the studies of MIMIC-CXR-JPG should have."""
+def _report_paths(reports: Path, metadata: Path) -> Contents:
+    """Reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive."""
     _, studies = mimic_cxr.read_metadata(metadata, "")
-    rows = studies.select(["study_id", "patient_id"]).to_pylist()
-    paths = [report_path(folder, row) for row in rows]
-    return Contents({"studies": len(paths)}, COUNTS["reports"], refers_to=paths)
+    paths = [reports / name for name in report_names(studies)]
+    counts = {"studies": len(paths)}
+    names = archived_names(reports)
+    if names is None:
+        return Contents(counts, COUNTS["reports"], refers_to=paths)
+    archived = {reports / name for name in names}
+    return Contents(counts, COUNTS["reports"], refers_to=paths, exists=archived.__contains__)
 
 
 def _mimic_iv_ed(data: DataParams) -> DataSet:
@@ -140,7 +144,10 @@ def _cxr_lt_test(path: Path) -> Contents:
 def _external(root: Path, key: str, external: ExternalSet, labels: LabelParams) -> DataSet:
     folder = root / external.folder
     read = partial(_external_table, root=root, key=key, external=external, labels=labels)
-    files = (look(folder / external.table, read), look(folder / external.watch_images))
+    files = (
+        look(folder / external.table, read),
+        look_for_watched(folder / external.watch_images, f"external.{key}.watch_images"),
+    )
     name = f"{NAMES[external.source]} (external.{key})"
     return DataSet(name, PAGES[external.source], files)
 

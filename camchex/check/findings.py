@@ -28,6 +28,7 @@ class Contents:
         classes: What is known of each class; empty where it holds no labels.
         positive: Published number of positives by class, where there is one.
         refers_to: Files that must exist beside it.
+        exists: Whether such a file does.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Contents:
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
     positive: Mapping[str, int] = field(default_factory=dict)
     refers_to: Sequence[Path | str] = ()
+    exists: Callable[[Path], bool] = Path.is_file
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class FileFinding:
     Attributes:
         path: Where it is expected.
         present: Whether it is there.
-        problem: Why it cannot be used; None: nothing is wrong with it.
+        problem: Why it cannot be used, or what to do where it is missing; None: nothing.
         contents: What it holds.
         referenced: The files that it refers to; None: it refers to none.
     """
@@ -110,32 +112,43 @@ class Findings:
         return all(data_set.complete for data_set in self.data_sets)
 
 
-def look(path: Path, read: Callable[[Path], Contents] | None = None) -> FileFinding:
+def look(path: Path, read: Callable[[Path], Contents]) -> FileFinding:
     """Look for a file and read it; that it is missing or damaged is a finding, not an error.
 
     Args:
         path: Where it should be.
-        read: What reads it; None: it only has to be there.
+        read: What reads it.
     """
     if not path.exists():
         return FileFinding(path, present=False)
     try:
-        contents = read(path) if read else Contents()
+        contents = read(path)
     except (CamchexError, OSError) as error:
         return FileFinding(path, present=True, problem=str(error))
     return FileFinding(
         path,
         present=True,
         contents=contents,
-        referenced=find(contents.refers_to) if contents.refers_to else None,
+        referenced=find(contents.refers_to, contents.exists) if contents.refers_to else None,
     )
 
 
-def find(paths: Sequence[Path | str]) -> Referenced:
+def look_for_watched(path: Path, key: str) -> FileFinding:
+    """Look for what DVC hashes in the place of a tree of files.
+
+    Args:
+        path: Where it should be.
+        key: The parameter that names it.
+    """
+    advice = f"it stands for files too many to hash: set {key} to a list or a folder that is there"
+    return FileFinding(path, present=path.exists(), problem=None if path.exists() else advice)
+
+
+def find(paths: Sequence[Path | str], exists: Callable[[Path], bool] = Path.is_file) -> Referenced:
     """Look for files: all of them, or evenly spaced ones of more than ``SAMPLE``."""
     wanted = min(len(paths), SAMPLE)
     sample = [Path(paths[i * len(paths) // wanted]) for i in range(wanted)]
-    missing = [path for path in sample if not path.is_file()]
+    missing = [path for path in sample if not exists(path)]
     return Referenced(
         total=len(paths),
         looked_for=wanted,

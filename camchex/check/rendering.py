@@ -36,12 +36,11 @@ def _data_set(data_set: DataSet) -> Iterator[Text | Padding]:
 
 
 def _file(file: FileFinding) -> Iterator[Padding | Text]:
-    if not file.present:
-        yield _line(BAD, f"{file.path}: missing")
-        return
-    if file.problem:
-        yield _line(BAD, f"{file.path}: present, but cannot be used")
-        yield Text(f"   {file.problem}")
+    if not file.present or file.problem:
+        state = "present, but cannot be used" if file.present else "missing"
+        yield _line(BAD, f"{file.path}: {state}")
+        if file.problem:
+            yield Text(f"   {file.problem}")
         return
     yield _line(GOOD, str(file.path))
     if file.contents.counts:

@@ -27,8 +27,9 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
 
     Source:
         Paper Table A1, all rows of which this rule reproduces, quirks included: a list number 1
-        to 5 is deleted anywhere (``score 3. ``), and doubled marks are halved only once. The
-        release kept the lone full stop as an indication; here it is missing.
+        to 5 is deleted anywhere (``score 3. ``), and doubled full stops are halved only once. The
+        release kept the lone full stop as an indication; here it is missing. It also halves ``__``
+        and double spaces, of which nothing is left in the end.
     """
     released = _released(text)
     if released == NOTHING:
@@ -42,7 +43,7 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
 
 def _released(text: str) -> str:
     text = _one_line(LOOSE_SLASHES.sub("", text.replace("\n", " ").replace("\\n", " ")))
-    text = text.replace("__", "_").replace("..", ".").replace("  ", " ")
+    text = text.replace("..", ".")
     for number in LIST_NUMBERS:
         text = text.replace(number, "")
     sentences = [s.translate(DELETED) for s in text.lower().split(". ") if s]

@@ -9,6 +9,10 @@ PHRASES = re.compile(
       \b there\ (?: is | are | has\ been | have\ been ) \b
     | \b no\ (?: \w+\ ){0,3} (?: pneumothora | effusion | consolidation | opacit | infiltrate
                               | abnormalit | (?: cardio)?pulmonary\ process )
+    | \b no\ (?: acute | active | (?: radiographic\ )?evidence | focal ) \b
+    | \b negative\ for\ acute \b
+    | \b (?: clear\ lungs | lungs\ (?: \w+\ ){0,3} clear | otherwise\ clear | lung\ volumes ) \b
+    | \b normal\ (?: chest | heart ) \b
     | \b (?: is | are ) \ (?: seen | noted | identified | present | again | clear | normal | within
                             | stable | intact | unremarkable ) \b
     | \b (?: unchanged | unremarkable | impression ) \b
@@ -23,8 +27,16 @@ PHRASES = re.compile(
 def reads_like_findings(text: str) -> bool:
     """Say whether a text reads like what was seen on the image rather than why it was taken.
 
-    It is a flag to count and audit by, not a filter: ``PHRASES`` of radiologists, or a length
-    above ``LONG``. Line breaks do not matter.
+    ``PHRASES`` of radiologists, or a length above ``LONG``; line breaks do not matter. It is a flag
+    to count and audit by. The corrected section rules also decide by it, but only what is a
+    conclusion where the report names none, and which section of a name counts where it has
+    several.
+
+    Measured on 200 texts of the Indiana University reports (120 indications, 45 of them chosen
+    since they name a finding or a follow-up; 38 findings, 42 impressions), labelled by reading
+    them. The phrases were chosen on the even report ids (n = 97). On the odd ones (n = 103):
+    precision 1.00 (33 of 33 flagged), recall 0.80 (33 of 41); all that is missed are impressions.
+    Of all 3,765 indications it flags one.
     """
     words = text.split()
     return len(words) > LONG or PHRASES.search(" ".join(words)) is not None

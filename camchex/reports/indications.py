@@ -1,21 +1,23 @@
 """The clinical indication of every study, read from its report."""
 
-import csv
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.errors import DataError
+from camchex.processes import in_order
 from camchex.progress import progress
 from camchex.reports.cleaning import clean_indication
+from camchex.reports.files import Batch, Report, report_batches, report_names
 from camchex.reports.findings import reads_like_findings
-from camchex.reports.params import IndicationParams
-from camchex.reports.sections import split_sections
+from camchex.reports.overrides import Override, study_overrides
+from camchex.reports.params import IndicationParams, SectionRules
+from camchex.reports.sections import Section, split_sections
 from camchex.schemas import INDICATIONS
 from camchex.small_cells import Counts, percentiles
 
@@ -25,10 +27,11 @@ OUTCOMES = (
     "both",
     "no_section",  # the report has none of the sections used, or they are empty
     "deidentified_only",  # they hold nothing but ``___`` and punctuation
-    "overridden",  # the report is one of study_overrides.csv
+    "overridden",  # the report is one of study_overrides.csv, and none is left
     "report_missing",
 )
-BATCH = 500  # reports a thread reads at a time
+BATCH = 500  # reports that a process works on at a time: about 0.1 s
+FOUND = INDICATIONS.append(pa.field("outcome", pa.string(), nullable=False))
 
 
 @dataclass(frozen=True)
@@ -44,120 +47,114 @@ class Indication:
 
 
 def extract_indications(
-    studies: pa.Table, reports_root: Path, params: IndicationParams, workers: int
+    studies: pa.Table, reports: Path, params: IndicationParams, workers: int
 ) -> tuple[pa.Table, Counts]:
     """Read every study's report and keep its cleaned indication.
 
     Args:
         studies: ``schemas.STUDIES``.
-        reports_root: The folder that holds ``files/p10/p10000032/s50414267.txt``.
+        reports: The folder that holds ``files/p10/p10000032/s50414267.txt``, or a ``.zip`` or
+            ``.tar.gz`` of it.
         params: Which sections, by which rules, how clean.
-        workers: Threads; they change nothing but the time it takes.
+        workers: Processes; they change nothing but the time it takes. 0: this one does it.
 
     Returns:
         ``schemas.INDICATIONS``, one row per study, and counts: studies by outcome, how many texts
         read like findings, and percentiles of their length in words.
 
     Raises:
-        DataError: If none of the studies has a report, or a report is not UTF-8.
+        DataError: If none of the studies has a report, a report is not UTF-8, an archive is
+            damaged, or a process was killed.
     """
-    ids = studies.select(["study_id", "patient_id"])
-    batches = [ids.slice(i, BATCH).to_pylist() for i in range(0, ids.num_rows, BATCH)]
-
-    def read(batch: list[dict[str, str]]) -> list[Indication]:
-        return [
-            read_indication(row["study_id"], report_path(reports_root, row), params)
-            for row in batch
-        ]
-
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
-        done = progress(pool.map(read, batches), "Reports", total=len(batches))
-        found = sorted((one for batch in done for one in batch), key=lambda one: one.study_id)
-    if found and all(one.outcome == "report_missing" for one in found):
+    batches = report_batches(reports, studies, BATCH)
+    done = in_order(partial(_read_batch, params=params), batches, workers, "reads reports")
+    total = -(-studies.num_rows // BATCH)
+    found = pa.Table.from_batches(progress(done, "Reports", total=total), FOUND)
+    found = found.sort_by("study_id").combine_chunks()
+    if found.num_rows and pc.all(pc.equal(found["outcome"], "report_missing")).as_py():
         raise DataError(
-            f"{reports_root}: not one report of {len(found)} studies is here. Expected for example "
-            f"{_example(reports_root, studies)}. Set data.root and data.reports in params.yaml."
+            f"{reports}: not one report of {found.num_rows} studies is here. Expected for example "
+            f"{reports / report_names(studies.slice(0, 1))[0]}. "
+            "Set data.root and data.reports in params.yaml."
         )
-    return _table(found), _counts(found)
+    return found.select(INDICATIONS.names), _counts(found)
 
 
-def report_path(reports_root: Path, study: dict[str, str]) -> Path:
-    """Path of a study's report; the first folder is the start of the patient's."""
-    patient = f"p{study['patient_id']}"
-    return reports_root / "files" / patient[:3] / patient / f"s{study['study_id']}.txt"
+def _read_batch(batch: Batch, params: IndicationParams) -> pa.RecordBatch:
+    found = [read_indication(report, params) for report in batch()]
+    columns = [pa.array([getattr(one, f.name) for one in found], f.type) for f in FOUND]
+    return pa.record_batch(columns, schema=FOUND)
 
 
-def read_indication(study_id: str, report: Path, params: IndicationParams) -> Indication:
-    """Read one report and keep its cleaned indication.
+def read_indication(report: Report, params: IndicationParams) -> Indication:
+    """Find the indication in one report and clean it.
 
-    Where a report has several sections of a name, the last counts, as in the released code. The
-    texts of ``params.use`` are cleaned one by one and joined in that order by a space.
+    The texts of ``params.use`` are cleaned one by one and joined in that order by a space.
 
-    A report in ``study_overrides.csv`` gives no indication. In these, the reader found the
-    conclusion in a section of another name, or in a range of characters, so that a section named
-    indication may hold it.
+    By the ``reference`` rules, where a report has several sections of a name the last counts, and
+    a report in ``study_overrides.csv`` gives no indication. Both as in the released code, and in
+    ``corrected`` mended: there the last section counts that is not blank and does not read like
+    findings (where all do, the last of them), and of a report in ``study_overrides.csv`` only the
+    section that holds the conclusion is dropped, or all from the first character of the
+    conclusion on.
 
     Raises:
         DataError: If the report is not UTF-8.
-
-    Source:
-        The studies are ``custom_section_names`` and ``custom_indices`` of MIT-LCP/mimic-cxr,
-        ``txt/section_parser.py``; the released code drops the indication of the same studies.
     """
-    text = _read(report)
-    if text is None:
-        return Indication(study_id, "report_missing")
-    if study_id in _overridden():
-        return Indication(study_id, "overridden")
-    last = {s.name: s.text for s in split_sections(text, params.sections)}
-    written = {name: last[name] for name in params.use if last.get(name, "").strip()}
+    if report.content is None:
+        return Indication(report.study_id, "report_missing")
+    override = study_overrides().get(report.study_id)
+    if override and params.sections == "reference":
+        return Indication(report.study_id, "overridden")
+    sections = _sections(_text(report), override, params.sections)
+    written = {name: text for name in params.use if (text := _last(sections, name, params)).strip()}
     if not written:
-        return Indication(study_id, "no_section")
+        return Indication(report.study_id, "overridden" if override else "no_section")
     raw = "\n".join(written.values())
     cleaned = {n: clean_indication(section, params.cleaner) for n, section in written.items()}
     kept = {name: section for name, section in cleaned.items() if section is not None}
     if not kept:
-        return Indication(study_id, "deidentified_only", raw)
+        return Indication(report.study_id, "deidentified_only", raw)
     source = "both" if len(kept) > 1 else next(iter(kept))
     return Indication(
-        study_id, source, raw, " ".join(kept.values()), source, reads_like_findings(raw)
+        report.study_id, source, raw, " ".join(kept.values()), source, reads_like_findings(raw)
     )
 
 
-def _read(report: Path) -> str | None:
-    """The report without newline translation, or None where there is no such file."""
+def _sections(text: str, override: Override | None, rules: SectionRules) -> Sequence[Section]:
+    """Sections of a report without the one in which a reader found the conclusion."""
+    if override is None:
+        return split_sections(text, rules)
+    sections = split_sections(override.before_conclusion(text), rules)
+    return [section for section in sections if section.name != override.section]
+
+
+def _last(sections: Sequence[Section], name: str, params: IndicationParams) -> str:
+    """Text of the section of this name that counts; empty where there is none."""
+    texts = [section.text for section in sections if section.name == name]
+    if params.sections == "corrected":
+        texts = [text for text in texts if text.strip()]
+        texts = [text for text in texts if not reads_like_findings(text)] or texts
+    return texts[-1] if texts else ""
+
+
+def _text(report: Report) -> str:
+    """The report without newline translation."""
     try:
-        return report.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return None
+        return (report.content or b"").decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{report}: byte {error.start} is not UTF-8, as every published report is. "
+            f"{report.path}: byte {error.start} is not UTF-8, as every published report is. "
             "Download the file again."
         ) from error
 
 
-@cache
-def _overridden() -> frozenset[str]:
-    with files("camchex.reports").joinpath("study_overrides.csv").open() as file:
-        return frozenset(row["study_id"] for row in csv.DictReader(file))
-
-
-def _example(reports_root: Path, studies: pa.Table) -> str:
-    return str(report_path(reports_root, studies.slice(0, 1).to_pylist()[0]))
-
-
-def _table(found: list[Indication]) -> pa.Table:
-    columns = {n: [getattr(one, n) for one in found] for n in INDICATIONS.names}
-    return pa.table(columns, schema=INDICATIONS)
-
-
-def _counts(found: list[Indication]) -> Counts:
-    outcomes = Counter(one.outcome for one in found)
-    texts = [one.indication for one in found if one.indication is not None]
+def _counts(found: pa.Table) -> Counts:
+    outcomes = Counter(found["outcome"].to_pylist())
+    texts = found["indication"].drop_null().to_pylist()
     return {
-        "studies": len(found),
+        "studies": found.num_rows,
         "outcomes": {name: outcomes[name] for name in OUTCOMES},
-        "findings_suspected": sum(one.findings_suspected for one in found),
+        "findings_suspected": sum(found["findings_suspected"].to_pylist()),
         "words": percentiles([len(text.split()) for text in texts]),
     }

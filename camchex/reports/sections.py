@@ -8,15 +8,18 @@ swallowed. A header cannot stand on the first line, hold a digit, or lack its co
 
 import csv
 import re
-from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from camchex.reports.findings import reads_like_findings
 from camchex.reports.params import SectionRules
 
-HEADER = re.compile(r"\n ([A-Z ()/,-]+):\s")
-BLANK_LINE = "\n \n"
+HEADERS = {
+    "reference": re.compile(r"\n ([A-Z ()/,-]+):\s"),
+    "corrected": re.compile(r"\n ([A-Z ()/,-]+):(?:(?=\n [A-Z ()/,-]+:\s)|\s)"),
+}
+BLANK_LINES = {"reference": re.compile(r"\n \n"), "corrected": re.compile(r"\n[^\S\n]*\n")}
 CONCLUSIONS = ("impression", "findings")
 # A header that is in no table is one of these if it contains it; the first match wins.
 FAMILIES = ("impression", "findings", "history", "comparison", "addendum")
@@ -45,15 +48,14 @@ EXAMINATION_TITLES = (
 CORRECTED_NAMES = {"ndication": "indication", "pfi": "pfi"}
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """One section of a report.
 
     Attributes:
         name: Normalised name, lower case (``indication``, ``last_paragraph``, ...).
         text: As written, whitespace included.
-        start: Code points before ``text`` in the report. A ``last_paragraph`` counts from the
-            blank line that opens it, three code points before its text.
+        start: Code points before ``text`` in the report; under the reference rules, those of a
+            ``last_paragraph`` end at the blank line that opens it, three before its text.
     """
 
     name: str
@@ -70,25 +72,40 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
 
     Args:
         text: The report, read without newline translation.
-        rules: ``reference`` names sections as MIMIC-CXR's parser does. ``corrected`` differs in
-            three names: ``ndication`` is an indication (there: an impression); ``pfi``, which
-            reports use for provisional findings and impression, is no history but keeps its own
-            name; a header that merely contains "history" keeps its own name where its text reads
-            like findings, so that findings never pass for a history.
+        rules: ``reference`` gives names, texts and starts as MIMIC-CXR's parser does.
+            ``corrected`` differs where that takes findings for an indication or a history, or
+            the other way round:
+
+            - ``ndication`` is an indication (there: an impression);
+            - ``pfi``, which reports use for provisional findings and impression, keeps its own
+              name (there: a history);
+            - a header that merely contains "history" keeps its own name where its text reads like
+              findings (there: a history);
+            - a header right below a header is seen (there: text of the section above it, unless
+              the colon above is followed by a space or a carriage return);
+            - a blank line may hold any white space, or none (there: one space, exactly);
+            - where neither a conclusion nor a blank line is found and the last section reads like
+              findings, it is ``findings`` (there: an indication, if that is its header);
+            - ``start`` of a ``last_paragraph``: see :class:`Section`.
+
+            Of both, an indication may hold findings where no header and no blank line parts them
+            and another section concludes the report: ``reads_like_findings`` flags it. Which of
+            several sections of a name counts is decided by the caller.
 
     Source:
         ``section_names.csv`` (header, section, number of reports) and the word lists
         here hold facts of MIT-LCP/mimic-cxr, ``txt/section_parser.py``.
     """
-    sections = [s for s in _as_written(text) if s.text.strip() or not _concludes(s, rules)]
-    if not any(_concludes(s, rules) for s in sections) and BLANK_LINE in sections[-1].text:
-        sections[-1:] = _cut_last_paragraph(sections[-1])
-    return [replace(s, name=_name(s, rules)) for s in sections]
+    written = _as_written(text, rules)
+    sections = [s for s in written if s.text.strip() or not _concludes(s, rules)]
+    if not any(_concludes(s, rules) for s in sections):
+        sections[-1:] = _unconcluded(sections[-1], rules)
+    return [Section(_name(s, rules), s.text, s.start) for s in sections]
 
 
-def _as_written(text: str) -> list[Section]:
+def _as_written(text: str, rules: SectionRules) -> list[Section]:
     """Sections by their lower-case header."""
-    headers = list(HEADER.finditer(text))
+    headers = list(HEADERS[rules].finditer(text))
     if not headers:
         return [Section("full report", text, 0)]
     ends = [match.start() for match in headers[1:]] + [len(text)]
@@ -99,10 +116,17 @@ def _as_written(text: str) -> list[Section]:
     return [Section("preamble", text[: headers[0].start(1)], 0), *sections]
 
 
-def _cut_last_paragraph(section: Section) -> list[Section]:
-    head, rest = section.text.split(BLANK_LINE, 1)
-    blank_line = section.start + len(head)
-    return [replace(section, text=head), Section("last_paragraph", rest, blank_line)]
+def _unconcluded(last: Section, rules: SectionRules) -> list[Section]:
+    """The last section of a report without impression or findings, and those in it."""
+    blank = BLANK_LINES[rules].search(last.text)
+    if blank:
+        head, rest = last.text[: blank.start()], last.text[blank.end() :]
+        offset = blank.start() if rules == "reference" else blank.end()
+        paragraph = Section("last_paragraph", rest, last.start + offset)
+        return [last._replace(text=head), paragraph]
+    if rules == "corrected" and reads_like_findings(last.text):
+        return [last._replace(name="findings")]
+    return [last]
 
 
 def _concludes(section: Section, rules: SectionRules) -> bool:
@@ -112,11 +136,11 @@ def _concludes(section: Section, rules: SectionRules) -> bool:
 def _name(section: Section, rules: SectionRules) -> str:
     name = _normalised(section.name, rules)
     guessed = name == "history" and section.name not in _known_names()
-    if rules == "corrected" and guessed and reads_like_findings(section.text):
-        return section.name
-    return name
+    findings = rules == "corrected" and guessed and reads_like_findings(section.text)
+    return section.name if findings else name
 
 
+@lru_cache(1000)  # of 227,835 reports nearly all headers are among a few dozen
 def _normalised(header: str, rules: SectionRules) -> str:
     if rules == "corrected" and header in CORRECTED_NAMES:
         return CORRECTED_NAMES[header]

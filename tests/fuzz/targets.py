@@ -15,6 +15,7 @@ from camchex.images.jpeg import prepared_jpeg
 from camchex.images.params import ImageParams
 from camchex.images.unreadable import UnreadableImage
 from camchex.labels import LabelParams
+from camchex.reports.files import Report
 from camchex.reports.indications import OUTCOMES, read_indication
 from camchex.reports.params import IndicationParams
 from camchex.sources import mimic_cxr, mimic_iv_ed
@@ -126,7 +127,8 @@ def _external(key: str, external: ExternalSet, root: Path, file: str) -> Mapping
 
 def _report(root: Path, file: str) -> str:
     rules = params.load("indications", IndicationParams)
-    found = read_indication("50000000", root / file, rules)
+    path = root / file
+    found = read_indication(Report("50000000", str(path), path.read_bytes()), rules)
     assert found.outcome in OUTCOMES
     return READ
 

@@ -1,5 +1,9 @@
 """The cleaner gives the texts that the paper prints."""
 
+from itertools import groupby
+from string import ascii_letters
+from typing import get_args
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +39,7 @@ TABLE_A1 = [  # raw texts that give each row, and the row
         "-year-old female with history of chest pain left rib pain .",
     ),
 ]
+DELETED = "\"'.,?;*!%^&_+():<=>@[]{}"
 every_cleaner = pytest.mark.parametrize("cleaner", ["released", "minimal", "none"])
 
 
@@ -59,6 +64,16 @@ def test_a_published_report_reads_as_in_the_released_data() -> None:  # study s5
         ("score 3. next", "score next ."),  # a list number is deleted anywhere
         ("score 6. next", "score 6 . next ."),
         ("Cough.. Fever", "cough . fever ."),
+        ("1.. Cough", "cough ."),  # two full stops are halved first
+        ("1... Cough", "1 . cough ."),  # but only once
+        ("4. 5. Cough. 0. Fever", "cough . 0 . fever ."),
+        ("  Cough \t at \u00a0 night ", "cough at night ."),
+        ('Hodgkin\'s "B"', "hodgkins b ."),
+        ("a,b;c?d!e", "abcde ."),
+        ("a^b&c_d+e*f%g", "abcdefg ."),
+        ("a:b|c~d`e", "ab|c~d`e ."),
+        ("S/P\tR/O", "s/p r/o ."),
+        ("a.b", "ab ."),
         ("Cough. ___. Fever", "cough . . fever ."),
         ("50% #1 $5 A-b", "50 #1 $5 a-b ."),
         ("<3 >=2 @ [x] {y} (z)", "3 2 x y z ."),
@@ -72,6 +87,79 @@ def test_quirks_of_the_released_rule(raw: str, cleaned: str) -> None:
 @pytest.mark.parametrize("raw", ["", " \n ", "___", "___.", " ___\n ___ ", "?"])
 def test_a_text_without_content_is_missing(raw: str, cleaner: Cleaner) -> None:
     assert clean_indication(raw, cleaner) is None
+
+
+def step_by_step(text: str) -> str:
+    """The released rule, one step after the other, without a regular expression."""
+    text = text.replace("\n", " ").replace("\\n", " ")
+    runs = ["".join(run) for _, run in groupby(text, lambda character: character == "/")]
+    around = [" ", *runs, " "]
+    text = "".join(
+        run
+        for before, run, after in zip(around, runs, around[2:], strict=False)
+        if run[0] != "/" or {before[-1], after[0]} <= set(ascii_letters)
+    )
+    text = " ".join(text.split())
+    for old, new in (("__", "_"), ("..", "."), ("  ", " ")):
+        text = text.replace(old, new)
+    for number in "12345":
+        text = text.replace(f"{number}. ", "")
+    pieces = [piece for piece in text.lower().split(". ") if piece]
+    kept = ["".join(c for c in piece if c not in DELETED) for piece in pieces]
+    return " ".join((" . ".join(kept) + " .").split())
+
+
+PIECES = [
+    "\n",
+    "\\n",
+    "\\",
+    "n",
+    "/",
+    "//",
+    " ",
+    "  ",
+    "__",
+    "___",
+    ".",
+    "..",
+    ". ",
+    "1. ",
+    "5. ",
+    "6. ",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=15).map("".join))
+@settings(max_examples=1000, deadline=None)
+def test_the_released_rule_is_its_steps_one_after_the_other(text: str) -> None:
+    expected = step_by_step(text)
+    assert clean_indication(text) == (None if expected == "." else expected)
+
+
+WORDS = ["Cough", "s/p", "VATS,", "x-ray", "10/12", "(ptx)", "//", "38", "fever.", "?PNA", "\n"]
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1).map(" ".join))
+@settings(deadline=None)
+def test_a_text_of_words_is_not_changed_by_cleaning_it_again(text: str) -> None:
+    cleaned = clean_indication(text)
+    assert cleaned is None or clean_indication(cleaned) == cleaned
+
+
+@given(st.text(max_size=60) | st.text("_. \na", max_size=20))
+@settings(deadline=None)
+def test_the_minimal_cleaner_changes_nothing_the_second_time(text: str) -> None:
+    cleaned = clean_indication(text, "minimal")
+    if cleaned is not None:
+        assert "___" not in cleaned
+        assert cleaned == " ".join(cleaned.split()) == clean_indication(cleaned, "minimal")
+
+
+@given(st.text(max_size=60))
+@settings(deadline=None)
+def test_every_cleaner_finds_the_same_texts_missing(text: str) -> None:
+    missing = {clean_indication(text, cleaner) is None for cleaner in get_args(Cleaner)}
+    assert len(missing) == 1
 
 
 def test_the_minimal_cleaner_only_removes_blanks_and_line_ends() -> None:
@@ -105,5 +193,5 @@ def test_a_cleaned_text_is_one_lower_case_line_without_the_deleted_marks(text: s
     if cleaned is not None:
         assert cleaned.endswith(".")
         assert cleaned == " ".join(cleaned.split())
-        assert not set("\"',?;*!%^&_+():<=>@[]{}") & set(cleaned)
+        assert not (set(DELETED) - {"."}) & set(cleaned)
         assert cleaned == cleaned.lower() or not cleaned.isascii()

@@ -1,0 +1,193 @@
+"""Report files: in a folder, or in one archive that is read without unpacking it."""
+
+import gzip
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.errors import DataError
+
+# An archive may hold the folder ``files`` below others.
+MEMBER = re.compile(r"(.*/)?(files/p[^/]*/p[^/]+/s[^/]+\.txt)")
+BLOCK = 1 << 20  # bytes
+# RuntimeError: an encrypted member, or a compression that Python cannot read.
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, zlib.error)
+
+
+class Report(NamedTuple):
+    """The report file of one study."""
+
+    study_id: str
+    path: str  # where it should be, for messages
+    content: bytes | None  # None: there is no such file
+
+
+Item = TypeVar("Item")
+Batch = Callable[[], Iterable[Report]]
+"""Reads some reports, in whichever process calls it."""
+
+
+def report_names(studies: pa.Table) -> list[str]:
+    """``files/p10/p10000032/s50414267.txt`` of each study: below its patient, and their first two.
+
+    Args:
+        studies: ``schemas.STUDIES``, of which ``study_id`` and ``patient_id`` are read.
+    """
+    patient = studies["patient_id"].combine_chunks()
+    first = pc.utf8_slice_codeunits(patient, 0, 2)
+    parts = ["files/p", first, "/p", patient, "/s", studies["study_id"].combine_chunks(), ".txt"]
+    names: list[str] = pc.binary_join_element_wise(*parts, "").to_pylist()
+    return names
+
+
+def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batch]:
+    """The report of every study, some at a time, each once, in no certain order.
+
+    The members of a zip file are read by the process that calls the batch, as files are. In a
+    compressed tar file nothing can be looked up: it is read here, once, from its start.
+
+    Args:
+        reports: The folder that holds ``files``, or a ``.zip`` or ``.tar.gz`` of it.
+        studies: ``schemas.STUDIES``.
+        size: Reports of a batch.
+
+    Raises:
+        DataError: If an archive is missing or damaged, here or from a batch.
+    """
+    named = zip(studies["study_id"].to_pylist(), report_names(studies), strict=True)
+    if _is_tar(reports):
+        for read in _batched(_from_tar(reports, {name: study for study, name in named}), size):
+            yield partial(list, read)
+        return
+    read_some = _from_zip if _is_zip(reports) else _from_folder
+    for some in _batched(named, size):
+        yield partial(read_some, reports, some)
+
+
+def archived_names(reports: Path) -> frozenset[str] | None:
+    """Names of the reports in an archive, as :func:`report_names` gives them; None: a folder.
+
+    Raises:
+        DataError: If the archive is missing or damaged.
+    """
+    if _is_zip(reports):
+        with _readable(reports), zipfile.ZipFile(reports) as archive:
+            return frozenset(match[2] for match in _reports_among(archive))
+    if _is_tar(reports):
+        return frozenset(name for name, _ in _tar_members(reports))
+    return None
+
+
+def _is_zip(reports: Path) -> bool:
+    return reports.suffix == ".zip" and not reports.is_dir()
+
+
+def _is_tar(reports: Path) -> bool:
+    return reports.name.endswith((".tar.gz", ".tgz")) and not reports.is_dir()
+
+
+def _from_folder(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:
+    for study, name in some:
+        path = reports / name
+        try:
+            yield Report(study, str(path), path.read_bytes())
+        except FileNotFoundError:
+            yield Report(study, str(path), None)
+        except NotADirectoryError as error:
+            raise DataError(
+                f"{reports}: neither a folder nor a .zip or .tar.gz. "
+                "Set data.reports in params.yaml."
+            ) from error
+
+
+def _from_zip(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:
+    with _readable(reports):
+        archive, folder = _open_zip(reports)
+        for study, name in some:
+            try:
+                content = archive.read(folder + name)
+            except KeyError:
+                content = None
+            yield Report(study, f"{reports}/{name}", content)
+
+
+@lru_cache(maxsize=1)
+def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, str]:
+    """The archive, and what stands before ``files`` in it.
+
+    It stays open in its process: to read the list of its members takes longer than a batch.
+    """
+    archive = zipfile.ZipFile(reports)
+    first = next(_reports_among(archive), None)
+    return archive, (first[1] or "") if first else ""
+
+
+def _reports_among(archive: zipfile.ZipFile) -> Iterator[re.Match[str]]:
+    return filter(None, map(MEMBER.fullmatch, archive.namelist()))
+
+
+def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
+    """Reports in the order of the archive, then the studies without one.
+
+    Args:
+        reports: The archive.
+        studies: The study of each name; emptied.
+    """
+    for name, content in _tar_members(reports):
+        if name in studies:
+            yield Report(studies.pop(name), f"{reports}/{name}", content)
+    for name, study in studies.items():
+        yield Report(study, f"{reports}/{name}", None)
+
+
+def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the reports."""
+    with (
+        _readable(reports),
+        gzip.open(reports) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as tar,
+    ):
+        for member in iter(tar.next, None):
+            match = MEMBER.fullmatch(member.name)
+            if match and member.isfile() and (file := tar.extractfile(member)):
+                yield match[2], file.read()
+            # Before Python 3.13 it remembers every member, although it cannot go back to any.
+            tar.members.clear()  # type: ignore[attr-defined]
+        # It takes a damaged member for the end. What tells is the checksum, at the end itself.
+        while stream.read(BLOCK):
+            pass
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[None]:
+    """Say of an archive that cannot be read what to do.
+
+    Raises:
+        DataError: In the place of the many errors of the libraries.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{archive}: no such file. Set data.root and data.reports in params.yaml."
+        ) from error
+    except DAMAGED as error:
+        raise DataError(
+            f"{archive}: damaged, or no such archive ({error}). Download it again."
+        ) from error
+
+
+def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some

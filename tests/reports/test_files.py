@@ -1,0 +1,174 @@
+"""Reports come out of an archive as they come out of the folder that was packed."""
+
+import gzip
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from camchex.errors import DataError
+from camchex.reports.files import archived_names, report_batches, report_names
+from camchex.reports.indications import BATCH, extract_indications
+from tests.reports.test_indications import RELEASED, report, studies, write
+
+IDS = [str(50000000 + n) for n in range(BATCH + 20)]
+MISSING = set(IDS[::50])
+KINDS = {"zip": "zip", "gztar": "tar.gz"}
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def fill(root: Path) -> Path:
+    for number, study in enumerate(IDS):
+        if study not in MISSING:
+            write(root, study, report(INDICATION=f"Cough for {number} days, 38 \u00b0C"))
+    (root / "files" / "index.html").write_text("no report")
+    return root
+
+
+def pack(folder: Path, kind: str, below: str = "files") -> Path:
+    """An archive of a folder, made by the standard library from its parent."""
+    name = folder.with_name(f"mimic-cxr-reports-{folder.name}")
+    return Path(shutil.make_archive(str(name), kind, folder, below))
+
+
+@every_kind
+@pytest.mark.parametrize(("below", "workers"), [("files", 2), (".", 0)])
+def test_an_archive_gives_what_the_folder_gives(
+    tmp_path: Path, kind: str, below: str, workers: int
+) -> None:
+    root = fill(tmp_path / "raw" / "reports") if below == "files" else fill(tmp_path / "raw" / "a")
+    archive = pack(root if below == "files" else root.parent, kind, below)
+    assert archive.name.endswith(KINDS[kind])
+    wanted = studies(*IDS)
+    table, counts = extract_indications(wanted, root, RELEASED, workers=0)
+    shutil.rmtree(root)
+    packed, counted = extract_indications(wanted, archive, RELEASED, workers)
+    assert packed.equals(table)
+    assert counted == counts
+    assert counts["outcomes"]["report_missing"] == len(MISSING)  # type: ignore[index, call-overload]
+
+
+@every_kind
+def test_the_names_in_an_archive_are_those_of_the_studies_with_a_report(
+    tmp_path: Path, kind: str
+) -> None:
+    root = fill(tmp_path / "reports")
+    there = studies(*sorted({*IDS} - MISSING))
+    assert archived_names(pack(root, kind)) == set(report_names(there))
+    assert archived_names(root) is None
+
+
+def test_reports_are_named_by_the_first_two_digits_of_the_patient() -> None:
+    assert report_names(studies("50414267")) == ["files/p10/p10000032/s50414267.txt"]
+
+
+def cut(archive: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:-100])
+
+
+def flip(archive: Path) -> None:
+    content = bytearray(archive.read_bytes())
+    for position in range(len(content) // 3, len(content) // 3 + 50):
+        content[position] ^= 0x55
+    archive.write_bytes(content)
+
+
+def empty(archive: Path) -> None:
+    archive.write_bytes(b"")
+
+
+def no_archive(archive: Path) -> None:
+    archive.write_text("<html>log in first</html>" * 1000)
+
+
+@every_kind
+@pytest.mark.parametrize("damage", [cut, flip, empty, no_archive])
+def test_a_damaged_archive_is_named(
+    tmp_path: Path, kind: str, damage: Callable[[Path], None]
+) -> None:
+    archive = pack(fill(tmp_path / "reports"), kind)
+    damage(archive)
+    with pytest.raises(DataError, match=rf"{archive.name}: damaged"):
+        extract_indications(studies(*IDS), archive, RELEASED, workers=0)
+
+
+def test_a_tar_whose_damage_reads_like_its_end_is_named(tmp_path: Path) -> None:
+    archive = pack(fill(tmp_path / "reports"), "gztar")
+    content = bytearray(gzip.decompress(archive.read_bytes()))
+    content[len(content) // 2 // 512 * 512 + 150] ^= 1  # near a header's checksum, or in a text
+    packed = bytearray(gzip.compress(content))
+    packed[-8] ^= 1  # the checksum of the whole
+    archive.write_bytes(packed)
+    with pytest.raises(DataError, match=r"tar\.gz: damaged"):
+        extract_indications(studies(*IDS), archive, RELEASED, workers=0)
+
+
+@pytest.mark.parametrize("name", ["reports.zip", "reports.tar.gz"])
+def test_a_missing_archive_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=rf"{name}: no such file.*data\.reports"):
+        extract_indications(studies("50000001"), tmp_path / name, RELEASED, workers=0)
+
+
+def test_a_file_that_is_no_archive_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    path.touch()
+    with pytest.raises(DataError, match=r"reports\.csv: neither a folder nor"):
+        extract_indications(studies("50000001"), path, RELEASED, workers=0)
+
+
+@every_kind
+def test_a_report_in_another_encoding_is_named_within_its_archive(
+    tmp_path: Path, kind: str
+) -> None:
+    path = write(tmp_path / "reports", "50000001", "")
+    path.write_bytes(b"\n INDICATION: 38\xb0C\n")
+    with pytest.raises(DataError, match=rf"{KINDS[kind]}/files/.*/s50000001\.txt: byte 16"):
+        extract_indications(
+            studies("50000001"), pack(tmp_path / "reports", kind), RELEASED, workers=0
+        )
+
+
+def test_an_archive_without_any_report_of_the_studies_says_where_it_looked(tmp_path: Path) -> None:
+    archive = pack(fill(tmp_path / "reports"), "zip")
+    with pytest.raises(DataError, match=r"zip/files/p10/p10000032/s51111111\.txt"):
+        extract_indications(studies("51111111"), archive, RELEASED, workers=0)
+
+
+def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "reports.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("files/p10/p10000032/s50000001.txt", report(INDICATION="Cough"))
+    content = archive.read_bytes()
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flag: encrypted
+        position = content.index(signature) + offset
+        content = content[:position] + b"\x01" + content[position + 1 :]
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=r"encrypted"):
+        extract_indications(studies("50000001"), archive, RELEASED, workers=0)
+
+
+def test_a_folder_named_like_an_archive_is_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "reports.zip"
+    write(root, "50000001", report(INDICATION="Cough"))
+    table, _ = extract_indications(studies("50000001"), root, RELEASED, workers=0)
+    assert table["indication"].to_pylist() == ["cough ."]
+
+
+def test_of_a_tar_little_is_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = pack(fill(tmp_path / "reports"), "gztar")
+    read: list[str] = []
+    extract = tarfile.TarFile.extractfile
+
+    def noted(self: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
+        read.extend([member.name] * member.isfile())
+        return extract(self, member)
+
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", noted)
+    batches = report_batches(archive, studies(*IDS), 7)
+    for number in (1, 2):
+        assert len([*next(batches)()]) == 7
+        assert len(read) <= 7 * number + 1  # one of the files is no report
