@@ -10,12 +10,37 @@ from tests.images.files import picture
 SIDES = st.integers(1, 90)
 
 
+def pillow(image: np.ndarray, size: int) -> np.ndarray:
+    """The oracle: Pillow's Lanczos."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
+
+
+def bilinear_weights(length: int, size: int) -> np.ndarray:
+    """(size, length): each row has the two pixels around a sampled point, by their nearness."""
+    points = np.clip((np.arange(size) + 0.5) * length / size - 0.5, 0, length - 1)
+    return np.maximum(0, 1 - np.abs(points[:, None] - np.arange(length)))
+
+
 @settings(deadline=None)  # a busy machine is no failure
 @given(rows=SIDES, columns=SIDES, size=st.integers(8, 64))
-def test_stretch_is_pillows_lanczos_of_the_whole_image(rows: int, columns: int, size: int) -> None:
+def test_stretch_is_pillows_lanczos_or_between_half_and_full_size_bilinear(
+    rows: int, columns: int, size: int
+) -> None:
     image = picture(rows + 1, columns + 1)
-    expected = Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS)
-    assert np.array_equal(fit(image, size, "stretch"), np.asarray(expected))
+    stretched = fit(image, size, "stretch")
+    if all(size <= side <= 2 * size for side in image.shape):
+        weights = [bilinear_weights(side, size) for side in image.shape]
+        expected = weights[0] @ image @ weights[1].T
+        assert np.abs(stretched - expected).max() <= 1
+    else:
+        assert np.array_equal(stretched, pillow(image, size))
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(size=st.integers(16, 64), share=st.floats(1, 2))
+def test_bilinear_is_near_lanczos_where_it_stands_for_it(size: int, share: float) -> None:
+    image = picture(int(size * share), int(size * share))
+    assert np.abs(fit(image, size, "stretch").astype(int) - pillow(image, size)).mean() <= 1
 
 
 @settings(deadline=None)  # a busy machine is no failure
