@@ -51,6 +51,12 @@ class Contents(BaseModel):
     shards: tuple[Shard, ...]
 
 
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class ImageStore:
     """Grey images by position or by id; cheap to open, to pickle and to read at random.
 
@@ -72,7 +78,6 @@ class ImageStore:
         self._shard = index["shard"].to_numpy()
         self._row = index["row"].to_numpy()
         self._maps: dict[int, pa.RecordBatch] = {}
-        self.image_ids: list[str] = self._ids.to_pylist()
         if len(self) != sum(shard.rows for shard in self.contents.shards):
             raise DataError(f"{folder}: its shards hold other images than its index. {_AGAIN}")
 
@@ -81,14 +86,20 @@ class ImageStore:
         """Pixels of either side of every image."""
         return self.contents.size
 
+    @property
+    def image_ids(self) -> list[str]:
+        """Ids of all images, ascending: a new list, made when asked for."""
+        ids: list[str] = self._ids.to_pylist()
+        return ids
+
     def __len__(self) -> int:
         return len(self._ids)
 
     def __contains__(self, image_id: object) -> bool:
         if not isinstance(image_id, str):
             return False
-        at = bisect_left(self.image_ids, image_id)
-        return at < len(self) and self.image_ids[at] == image_id
+        at = bisect_left(range(len(self)), image_id, key=self._id)
+        return at < len(self) and self._id(at) == image_id
 
     def __getitem__(self, position: int) -> NDArray[np.uint8]:
         """One image by its position, (size, size)."""
@@ -125,7 +136,7 @@ class ImageStore:
                 simplejpeg.decode_jpeg(self._jpeg(int(position)), "GRAY", buffer=image)
             except ValueError as error:
                 raise DataError(
-                    f"{self.folder}: image {self.image_ids[position]} is damaged: {error}. {_AGAIN}"
+                    f"{self.folder}: image {self._id(position)} is damaged: {error}. {_AGAIN}"
                 ) from error
         return images
 
@@ -137,9 +148,8 @@ class ImageStore:
         """
         for shard in self.contents.shards:
             path = self.folder / shard.file
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                    raise DataError(f"{path}: its SHA-256 is not {shard.sha256}. {_AGAIN}")
+            if sha256(path) != shard.sha256:
+                raise DataError(f"{path}: its SHA-256 is not {shard.sha256}. {_AGAIN}")
 
     def _jpeg(self, position: int) -> NDArray[np.uint8]:
         shard = int(self._shard[position])
@@ -148,6 +158,10 @@ class ImageStore:
             self._maps[shard] = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         buffer = self._maps[shard]["jpeg"][int(self._row[position])].as_buffer()
         return np.frombuffer(buffer, dtype=np.uint8)
+
+    def _id(self, position: int) -> str:
+        image_id: str = self._ids[int(position)].as_py()
+        return image_id
 
     def __reduce__(self) -> tuple[type["ImageStore"], tuple[Path]]:
         return ImageStore, (self.folder,)
