@@ -94,13 +94,10 @@ def _content(path: Path) -> bytes:
 def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
     if image.format != "PNG":
         check_scans(data)
-    if image.format != "PNG" and image.mode in {"L", "RGB"}:
         check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # by the one that allocates
-        side, factor = (0, 1) if at_least is None else (at_least, SCALED)
-        pixels = simplejpeg.decode_jpeg(
-            data, "GRAY", min_height=side, min_width=side, min_factor=factor
-        )
-        return Image.fromarray(pixels[..., 0])
+        if image.mode in {"L", "RGB"}:
+            return _grey_jpeg(data, at_least)
+        simplejpeg.decode_jpeg(data, "CMYK")  # strict, where Pillow is lenient
     if image.mode.startswith("I"):
         levels = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((levels + 128) // 257).astype(np.uint8))  # 65535 / 255 = 257
@@ -109,3 +106,11 @@ def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
         image = Image.new("RGB", image.size)
         image.paste(opaque, mask=opaque.getchannel("A"))
     return image.convert("L")
+
+
+def _grey_jpeg(data: bytes, at_least: int | None) -> Image.Image:
+    side, factor = (0, 1) if at_least is None else (at_least, SCALED)
+    pixels = simplejpeg.decode_jpeg(
+        data, "GRAY", min_height=side, min_width=side, min_factor=factor
+    )
+    return Image.fromarray(pixels[..., 0])

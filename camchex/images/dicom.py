@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.encaps import generate_frames
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from camchex.images.limits import check_pixels, check_scans, declared_shape
 from camchex.images.unreadable import DECODER_ERRORS, Reason, UnreadableImage
 
 BITS = 8
 MOST_BITS = 16
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # of JPEG-LS, too
 FILE_META = slice(4096)  # PS3.10 7.1: comes first, and names the transfer syntax
 
 
@@ -72,15 +74,25 @@ def _pixels(dataset: pydicom.Dataset) -> NDArray[np.integer[Any]]:
     if dataset.BitsAllocated > MOST_BITS:
         raise ValueError(f"{dataset.BitsAllocated} bits a sample")
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_compressed and syntax != RLELossless:  # decoders trust the stream's own header
+    if syntax.is_compressed and syntax != RLELossless:
         stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
-        check_scans(stream)
-        if declared_shape(stream) != shape:
-            raise ValueError(f"compressed pixels of {declared_shape(stream)}, expected {shape}")
+        _check(stream, shape, syntax)
     pixels: NDArray[np.integer[Any]] = dataset.pixel_array
     if pixels.shape[:2] != shape:
         raise ValueError(f"pixels of shape {pixels.shape}, not as many as the header says")
     return pixels
+
+
+def _check(stream: bytes, shape: tuple[int, int], syntax: UID) -> None:
+    """Refuse what decoders would not: a stream of another size, or one that is cut short."""
+    if declared_shape(stream) != shape:
+        raise ValueError(f"compressed pixels of {declared_shape(stream)}, expected {shape}")
+    if stream.startswith(JPEG_START):
+        check_scans(stream)
+        if not stream.rstrip(b"\0").endswith(JPEG_END):
+            raise ValueError("its compressed pixels do not end")
+    if syntax == JPEGBaseline8Bit:
+        simplejpeg.decode_jpeg(stream, "GRAY")  # strict, where pydicom's decoder is lenient
 
 
 def _grey(dataset: pydicom.Dataset, pixels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
