@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from camchex import schemas, tables
+from camchex import schemas
 from camchex.images.store import CONTENTS, INDEX, SHARD, Contents, Shard, sha256
 
 MEGABYTE = 1_000_000
@@ -65,7 +65,7 @@ class ShardWriter:
         """Write the last shard, the index and the checksums."""
         if self._waiting:
             self._write_shard()
-        tables.write(self._index(), self._folder / INDEX, schemas.IMAGE_INDEX)
+        _write(self._index(), self._folder / INDEX)
         contents = Contents(size=self._size, shards=tuple(self._shards))
         (self._folder / CONTENTS).write_text(contents.model_dump_json(indent=2) + "\n")
 
@@ -73,14 +73,13 @@ class ShardWriter:
         path = self._folder / f"shard-{len(self._shards):05}.arrow"
         ids, jpegs = zip(*self._waiting, strict=True)
         batch = pa.record_batch([pa.array(ids), pa.array(jpegs, pa.binary())], schema=SHARD)
-        with whole_file(path) as file, pa.ipc.new_file(file, SHARD) as writer:
-            writer.write_batch(batch)
+        _write(batch, path)
         shard = Shard(file=path.name, rows=len(ids), sha256=sha256(path))
         self._shards.append(shard)
         self._waiting, self._bytes = [], 0
         return shard
 
-    def _index(self) -> pa.Table:
+    def _index(self) -> pa.RecordBatch:
         """Of each image its shard, and its row there; read from the shards."""
         parts = [schemas.IMAGE_INDEX.empty_table()]
         for number, shard in enumerate(self._shards):
@@ -89,4 +88,10 @@ class ShardWriter:
             columns = [ids, pa.repeat(number, len(ids)), pa.array(range(len(ids)))]
             part = pa.table(columns, names=schemas.IMAGE_INDEX.names)
             parts.append(part.cast(schemas.IMAGE_INDEX))
-        return pa.concat_tables(parts)
+        columns = [column.combine_chunks() for column in pa.concat_tables(parts).columns]
+        return pa.record_batch(columns, schema=schemas.IMAGE_INDEX)
+
+
+def _write(batch: pa.RecordBatch, path: Path) -> None:
+    with whole_file(path) as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)

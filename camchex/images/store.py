@@ -4,7 +4,7 @@ A store is a folder, written by :mod:`camchex.images.shards`::
 
     shards.json         side of the images, and each shard's file, rows and SHA-256
     shard-00000.arrow   one record batch (SHARD), in the order of the index
-    index.parquet       schemas.IMAGE_INDEX, sorted by image id
+    index.arrow         schemas.IMAGE_INDEX, one record batch, sorted by image id
     quarantine.parquet  schemas.QUARANTINE: files that could not be read
 """
 
@@ -20,7 +20,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from camchex import schemas, tables
+from camchex import schemas
 from camchex.errors import DataError
 
 SHARD = pa.schema(
@@ -29,7 +29,7 @@ SHARD = pa.schema(
         pa.field("jpeg", pa.binary(), nullable=False),  # 8-bit grey, (size, size)
     ]
 )
-CONTENTS, INDEX, QUARANTINE = "shards.json", "index.parquet", "quarantine.parquet"
+CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
 
 
 class Shard(BaseModel):
@@ -73,8 +73,8 @@ class ImageStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.contents = _contents(folder)
-        index = tables.read(folder / INDEX, schemas.IMAGE_INDEX)
-        self._ids = index["image_id"].combine_chunks()
+        index = _mapped(folder / INDEX, schemas.IMAGE_INDEX)
+        self._ids = index["image_id"]
         self._shard = index["shard"].to_numpy()
         self._row = index["row"].to_numpy()
         self._maps: dict[int, pa.RecordBatch] = {}
@@ -155,7 +155,7 @@ class ImageStore:
         shard = int(self._shard[position])
         if shard not in self._maps:
             path = self.folder / self.contents.shards[shard].file
-            self._maps[shard] = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+            self._maps[shard] = _mapped(path, SHARD)
         buffer = self._maps[shard]["jpeg"][int(self._row[position])].as_buffer()
         return np.frombuffer(buffer, dtype=np.uint8)
 
@@ -168,6 +168,16 @@ class ImageStore:
 
 
 _AGAIN = "Delete the folder and run `dvc repro` to make it again."
+
+
+def _mapped(path: Path, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: cannot be opened: {error}. {_AGAIN}") from error
+    if not batch.schema.equals(schema):
+        raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {_AGAIN}")
+    return batch
 
 
 def _contents(folder: Path) -> Contents:

@@ -16,7 +16,7 @@ from camchex.errors import DataError
 from camchex.lock import SCRATCH, exclusive
 from camchex.params import Section
 
-STORE_FILES = ("shards.json", "index.parquet")  # what identifies an image store
+STORE_FILES = ("shards.json", "index.arrow")  # what identifies an image store
 KEY_DIGITS = 16
 CODE = Path(camchex.__file__).parent
 

@@ -160,7 +160,7 @@ def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> 
     prepare_images(images_table(paths(root)[:5]), root, out, PARAMS, 0)
     assert len(ImageStore(out)) == 5
     assert sorted(path.name for path in out.iterdir()) == [
-        "index.parquet",
+        "index.arrow",
         "quarantine.parquet",
         "shard-00000.arrow",
         "shards.json",
