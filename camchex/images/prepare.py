@@ -113,11 +113,11 @@ def _check_ids(ids: pa.ChunkedArray, out: Path) -> None:
 
 
 def _publish(folder: Path, out: Path) -> None:
-    (folder / resume.JOURNAL).unlink(missing_ok=True)
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(folder, part)  # a copy, should the scratch be on another disk
+    (part / resume.JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)
 

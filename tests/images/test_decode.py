@@ -1,4 +1,6 @@
+import contextlib
 import os
+import resource
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -132,6 +134,23 @@ def test_what_is_no_image_is_told_apart(tmp_path: Path) -> None:
     assert reason(saved(tmp_path / "page.jpg", b"<html>403</html>")) is Reason.UNKNOWN_FORMAT
     assert reason(saved(tmp_path / "a.tiff", tiff)) is Reason.UNKNOWN_FORMAT
     assert reason(saved(tmp_path / "a.png", movie)) is Reason.SEVERAL_FRAMES
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP", b"IDAT"])
+def test_a_png_that_inflates_without_end_stays_small(tmp_path: Path, kind: bytes) -> None:
+    prefix = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0", b"IDAT": b""}[kind]
+    bomb = chunk(kind, prefix + zlib.compress(bytes(300_000_000), 1))
+    content = encoded(Image.fromarray(GREY), "PNG")
+    path = saved(tmp_path / "a.png", content[:33] + bomb + content[33:])  # after IHDR
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with contextlib.suppress(UnreadableImage):
+        assert read_image(path).shape == GREY.shape
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 100_000  # kB
 
 
 def test_a_png_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import pickle
@@ -165,6 +166,15 @@ def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> 
         "shard-00000.arrow",
         "shards.json",
     ]
+
+
+def test_few_images_are_in_memory_however_many_there_are(tmp_path: Path) -> None:
+    asked = itertools.count()
+    endless = (tmp_path / f"{number}.jpg" for number in asked)
+    looked = workers.outcomes(endless, PARAMS, 1)
+    next(looked)
+    looked.close()
+    assert next(asked) <= (workers.AHEAD + 1) * workers.CHUNK + 1
 
 
 def _die(*_: object) -> list[Looked]:
