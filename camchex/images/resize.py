@@ -15,8 +15,8 @@ def fit(image: NDArray[np.uint8], size: int, how: Fit) -> NDArray[np.uint8]:
     """Resize to a square.
 
     Pillow's Lanczos filter, which is widened where it shrinks; bilinear where no side grows or
-    shrinks to less than half, as after scaled JPEG decoding. There it stays as near to Lanczos as
-    area averaging does, in a seventh of the time (``benchmarks/image_decode.py``).
+    shrinks to less than half, as after scaled JPEG decoding. There it costs a fraction, and stays
+    within a grey level of Lanczos on average (``benchmarks/image_decode.py``).
 
     Args:
         image: Grey levels, (rows, columns).

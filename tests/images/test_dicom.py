@@ -256,6 +256,12 @@ def test_lossless_jpeg_changes_nothing(tmp_path: Path, bits: int, predictor: int
     assert np.array_equal(read(encapsulated(dataset, stream, syntax), tmp_path), plain)
 
 
+def test_a_lossless_jpeg_that_gdcm_wrote_is_read() -> None:
+    path = pydicom.data.get_testdata_file("SC_rgb_jpeg_gdcm.dcm", download=False)
+    bars = read_image(Path(path))[[5, 25, 45], 50]  # red, green, blue
+    assert bars.tolist() == [76, 150, 29]  # 255 times ITU-R 601's 0.299, 0.587, 0.114
+
+
 def test_lossy_jpeg_2000_is_nearly_what_was_stored(tmp_path: Path) -> None:
     dataset = dicom(GREY.astype(np.uint16) * 16, 12)
     dataset.compress(JPEG2000, j2k_psnr=[60], generate_instance_uid=False)

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from camchex.images.decode import read_image
 from camchex.images.resize import fit
 from tests.images.files import picture
 
@@ -41,6 +44,19 @@ def test_stretch_is_pillows_lanczos_or_between_half_and_full_size_bilinear(
 def test_bilinear_is_near_lanczos_where_it_stands_for_it(size: int, share: float) -> None:
     image = picture(int(size * share), int(size * share))
     assert np.abs(fit(image, size, "stretch").astype(int) - pillow(image, size)).mean() <= 1
+
+
+@pytest.mark.parametrize("size", [1024, 512, 224])
+def test_a_real_xray_decoded_at_a_smaller_scale_is_within_a_grey_level_of_the_plain_route(
+    real_data: Path, tmp_path: Path, size: int
+) -> None:
+    xray = Image.open(real_data / "odd_images" / "covid_3ch.jpg").convert("L")
+    path = tmp_path / "a.jpg"
+    xray.resize((2544, 3056), Image.Resampling.BICUBIC).save(path, quality=95)
+    scaled = read_image(path, at_least=size)
+    assert max(scaled.shape) <= 3056 / 2
+    plain = pillow(read_image(path), size)
+    assert np.abs(fit(scaled, size, "stretch").astype(int) - plain).mean() <= 1
 
 
 @settings(deadline=None)  # a busy machine is no failure
