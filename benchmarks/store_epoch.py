@@ -1,24 +1,29 @@
 """Images per second and core of an epoch in random order: from the store, and from the originals.
 
-The originals are 3056 x 2544 JPEGs, decoded and resized by Pillow at every epoch: what a data
-loader over the published files does. Run it as ``python benchmarks/store_epoch.py``.
+The originals are 3056 x 2544 JPEGs, decoded and resized at every epoch: what a data loader over the
+published files does, by the routes of ``image_decode.py``. Opening the store counts. Run it as
+``python benchmarks/store_epoch.py``.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
 import numpy as np
 import pyarrow as pa
-from image_decode import QUALITY, SIZES, full_size_xray, pillow
+from image_decode import BASELINES, QUALITY, SIZES, full_size_xrays
+from record import Comparison, record
 
 from camchex import schemas
+from camchex.images import ImageStore
 from camchex.images.params import ImageParams
 from camchex.images.prepare import prepare_images
-from camchex.images.store import ImageStore
 
 IMAGES = 24
 BATCH = 8
+ORDER = np.random.default_rng(0).permutation(IMAGES)
 
 
 def images_table(names: list[str]) -> pa.Table:
@@ -28,37 +33,49 @@ def images_table(names: list[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schemas.IMAGES)
 
 
+def images_per_second(epoch: Callable[[], object]) -> float:
+    """Of processor time."""
+    start = time.process_time()
+    epoch()
+    return IMAGES / (time.process_time() - start)
+
+
+def from_store(folder: Path) -> None:
+    """One epoch."""
+    store = ImageStore(folder)
+    for first in range(0, IMAGES, BATCH):
+        store.batch(ORDER[first : first + BATCH])
+
+
 def main() -> None:
     """Print both, side by side."""
-    print(f"{IMAGES} images in random order, in batches of {BATCH}; images/s of one core")
-    print(f"{'size':>5} {'store':>8} {'originals':>10} {'ratio':>6} {'kB per image':>13}")
-    order = np.random.default_rng(0).permutation(IMAGES)
+    cv2.setNumThreads(1)
+    rows, notes = [], {}
     with TemporaryDirectory() as name:
         folder = Path(name)
         names = [f"{number:03}.jpg" for number in range(IMAGES)]
-        full_size_xray().save(folder / names[0], quality=QUALITY)
-        for copy in names[1:]:
-            (folder / copy).write_bytes((folder / names[0]).read_bytes())
+        xrays = list(full_size_xrays())
+        for number, copy in enumerate(names):
+            (folder / copy).write_bytes(xrays[number % len(xrays)])
         for size in SIZES:
             params = ImageParams(
-                size=size, fit="stretch", jpeg_quality=95, shard_mb=256, max_unreadable=0
+                size=size, fit="stretch", jpeg_quality=QUALITY, shard_mb=256, max_unreadable=0
             )
             out = folder / str(size)
-            prepare_images(images_table(names), folder, out, params, workers=0)
-            start = time.process_time()
-            store = ImageStore(out)
-            for first in range(0, IMAGES, BATCH):
-                store.batch(order[first : first + BATCH])
-            stored = IMAGES / (time.process_time() - start)
-            start = time.process_time()
-            for row in order:
-                pillow(folder / names[row], size)
-            original = IMAGES / (time.process_time() - start)
-            kilobytes = sum(f.stat().st_size for f in out.glob("*.arrow")) / IMAGES / 1000
-            print(
-                f"{size:>5} {stored:>8.0f} {original:>10.1f} {stored / original:>6.0f} "
-                f"{kilobytes:>13.0f}"
-            )
+            prepare_images(images_table(names), folder, out, params, 0, folder / "scratch")
+            stored = images_per_second(lambda out=out: from_store(out))
+            for baseline, route in BASELINES.items():
+                original = images_per_second(
+                    lambda r=route, s=size: [r(folder / names[row], s) for row in ORDER]
+                )
+                what = f"an epoch at {size} px"
+                ratio = stored / original
+                rows.append(
+                    Comparison(what, "images/s per core", stored, baseline, original, ratio)
+                )
+            kilobytes = sum(file.stat().st_size for file in out.glob("shard*")) / IMAGES / 1000
+            notes[f"kB per image at {size} px"] = round(kilobytes)
+    record("store_epoch", rows, notes)
 
 
 if __name__ == "__main__":

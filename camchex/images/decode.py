@@ -1,13 +1,13 @@
 """Any X-ray file as grey levels, told apart by content: extensions lie.
 
 JPEGs of the published sizes are decoded at the smallest scale of the DCT that is still large
-enough: about twice as many a second as in full (``benchmarks/image_decode.py``).
+enough: what remains is the entropy decoding (``benchmarks/image_decode.py``).
 """
 
-import struct
-import zlib
+import warnings
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 import simplejpeg
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from camchex.images.dicom import decode_dicom
-from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.limits import MOST_BYTES, check_pixels, check_scans
+from camchex.images.unreadable import DECODER_ERRORS, Reason, UnreadableImage
 
 DICOM_MAGIC = slice(128, 132)  # PS3.10 7.1: `DICM` after a preamble of 128 bytes
 UPRIGHT = {
@@ -28,8 +29,7 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF 2.3, tag 0x0112: what turns the stored image upright."""
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-"""What Pillow and simplejpeg raise on a broken file."""
+SCALED = 2  # at least: 7/8 to 5/8 cost more than decoding in full (libjpeg-turbo has no SIMD there)
 
 
 def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
@@ -40,34 +40,47 @@ def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
 
     Args:
         path: The file, of any extension.
-        at_least: A JPEG may be decoded at a smaller scale, of eighths, as long as neither side
-            falls below this many pixels; sides are rounded up. None: as stored.
+        at_least: A JPEG may be decoded at half its scale or less, in eighths, as long as neither
+            side falls below this many pixels; sides are rounded up. None: as stored.
 
     Returns:
         Grey levels, (rows, columns).
 
     Raises:
-        UnreadableImage: If the file is missing, of another format, damaged, cut short, or has more
-            than one frame. A damaged file never gives half an image.
+        UnreadableImage: If the file is missing, of another format, damaged, cut short, larger than
+            any detector's image, or has more than one frame. A damaged file never gives half an
+            image.
     """
     data = _content(path)
-    if data[DICOM_MAGIC] == b"DICM":
-        return decode_dicom(data, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the decoders can live with
+        if data[DICOM_MAGIC] == b"DICM":
+            return decode_dicom(data, path)
+        return _decoded(data, path, at_least)
+
+
+def _decoded(data: bytes, path: Path, at_least: int | None) -> NDArray[np.uint8]:
     try:
         with Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
+            check_pixels(image.height, image.width)
             if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
                 raise UnreadableImage(path, Reason.SEVERAL_FRAMES, "animated PNG")
             grey = _grey(image, data, at_least)
             orientation = image.getexif().get(ExifTags.Base.Orientation)
     except UnidentifiedImageError as error:
         raise UnreadableImage(path, Reason.UNKNOWN_FORMAT) from error
-    except (*_DAMAGE, Image.DecompressionBombError) as error:
+    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
         raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error
     return np.asarray(grey.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else grey)
 
 
 def _content(path: Path) -> bytes:
     try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):
+            raise UnreadableImage(path, Reason.NOT_OPENED, "not a file")
+        if status.st_size > MOST_BYTES:
+            raise UnreadableImage(path, Reason.DAMAGED, f"{status.st_size} bytes")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise UnreadableImage(path, Reason.NO_FILE) from error
@@ -79,15 +92,25 @@ def _content(path: Path) -> bytes:
 
 
 def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
-    if image.format != "PNG" and image.mode in {"L", "RGB"}:
-        scale = 0 if at_least is None else at_least
-        pixels = simplejpeg.decode_jpeg(data, "GRAY", min_height=scale, min_width=scale)
-        return Image.fromarray(pixels[..., 0])
+    if image.format != "PNG":
+        check_scans(data)
+        check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # by the one that allocates
+        if image.mode in {"L", "RGB"}:
+            return _grey_jpeg(data, at_least)
+        simplejpeg.decode_jpeg(data, "CMYK")  # strict, where Pillow is lenient
     if image.mode.startswith("I"):
-        levels = np.asarray(image).astype(np.float64)
-        return Image.fromarray(np.rint(levels * (255 / 65535)).astype(np.uint8))
+        levels = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((levels + 128) // 257).astype(np.uint8))  # 65535 / 255 = 257
     if image.has_transparency_data:
         opaque = image.convert("RGBA")
         image = Image.new("RGB", image.size)
         image.paste(opaque, mask=opaque.getchannel("A"))
     return image.convert("L")
+
+
+def _grey_jpeg(data: bytes, at_least: int | None) -> Image.Image:
+    side, factor = (0, 1) if at_least is None else (at_least, SCALED)
+    pixels = simplejpeg.decode_jpeg(
+        data, "GRAY", min_height=side, min_width=side, min_factor=factor
+    )
+    return Image.fromarray(pixels[..., 0])

@@ -1,39 +1,26 @@
 """The image a DICOM file means: its look-up tables applied, white for what absorbs, 8 bits."""
 
-import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
-from pydicom.uid import UID
+from pydicom.encaps import generate_frames
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
-from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.limits import check_pixels, check_scans, declared_shape
+from camchex.images.unreadable import DECODER_ERRORS, Reason, UnreadableImage
 
 BITS = 8
-PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-MOST_PIXELS = 100_000_000  # four times the largest detectors; a damaged header asks for gigabytes
-_DAMAGE = (
-    InvalidDicomError,
-    BytesLengthException,
-    AttributeError,  # an element that describes the pixels is missing
-    KeyError,
-    TypeError,
-    ValueError,
-    IndexError,
-    RuntimeError,  # every decoder refused the compressed pixels
-    NotImplementedError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    UserWarning,  # the file ends within an element
-)
-"""What pydicom and its decoders raise on a file that breaks the standard, or goes beyond them."""
+MOST_BITS = 16
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # of JPEG-LS, too
+FILE_META = slice(4096)  # PS3.10 7.1: comes first, and names the transfer syntax
 
 
 def decode_dicom(data: bytes, path: Path) -> NDArray[np.uint8]:
@@ -41,7 +28,8 @@ def decode_dicom(data: bytes, path: Path) -> NDArray[np.uint8]:
 
     The modality and the VOI look-up table (or the first window) are applied. 8-bit pixels that
     neither changes are kept; anything else is stretched from its lowest value to black and its
-    highest to white. MONOCHROME1 is inverted. Colour becomes luma.
+    highest to white. MONOCHROME1 is inverted. Padding is black, and stretches nothing. Colour
+    becomes luma.
 
     Args:
         data: The file's content.
@@ -51,51 +39,113 @@ def decode_dicom(data: bytes, path: Path) -> NDArray[np.uint8]:
         Grey levels, (rows, columns).
 
     Raises:
-        UnreadableImage: If there is no single frame of pixels that can be decoded.
+        UnreadableImage: If there is no single frame of pixels, of up to 16 bits, that can be
+            decoded.
 
     Source:
-        DICOM PS3.3 C.11.1, C.11.2, C.7.6.3.1.2; the stretch is that of MIMIC-CXR-JPG (Johnson et
-        al. 2019) and the common one for VinBigData.
+        DICOM PS3.3 C.11.1, C.11.2, C.7.5.1.1.2, C.7.6.3.1.2; the stretch is that of MIMIC-CXR-JPG
+        (Johnson et al. 2019) and the common one for VinBigData.
     """
     try:
         dataset = _dataset(data)
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames > 1:
             raise UnreadableImage(path, Reason.SEVERAL_FRAMES, f"{frames} frames")
-        if not any(name in dataset for name in PIXELS):
+        if "PixelData" not in dataset:
             kind = UID(dataset.get("SOPClassUID") or "").name
             raise UnreadableImage(path, Reason.NO_PIXELS, kind)
-        if dataset.Rows * dataset.Columns > MOST_PIXELS:
-            raise ValueError(f"{dataset.Rows} x {dataset.Columns} pixels")
-        return _grey(dataset)
-    except _DAMAGE as error:
+        return _grey(dataset, _pixels(dataset))
+    except DECODER_ERRORS as error:
         raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error
 
 
 def _dataset(data: bytes) -> pydicom.Dataset:
+    if DeflatedExplicitVRLittleEndian.encode() in data[FILE_META]:
+        raise ValueError("deflated: it may inflate to any size")
     with warnings.catch_warnings():
         # Of a file that is cut short, pydicom returns what came before, perhaps nothing.
         warnings.filterwarnings("error", "End of file reached", UserWarning)
         return pydicom.dcmread(BytesIO(data))
 
 
-def _grey(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
-    pixels = dataset.pixel_array
-    if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
+def _pixels(dataset: pydicom.Dataset) -> NDArray[np.integer[Any]]:
+    shape = dataset.Rows, dataset.Columns
+    check_pixels(*shape)
+    if dataset.BitsAllocated > MOST_BITS:
+        raise ValueError(f"{dataset.BitsAllocated} bits a sample")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and syntax != RLELossless:
+        stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+        _check(stream, shape, syntax)
+    pixels: NDArray[np.integer[Any]] = dataset.pixel_array
+    if pixels.shape[:2] != shape:
         raise ValueError(f"pixels of shape {pixels.shape}, not as many as the header says")
-    if dataset.SamplesPerPixel > 1:  # pydicom has turned it into RGB: (rows, columns, 3)
+    return pixels
+
+
+def _check(stream: bytes, shape: tuple[int, int], syntax: UID) -> None:
+    """Refuse what decoders would not: a stream of another size, or one that is cut short."""
+    if declared_shape(stream) != shape:
+        raise ValueError(f"compressed pixels of {declared_shape(stream)}, expected {shape}")
+    if stream.startswith(JPEG_START):
+        check_scans(stream)
+        if not stream.rstrip(b"\0").endswith(JPEG_END):
+            raise ValueError("its compressed pixels do not end")
+    if syntax == JPEGBaseline8Bit:
+        simplejpeg.decode_jpeg(stream, "GRAY")  # strict, where pydicom's decoder is lenient
+
+
+def _grey(dataset: pydicom.Dataset, pixels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, dataset)
+        pixels = (pixels >> (BITS * (pixels.itemsize - 1))).astype(np.uint8)
+    if pixels.ndim > 2:  # noqa: PLR2004 (rows, columns, RGB: pydicom has turned it into that)
         return np.asarray(Image.fromarray(pixels).convert("L"))
-    values = apply_modality_lut(pixels, dataset)
+    lowest = int(pixels.min())
+    levels = np.arange(lowest, int(pixels.max()) + 1).astype(pixels.dtype)
+    place = pixels.astype(np.intp) - lowest
+    present = np.zeros(len(levels), dtype=bool)
+    present[place] = True
+    return _table(levels, present, dataset)[place]
+
+
+def _table(
+    levels: NDArray[np.integer[Any]], present: NDArray[np.bool_], dataset: pydicom.Dataset
+) -> NDArray[np.uint8]:
+    """The grey level of each stored level: far fewer than pixels."""
+    padding = _padding(levels, dataset)
+    counted = present & ~padding
+    if not counted.any():
+        return np.zeros(len(levels), dtype=np.uint8)
+    values = apply_modality_lut(levels, dataset)
     if "VOILUTSequence" in dataset and not np.issubdtype(values.dtype, np.integer):
         values = np.rint(values).astype(np.int32)  # they are indices into the table
     shown = apply_voi_lut(values, dataset).astype(np.float64)
-    plain = dataset.get("BitsStored") == BITS and np.array_equal(np.rint(shown), pixels)
-    grey = pixels.astype(np.uint8) if plain else _stretched(shown)
-    return 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
-
-
-def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
-    above = levels - levels.min()
-    above *= 255 / max(above.max(), 1e-12)  # a blank image stays black
-    grey: NDArray[np.uint8] = np.rint(above).astype(np.uint8)
+    if not np.isfinite(shown).all():
+        raise ValueError("its look-up tables give levels that are no numbers")
+    unchanged = np.array_equal(np.rint(shown[counted]), levels[counted])
+    low, width = (0, 255) if unchanged and _is_8_bit(dataset) else _range(shown[counted])
+    grey = np.rint(np.clip((shown - low) * (255 / width), 0, 255)).astype(np.uint8)
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        grey = 255 - grey
+    grey[padding] = 0
     return grey
+
+
+def _is_8_bit(dataset: pydicom.Dataset) -> bool:
+    return dataset.get("BitsStored") == BITS and not dataset.get("PixelRepresentation")
+
+
+def _range(shown: NDArray[np.float64]) -> tuple[float, float]:
+    """Lowest value, and what the highest lies above it; a blank image stays black."""
+    return float(shown.min()), max(float(np.ptp(shown)), 1e-12)
+
+
+def _padding(levels: NDArray[np.integer[Any]], dataset: pydicom.Dataset) -> NDArray[np.bool_]:
+    first = dataset.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(len(levels), dtype=bool)
+    last = dataset.get("PixelPaddingRangeLimit")
+    ends = int(first), int(first if last is None else last)
+    between: NDArray[np.bool_] = (levels >= min(ends)) & (levels <= max(ends))
+    return between

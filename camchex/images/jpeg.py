@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import simplejpeg
 
@@ -14,9 +15,19 @@ from camchex.images.unreadable import UnreadableImage
 Outcome = bytes | UnreadableImage
 
 
-def prepared_jpegs(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
-    """Several files at once, in their order; see :func:`prepared_jpeg`."""
-    return [prepared_jpeg(path, params) for path in paths]
+def looked_at(paths: Sequence[Path], params: ImageParams) -> list[tuple[str, Outcome]]:
+    """The stamp of each file, and what became of it; see :func:`prepared_jpeg`."""
+    cv2.setNumThreads(1)  # the processes are the parallelism
+    return [(stamp(path), prepared_jpeg(path, params)) for path in paths]
+
+
+def stamp(path: Path) -> str:
+    """What changes when a file is replaced: its size and time of change; empty if it is missing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def prepared_jpeg(path: Path, params: ImageParams) -> Outcome:

@@ -1,34 +1,40 @@
 """Decode every image of a data set once, in parallel, into a store.
 
 The result does not depend on the number of workers: images are taken in ascending order of their
-ids, and written in that order.
+ids, and written in that order. Nor does it depend on interruptions: shards that are complete are
+kept, and the next run continues after them (:mod:`camchex.images.resume`).
 """
 
-import multiprocessing
+import errno
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
 
 from camchex import schemas, tables
 from camchex.errors import DataError
-from camchex.images.jpeg import Outcome, prepared_jpegs
+from camchex.images import resume
 from camchex.images.params import ImageParams
-from camchex.images.shards import ShardWriter
-from camchex.images.store import QUARANTINE
+from camchex.images.resume import Finished, Stamps, Unread
+from camchex.images.shards import MEGABYTE, ShardWriter
+from camchex.images.store import QUARANTINE, Shard
 from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.workers import Looked, outcomes
+from camchex.lock import SCRATCH, exclusive
 from camchex.progress import progress
 
-CHUNK = 16  # images a worker takes at once: about half a second of work at full size
-AHEAD = 4  # chunks per worker that may wait to be written: bounds the memory
 SHOWN = 3  # unreadable files that an error names
 ENOUGH = 100  # unreadable files, beyond those allowed, after which no more are looked at
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+KEY_DIGITS = 16
 
 Quarantine = dict[int, UnreadableImage]  # by row of the table
 
@@ -49,11 +55,18 @@ class Prepared:
 
 
 def prepare_images(
-    images: pa.Table, root: Path, out: Path, params: ImageParams, workers: int
+    images: pa.Table,
+    root: Path,
+    out: Path,
+    params: ImageParams,
+    workers: int,
+    scratch: Path = SCRATCH,
 ) -> Prepared:
     """Write the store of a data set, and quarantine what cannot be read.
 
-    The folder appears under its name only when complete, and replaces one that was there.
+    The folder appears under its name only when complete, and replaces one that was there. A run
+    that was interrupted, by whatever, is continued by the next one of the same table, folder,
+    parameters and code; a second process waits for the first.
 
     Args:
         images: ``schemas.IMAGES``, of one data set.
@@ -61,28 +74,27 @@ def prepare_images(
         out: The store's folder.
         params: Size, fit, quality, and how many files may be unreadable.
         workers: Processes that decode; 0: this one does.
+        scratch: Where unfinished stores and locks live.
 
     Raises:
-        DataError: If ``root`` is missing, the table is empty or repeats an image id, a worker died,
-            or more than ``params.max_unreadable`` of the files cannot be read.
+        DataError: If ``root`` is missing, the table is empty or repeats an image id, the disk is
+            full, or more than ``params.max_unreadable`` of the files cannot be read.
     """
     if not root.is_dir():
         raise DataError(
             f"{root}: no such folder. `data.root` in params.yaml says where images are."
         )
-    images = images.sort_by("image_id")
-    _check_ids(images["image_id"].to_pylist(), out)
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        quarantine = _write_shards(images, root, part, params, workers)
-        _write_quarantine(images, quarantine, part)
-        if out.exists():
-            shutil.rmtree(out)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    images = images.sort_by("image_id").combine_chunks()
+    _check_ids(images["image_id"], out)
+    name = "-".join(part for part in out.parts if part != out.anchor)
+    with exclusive(scratch / f"{name}.lock", "prepares these images"):
+        folder = scratch / f"{name}-{resume.key(images, root, params)[:KEY_DIGITS]}"
+        for stale in scratch.glob(f"{name}-{'[0-9a-f]' * KEY_DIGITS}"):
+            if stale != folder:
+                shutil.rmtree(stale)
+        folder.mkdir(exist_ok=True)
+        quarantine = _Preparation(images, root, folder, params).run(workers)
+        _publish(folder, out)
     kinds = Counter(trouble.reason for trouble in quarantine.values())
     return Prepared(
         images=len(images),
@@ -91,35 +103,114 @@ def prepare_images(
     )
 
 
-def _check_ids(ids: Sequence[str], out: Path) -> None:
-    if not ids:
+def _check_ids(ids: pa.ChunkedArray, out: Path) -> None:
+    if not len(ids):
         raise DataError(f"{out}: there is nothing to prepare, the table of images is empty")
-    twice = [one for one, count in Counter(ids).items() if count > 1]
-    if twice:
+    later = ids.slice(1)
+    twice = later.filter(pc.equal(later, ids.slice(0, len(later)))).unique()
+    if len(twice):
         raise DataError(f"{out}: {len(twice)} image ids occur more than once, first {twice[0]}")
 
 
-def _write_shards(
-    images: pa.Table, root: Path, folder: Path, params: ImageParams, workers: int
-) -> Quarantine:
-    paths = [root / path for path in images["path"].to_pylist()]
-    allowed = int(params.max_unreadable * len(paths))
-    quarantine: Quarantine = {}
-    looked_at = 0
-    writer = ShardWriter(folder, params.size, params.shard_mb)
-    outcomes = progress(_outcomes(paths, params, workers), "images", total=len(paths))
-    for image_id, outcome in zip(images["image_id"].to_pylist(), outcomes, strict=True):
-        if isinstance(outcome, bytes):
-            writer.add(image_id, outcome)
-        else:
-            quarantine[looked_at] = outcome
-        looked_at += 1
-        if len(quarantine) > allowed + ENOUGH:
-            break
-    if len(quarantine) > allowed:
-        raise _too_many(list(quarantine.values()), looked_at, params)
-    writer.close()
-    return quarantine
+def _publish(folder: Path, out: Path) -> None:
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, part)  # a copy, should the scratch be on another disk
+    (part / resume.JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
+    part.rename(out)
+
+
+class _Preparation:
+    """A store in the making."""
+
+    def __init__(self, images: pa.Table, root: Path, folder: Path, params: ImageParams) -> None:
+        self.images = images
+        self.root = root
+        self.folder = folder
+        self.params = params
+        self.finished = resume.kept(folder, self._paths())
+        self.first = self.seen = sum(one.rows for one in self.finished)
+        self.quarantine = {
+            unread.row: UnreadableImage(self._path(unread.row), unread.reason, unread.detail)
+            for one in self.finished
+            for unread in one.unread
+        }
+        shards = [one.shard for one in self.finished]
+        self.writer = ShardWriter(folder, params.size, params.shard_mb, shards)
+
+    def run(self, workers: int) -> Quarantine:
+        """Write what is missing."""
+        if self.first:
+            Console(stderr=True, soft_wrap=True).print(
+                f"{self.first} of {len(self.images)} images were prepared by an earlier run"
+            )
+        left = islice(self._paths(), self.first, None)
+        looked = progress(
+            outcomes(left, self.params, workers), "images", total=len(self.images) - self.first
+        )
+        with self._room():
+            self._write(looked)
+            self.writer.close()
+            _write_quarantine(self.images, self.quarantine, self.folder)
+        return self.quarantine
+
+    def _write(self, looked: Iterator[Looked]) -> None:
+        allowed = int(self.params.max_unreadable * len(self.images))
+        stamps = Stamps()
+        for stamp, outcome in looked:
+            stamps.add(stamp)
+            row, self.seen = self.seen, self.seen + 1
+            if isinstance(outcome, UnreadableImage):
+                self.quarantine[row] = outcome
+                if len(self.quarantine) > allowed + ENOUGH:
+                    break
+            elif shard := self.writer.add(self.images["image_id"][row].as_py(), outcome):
+                self._note(shard, stamps)
+                stamps = Stamps()
+        if len(self.quarantine) > allowed:
+            raise _too_many(list(self.quarantine.values()), self.seen, self.params)
+
+    def _note(self, shard: Shard, stamps: Stamps) -> None:
+        """Keep a complete shard for the next run, should this one be interrupted."""
+        start = sum(one.rows for one in self.finished)
+        unread = tuple(
+            Unread(row=row, reason=trouble.reason, detail=trouble.detail)
+            for row, trouble in self.quarantine.items()
+            if row >= start
+        )
+        self.finished.append(
+            Finished(shard=shard, rows=stamps.rows, stamps=stamps.digest, unread=unread)
+        )
+        resume.write_journal(self.finished, self.folder)
+
+    def _paths(self) -> Iterator[Path]:
+        return (self._path(row) for row in range(len(self.images)))
+
+    def _path(self, row: int) -> Path:
+        name: str = self.images["path"][row].as_py()
+        return self.root / name
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            raise self._disk_full(error) from error
+
+    def _disk_full(self, error: OSError) -> DataError:
+        used = self.writer.bytes / MEGABYTE
+        needed = used * len(self.images) / max(self.seen, 1)
+        free = shutil.disk_usage(self.folder).free / MEGABYTE
+        return DataError(
+            f"{self.folder}: cannot be written: {error.strerror}. The first {self.seen} of "
+            f"{len(self.images)} images take {used:.0f} MB, so all take about {needed:.0f} MB; "
+            f"{free:.0f} MB are free. Make room and run it again: it continues after the "
+            f"{len(self.finished)} shards that are complete."
+        )
 
 
 def _too_many(
@@ -139,25 +230,3 @@ def _write_quarantine(images: pa.Table, quarantine: Quarantine, folder: Path) ->
     rows = images.take(pa.array(quarantine, pa.int64())).select(schemas.QUARANTINE.names[:-1])
     table = rows.append_column("reason", pa.array(reasons, pa.string()))
     tables.write(table, folder / QUARANTINE, schemas.QUARANTINE)
-
-
-def _outcomes(paths: Sequence[Path], params: ImageParams, workers: int) -> Iterator[Outcome]:
-    """What became of each file, in order, with few of them in memory at a time."""
-    chunks = (paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
-    if workers == 0:
-        for chunk in chunks:
-            yield from prepared_jpegs(chunk, params)
-        return
-    # A process that runs threads (Arrow's, here) must not be forked.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        running = (pool.submit(prepared_jpegs, chunk, params) for chunk in chunks)
-        try:
-            waiting = deque(islice(running, workers * AHEAD))
-            while waiting:
-                yield from waiting.popleft().result()
-                waiting.extend(islice(running, 1))
-        except BrokenProcessPool as error:
-            raise DataError(
-                "A process that decodes images was killed, most likely for want of memory. "
-                "Lower `runtime.workers` in params.yaml."
-            ) from error

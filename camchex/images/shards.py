@@ -1,14 +1,31 @@
 """Writing a store: shards of about equal size, then its index, then the folder's name."""
 
-import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
-from camchex import schemas, tables
-from camchex.images.store import CONTENTS, INDEX, SHARD, Contents, Shard
+from camchex import schemas
+from camchex.images.store import CONTENTS, INDEX, SHARD, Contents, Shard, sha256
 
 MEGABYTE = 1_000_000
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name once it is whole and on the disk."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class ShardWriter:
@@ -17,46 +34,64 @@ class ShardWriter:
     Memory is bounded by one shard. The folder counts as a store only once it is closed.
 
     Args:
-        folder: An empty folder.
+        folder: An empty folder, or one with the shards that are already there.
         size: Pixels of either side of every image.
         shard_mb: A shard is written once its images reach this many megabytes.
+        written: Shards to go on after.
+
+    Attributes:
+        bytes: Of all images so far.
     """
 
-    def __init__(self, folder: Path, size: int, shard_mb: int) -> None:
+    def __init__(
+        self, folder: Path, size: int, shard_mb: int, written: Sequence[Shard] = ()
+    ) -> None:
         self._folder = folder
         self._size = size
         self._limit = shard_mb * MEGABYTE
-        self._shards: list[Shard] = []
-        self._index: list[dict[str, str | int]] = []
+        self._shards = list(written)
         self._waiting: list[tuple[str, bytes]] = []
         self._bytes = 0
+        self.bytes = sum((folder / shard.file).stat().st_size for shard in written)
 
-    def add(self, image_id: str, jpeg: bytes) -> None:
-        """Append an image; ids have to come in ascending order."""
-        self._index.append(
-            {"image_id": image_id, "shard": len(self._shards), "row": len(self._waiting)}
-        )
+    def add(self, image_id: str, jpeg: bytes) -> Shard | None:
+        """Append an image, and return the shard that it fills; ids have to come ascending."""
         self._waiting.append((image_id, jpeg))
         self._bytes += len(jpeg)
-        if self._bytes >= self._limit:
-            self._write_shard()
+        self.bytes += len(jpeg)
+        return self._write_shard() if self._bytes >= self._limit else None
 
     def close(self) -> None:
         """Write the last shard, the index and the checksums."""
         if self._waiting:
             self._write_shard()
-        index = pa.Table.from_pylist(self._index, schema=schemas.IMAGE_INDEX)
-        tables.write(index, self._folder / INDEX, schemas.IMAGE_INDEX)
+        _write(self._index(), self._folder / INDEX)
         contents = Contents(size=self._size, shards=tuple(self._shards))
         (self._folder / CONTENTS).write_text(contents.model_dump_json(indent=2) + "\n")
 
-    def _write_shard(self) -> None:
+    def _write_shard(self) -> Shard:
         path = self._folder / f"shard-{len(self._shards):05}.arrow"
         ids, jpegs = zip(*self._waiting, strict=True)
         batch = pa.record_batch([pa.array(ids), pa.array(jpegs, pa.binary())], schema=SHARD)
-        with pa.ipc.new_file(path, SHARD) as writer:
-            writer.write_batch(batch)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._shards.append(Shard(file=path.name, rows=len(ids), sha256=digest))
+        _write(batch, path)
+        shard = Shard(file=path.name, rows=len(ids), sha256=sha256(path))
+        self._shards.append(shard)
         self._waiting, self._bytes = [], 0
+        return shard
+
+    def _index(self) -> pa.RecordBatch:
+        """Of each image its shard, and its row there; read from the shards."""
+        parts = [schemas.IMAGE_INDEX.empty_table()]
+        for number, shard in enumerate(self._shards):
+            file = pa.memory_map(str(self._folder / shard.file))
+            ids = pa.ipc.open_file(file).get_batch(0)["image_id"]
+            columns = [ids, pa.repeat(number, len(ids)), pa.array(range(len(ids)))]
+            part = pa.table(columns, names=schemas.IMAGE_INDEX.names)
+            parts.append(part.cast(schemas.IMAGE_INDEX))
+        columns = [column.combine_chunks() for column in pa.concat_tables(parts).columns]
+        return pa.record_batch(columns, schema=schemas.IMAGE_INDEX)
+
+
+def _write(batch: pa.RecordBatch, path: Path) -> None:
+    with whole_file(path) as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)

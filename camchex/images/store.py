@@ -4,7 +4,7 @@ A store is a folder, written by :mod:`camchex.images.shards`::
 
     shards.json         side of the images, and each shard's file, rows and SHA-256
     shard-00000.arrow   one record batch (SHARD), in the order of the index
-    index.parquet       schemas.IMAGE_INDEX, sorted by image id
+    index.arrow         schemas.IMAGE_INDEX, one record batch, sorted by image id
     quarantine.parquet  schemas.QUARANTINE: files that could not be read
 """
 
@@ -20,7 +20,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from camchex import schemas, tables
+from camchex import schemas
 from camchex.errors import DataError
 
 SHARD = pa.schema(
@@ -29,7 +29,7 @@ SHARD = pa.schema(
         pa.field("jpeg", pa.binary(), nullable=False),  # 8-bit grey, (size, size)
     ]
 )
-CONTENTS, INDEX, QUARANTINE = "shards.json", "index.parquet", "quarantine.parquet"
+CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
 
 
 class Shard(BaseModel):
@@ -51,6 +51,12 @@ class Contents(BaseModel):
     shards: tuple[Shard, ...]
 
 
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class ImageStore:
     """Grey images by position or by id; cheap to open, to pickle and to read at random.
 
@@ -67,12 +73,11 @@ class ImageStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.contents = _contents(folder)
-        index = tables.read(folder / INDEX, schemas.IMAGE_INDEX)
-        self._ids = index["image_id"].combine_chunks()
+        index = _mapped(folder / INDEX, schemas.IMAGE_INDEX)
+        self._ids = index["image_id"]
         self._shard = index["shard"].to_numpy()
         self._row = index["row"].to_numpy()
         self._maps: dict[int, pa.RecordBatch] = {}
-        self.image_ids: list[str] = self._ids.to_pylist()
         if len(self) != sum(shard.rows for shard in self.contents.shards):
             raise DataError(f"{folder}: its shards hold other images than its index. {_AGAIN}")
 
@@ -81,14 +86,20 @@ class ImageStore:
         """Pixels of either side of every image."""
         return self.contents.size
 
+    @property
+    def image_ids(self) -> list[str]:
+        """Ids of all images, ascending: a new list, made when asked for."""
+        ids: list[str] = self._ids.to_pylist()
+        return ids
+
     def __len__(self) -> int:
         return len(self._ids)
 
     def __contains__(self, image_id: object) -> bool:
         if not isinstance(image_id, str):
             return False
-        at = bisect_left(self.image_ids, image_id)
-        return at < len(self) and self.image_ids[at] == image_id
+        at = bisect_left(range(len(self)), image_id, key=self._id)
+        return at < len(self) and self._id(at) == image_id
 
     def __getitem__(self, position: int) -> NDArray[np.uint8]:
         """One image by its position, (size, size)."""
@@ -125,7 +136,7 @@ class ImageStore:
                 simplejpeg.decode_jpeg(self._jpeg(int(position)), "GRAY", buffer=image)
             except ValueError as error:
                 raise DataError(
-                    f"{self.folder}: image {self.image_ids[position]} is damaged: {error}. {_AGAIN}"
+                    f"{self.folder}: image {self._id(position)} is damaged: {error}. {_AGAIN}"
                 ) from error
         return images
 
@@ -137,23 +148,36 @@ class ImageStore:
         """
         for shard in self.contents.shards:
             path = self.folder / shard.file
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                    raise DataError(f"{path}: its SHA-256 is not {shard.sha256}. {_AGAIN}")
+            if sha256(path) != shard.sha256:
+                raise DataError(f"{path}: its SHA-256 is not {shard.sha256}. {_AGAIN}")
 
     def _jpeg(self, position: int) -> NDArray[np.uint8]:
         shard = int(self._shard[position])
         if shard not in self._maps:
             path = self.folder / self.contents.shards[shard].file
-            self._maps[shard] = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+            self._maps[shard] = _mapped(path, SHARD)
         buffer = self._maps[shard]["jpeg"][int(self._row[position])].as_buffer()
         return np.frombuffer(buffer, dtype=np.uint8)
+
+    def _id(self, position: int) -> str:
+        image_id: str = self._ids[int(position)].as_py()
+        return image_id
 
     def __reduce__(self) -> tuple[type["ImageStore"], tuple[Path]]:
         return ImageStore, (self.folder,)
 
 
 _AGAIN = "Delete the folder and run `dvc repro` to make it again."
+
+
+def _mapped(path: Path, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: cannot be opened: {error}. {_AGAIN}") from error
+    if not batch.schema.equals(schema):
+        raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {_AGAIN}")
+    return batch
 
 
 def _contents(folder: Path) -> Contents:

@@ -1,9 +1,34 @@
 """Why a file is not an image that can be used."""
 
+import struct
+import zlib
 from enum import StrEnum
 from pathlib import Path
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 from camchex.errors import DataError
+
+DECODER_ERRORS = (
+    InvalidDicomError,
+    BytesLengthException,
+    OSError,
+    SyntaxError,
+    AttributeError,  # an element that describes the pixels is missing
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,  # every decoder refused the compressed pixels
+    AssertionError,
+    UserWarning,  # the file ends within an element
+    struct.error,
+    zlib.error,
+)
+"""What Pillow, simplejpeg, pydicom and its decoders raise on a file that breaks its standard."""
 
 
 class Reason(StrEnum):
@@ -16,6 +41,7 @@ class Reason(StrEnum):
     DAMAGED = "damaged or cut short"
     SEVERAL_FRAMES = "more than one frame"
     NO_PIXELS = "no pixel data"
+    CRASHED = "kills the decoder"
 
 
 class UnreadableImage(DataError):  # noqa: N818 (returned as an outcome as often as raised)

@@ -3,22 +3,20 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 import camchex
 from camchex.errors import DataError
+from camchex.lock import SCRATCH, exclusive
 from camchex.params import Section
 
-SCRATCH = Path(".camchex/scratch")
-STORE_FILES = ("shards.json", "index.parquet")  # what identifies an image store
+STORE_FILES = ("shards.json", "index.arrow")  # what identifies an image store
 KEY_DIGITS = 16
 CODE = Path(camchex.__file__).parent
 
@@ -83,8 +81,7 @@ def run_once(run: Run, train: Callable[[Path], None]) -> None:
     if not first_device():  # only the first of several devices holds the lock
         train(folder)
         return
-    run.scratch.mkdir(parents=True, exist_ok=True)
-    with _exclusive(run.scratch / f"{run.name}.lock"):
+    with exclusive(run.scratch / f"{run.name}.lock", "trains this"):
         if _is_published(run, key):
             Console(stderr=True, soft_wrap=True).print(
                 f"{run.name}: already trained with this code and data"
@@ -117,21 +114,6 @@ def publish(folder: Path, write: Callable[[Path], None]) -> None:
     write(unfinished)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock; a second process waits. The system frees it when its holder dies."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        Console(stderr=True, soft_wrap=True).print("another process trains this; waiting")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _record(run: Run) -> Path:

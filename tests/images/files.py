@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from camchex import schemas
@@ -54,6 +55,14 @@ def dicom(pixels: NDArray[np.generic], bits: int, photometric: str = "MONOCHROME
     if signed:
         dataset.PixelRepresentation = 1
         dataset.PixelData = pixels.tobytes()
+    return dataset
+
+
+def encapsulated(dataset: Dataset, stream: bytes, syntax: str) -> Dataset:
+    """The data set, once its pixels are a compressed stream."""
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.PixelData = encapsulate([stream])
+    dataset["PixelData"].VR = "OB"
     return dataset
 
 

@@ -1,3 +1,6 @@
+import contextlib
+import os
+import resource
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from camchex.images.decode import read_image
+from camchex.images.limits import MOST_BYTES, MOST_PIXELS
 from camchex.images.unreadable import Reason, UnreadableImage
 from tests.images.files import encoded, picture, saved
 
@@ -99,9 +103,11 @@ def test_a_scaled_jpeg_is_large_enough_and_shows_the_same(tmp_path: Path, at_lea
     assert np.abs(np.asarray(again).astype(int) - scaled).mean() < 1
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_file_cut_anywhere_is_refused_never_half_decoded(tmp_path: Path, kind: str) -> None:
-    content = encoded(Image.fromarray(picture(90, 80)), kind)
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "L")])
+def test_a_file_cut_anywhere_is_refused_never_half_decoded(
+    tmp_path: Path, kind: str, mode: str
+) -> None:
+    content = encoded(Image.fromarray(picture(90, 80)).convert(mode), kind)
     # Past the pixels, a PNG has an end-of-block code, two checksums and the empty IEND chunk.
     first_whole = len(content) - (30 if kind == "PNG" else 0)
     for kept in [1, 3, 20, *range(100, first_whole, 37), first_whole - 1]:
@@ -109,8 +115,10 @@ def test_a_file_cut_anywhere_is_refused_never_half_decoded(tmp_path: Path, kind:
         assert reason(path) in {Reason.DAMAGED, Reason.UNKNOWN_FORMAT}
 
 
-def test_a_jpeg_with_a_hole_is_refused(tmp_path: Path) -> None:
-    content = bytearray(encoded(Image.fromarray(picture(300, 260)), "JPEG", quality=95))
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_with_a_hole_is_refused(tmp_path: Path, mode: str) -> None:
+    image = Image.fromarray(picture(300, 260)).convert(mode)
+    content = bytearray(encoded(image, "JPEG", quality=95))
     middle = len(content) // 2
     content[middle : middle + 200] = bytes(200)
     assert reason(saved(tmp_path / "a.jpg", bytes(content))) is Reason.DAMAGED
@@ -128,11 +136,57 @@ def test_what_is_no_image_is_told_apart(tmp_path: Path) -> None:
     assert reason(saved(tmp_path / "a.png", movie)) is Reason.SEVERAL_FRAMES
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP", b"IDAT"])
+def test_a_png_that_inflates_without_end_stays_small(tmp_path: Path, kind: bytes) -> None:
+    prefix = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0", b"IDAT": b""}[kind]
+    bomb = chunk(kind, prefix + zlib.compress(bytes(300_000_000), 1))
+    content = encoded(Image.fromarray(GREY), "PNG")
+    path = saved(tmp_path / "a.png", content[:33] + bomb + content[33:])  # after IHDR
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with contextlib.suppress(UnreadableImage):
+        assert read_image(path).shape == GREY.shape
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 100_000  # kB
+
+
 def test_a_png_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
     content = bytearray(encoded(Image.fromarray(GREY), "PNG"))
     content[16:24] = (60_000).to_bytes(4, "big") * 2  # IHDR: width, height
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     assert reason(saved(tmp_path / "a.png", bytes(content))) is Reason.DAMAGED
+
+
+def test_a_jpeg_of_more_scans_than_any_encoder_writes_is_refused(tmp_path: Path) -> None:
+    content = encoded(Image.fromarray(COLOURED), "JPEG", progressive=True)
+    last_scan = content[content.rindex(b"\xff\xda") : -2]
+    bomb = content[:-2] + last_scan * 200 + content[-2:]
+    assert read_image(saved(tmp_path / "a.jpg", content)).shape == GREY.shape
+    assert reason(saved(tmp_path / "a.jpg", bomb)) is Reason.DAMAGED
+
+
+def test_a_file_larger_than_any_image_is_not_even_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)  # sparse: takes no room
+    assert reason(tmp_path / "a.jpg") is Reason.DAMAGED
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    assert reason(tmp_path / "a.jpg") is Reason.NOT_OPENED
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_jpeg_or_png_of_more_pixels_than_any_detector_has_is_refused(
+    tmp_path: Path, kind: str
+) -> None:
+    blank = Image.new("L", (MOST_PIXELS // 5000 + 1, 5000))
+    path = saved(tmp_path / "a", encoded(blank, kind))
+    assert path.stat().st_size < 1_000_000
+    assert reason(path) is Reason.DAMAGED
 
 
 REAL = {  # (rows, columns)

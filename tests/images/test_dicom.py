@@ -5,11 +5,21 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    JPEG2000,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from camchex.images.decode import read_image
 from camchex.images.unreadable import Reason, UnreadableImage
-from tests.images.files import dicom, dicom_bytes, encoded, picture, saved
+from tests.images.files import dicom, dicom_bytes, encapsulated, encoded, picture, saved
+from tests.images.lossless_jpeg import lossless_jpeg
 
 GREY = picture()
 
@@ -171,4 +181,133 @@ def test_a_damaged_codestream_is_refused(tmp_path: Path) -> None:
     jpeg = encoded(Image.fromarray(GREY), "JPEG")
     dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
     dataset.PixelData = pydicom.encaps.encapsulate([jpeg[:200]])
+    assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is Reason.DAMAGED
+
+
+def test_signed_8_bit_pixels_are_stretched_too(tmp_path: Path) -> None:
+    signed = (GREY.astype(int) - 128).astype(np.int8)
+    assert np.array_equal(read(dicom(signed, 8), tmp_path), GREY)
+
+
+PADDED = [
+    # stored, padding value and range limit, photometric, expected (by hand)
+    ([[100, 200, 350, 4095]], (4095, None), "MONOCHROME2", [[0, 102, 255, 0]]),
+    ([[100, 200, 350, 4095]], (4095, None), "MONOCHROME1", [[255, 153, 0, 0]]),
+    ([[0, 50, 51, 151]], (0, 50), "MONOCHROME2", [[0, 0, 0, 255]]),
+    ([[0, 50, 51, 151]], (50, 0), "MONOCHROME2", [[0, 0, 0, 255]]),
+    ([[7, 7, 7, 7]], (7, None), "MONOCHROME1", [[0, 0, 0, 0]]),
+    ([[100, 200, 300, 400]], (4095, None), "MONOCHROME2", [[0, 85, 170, 255]]),
+]
+
+
+@pytest.mark.parametrize(("stored", "padding", "photometric", "expected"), PADDED)
+def test_padding_is_black_and_stretches_nothing(
+    tmp_path: Path,
+    stored: list[list[int]],
+    padding: tuple[int, int | None],
+    photometric: str,
+    expected: list[list[int]],
+) -> None:
+    dataset = dicom(np.array(stored, dtype=np.uint16), 12, photometric)
+    dataset.add_new("PixelPaddingValue", "US", padding[0])
+    if padding[1] is not None:
+        dataset.add_new("PixelPaddingRangeLimit", "US", padding[1])
+    assert read(dataset, tmp_path).tolist() == expected
+
+
+def test_padding_may_be_signed(tmp_path: Path) -> None:
+    dataset = dicom(np.array([[-2000, -100, 0, 150]], dtype=np.int16), 12)
+    dataset.add_new("PixelPaddingValue", "SS", -2000)
+    assert read(dataset, tmp_path).tolist() == [[0, 0, 102, 255]]
+
+
+def test_padding_does_not_move_a_window(tmp_path: Path) -> None:
+    dataset = dicom(np.array([[4095, 500, 900, 1500]], dtype=np.uint16), 12)
+    dataset.WindowCenter, dataset.WindowWidth = 1000.5, 1001  # 500 to 1500
+    dataset.add_new("PixelPaddingValue", "US", 4095)
+    assert read(dataset, tmp_path).tolist() == [[0, 0, 102, 255]]
+
+
+def test_padding_of_8_bit_pixels_is_black_and_the_rest_is_kept(tmp_path: Path) -> None:
+    dataset = dicom(np.array([[255, 10, 20, 30]], dtype=np.uint8), 8)
+    dataset.add_new("PixelPaddingValue", "US", 255)
+    assert read(dataset, tmp_path).tolist() == [[0, 10, 20, 30]]
+
+
+def test_a_palette_is_applied(tmp_path: Path) -> None:
+    dataset = dicom(GREY, 8)
+    dataset.PhotometricInterpretation = "PALETTE COLOR"
+    for colour in ("Red", "Green", "Blue"):
+        dataset.add_new(f"{colour}PaletteColorLookupTableDescriptor", "US", [256, 0, 16])
+        table = (np.arange(255, -1, -1, dtype=np.uint16) * 257).tobytes()
+        dataset.add_new(f"{colour}PaletteColorLookupTableData", "OW", table)
+    assert np.array_equal(read(dataset, tmp_path), 255 - GREY)
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_lossless_jpeg_changes_nothing(tmp_path: Path, bits: int, predictor: int) -> None:
+    rng = np.random.default_rng(bits)
+    deep = rng.integers(0, 2**bits, GREY.shape).astype(np.uint8 if bits == 8 else np.uint16)
+    dataset = dicom(deep, bits)
+    plain = read(dataset, tmp_path)
+    syntax = JPEGLosslessSV1 if predictor == 1 else JPEGLossless
+    stream = lossless_jpeg(deep, bits, predictor)
+    assert np.array_equal(read(encapsulated(dataset, stream, syntax), tmp_path), plain)
+
+
+def test_a_lossless_jpeg_that_gdcm_wrote_is_read() -> None:
+    path = pydicom.data.get_testdata_file("SC_rgb_jpeg_gdcm.dcm", download=False)
+    bars = read_image(Path(path))[[5, 25, 45], 50]  # red, green, blue
+    assert bars.tolist() == [76, 150, 29]  # 255 times ITU-R 601's 0.299, 0.587, 0.114
+
+
+def test_lossy_jpeg_2000_is_nearly_what_was_stored(tmp_path: Path) -> None:
+    dataset = dicom(GREY.astype(np.uint16) * 16, 12)
+    dataset.compress(JPEG2000, j2k_psnr=[60], generate_instance_uid=False)
+    assert np.abs(read(dataset, tmp_path) - GREY).max() <= 4
+
+
+def frame(dataset: Dataset) -> bytes:
+    return next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
+
+
+def cut(stream: bytes) -> bytes:
+    return stream[: len(stream) * 9 // 10]
+
+
+def test_a_compressed_frame_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    baseline = encoded(Image.fromarray(GREY), "JPEG")
+    holed = baseline[:-200] + bytes(100) + baseline[-100:]
+    lossless = lossless_jpeg(GREY, 8, 1)
+    dataset = dicom(GREY, 8)
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    wavelets = frame(dataset)
+    for stream, syntax in [
+        (cut(baseline), JPEGBaseline8Bit),
+        (holed, JPEGBaseline8Bit),
+        (cut(lossless), JPEGLosslessSV1),
+        (cut(wavelets), JPEG2000Lossless),
+    ]:
+        broken = dicom_bytes(encapsulated(dicom(GREY, 8), stream, syntax))
+        assert reason(saved(tmp_path / "a.dcm", broken)) is Reason.DAMAGED
+
+
+def test_a_compressed_frame_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
+    dataset = dicom(GREY, 8)
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    wavelets = bytearray(
+        next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
+    )
+    wavelets[8:16] = (60_000).to_bytes(4, "big") * 2  # ISO 15444-1 A.5.1: Xsiz, Ysiz
+    lossless = bytearray(lossless_jpeg(GREY, 8, 1))
+    lossless[7:11] = (60_000).to_bytes(2, "big") * 2  # T.81 B.2.2: Y, X
+    for stream, syntax in [(wavelets, JPEG2000Lossless), (lossless, JPEGLosslessSV1)]:
+        huge = dicom_bytes(encapsulated(dicom(GREY, 8), bytes(stream), syntax))
+        assert reason(saved(tmp_path / "a.dcm", huge)) is Reason.DAMAGED
+
+
+def test_a_deflated_file_is_refused(tmp_path: Path) -> None:
+    dataset = dicom(GREY, 8)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is Reason.DAMAGED

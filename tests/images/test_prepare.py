@@ -1,9 +1,11 @@
+import itertools
 import json
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,17 +17,25 @@ from pydantic import ValidationError
 
 from camchex import params, schemas, tables
 from camchex.errors import DataError
-from camchex.images import prepare
+from camchex.images import workers
 from camchex.images.decode import read_image
+from camchex.images.jpeg import looked_at
 from camchex.images.params import ImageParams
 from camchex.images.prepare import prepare_images
 from camchex.images.resize import fit
 from camchex.images.store import ImageStore
 from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.workers import Looked
 from tests.images.files import PARAMS, dicom, dicom_bytes, encoded, images_table, picture, saved
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOOD = 36
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unfinished is left below the folder that a test runs in."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -117,7 +127,7 @@ def test_too_many_unreadable_files_are_an_error_that_says_which(root: Path, tmp_
     assert f"{root}/bad/empty0.jpg: empty file" in message
     assert message.count(": empty file") == 3
     assert "missing" not in message  # the first three only
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["root"]  # and nothing is left
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".camchex", "root"]
 
 
 def test_a_data_set_without_its_files_fails_before_all_are_tried(tmp_path: Path) -> None:
@@ -147,27 +157,54 @@ def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> 
     with pytest.raises(DataError):
         prepare_images(images_table([*paths(root), "gone.jpg"]), root, out, PARAMS, 0)
     assert contents(out) == before
-    (tmp_path / ".out.part").mkdir()
     saved(tmp_path / ".out.part" / "shard-00007.arrow", b"left by a run that was killed")
     prepare_images(images_table(paths(root)[:5]), root, out, PARAMS, 0)
     assert len(ImageStore(out)) == 5
     assert sorted(path.name for path in out.iterdir()) == [
-        "index.parquet",
+        "index.arrow",
         "quarantine.parquet",
         "shard-00000.arrow",
         "shards.json",
     ]
 
 
-def _die(*_: object) -> list[bytes]:
+def test_few_images_are_in_memory_however_many_there_are(tmp_path: Path) -> None:
+    asked = itertools.count()
+    endless = (tmp_path / f"{number}.jpg" for number in asked)
+    looked = workers.outcomes(endless, PARAMS, 1)
+    next(looked)
+    looked.close()
+    assert next(asked) <= (workers.AHEAD + 1) * workers.CHUNK + 1
+
+
+def _die(*_: object) -> list[Looked]:
     os._exit(9)
 
 
-def test_a_worker_that_is_killed_is_an_error_that_says_so(
+def _die_of_one(files: Sequence[Path], params: ImageParams) -> list[Looked]:
+    if any(file.stem == "07" for file in files):
+        os._exit(9)
+    return looked_at(files, params)
+
+
+def test_a_file_that_kills_its_process_is_quarantined(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "prepared_jpegs", _die)
-    with pytest.raises(DataError, match=r"runtime\.workers"):
+    table = images_table(paths(root))
+    lenient = PARAMS.model_copy(update={"max_unreadable": 0.5})
+    monkeypatch.setattr(workers, "looked_at", _die_of_one)
+    prepared = prepare_images(table, root, tmp_path / "out", lenient, 2)
+    assert prepared.unreadable["kills the decoder"] == sum(prepared.unreadable.values()) == 1
+    expected = [path for path in paths(root) if Path(path).stem != "07"]
+    assert ImageStore(tmp_path / "out").image_ids == expected
+
+
+def test_processes_that_are_killed_whatever_they_read_are_an_error(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "looked_at", _die)
+    monkeypatch.setattr(workers, "CHUNK", 2)
+    with pytest.raises(DataError, match=r"at each of the 2 files from .*runtime\.workers"):
         prepare_images(images_table(paths(root)), root, tmp_path / "out", PARAMS, 1)
 
 
@@ -221,10 +258,14 @@ def test_the_stage_writes_a_store_and_its_counts(root: Path, tmp_path: Path) -> 
     assert ImageStore(tmp_path / "store" / "x").batch([0]).shape == (1, size, size)
 
 
-def test_images_need_no_torch() -> None:
-    code = (
-        "import sys, camchex.images.prepare, camchex.images.store\n"
-        "print([m for m in ('torch', 'timm', 'transformers', 'cv2') if m in sys.modules])"
-    )
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import camchex.images.prepare", ("torch", "timm", "transformers")),
+        ("from camchex.images import ImageStore", ("torch", "cv2", "pydicom")),
+    ],
+)
+def test_images_import_only_what_they_need(code: str, heavy: tuple[str, ...]) -> None:
+    code += f"; import sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

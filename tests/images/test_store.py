@@ -2,12 +2,14 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import simplejpeg
 
 from camchex.errors import DataError
+from camchex.images import ImageStore
 from camchex.images.shards import MEGABYTE, ShardWriter
-from camchex.images.store import CONTENTS, ImageStore
+from camchex.images.store import CONTENTS, INDEX
 from tests.images.files import picture
 
 SIZE = 256
@@ -123,6 +125,19 @@ def test_a_folder_that_is_no_complete_store_is_refused(folder: Path, tmp_path: P
     with pytest.raises(DataError, match=r"other images than its index"):
         ImageStore(folder)
     (folder / CONTENTS).write_text(contents)
+    index = (folder / INDEX).read_bytes()
+    for broken in (b"", index[:-100], (folder / "shard-00001.arrow").read_bytes()):
+        (folder / INDEX).write_bytes(broken)
+        with pytest.raises(DataError, match=r"index\.arrow: (cannot be opened|its schema is)"):
+            ImageStore(folder)
+    (folder / INDEX).write_bytes(index)
     (folder / "shard-00001.arrow").unlink()
     with pytest.raises(DataError, match=r"shard-00001\.arrow: no such file"):
         ImageStore(folder)
+
+
+def test_opening_reads_neither_the_images_nor_their_ids(folder: Path) -> None:
+    before = pa.total_allocated_bytes()
+    store = ImageStore(folder)
+    assert pa.total_allocated_bytes() == before  # all of it is in memory maps
+    assert len(store) == len(IDS)

@@ -70,6 +70,7 @@ def write_store(folder: Path, dataset: str, image_ids: list[str], views: list[st
         out,
         ImageParams(size=SIZE, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=0.0),
         workers=0,
+        scratch=folder / "scratch",
     )
 
 

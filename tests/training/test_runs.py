@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Run:
     table.write_text("rows")
     store = tmp_path / "store"
     store.mkdir()
-    for name in ("shards.json", "index.parquet", "shard-00000.arrow"):
+    for name in ("shards.json", "index.arrow", "shard-00000.arrow"):
         (store / name).write_text(name)
     return Run(
         stage=stage,
@@ -50,7 +50,7 @@ def test_the_key_changes_with_code_inputs_and_parameters(run: Run) -> None:
     keys = {fingerprint(run), fingerprint(with_seed(run, 99))}
     run.inputs[0].write_text("other rows")
     keys.add(fingerprint(run))
-    (run.inputs[1] / "index.parquet").write_text("other images")
+    (run.inputs[1] / "index.arrow").write_text("other images")
     keys.add(fingerprint(run))
     run.stage.write_text("other code")
     keys.add(fingerprint(run))

@@ -1,0 +1,59 @@
+"""What a file may ask for before anything is allocated: a damaged header asks for gigabytes."""
+
+MOST_PIXELS = 40_000_000  # twice the largest detectors: 43 cm at 0.1 mm
+MOST_BYTES = 256_000_000  # of a file: as many pixels of three samples and two bytes
+MOST_SCANS = 100  # of a JPEG; encoders write at most about ten. Each costs a pass over all pixels
+_START_OF_SCAN = b"\xff\xda"
+_J2K_SIZE = b"\xff\x4f\xff\x51"  # ISO 15444-1 A.4.1, A.5.1: start of codestream, then the size
+_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # ITU-T T.81 table B.1, T.87 C.1.1
+_BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+_FILL = 0xFF  # T.81 B.1.1.2: starts a marker, and may be repeated before it
+
+
+def check_pixels(rows: int, columns: int) -> None:
+    """Refuse an image that is larger than any detector.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if rows * columns > MOST_PIXELS:
+        raise ValueError(f"{rows} x {columns} pixels")
+
+
+def check_scans(jpeg: bytes) -> None:
+    """Refuse a progressive JPEG that would keep a decoder busy for minutes.
+
+    Raises:
+        ValueError: If it has more scans than any encoder writes.
+    """
+    scans = jpeg.count(_START_OF_SCAN)
+    if scans > MOST_SCANS:
+        raise ValueError(f"{scans} scans")
+
+
+def declared_shape(stream: bytes) -> tuple[int, int]:
+    """Rows and columns in the header of a JPEG, JPEG-LS or JPEG 2000 codestream.
+
+    Raises:
+        ValueError: If there is no such header.
+    """
+    start = stream.find(_J2K_SIZE)
+    if not stream.startswith(b"\xff\xd8") and start >= 0:
+        x1, y1, x0, y0 = (_number(stream, start + at, 4) for at in (8, 12, 16, 20))
+        return y1 - y0, x1 - x0
+    at = 2
+    while at < len(stream) - 8:
+        if stream[at] != _FILL:
+            raise ValueError("a marker is missing")
+        kind = stream[at + 1]
+        if kind in _FRAMES:
+            return _number(stream, at + 5, 2), _number(stream, at + 7, 2)
+        if kind == _FILL:
+            at += 1
+        else:
+            at += 2 if kind in _BARE else 2 + _number(stream, at + 2, 2)
+    raise ValueError("no size in the codestream")
+
+
+def _number(stream: bytes, at: int, size: int) -> int:
+    return int.from_bytes(stream[at : at + size], "big")
