@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -164,7 +165,9 @@ class RawTable:
         """Say what stands in one cell, and what should."""
         found = self.table[column][row].as_py()
         shown = "nothing" if found is None else repr(found[:SHOWN])
-        line = _first_lines(_content(self.path))[row + 1]
+        starts = _first_lines(_content(self.path))
+        # Where quotes within cells confuse the count, each line is a row, or it were refused.
+        line = starts[row + 1] if len(starts) == self.table.num_rows + 1 else row + 2
         return DataError(
             f"{self.path}, line {line}, column {column!r}: found {shown}, expected {expected}."
         )
@@ -320,7 +323,7 @@ def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError
     ragged = re.search(RAGGED, str(error))
     if ragged:
         row, expected, got = (int(number) for number in ragged.groups())
-        line = _first_lines(content)[row - 1]
+        line = next(islice(_first_lines(content), row - 1, None), row)
         return DataError(f"{path}, line {line}: found {got} columns, expected {expected}.")
     where = str(error).splitlines()[0].partition(", got ")[0]
     return DataError(f"{path}: cannot be read as CSV ({where}). Download it again.")

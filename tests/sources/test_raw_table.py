@@ -173,6 +173,15 @@ def test_an_error_names_the_line_as_an_editor_counts(tmp_path: Path) -> None:
         table(tmp_path, text, "a").numbers("a")
 
 
+def test_inches_written_as_quotes_are_text_and_do_not_confuse_the_lines(tmp_path: Path) -> None:
+    inches = 'a,note\n1,5" wide\n3,6" wide\n'
+    assert table(tmp_path, inches, "note").text("note").to_pylist() == ['5" wide', '6" wide']
+    with pytest.raises(DataError, match="line 4, column 'a': found 'high'"):
+        table(tmp_path, inches + "high,x\n", "a").numbers("a")
+    with pytest.raises(DataError, match="line 4: found 1 columns"):
+        table(tmp_path, inches + "high\n", "a")
+
+
 def test_a_complaint_of_several_lines_is_no_lost_row(tmp_path: Path) -> None:
     text = 'a,b,note\n1,2,"pain, cough\nfever"\n3,4,\n'
     raw = table(tmp_path, text, "a", "note")
