@@ -4,7 +4,7 @@ from camchex import params, schemas, tables
 from camchex.small_cells import write_counts
 from camchex.sources import mimic_iv_ed
 from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link_vitals
+from camchex.vitals.link import link
 from camchex.vitals.params import VitalsParams
 from stages import Input, Output, run
 
@@ -14,16 +14,10 @@ def main(
 ) -> None:
     """Link studies to ED stays; write one row of vital signs per study, and what was counted."""
     rule = params.load("vitals", VitalsParams)
-    raw = (
-        tables.read(studies, schemas.STUDIES),
-        mimic_iv_ed.read_edstays(edstays),
-        mimic_iv_ed.read_triage(triage),
-        mimic_iv_ed.read_vitalsign(vitalsign),
-    )
-    vitals = link_vitals(*raw, rule)
-    tables.write(vitals, out, schemas.VITALS)
-    counts = vitals_counts(*raw, vitals, rule)
-    write_counts(counts, metrics, params.load("evaluation.min_cell", int))
+    ed = mimic_iv_ed.read_ed(edstays, triage, vitalsign)
+    linkage = link(tables.read(studies, schemas.STUDIES), *ed, rule)
+    tables.write(linkage.vitals, out, schemas.VITALS)
+    write_counts(vitals_counts(*ed, linkage), metrics, params.load("evaluation.min_cell", int))
 
 
 if __name__ == "__main__":

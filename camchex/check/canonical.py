@@ -23,7 +23,7 @@ from camchex.schemas import VITAL_SIGNS
 from camchex.sources.lookup import positions, require_agreement, require_disjoint, values_of
 from camchex.sources.params import MIMIC
 from camchex.vitals.params import VitalRanges
-from camchex.vitals.text import vitals_text
+from camchex.vitals.text import vitals_texts
 
 VIEWS = ("frontal", "lateral")
 SPLITS = ("train", "development", "test")
@@ -277,9 +277,7 @@ def _signs(vitals: pa.Table, ranges: VitalRanges | None) -> Iterator[Problem]:
         yield from _wrong(
             name, vitals[name], good, f"{low} to {high}: {schemas.UNITS[name]} (vitals.ranges)"
         )
-    rows = vitals.select([*VITAL_SIGNS, "gender"]).to_pylist()
-    texts = [vitals_text({n: row[n] for n in VITAL_SIGNS}, row["gender"]) for row in rows]
-    same = pc.equal(vitals["vitals_text"], pa.array(texts, pa.string()))
+    same = pc.equal(vitals["vitals_text"].combine_chunks(), vitals_texts(vitals))
     yield from _wrong(
         "vitals_text", vitals["vitals_text"], same, "what camchex.vitals.vitals_text writes"
     )

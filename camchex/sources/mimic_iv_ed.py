@@ -1,5 +1,6 @@
 """MIMIC-IV-ED: stays in the emergency department, and the vital signs measured there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,19 @@ from camchex.schemas import VITAL_SIGNS
 from camchex.sources.raw_table import RawTable, read_csv
 
 GENDERS = ("F", "M", None)
+
+
+def read_ed(edstays: Path, triage: Path, vitalsign: Path) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Read the three tables side by side: to unpack a file keeps one core busy.
+
+    Raises:
+        DataError: As :func:`read_edstays`, :func:`read_triage` and :func:`read_vitalsign`.
+    """
+    with ThreadPoolExecutor() as pool:
+        stays = pool.submit(read_edstays, edstays)
+        arrivals = pool.submit(read_triage, triage)
+        chart = pool.submit(read_vitalsign, vitalsign)
+        return stays.result(), arrivals.result(), chart.result()
 
 
 def read_edstays(path: Path) -> pa.Table:

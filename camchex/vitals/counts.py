@@ -7,9 +7,7 @@ import pyarrow.compute as pc
 from camchex import tables
 from camchex.schemas import VITAL_SIGNS
 from camchex.small_cells import Counts, percentiles
-from camchex.vitals.link import measured_in_stay
-from camchex.vitals.params import VitalsParams
-from camchex.vitals.plausible import believe
+from camchex.vitals.link import Linkage
 
 ROWS = pa.schema(
     [
@@ -31,22 +29,15 @@ ROWS = pa.schema(
 
 
 def vitals_counts(
-    studies: pa.Table,
-    edstays: pa.Table,
-    triage: pa.Table,
-    vitalsign: pa.Table,
-    vitals: pa.Table,
-    params: VitalsParams,
+    edstays: pa.Table, triage: pa.Table, vitalsign: pa.Table, linkage: Linkage
 ) -> Counts:
-    """Count what :func:`camchex.vitals.link.link_vitals` made of its inputs.
+    """Count what :func:`camchex.vitals.link.link` made of its inputs.
 
     Args:
-        studies: As given to ``link_vitals``, like the next three.
-        edstays: Stays.
+        edstays: Stays, as given to ``link``, like the next two.
         triage: Measurements on arrival.
         vitalsign: Measurements charted during the stay.
-        vitals: What ``link_vitals`` returned for them.
-        params: As given to ``link_vitals``.
+        linkage: What ``link`` returned for them.
 
     Returns:
         ``studies`` linked or not; ``sources`` of each value over the linked studies;
@@ -54,7 +45,7 @@ def vitals_counts(
         that could not be used; ``values`` converted and dropped, by table and rule (``studies``:
         after the values of a study were put together).
     """
-    measured = measured_in_stay(studies, edstays, triage, vitalsign, params)
+    vitals = linkage.vitals
     raw = {"edstays": edstays, "triage": triage, "vitalsign": vitalsign}
     linked = vitals.filter(pc.is_valid(vitals["stay_id"]))
     minutes = linked["minutes_since_arrival"].to_numpy()
@@ -68,18 +59,11 @@ def vitals_counts(
         "sources": {name: _sources(linked[f"{name}_source"]) for name in VITAL_SIGNS},
         "minutes_from_arrival": percentiles(np.abs(minutes).tolist()),
         "rows": tables.run_sql("vitals/counts.sql", raw, ROWS).to_pylist()[0],
-        "values": {
-            "triage": believe(triage, params.ranges).counts,
-            "vitalsign": believe(vitalsign, params.ranges).counts,
-            "studies": believe(measured, params.ranges).counts,
-        },
+        "values": linkage.values,
     }
 
 
 def _sources(column: pa.ChunkedArray) -> dict[str, int]:
-    names = column.to_pylist()
-    return {
-        "triage": names.count("triage"),
-        "vitalsign": names.count("vitalsign"),
-        "missing": names.count(None),
-    }
+    found = {row["values"]: row["counts"] for row in column.value_counts().to_pylist()}
+    names = {"triage": "triage", "vitalsign": "vitalsign", "missing": None}
+    return {name: found.get(source, 0) for name, source in names.items()}

@@ -1,5 +1,6 @@
 """Which ED stay a study was taken in, and the vital signs measured there."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pyarrow as pa
@@ -7,11 +8,26 @@ import pyarrow.compute as pc
 
 from camchex import tables
 from camchex.schemas import VITAL_SIGNS, VITALS
+from camchex.small_cells import Counts
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import believe
-from camchex.vitals.text import vitals_text
+from camchex.vitals.text import vitals_texts
 
 LINKED = pa.schema([field for field in VITALS if field.name != "vitals_text"])
+
+
+@dataclass(frozen=True)
+class Linkage:
+    """Vital signs by study, and what became of the values on the way.
+
+    Attributes:
+        vitals: ``schemas.VITALS``, one row per study.
+        values: Counts of ``plausible.believe`` by table; ``studies``: after the values of a study
+            were put together.
+    """
+
+    vitals: pa.Table
+    values: Counts
 
 
 def link_vitals(
@@ -43,38 +59,37 @@ def link_vitals(
         neither rule nor window. ``nearest_any`` links as the released code does; ``within_stay``
         and the ranges are this project's.
     """
-    # Believed once more, since one pressure may come from triage and the other from the chart.
-    linked = believe(measured_in_stay(studies, edstays, triage, vitalsign, params), params.ranges)
-    table = _clear_sources(linked.table)
-    rows = table.select([*VITAL_SIGNS, "gender"]).to_pylist()
-    texts = [vitals_text({n: row[n] for n in VITAL_SIGNS}, row["gender"]) for row in rows]
-    return table.append_column("vitals_text", pa.array(texts, pa.string())).cast(VITALS)
+    return link(studies, edstays, triage, vitalsign, params).vitals
 
 
-def measured_in_stay(
+def link(
     studies: pa.Table,
     edstays: pa.Table,
     triage: pa.Table,
     vitalsign: pa.Table,
     params: VitalsParams,
-) -> pa.Table:
-    """Link as :func:`link_vitals` does, before the values of a study are held against each other.
-
-    Returns:
-        ``LINKED``; a source stands also where the value is missing.
-    """
+) -> Linkage:
+    """Link as :func:`link_vitals` does, and tell what became of the values."""
+    arrival, chart = believe(triage, params.ranges), believe(vitalsign, params.ranges)
     inputs = {
         "studies": studies,
         "edstays": edstays,
-        "triage": believe(triage, params.ranges).table,
-        "vitalsign": believe(vitalsign, params.ranges).table,
+        "triage": arrival.table,
+        "vitalsign": chart.table,
     }
     values: dict[str, object] = {
         "rule": params.rule,
         "before": timedelta(hours=params.hours_before),
         "after": timedelta(hours=params.hours_after),
     }
-    return tables.run_sql("vitals/link.sql", inputs, LINKED, values)
+    measured = tables.run_sql("vitals/link.sql", inputs, LINKED, values)
+    # Believed once more, since one pressure may come from triage and the other from the chart.
+    linked = believe(measured, params.ranges)
+    table = _clear_sources(linked.table)
+    return Linkage(
+        vitals=table.append_column("vitals_text", vitals_texts(table)).cast(VITALS),
+        values={"triage": arrival.counts, "vitalsign": chart.counts, "studies": linked.counts},
+    )
 
 
 def _clear_sources(linked: pa.Table) -> pa.Table:

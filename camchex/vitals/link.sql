@@ -37,6 +37,7 @@ linked AS (
 at_arrival AS (
     SELECT *
     FROM triage
+    SEMI JOIN linked USING (patient_id, stay_id)
     QUALIFY row_number() OVER (
         PARTITION BY patient_id, stay_id
         ORDER BY

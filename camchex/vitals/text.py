@@ -1,6 +1,10 @@
 """Vital signs as the one line of text that the model reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.errors import DataError
 from camchex.schemas import VITAL_SIGNS
@@ -38,8 +42,33 @@ def vitals_text(values: Mapping[str, float | None], gender: str | None) -> str:
     if unknown:
         raise DataError(f"{unknown} are no vital signs. Known: {', '.join(VITAL_SIGNS)}.")
     fields = [f"{title}: {_number(values.get(name))}" for name, title in TITLES.items()]
-    return " | ".join([*fields, f"Gender: {gender or MISSING}"])
+    return " | ".join([*fields, f"Gender: {_gender(gender)}"])
+
+
+def vitals_texts(vitals: pa.Table) -> pa.Array:
+    """Write :func:`vitals_text` of every row.
+
+    Args:
+        vitals: The columns of ``schemas.VITAL_SIGNS``, and gender.
+
+    Returns:
+        Text, (N,).
+    """
+    columns = [_written(vitals[name], f"{title}: ", _number) for name, title in TITLES.items()]
+    gender = _written(vitals["gender"], "Gender: ", _gender)
+    return pc.binary_join_element_wise(*columns, gender, " | ")
+
+
+def _written(column: pa.ChunkedArray, title: str, write: Callable[[Any], str]) -> pa.Array:
+    """Write each distinct value once, since few are distinct and Arrow prints floats otherwise."""
+    cells = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    written = [title + write(value) for value in cells.dictionary.to_pylist()]
+    return pa.array(written, pa.string()).take(cells.indices)
 
 
 def _number(value: float | None) -> str:
     return MISSING if value is None else str(float(value))
+
+
+def _gender(value: str | None) -> str:
+    return value or MISSING

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import simplejpeg
 
 from camchex import params
@@ -25,7 +26,7 @@ from camchex.sources.params import ExternalSet, ExternalSets
 from camchex.synthetic.make import make_cohort
 from camchex.synthetic.params import SyntheticParams
 from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link_vitals
+from camchex.vitals.link import link
 from camchex.vitals.params import VitalsParams
 
 MIMIC = "mimic-cxr-jpg/mimic-cxr-2.0.0"
@@ -104,16 +105,13 @@ def _mimic(root: Path, _: str) -> Mapping[str, int]:
     }
 
 
-def _emergency(studies: object, root: Path, _: str) -> Mapping[str, int]:
-    tables = (
-        mimic_iv_ed.read_edstays(root / ED / "edstays.csv.gz"),
-        mimic_iv_ed.read_triage(root / ED / "triage.csv.gz"),
-        mimic_iv_ed.read_vitalsign(root / ED / "vitalsign.csv.gz"),
-    )
-    rule = params.load("vitals", VitalsParams)
-    vitals = link_vitals(studies, *tables, rule)
-    rows = vitals_counts(studies, *tables, vitals, rule)["rows"]
-    return {f"{ED}/{n}.csv.gz": rows[n] for n in ("edstays", "triage", "vitalsign")}
+def _emergency(studies: pa.Table, root: Path, _: str) -> Mapping[str, int]:
+    names = ("edstays", "triage", "vitalsign")
+    ed = mimic_iv_ed.read_ed(*(root / ED / f"{name}.csv.gz" for name in names))
+    linkage = link(studies, *ed, params.load("vitals", VitalsParams))
+    assert linkage.vitals["study_id"].equals(studies["study_id"])
+    rows = vitals_counts(*ed, linkage)["rows"]
+    return {f"{ED}/{name}.csv.gz": rows[name] for name in names}
 
 
 def _external(key: str, external: ExternalSet, root: Path, file: str) -> Mapping[str, int]:

@@ -72,3 +72,38 @@ def test_a_value_that_is_no_number_is_refused(tmp_path: Path, reader: Reader, co
 def test_a_stay_with_an_odd_cell_is_refused(tmp_path: Path, column: str, value: str) -> None:
     with pytest.raises(DataError, match=rf"line 2, column '{column}'"):
         read(mimic_iv_ed.read_edstays, tmp_path, {**STAY, column: value})
+
+
+def three_files(folder: Path) -> dict[str, Path]:
+    columns = ["subject_id", "stay_id", "intime", "outtime", "gender", "charttime"]
+    rows = {
+        "edstays": STAY,
+        "triage": {**ID, **MEASURED},
+        "vitalsign": {**ID, **MEASURED, "charttime": "2150-03-01 23:00:00"},
+    }
+    return {
+        name: published(folder / f"{name}.csv.gz", [*columns, *VITAL_SIGNS.values()], [row])
+        for name, row in rows.items()
+    }
+
+
+def test_the_three_tables_read_together_as_alone(tmp_path: Path) -> None:
+    files = three_files(tmp_path)
+    alone = [getattr(mimic_iv_ed, f"read_{name}")(path) for name, path in files.items()]
+    assert list(mimic_iv_ed.read_ed(**files)) == alone
+
+
+@pytest.mark.parametrize("name", ["edstays", "triage", "vitalsign"])
+def test_the_one_of_three_that_is_damaged_is_named(tmp_path: Path, name: str) -> None:
+    files = three_files(tmp_path)
+    files[name].write_bytes(files[name].read_bytes()[:-9])
+    with pytest.raises(DataError, match=rf"{name}\.csv\.gz: cannot be read"):
+        mimic_iv_ed.read_ed(**files)
+
+
+@pytest.mark.parametrize("complaint", ["N/V, Fever", 'pain "10/10", L knee', "cough\nfever"])
+def test_what_a_patient_complains_of_moves_no_column(tmp_path: Path, complaint: str) -> None:
+    columns = ["subject_id", "stay_id", *VITAL_SIGNS.values(), "chiefcomplaint"]
+    rows = [{**ID, **MEASURED, "chiefcomplaint": complaint}] * 2
+    triage = mimic_iv_ed.read_triage(published(tmp_path / "triage.csv.gz", columns, rows))
+    assert triage["o2_saturation_pct"].to_pylist() == [1005, 1005]

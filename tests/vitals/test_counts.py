@@ -2,21 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from camchex.schemas import VITAL_SIGNS
 from camchex.small_cells import hide_small, percentiles, write_counts
 from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link_vitals
+from camchex.vitals.link import link
 from tests.vitals.ed import ONE_STAY, STUDY, WITHIN, after, edstays, studies, triage, vitalsign
 from tests.vitals.test_link import random_tables
+
+
+def counts_of(taken: pa.Table, *ed: pa.Table) -> dict[str, Any]:
+    return dict(vitals_counts(*ed, link(taken, *ed, WITHIN)))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sources_of_every_value_add_up_to_the_linked_studies(seed: int) -> None:
     tables = random_tables(seed)
-    counts = vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)
+    counts = counts_of(*tables)
     of = counts["studies"]
     assert of["linked"] + of["unlinked"] == of["total"] == tables[0].num_rows
     assert all(sum(counts["sources"][name].values()) == of["linked"] for name in VITAL_SIGNS)
@@ -31,7 +37,7 @@ def test_rows_that_cannot_be_used_are_counted() -> None:
     )
     chart = vitalsign({"stay_id": "30"}, {"stay_id": "77", "charttime": after(0)})
     tables = studies(STUDY), stays, triage({"stay_id": "30"}, {"stay_id": "77"}), chart
-    assert vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)["rows"] == {
+    assert counts_of(*tables)["rows"] == {
         "edstays": 4,
         "edstays_duplicate": 1,
         "edstays_untimed": 1,
@@ -49,14 +55,14 @@ def test_pressures_dropped_between_two_measurements_are_counted() -> None:
     arrival = triage({"stay_id": "30", "diastolic_bp_mmhg": 90.0})
     chart = vitalsign({"stay_id": "30", "charttime": after(5), "systolic_bp_mmhg": 80.0})
     tables = studies(STUDY), edstays(ONE_STAY), arrival, chart
-    values = vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)["values"]
+    values = counts_of(*tables)["values"]
     assert values["studies"]["systolic_bp_mmhg"]["diastolic_not_below_systolic"] == 1
     assert values["triage"]["diastolic_bp_mmhg"]["diastolic_not_below_systolic"] == 0
 
 
 def test_studies_stamped_before_arrival_are_counted() -> None:
     tables = studies(STUDY | {"study_time": after(-5)}), edstays(ONE_STAY), triage(), vitalsign()
-    counts = vitals_counts(*tables, link_vitals(*tables, WITHIN), WITHIN)
+    counts = counts_of(*tables)
     assert counts["studies"]["linked_before_arrival"] == 1
 
 

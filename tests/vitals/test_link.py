@@ -1,23 +1,28 @@
 """Which stay a study belongs to, and which values it is given."""
 
 from datetime import datetime, timedelta
+from random import Random
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from camchex.schemas import STUDIES, VITAL_SIGNS, VITALS
 from camchex.vitals.link import link_vitals
 from camchex.vitals.params import VitalsParams
+from tests.vitals.by_hand import linked
 from tests.vitals.ed import (
+    ARRIVAL,
     EDSTAYS,
     NEAREST,
     ONE_STAY,
-    RANGES,
     STUDY,
     TRIAGE,
     VITALSIGN,
     WITHIN,
-    Row,
     after,
     edstays,
     seeded,
@@ -26,8 +31,54 @@ from tests.vitals.ed import (
     vitalsign,
 )
 
-SLACK = timedelta(hours=2)
 Tables = tuple[pa.Table, pa.Table, pa.Table, pa.Table]
+
+# Hours apart, and a second to either side: windows are touched, missed and shared by two stays.
+MOMENTS = st.builds(
+    lambda hours, seconds: ARRIVAL + timedelta(hours=hours, seconds=seconds),
+    st.integers(-3, 6),
+    st.integers(-1, 1),
+)
+STAY = {"patient_id": st.sampled_from("12"), "stay_id": st.sampled_from(["9", "10", "11"])}
+MEASURED = {
+    "temperature_f": st.sampled_from([None, 20.0, 36.6, 98.2, 98.3]),
+    "heart_rate_bpm": st.sampled_from([None, 61.0, 62.0, 1228.0]),
+    "respiratory_rate_bpm": st.sampled_from([None, 16.0, 17.0]),
+    "o2_saturation_pct": st.sampled_from([None, 97.0, 1005.0]),
+    "systolic_bp_mmhg": st.sampled_from([None, 80.0, 90.0, 120.0]),
+    "diastolic_bp_mmhg": st.sampled_from([None, 70.0, 80.0, 90.0]),
+}
+
+
+def rows_of(schema: pa.Schema, columns: dict[str, Any], most: int) -> st.SearchStrategy[pa.Table]:
+    return st.lists(st.fixed_dictionaries(columns), max_size=most).map(
+        lambda rows: pa.Table.from_pylist(rows, schema=schema)
+    )
+
+
+def numbered(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [row | {"study_id": str(n)} for n, row in enumerate(rows, 50)], schema=STUDIES
+    )
+
+
+TIMES = {
+    "intime": st.sampled_from([None, after(0), after(60)]),
+    "outtime": st.sampled_from([None, after(0), after(120)]),
+}
+GENDER = {"gender": st.sampled_from(["F", "M", None])}
+TAKEN = st.fixed_dictionaries({"patient_id": STAY["patient_id"], "study_time": MOMENTS})
+TABLES = st.tuples(
+    st.lists(TAKEN, min_size=1, max_size=8).map(numbered),
+    rows_of(EDSTAYS, STAY | TIMES | GENDER, 8),
+    rows_of(TRIAGE, STAY | MEASURED, 6),
+    rows_of(VITALSIGN, STAY | {"charttime": st.none() | MOMENTS} | MEASURED, 12),
+)
+
+
+def of_patient(name: str, rows: pa.Table) -> pa.Table:
+    patients = pa.array([name] * rows.num_rows, pa.string())
+    return rows.set_column(rows.column_names.index("patient_id"), "patient_id", patients)
 
 
 def random_tables(seed: int) -> Tables:
@@ -69,99 +120,77 @@ def random_tables(seed: int) -> Tables:
     )
 
 
-def believed_by_hand(row: Row) -> dict[str, float | None]:
-    values = {}
-    for name in VITAL_SIGNS:
-        value, (low, high) = row[name], getattr(RANGES, name)
-        if name == "temperature_f" and value is not None and 25 <= value <= 45:
-            value = round(value * 9 / 5 + 32, 1)
-        values[name] = value if value is not None and low <= value <= high else None
-    high, low = values["systolic_bp_mmhg"], values["diastolic_bp_mmhg"]
-    if high is not None and low is not None and low >= high:
-        values["systolic_bp_mmhg"] = values["diastolic_bp_mmhg"] = None
-    return values
+def by_hand(tables: Tables, rule: str) -> list[dict[str, Any]]:
+    return linked(*(table.to_pylist() for table in tables), rule)
 
 
-def linked_by_hand(tables: Tables, rule: str) -> list[dict[str, object]]:
-    """The rule of ``link.sql`` as loops: no SQL, no columns."""
-    taken, stays, arrivals, charted = (t.to_pylist() for t in tables)
-    results = []
-    for study in sorted(taken, key=lambda s: s["study_id"]):
-        time, best = study["study_time"], None
-        for stay in stays:
-            start, end = stay["intime"], stay["outtime"]
-            usable = start is not None and end is not None and start <= end
-            if not usable or stay["patient_id"] != study["patient_id"]:
-                continue
-            if rule == "within_stay" and not start - SLACK <= time <= end + SLACK:
-                continue
-            distance = abs(time - start) if rule == "nearest_any" else timedelta(0)
-            rank = (-distance, start, int(stay["stay_id"]))
-            if best is None or rank > best[0]:
-                best = (rank, stay)
-        values = stay_by_hand(best, time, arrivals, charted)
-        results.append({"study_id": study["study_id"], **values})
-    return results
+def found(tables: Tables, params: VitalsParams) -> list[dict[str, Any]]:
+    return link_vitals(*tables, params).drop_columns("vitals_text").to_pylist()
 
 
-def stay_by_hand(
-    best: tuple[object, Row] | None, time: datetime, arrivals: list[Row], charted: list[Row]
-) -> dict[str, object]:
-    values: dict[str, float | None] = dict.fromkeys(VITAL_SIGNS)
-    sources: dict[str, str | None] = dict.fromkeys(VITAL_SIGNS)
-    if best is None:
-        return {"stay_id": None, "values": values, "sources": sources}
-    stay = best[1]["stay_id"]
-    seen = [(r["charttime"], believed_by_hand(r)) for r in charted if r["stay_id"] == stay]
-    first = next((believed_by_hand(r) for r in arrivals if r["stay_id"] == stay), values)
-    for name in VITAL_SIGNS:
-        known = [(t, v[name]) for t, v in seen if t <= time and v[name] is not None]
-        if first[name] is not None:
-            values[name], sources[name] = first[name], "triage"
-        elif known:
-            values[name], sources[name] = max(known)[1], "vitalsign"
-    high, low = values["systolic_bp_mmhg"], values["diastolic_bp_mmhg"]
-    if high is not None and low is not None and low >= high:
-        for name in ("systolic_bp_mmhg", "diastolic_bp_mmhg"):
-            values[name] = sources[name] = None
-    return {"stay_id": stay, "values": values, "sources": sources}
+both_rules = pytest.mark.parametrize("rule", [WITHIN, NEAREST], ids=lambda p: p.rule)
 
 
-@pytest.mark.parametrize("rule", [WITHIN, NEAREST], ids=lambda p: p.rule)
-@pytest.mark.parametrize("seed", range(12))
-def test_linking_agrees_with_the_rule_written_as_loops(seed: int, rule: VitalsParams) -> None:
+@both_rules
+@pytest.mark.parametrize("seed", range(4))
+def test_many_studies_are_linked_as_by_loops(seed: int, rule: VitalsParams) -> None:
     tables = random_tables(seed)
-    found = [
-        {
-            "study_id": row["study_id"],
-            "stay_id": row["stay_id"],
-            "values": {name: row[name] for name in VITAL_SIGNS},
-            "sources": {name: row[f"{name}_source"] for name in VITAL_SIGNS},
-        }
-        for row in link_vitals(*tables, rule).to_pylist()
+    rows = found(tables, rule)
+    assert rows == by_hand(tables, rule.rule)
+    assert {row["stay_id"] is None for row in rows} == {True, False}
+
+
+@both_rules
+@given(tables=TABLES)
+@settings(deadline=None, max_examples=40)
+def test_linking_agrees_with_the_rule_written_as_loops(tables: Tables, rule: VitalsParams) -> None:
+    rows = found(tables, rule)
+    assert rows == by_hand(tables, rule.rule)
+    assert [row["study_id"] for row in rows] == sorted(tables[0]["study_id"].to_pylist())
+
+
+@both_rules
+@given(tables=TABLES, pick=st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=10)
+def test_the_order_of_the_input_rows_does_not_matter(
+    tables: Tables, rule: VitalsParams, pick: Random
+) -> None:
+    shuffled = [t.take(pa.array(pick.sample(range(len(t)), len(t)), pa.int64())) for t in tables]
+    assert link_vitals(*shuffled, rule).equals(link_vitals(*tables, rule))
+
+
+@both_rules
+@given(tables=TABLES)
+@settings(deadline=None, max_examples=10)
+def test_what_is_charted_after_a_study_never_reaches_it(tables: Tables, rule: VitalsParams) -> None:
+    taken, stays, arrivals, charted = tables
+    one = taken.slice(0, 1)
+    past = charted.filter(pc.less_equal(charted["charttime"], one["study_time"][0]))
+    assert link_vitals(one, stays, arrivals, past, rule).equals(
+        link_vitals(one, stays, arrivals, charted, rule)
+    )
+
+
+@both_rules
+@given(tables=TABLES, others=TABLES)
+@settings(deadline=None, max_examples=10)
+def test_other_patients_change_nothing(tables: Tables, others: Tables, rule: VitalsParams) -> None:
+    taken, *ed = tables
+    more = [
+        pa.concat_tables([rows, of_patient("other", others[n])]) for n, rows in enumerate(ed, 1)
     ]
-    assert found == linked_by_hand(tables, rule.rule)
-    assert {row["stay_id"] is None for row in found} == {True, False}
+    assert link_vitals(taken, *more, rule).equals(link_vitals(taken, *ed, rule))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_the_input_rows_does_not_matter(seed: int) -> None:
-    tables = random_tables(seed)
-    pick = seeded(seed)
-    shuffled = [t.take(pick.sample(range(t.num_rows), t.num_rows)) for t in tables]
-    assert link_vitals(*shuffled, WITHIN).equals(link_vitals(*tables, WITHIN))
-
-
-@pytest.mark.parametrize("rule", [WITHIN, NEAREST], ids=lambda p: p.rule)
-def test_what_is_charted_after_a_study_never_reaches_it(rule: VitalsParams) -> None:
-    taken, stays, arrivals, charted = random_tables(0)
-    for study in taken.to_pylist()[:15]:
-        one = pa.Table.from_pylist([study], schema=STUDIES)
-        past = [r for r in charted.to_pylist() if r["charttime"] <= study["study_time"]]
-        known = pa.Table.from_pylist(past, schema=VITALSIGN)
-        assert link_vitals(one, stays, arrivals, known, rule).equals(
-            link_vitals(one, stays, arrivals, charted, rule)
-        )
+@pytest.mark.parametrize(("seconds", "value"), [(0, 80.0), (1, None)])
+def test_a_chart_row_counts_up_to_the_second_of_the_study(
+    seconds: int, value: float | None
+) -> None:
+    chart = vitalsign(
+        {"stay_id": "30", "charttime": after(60 + seconds / 60), "heart_rate_bpm": 80.0}
+    )
+    vitals = link_vitals(studies(STUDY), edstays(ONE_STAY), triage(), chart, WITHIN)
+    assert vitals["heart_rate_bpm"].to_pylist() == [value]
 
 
 @pytest.mark.parametrize(
@@ -190,6 +219,21 @@ def test_of_overlapping_stays_the_latest_arrival_counts_then_the_larger_number()
     )
     vitals = link_vitals(studies(STUDY), stays, triage(), vitalsign(), WITHIN)
     assert vitals["stay_id"].to_pylist() == ["10"]
+
+
+def test_of_one_stay_listed_twice_the_latest_departure_counts_then_the_first_gender() -> None:
+    stays = edstays(
+        ONE_STAY | {"gender": None},
+        ONE_STAY | {"gender": "M"},
+        ONE_STAY | {"gender": "F"},
+        ONE_STAY | {"gender": "M", "outtime": after(200)},
+    )
+    for rule in (WITHIN, NEAREST):
+        vitals = link_vitals(studies(STUDY), stays, triage(), vitalsign(), rule)
+        assert vitals["gender"].to_pylist() == ["F"]
+    later = edstays(ONE_STAY | {"gender": "M", "outtime": after(300)}, ONE_STAY)
+    vitals = link_vitals(studies(STUDY), later, triage(), vitalsign(), WITHIN)
+    assert vitals["gender"].to_pylist() == ["M"]
 
 
 def test_a_stay_that_ends_before_it_starts_never_matches() -> None:

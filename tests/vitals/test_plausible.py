@@ -10,9 +10,11 @@ from camchex.errors import ParamsError
 from camchex.schemas import VITAL_SIGNS
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import believe
+from tests.vitals import by_hand
 from tests.vitals.ed import RANGES, WITHIN, triage
 
-NUMBERS = st.one_of(st.none(), st.floats(0, 500), st.sampled_from([25.0, 45.0, 77.0, 113.0, 986.0]))
+TENTHS = st.integers(0, 5000).map(lambda tenths: tenths / 10)  # as charted; none converts to a tie
+NUMBERS = st.one_of(st.none(), TENTHS, st.sampled_from([25.0, 45.0, 77.0, 113.0, 986.0]))
 ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(VITAL_SIGNS, NUMBERS)), max_size=8)
 
 
@@ -67,6 +69,13 @@ def test_an_impossible_diastolic_pressure_leaves_the_systolic_alone() -> None:
 def test_without_ranges_everything_is_believed() -> None:
     row = {"stay_id": "30", "temperature_f": 36.6, "heart_rate_bpm": 1228.0}
     assert believe(triage(row), None).table.equals(triage(row))
+
+
+@given(ROWS)
+@settings(deadline=None)
+def test_values_are_believed_as_by_loops(rows: list[dict[str, float | None]]) -> None:
+    table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
+    assert believe(table, RANGES).table.to_pylist() == [by_hand.believed(row) for row in rows]
 
 
 @given(ROWS)
