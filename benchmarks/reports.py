@@ -23,6 +23,7 @@ from camchex.reports.params import IndicationParams
 
 PUBLISHED, GENERATED = 227_835, 60_000  # reports
 PATIENTS = 17_000  # 3.5 reports each, as in MIMIC-CXR
+WRITTEN = 1_500_000_000  # a time in whole seconds; a fraction doubles the headers of a tar file
 RULES = IndicationParams(sections="corrected", use=("indication", "history"), cleaner="released")
 REQUESTS = (
     "___ year old man with dyspnea, s/p CABG  // r/o ptx, eval for edema",
@@ -79,6 +80,7 @@ def write(root: Path, names: list[str]) -> list[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = report(rng)
         path.write_text(text)
+        os.utime(path, (WRITTEN, WRITTEN))
         lengths.append(len(text))
     return lengths
 
