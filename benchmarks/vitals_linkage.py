@@ -2,8 +2,8 @@
 
 The baseline is the same rule in pandas: ``read_csv`` of the columns needed, ``merge``, ``groupby``,
 no loop over rows. Each route runs in a process of its own, and both must give the same table. The
-files are invented (``ed_tables.py``). Run it as ``python benchmarks/vitals_linkage.py``, after
-``pip install -c constraints.txt -e '.[benchmark]'``: the pipeline does without pandas.
+files are invented (``ed_tables.py``). ``make bench-data`` runs it, with a pandas that the pipeline
+itself does without.
 """
 
 import resource

@@ -124,6 +124,19 @@ def test_a_parameter_of_the_fusion_reruns_the_fusion_and_what_follows(project: P
 
 
 @pytest.mark.slow
+def test_two_branches_differ_by_what_was_changed_and_what_came_of_it(project: Path) -> None:
+    """The experiment before this one, committed to a branch of its own."""
+    git(project, "branch", "shallow")
+    git(project, "switch", "-c", "deeper")
+    git(project, "commit", "-am", "another fusion")
+    params = dvc(project, "params", "diff", "shallow", "deeper", "--json")
+    assert json.loads(params.stdout) == {"params.yaml": {"fusion.layers": {"old": 1, "new": 2}}}
+    metrics = json.loads(dvc(project, "metrics", "diff", "shallow", "deeper", "--json").stdout)
+    changed = metrics["metrics/summary.json"]["study.mAP.mean"]
+    assert changed["old"] != changed["new"]
+
+
+@pytest.mark.slow
 def test_a_misspelt_parameter_is_rejected(project: Path) -> None:
     refused = dvc(project, "exp", "run", "-S", "fusion.layrs=1")
     assert refused.returncode != 0
