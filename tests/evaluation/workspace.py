@@ -67,9 +67,10 @@ def write_metrics(folder: Path, cohort: pa.Table) -> None:
         "patients": cohort.num_rows,
         "images": {"frontal": 300, "lateral": 100},
         "without_indication": 20,
+        "indication_reads_like_findings": 7,
         "outside_ed_stay": 40,
         "without_mimic14": "<5",
-        "positive": {name: int(np.nansum(cohort[name].to_numpy())) for name in CXR_LT_2023},
+        "positive": {name: positive(cohort[name]) for name in CXR_LT_2023},
     }
     counts = {
         "studies": 400,
@@ -88,6 +89,11 @@ def write_metrics(folder: Path, cohort: pa.Table) -> None:
     write_training_curves(folder / "curves/train", ["frontal", "lateral"])
     write_training_curves(folder / "curves/train", [f"gen{g}" for g in range(5)])
     write_training_curves(folder / "curves/train", [f"fusion_seed{s}" for s in (*SEEDS, 7)])
+
+
+def positive(labels: pa.ChunkedArray) -> dict[str, object]:
+    count = int(np.nansum(labels.to_numpy()))
+    return {"count": count, "share": count / len(labels)}
 
 
 def write_training_curves(folder: Path, runs: Sequence[str]) -> None:

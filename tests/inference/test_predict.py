@@ -1,4 +1,5 @@
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,12 @@ import torch
 from PIL import Image
 
 from camchex.errors import DataError, ModelError
+from camchex.images.jpeg import prepared_jpeg
+from camchex.images.params import ImageParams
 from camchex.inference.predict import StudyInput, load, predict_study, study_batch
 from tests.models.small import CLASSES, SIZE, camchex
+
+PREPARATION = ImageParams(size=SIZE, fit="stretch", jpeg_quality=100, shard_mb=1, max_unreadable=0)
 
 
 def picture(path: Path, seed: int, shape: tuple[int, int] = (50, 40)) -> Path:
@@ -48,10 +53,11 @@ def test_probabilities_are_the_mean_of_the_study_and_its_mirror_image(study: Stu
 
 def test_a_study_is_prepared_as_the_training_data_were(study: StudyInput) -> None:
     batch = study_batch(camchex(), study)
-    with Image.open(study.images[1][0]) as image:
-        expected = np.asarray(image.resize((SIZE, SIZE), Image.Resampling.LANCZOS)) / 255
+    stored = prepared_jpeg(study.images[1][0], PREPARATION)
+    assert isinstance(stored, bytes)
+    expected = np.asarray(Image.open(BytesIO(stored))) / 255
     assert batch.images.shape == (2, 1, SIZE, SIZE)
-    np.testing.assert_allclose(batch.images[1, 0].numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(batch.images[1, 0].numpy(), expected, atol=4 / 255)  # of the JPEG
     assert batch.lateral.tolist() == [False, True]
     model = camchex()
     expected_text = "year old woman with chest pain pna ."
