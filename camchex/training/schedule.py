@@ -55,5 +55,5 @@ def build_optimizer(parameters: Iterable[nn.Parameter], params: TrainingParams) 
         groups,
         lr=params.learning_rate,
         weight_decay=params.weight_decay,
-        foreach=True,
+        fused=params.precision != "16-mixed",  # Lightning unscales those gradients itself
     )
