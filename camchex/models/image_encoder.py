@@ -78,6 +78,19 @@ class ImageEncoder(nn.Module):
         rows, columns = self.backbone.patch_embed.grid_size
         return patches.transpose(1, 2).reshape(len(features), -1, rows, columns)
 
+    def recompute_activations(self, *, on: bool) -> None:
+        """Compute activations again for the gradient, instead of keeping them; or no longer.
+
+        Raises:
+            ModelError: If the backbone has running statistics, which would count a batch twice.
+        """
+        if on and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()):
+            raise ModelError(
+                f"runtime.checkpoint_gradients: {self.params.backbone} normalises by running "
+                "statistics, which would count every batch twice; write false"
+            )
+        self.backbone.set_grad_checkpointing(on)
+
     def load_pretrained(self, source: str) -> None:
         """Load published weights; ``none`` changes nothing.
 

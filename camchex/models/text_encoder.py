@@ -46,6 +46,53 @@ class TextEncoder(nn.Module):
         embedding: Tensor = self.projection(states[:, 0])
         return embedding
 
+    def recompute_activations(self, *, on: bool) -> None:
+        """Compute activations again for the gradient, instead of keeping them; or no longer."""
+        # The older name is deprecated where the newer one exists.
+        newer = hasattr(self.model, "activation_checkpointing_enable")
+        name = "activation_checkpointing" if newer else "gradient_checkpointing"
+        if on:
+            getattr(self.model, f"{name}_enable")({"use_reentrant": False})
+        else:
+            getattr(self.model, f"{name}_disable")()
+
+    @property
+    def word_width(self) -> int:
+        """Width of the word embeddings: not always that of the states (ELECTRA)."""
+        width: int = self.model.get_input_embeddings().embedding_dim
+        return width
+
+    @property
+    def positions(self) -> int:
+        """How many positions are known: the longest text, in tokens."""
+        table = self.model.embeddings.position_embeddings
+        return int(table.num_embeddings) - _first_position(table)
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Word embeddings (..., word_width) of token ids, before positions are added."""
+        embeddings: Tensor = self.model.get_input_embeddings()(ids)
+        return embeddings
+
+    def read_out(self, embeddings: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """Encode sequences of embeddings in place of words.
+
+        Args:
+            embeddings: (B, N, word_width).
+            mask: What is there to be read, (B, N), bool.
+            positions: From 0, (N,), long.
+
+        Returns:
+            The first token of the last layer, (B, width).
+        """
+        first = _first_position(self.model.embeddings.position_embeddings)
+        states = self.model(
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            position_ids=(positions + first).expand(mask.shape),
+        ).last_hidden_state
+        embedding: Tensor = self.projection(states[:, 0])
+        return embedding
+
     def load_pretrained(self, name: str) -> None:
         """Load the published weights of a transformers model; ``tiny`` has none.
 
@@ -110,6 +157,11 @@ def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untype
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
+
+
+def _first_position(table: Any) -> int:  # noqa: ANN401 - transformers is untyped
+    """Row of the first position: RoBERTa and its kin start behind a row for padding."""
+    return 0 if table.padding_idx is None else int(table.padding_idx) + 1
 
 
 def _not_to_be_had(name: str, error: Exception) -> ModelError:

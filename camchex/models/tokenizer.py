@@ -43,6 +43,7 @@ class Tokenizer:
         if padding is None:
             raise ModelError(f"the tokenizer has no {PAD} token: it is not that of a BERT")
         self.padding: int = padding
+        self.start: int = self._backend.encode("").ids[0]
 
     @property
     def size(self) -> int:

@@ -88,6 +88,38 @@ def test_each_view_is_read_by_its_own_encoder() -> None:
 
 
 @torch.no_grad()
+def test_a_shared_encoder_reads_every_view_and_is_the_frontal_one() -> None:
+    model, batch = camchex(encoders="shared"), studies()
+    assert not hasattr(model, "lateral")
+    maps = model._encode_images(batch).maps
+    close(maps, classifier(1).features(batch.images))
+    separate = camchex()
+    separate.load_state_dict(model.state_dict(), strict=False)
+    separate.lateral.load_state_dict(model.frontal.state_dict())
+    close(model(batch), separate(batch))
+
+
+def test_a_shared_encoder_learns_from_lateral_images() -> None:
+    model = camchex(encoders="shared", inputs=["images"]).train()
+    batch = only(studies(), [0])
+    model(replace(batch, lateral=torch.ones(2, dtype=torch.bool))).sum().backward()
+    assert all(p.grad is not None for p in model.frontal.parameters())
+
+
+@torch.no_grad()
+def test_both_texts_are_encoded_in_one_call_to_the_same_embeddings() -> None:
+    model, batch = camchex(), studies()
+    calls, seen = [], []
+    model.text.register_forward_hook(lambda _, inputs, output: calls.append((*inputs, output)))
+    model.fusion.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    model(batch)
+    ((tokens, together),) = calls
+    assert tokens.ids.shape == (8, batch.vitals.ids.shape[1])
+    close(torch.cat([model.text(batch.indication), model.text(batch.vitals)]), together)
+    close(torch.cat(seen[0]), together)
+
+
+@torch.no_grad()
 def test_every_input_matters() -> None:
     model, batch = camchex(), studies()
     before = model(batch)
