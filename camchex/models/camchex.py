@@ -1,5 +1,6 @@
 """CaMChex: images of all views, indication and vital signs of a study, read together."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -8,7 +9,14 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.models.folder import find_model, load_weights, read_config, read_text, write_model
+from camchex.models.folder import (
+    check_classes,
+    find_model,
+    load_weights,
+    read_config,
+    read_text,
+    write_model,
+)
 from camchex.models.fusion import StudyFusion, StudyMaps
 from camchex.models.image_classifier import ImageClassifier
 from camchex.models.image_encoder import ImageEncoder
@@ -69,7 +77,10 @@ class CaMChex(nn.Module):
             width = self.frontal.channels
             if config.fusion.encoders == "by_view":
                 self.lateral = ImageEncoder(config.lateral, config.image_size)
-                width = _common_width(self.frontal, self.lateral)
+                alike = self.lateral.channels == width
+                self.lateral_projection = (
+                    nn.Identity() if alike else nn.Conv2d(self.lateral.channels, width, 1)
+                )
             for encoder in self.image_encoders if config.fusion.freeze_encoders else ():
                 encoder.requires_grad_(requires_grad=False)
         if config.fusion.architecture == "mmbt":
@@ -153,8 +164,15 @@ class CaMChex(nn.Module):
         order = batch.lateral.long().argsort(stable=True)  # frontal first
         count = int((~batch.lateral).sum())
         images = batch.images[order]
-        views = ((self.frontal, images[:count]), (self.lateral, images[count:]))
-        maps = torch.cat([encoder(part) for encoder, part in views if len(part)])
+        found = []
+        if count:
+            found.append(self.frontal(images[:count]))
+        if count < len(images):
+            found.append(self.lateral_projection(self.lateral(images[count:])))
+        if found[0].shape[2:] != found[-1].shape[2:]:
+            sizes = ", ".join(str(tuple(maps.shape[2:])) for maps in found)
+            raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
+        maps = torch.cat(found)
         return StudyMaps(maps, batch.study[order], batch.slot[order], batch.lateral[order])
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
@@ -169,14 +187,20 @@ class CaMChex(nn.Module):
         write_model(folder, self.config, self, {TOKENIZER: self.tokenizer.definition})
 
     @classmethod
-    def from_pretrained(cls, name: str | Path) -> Self:
+    def from_pretrained(cls, name: str | Path, classes: Sequence[str] | None = None) -> Self:
         """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
 
+        Args:
+            name: Folder, or name.
+            classes: Those of the data, which must be its own; None: not checked.
+
         Raises:
-            ModelError: If there is none, or it is incomplete or of another kind.
+            ModelError: If there is none, it is incomplete or of another kind, or its classes are
+                others.
         """
         folder = find_model(name)
         config = read_config(folder, CaMChexConfig)
+        check_classes(folder, config.classes, classes)
         model = cls(config, Tokenizer(read_text(folder, TOKENIZER)))
         load_weights(folder, model)
         return model.eval()
@@ -229,12 +253,3 @@ def build_camchex(
     if set(fusion.inputs) - {"images"} or fusion.architecture == "mmbt":
         model.text.load_pretrained(text.model)
     return model
-
-
-def _common_width(frontal: ImageEncoder, lateral: ImageEncoder) -> int:
-    if frontal.channels != lateral.channels:
-        raise ModelError(
-            f"the frontal encoder has {frontal.channels} channels, the lateral "
-            f"{lateral.channels}: they share one fusion"
-        )
-    return frontal.channels

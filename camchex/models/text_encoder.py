@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig
 
@@ -64,9 +65,18 @@ class TextEncoder(nn.Module):
 
     @property
     def positions(self) -> int:
-        """How many positions are known: the longest text, in tokens."""
-        table = self.model.embeddings.position_embeddings
-        return int(table.num_embeddings) - _first_position(table)
+        """How many positions are known: the longest text, in tokens.
+
+        Raises:
+            ModelError: If the model has no table of positions.
+        """
+        known = _positions(self.model)
+        if known is None:
+            raise ModelError(
+                f"fusion.architecture: mmbt: {type(self.model).__name__} learnt no positions, as "
+                "BERT, RoBERTa, ELECTRA and DistilBERT did; name one of these in text.model"
+            )
+        return known
 
     def words(self, ids: Tensor) -> Tensor:
         """Word embeddings (..., word_width) of token ids, before positions are added."""
@@ -121,10 +131,17 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
     """
     longest = max(text.max_tokens_indication, text.max_tokens_vitals)
     config = _tiny(text, tokenizer, longest) if text.model == TINY else _published(text.model)
-    if longest > getattr(config, "max_position_embeddings", longest):
+    with torch.device("meta"):  # no weights: only what is built is of interest
+        known = _positions(AutoModel.from_config(config))  # type: ignore[no-untyped-call]
+    if known is not None and longest > known:
         raise ModelError(
             f"text.max_tokens_indication, text.max_tokens_vitals: {text.model} reads at most "
-            f"{config.max_position_embeddings} tokens, found {longest}"
+            f"{known} tokens, found {longest}"
+        )
+    if tokenizer.size > config.vocab_size:
+        raise ModelError(
+            f"text.model: {text.model}: its tokenizer has {tokenizer.size} tokens, its model knows "
+            f"{config.vocab_size}: they do not belong together"
         )
     described: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     return {name: value for name, value in described.items() if name not in NOT_KEPT}
@@ -157,6 +174,12 @@ def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untype
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
+
+
+def _positions(model: Any) -> int | None:  # noqa: ANN401 - transformers is untyped
+    """How many positions a model knows; None if it has no table of them."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    return None if table is None else int(table.num_embeddings) - _first_position(table)
 
 
 def _first_position(table: Any) -> int:  # noqa: ANN401 - transformers is untyped

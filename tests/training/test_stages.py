@@ -37,6 +37,8 @@ def pseudo() -> None:
         stores=STORES,
         out=Path("data/pseudo/gen0"),
         metrics=Path("metrics/pseudo_labels/gen0.json"),
+        spreads=CURVES / "pseudo_labels.csv",
+        generation=0,
     )
 
 
