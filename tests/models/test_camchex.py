@@ -120,6 +120,28 @@ def test_both_texts_are_encoded_in_one_call_to_the_same_embeddings() -> None:
 
 
 @torch.no_grad()
+def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
+    """As if the attention to one token had the logarithm of their number added."""
+    copies = 256
+    once, batch = camchex(layers=1, inputs=["images", "indication"]), only(studies(), [0])
+    many = camchex(layers=1, inputs=["images", "indication"], text_tokens=copies)
+    many.load_state_dict(once.state_dict())
+    states = many.fusion(many._encode_images(batch), [many.text(batch.indication)], 1)[0][0]
+    assert len(states) == 2 + copies
+    close(states[2:], states[2:3].expand(copies, -1))
+    layer = once.fusion.encoder.layers[0]
+    bias = torch.tensor([0.0, 0.0, torch.tensor(float(copies)).log()]).expand(3, 3)
+    seen: list[Tensor] = []
+    handle = once.fusion.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    once(batch)
+    handle.remove()
+    with torch.enable_grad():  # without, torch takes a mask of numbers for one of booleans
+        weighted = layer(seen[0], src_mask=bias)[0].detach()
+    close(weighted, states[:3])
+    assert not torch.allclose(layer(seen[0])[0], states[:3], atol=1e-3)
+
+
+@torch.no_grad()
 def test_every_input_matters() -> None:
     model, batch = camchex(), studies()
     before = model(batch)

@@ -175,3 +175,13 @@ def test_frozen_encoders_learn_nothing() -> None:
     assert all(p.grad is None for p in model.frontal.parameters())
     assert not model.frontal.training
     assert model.joint.projection.weight.grad is not None
+
+
+@torch.no_grad()
+def test_half_precision_changes_the_last_digits_only() -> None:
+    model, batch = mmbt(), studies()
+    expected = model(batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = model(batch).float()
+    torch.testing.assert_close(found, expected, atol=0.2, rtol=0.1)
+    assert not torch.equal(found, expected)

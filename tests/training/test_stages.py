@@ -237,6 +237,30 @@ def test_a_fusion_of_fewer_inputs_trains_and_predicts(here: Path, inputs: list[s
     assert len(table) == STUDIES["development"] + STUDIES["test"]
 
 
+VARIANTS: dict[str, dict[str, object]] = {
+    "mmbt": {"architecture": "mmbt"},
+    "chexfusion": {"encoders": "shared", "inputs": ["images"]},
+    "average": {"beyond_max_images": "average"},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_kind_of_fusion_trains_and_predicts(
+    here: Path, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((here / "params.yaml").read_text())
+    params["fusion"] |= VARIANTS[variant] | {"freeze_encoders": False}
+    params["fusion"]["training"]["loss"] = "original"
+    params["runtime"]["checkpoint_gradients"] = True
+    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    model, out = here / "kinds" / variant, here / "kinds" / f"{variant}.parquet"
+    fusion(model)
+    predictions(model, out)
+    found = tables.read(out, schemas.predictions(CXR_LT_2023))
+    assert len(found) == STUDIES["development"] + STUDIES["test"]
+    assert ((label_matrix(found, CXR_LT_2023) > 0) & (label_matrix(found, CXR_LT_2023) < 1)).all()
+
+
 def test_an_unknown_input_is_an_error_that_names_it(here: Path) -> None:
     with pytest.raises(ParamsError, match="ecg"):
         fusion(here / "never", ["ecg"])
