@@ -15,3 +15,4 @@ class RuntimeParams(Section):
     devices: int = Field(ge=1)  # per node
     nodes: int = Field(default=1, ge=1)  # started by torchrun or SLURM
     compile: bool  # torch.compile: worth its minutes on long trainings only
+    checkpoint_gradients: bool = False  # computes encoders twice, for larger batches in memory

@@ -8,6 +8,7 @@ from camchex.params import Section
 
 Schedule = Literal["cosine", "cosine_restarts_each_epoch", "constant"]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+Loss = Literal["weighted", "original"]
 
 
 class TrainingParams(Section):
@@ -20,6 +21,7 @@ class TrainingParams(Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)  # images or studies per step, over all devices
     accumulate: int = Field(ge=1)  # batches per optimizer step
+    loss: Loss  # with class weights, a mean; or the asymmetric loss as it was published, a sum
     learning_rate: float = Field(gt=0)  # the highest one, after the warm-up
     weight_decay: float = Field(ge=0)
     decay_norm_and_bias: bool

@@ -23,9 +23,12 @@ def main(view: Name, init: Input, cohort: Input, store: Input, out: Output, curv
     recipe = Recipe(training, augmentation, params.load("runtime", RuntimeParams), out, curves)
 
     def train(scratch: Path) -> None:
-        images = partial(cohort_images, read_cohort(cohort, store, labels.classes), view=view)
+        studies = read_cohort(cohort, store, labels.classes)
+        images = partial(cohort_images, studies, view=view)
         train_on_images(
-            partial(ImageClassifier.from_pretrained, init),
+            partial(
+                ImageClassifier.from_pretrained, init, studies.store.size, classes=labels.classes
+            ),
             {"mimic": images(split="train")},
             images(split="development"),
             recipe,

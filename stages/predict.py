@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from camchex import params, schemas, tables
+from camchex.labels import LabelParams
 from camchex.models.camchex import CaMChex
 from camchex.runtime import RuntimeParams
 from camchex.training.samples import cohort_studies, read_cohort
@@ -25,7 +26,7 @@ def main(
     swap_seed: Seed = 0,
 ) -> None:
     """Write one row per study, and again with every indication taken from another study."""
-    camchex = CaMChex.from_pretrained(model)
+    camchex = CaMChex.from_pretrained(model, params.load("labels", LabelParams).classes)
     runtime = params.load("runtime", RuntimeParams)
     studies = cohort_studies(read_cohort(cohort, store, camchex.classes), ["development", "test"])
     schema = schemas.predictions(camchex.classes)

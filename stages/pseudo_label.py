@@ -1,19 +1,35 @@
 """Let one generation label what the external sets leave unknown."""
 
 import json
+from typing import Annotated
+
+import typer
 
 from camchex import params, schemas, tables
 from camchex.images.store import ImageStore
+from camchex.labels import LabelParams
 from camchex.models.image_classifier import ImageClassifier
 from camchex.runtime import RuntimeParams
 from camchex.sources.params import ExternalSets
-from camchex.training.pseudo_labels import pseudo_label
+from camchex.training.pseudo_labels import pseudo_label, write_spreads
 from stages import Input, Output, run
 
+Generation = Annotated[int, typer.Option(help="Of the teacher, from 0.")]
 
-def main(teacher: Input, labels: Input, stores: Input, out: Output, metrics: Output) -> None:
+
+def main(
+    *,
+    teacher: Input,
+    labels: Input,
+    stores: Input,
+    out: Output,
+    metrics: Output,
+    spreads: Output,
+    generation: Generation,
+) -> None:
     """Write one table per external set into ``out``, and how the predicted labels spread."""
-    model = ImageClassifier.from_pretrained(teacher)
+    classes = params.load("labels", LabelParams).classes
+    model = ImageClassifier.from_pretrained(teacher, classes=classes)
     runtime = params.load("runtime", RuntimeParams)
     spread = {}
     for key, external in sorted(params.load("external", ExternalSets).items()):
@@ -24,6 +40,7 @@ def main(teacher: Input, labels: Input, stores: Input, out: Output, metrics: Out
         tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
     metrics.parent.mkdir(parents=True, exist_ok=True)
     metrics.write_text(json.dumps(spread, indent=2) + "\n")
+    write_spreads(spread, generation, spreads)
 
 
 if __name__ == "__main__":

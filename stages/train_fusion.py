@@ -47,9 +47,12 @@ def main(
     runtime = params.load("runtime", RuntimeParams)
 
     def train(scratch: Path) -> None:
-        studies = partial(cohort_studies, read_cohort(cohort, store, labels.classes))
-        front = ImageClassifier.from_pretrained(frontal)
-        side = ImageClassifier.from_pretrained(lateral)
+        found = read_cohort(cohort, store, labels.classes)
+        studies = partial(cohort_studies, found)
+        front, side = (
+            ImageClassifier.from_pretrained(folder, found.store.size, labels.classes)
+            for folder in (frontal, lateral)
+        )
         start = partial(new_camchex, fusion, text, preparation, front, side)
         recipe = Recipe(fusion.training, augmentation, runtime, out, curves)
         train_on_studies(start, studies(["train"]), studies(["development"]), recipe, scratch)

@@ -42,7 +42,7 @@ def main(
         images = partial(cohort_images, read_cohort(cohort, store, labels.classes))
         external = read_pseudo_labels(pseudo, stores, keys, labels.classes)
         start = {
-            "warm": partial(ImageClassifier.from_pretrained, teacher),
+            "warm": partial(ImageClassifier.from_pretrained, teacher, size, labels.classes),
             "pretrained": partial(build_image_classifier, encoder, list(labels.classes), size),
         }[student.init]
         train_on_images(

@@ -17,7 +17,7 @@ from camchex.models.tokenizer import NO_INDICATION
 from camchex.models.tta import flip_average
 from camchex.reports.cleaning import clean_indication
 from camchex.training.batches import to_unit_range
-from camchex.training.image_choice import first_images
+from camchex.training.image_choice import first_images, image_groups
 from camchex.vitals.text import vitals_text
 
 View = Literal["frontal", "lateral"]
@@ -64,8 +64,8 @@ def load(folder: Path) -> CaMChex:
 def predict_study(model: CaMChex, study: StudyInput) -> dict[str, float]:
     """Probability of every class, averaged over the images and their mirror images.
 
-    Of a study with more images than the model takes, those are read that the test set would be
-    read by: of both views in turn.
+    A study with more images than the model takes is read as the test set is: by some of them, of
+    both views in turn, or by all, in groups over which the probabilities are averaged.
 
     Args:
         model: Not changed; in whatever mode it is, it predicts.
@@ -79,21 +79,26 @@ def predict_study(model: CaMChex, study: StudyInput) -> dict[str, float]:
     model.eval()
     try:
         batch = study_batch(model, study).to(next(model.parameters()).device)
-        probabilities = flip_average(model, batch)[0].tolist()
+        probabilities = flip_average(model, batch).mean(dim=0).tolist()
     finally:
         model.train(training)
     return dict(zip(model.classes, probabilities, strict=True))
 
 
 def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
-    """One study as the model reads it.
+    """One study as the model reads it; under ``average``, once per group of its images.
 
     Raises:
         DataError: If an image cannot be read, or a vital sign is not one.
     """
     lateral = np.array([view == "lateral" for _, view in study.images], dtype=bool)
-    reads_images = "images" in model.config.fusion.inputs
-    chosen = first_images(lateral, model.config.fusion.max_images if reads_images else 0)
+    fusion = model.config.fusion
+    reads_images = "images" in fusion.inputs
+    if fusion.beyond_max_images == "average" and reads_images:
+        groups = image_groups(lateral, fusion.max_images)
+    else:
+        groups = [first_images(lateral, fusion.max_images if reads_images else 0)]
+    chosen = np.concatenate(groups)
     size, how = model.image_size, model.config.preparation.fit
     pixels = np.zeros((len(chosen), 1, size, size), dtype=np.uint8)
     for place, number in enumerate(chosen):
@@ -101,14 +106,14 @@ def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
     text = model.config.text
     return StudyBatch(
         images=to_unit_range(torch.from_numpy(pixels)),
-        study=torch.zeros(len(chosen), dtype=torch.long),
-        slot=torch.arange(len(chosen)),
+        study=torch.arange(len(groups)).repeat_interleave(torch.tensor(list(map(len, groups)))),
+        slot=torch.cat([torch.arange(len(group)) for group in groups]),
         lateral=torch.from_numpy(lateral[chosen]),
         indication=model.tokenizer.encode(
-            [_clean(study.indication, model)], text.max_tokens_indication
+            [_clean(study.indication, model)] * len(groups), text.max_tokens_indication
         ),
         vitals=model.tokenizer.encode(
-            [vitals_text(study.vitals or {}, study.gender)], text.max_tokens_vitals
+            [vitals_text(study.vitals or {}, study.gender)] * len(groups), text.max_tokens_vitals
         ),
     )
 

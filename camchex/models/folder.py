@@ -4,7 +4,7 @@ The names are those of the Hugging Face Hub. Its mixin is not used: it would rea
 it finds no safetensors, accept missing weights, and write a model card beside them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,6 +96,30 @@ def read_text(folder: Path, name: str) -> str:
             f"{folder / name}: no such file. A model folder is complete once its training has "
             "ended: `dvc repro`."
         ) from error
+
+
+def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) -> None:
+    """Refuse a model whose logits mean other classes than the labels it meets.
+
+    Args:
+        folder: Of the model.
+        own: Its classes, in the order of its logits.
+        data: Those of the data, in order; None: not checked.
+
+    Raises:
+        ModelError: If they differ.
+    """
+    if data is None or list(own) == list(data):
+        return
+    unknown = [name for name in data if name not in own]
+    superfluous = [name for name in own if name not in data]
+    found = "the same in another order"
+    if unknown or superfluous:
+        found = f"it lacks {unknown or 'none'}, and the data lack {superfluous or 'none'}"
+    raise ModelError(
+        f"{folder}: its classes are not those of the data: {found}. Set labels.space to that of "
+        "the model, or train it anew: `dvc repro`."
+    )
 
 
 def load_weights(folder: Path, model: nn.Module) -> None:

@@ -50,7 +50,7 @@ class StudyFusion(nn.Module):
         kinds = len(set(params.inputs) - {"images"})
         if "images" in params.inputs:
             self.reduce = nn.Conv2d(width, width, 3, stride=2, padding=1)
-            kinds += _image_segments(params.segments, params.max_images)
+            kinds += image_segments(params.segments, params.max_images)
             if not params.mask_padding:
                 self.padding = nn.Parameter(_clamped_normal(1, width))
         self.segments = nn.Parameter(_clamped_normal(kinds, width))
@@ -94,31 +94,60 @@ class StudyFusion(nn.Module):
 
     def _image_tokens(self, images: StudyMaps, size: int) -> tuple[Tensor, Tensor]:
         """Tokens by study and slot, (B, S, hw, C), and the slots without image, (B, S)."""
-        fullest = int(images.slot.max()) + 1
-        by_slot = self.params.segments == "by_slot"
-        if fullest > self.params.max_images and (by_slot or not self.params.mask_padding):
-            raise ModelError(
-                f"fusion.max_images: a study has {fullest} images, at most "
-                f"{self.params.max_images} can be told apart"
-            )
+        by_slot, masked = self.params.segments == "by_slot", self.params.mask_padding
+        check_slots(images, self.params, slots_matter=by_slot or not masked)
         maps = self.reduce(images.maps)  # (M, C, h/2, w/2)
         maps = maps + position_encoding(self.params.position_encoding, maps)
         segment = self.segments[images.slot if by_slot else images.lateral.long()]
         tokens = maps.flatten(2).transpose(1, 2) + segment[:, None]  # (M, hw, C)
         # Learnt padding is always as long as the longest study, or the batch would matter.
-        slots = fullest if self.params.mask_padding else self.params.max_images
-        shape = (size, slots, *tokens.shape[1:])
-        blank = tokens.new_zeros(()) if self.params.mask_padding else self.padding.to(tokens.dtype)
-        place = (images.study, images.slot)
-        empty = torch.ones(size, slots, dtype=torch.bool, device=tokens.device)
-        return (
-            blank.expand(shape).index_put(place, tokens),
-            empty.index_put(place, torch.zeros((), dtype=torch.bool, device=tokens.device)),
+        if masked:
+            return place_by_study(tokens, images, size, tokens.new_zeros(()))
+        blank = self.padding.to(tokens.dtype)
+        return place_by_study(tokens, images, size, blank, slots=self.params.max_images)
+
+
+def image_segments(segments: Segments, max_images: int) -> int:
+    """How many kinds of images are told apart: the views, or the slots."""
+    return VIEWS if segments == "by_type" else max_images
+
+
+def check_slots(images: StudyMaps, params: FusionArchitecture, *, slots_matter: bool) -> None:
+    """Refuse more images than there are slots, where slots are told apart.
+
+    Raises:
+        ModelError: If a study has more.
+    """
+    fullest = int(images.slot.max()) + 1
+    if slots_matter and fullest > params.max_images:
+        raise ModelError(
+            f"fusion.max_images: a study has {fullest} images, at most "
+            f"{params.max_images} can be told apart"
         )
 
 
-def _image_segments(segments: Segments, max_images: int) -> int:
-    return VIEWS if segments == "by_type" else max_images
+def place_by_study(
+    tokens: Tensor, images: StudyMaps, size: int, blank: Tensor, slots: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Lay the tokens of all images out by study.
+
+    Args:
+        tokens: Of each image, (M, n, C).
+        images: Whose they are.
+        size: Number of studies B.
+        blank: What stands in an empty slot, broadcast to (C,).
+        slots: S, per study; None: as many as the fullest study has images.
+
+    Returns:
+        Tokens by study and slot, (B, S, n, C), and the slots without image, (B, S).
+    """
+    slots = int(images.slot.max()) + 1 if slots is None else slots
+    place = (images.study, images.slot)
+    empty = torch.ones(size, slots, dtype=torch.bool, device=tokens.device)
+    return (
+        blank.expand(size, slots, *tokens.shape[1:]).index_put(place, tokens),
+        empty.index_put(place, torch.zeros((), dtype=torch.bool, device=tokens.device)),
+    )
 
 
 def _clamped_normal(count: int, width: int) -> Tensor:

@@ -6,7 +6,13 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from camchex.models.folder import find_model, load_weights, read_config, write_model
+from camchex.models.folder import (
+    check_classes,
+    find_model,
+    load_weights,
+    read_config,
+    write_model,
+)
 from camchex.models.image_encoder import NO_WEIGHTS, ImageEncoder
 from camchex.models.ml_decoder import MLDecoder
 from camchex.models.params import EncoderParams
@@ -74,16 +80,43 @@ class ImageClassifier(nn.Module):
         write_model(folder, self.config, self)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path) -> Self:
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        image_size: int | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> Self:
         """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
 
+        Args:
+            name: Folder, or name.
+            image_size: Height and width of the images to read from now on, pixels, where the
+                backbone allows it; None: those it was trained on.
+            classes: Those of the data, which must be its own; None: not checked.
+
         Raises:
-            ModelError: If there is none, or it is incomplete or of another kind.
+            ModelError: If there is none, it is incomplete or of another kind, its classes are
+                others, or its backbone reads one image size alone.
         """
         folder = find_model(name)
-        model = cls(read_config(folder, ImageClassifierConfig))
+        config = read_config(folder, ImageClassifierConfig)
+        check_classes(folder, config.classes, classes)
+        model = cls(config)
         load_weights(folder, model)
-        return model.eval()
+        if image_size is None or image_size == config.image_size:
+            return model.eval()
+        resized = cls(_at_size(config, image_size))
+        resized.decoder.load_state_dict(model.decoder.state_dict())
+        resized.encoder.adopt(model.encoder.backbone.state_dict(), str(folder))
+        return resized.eval()
+
+
+def _at_size(config: ImageClassifierConfig, image_size: int) -> ImageClassifierConfig:
+    args = config.encoder.backbone_args
+    if "img_size" in args:
+        args = args | {"img_size": image_size}
+    encoder = config.encoder.model_copy(update={"backbone_args": args})
+    return config.model_copy(update={"encoder": encoder, "image_size": image_size})
 
 
 def build_image_classifier(

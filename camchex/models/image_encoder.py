@@ -50,10 +50,12 @@ class ImageEncoder(nn.Module):
         if (
             self.backbone.pretrained_cfg["fixed_input_size"]
             and params.backbone_args.get("img_size") != image_size
+            and not params.backbone_args.get("dynamic_img_size")
         ):
             raise ModelError(
                 f"encoder.backbone: {params.backbone} is built for one image size; "
-                f"set encoder.backbone_args.img_size to images.size, {image_size}"
+                f"set encoder.backbone_args.img_size to images.size, {image_size}, or "
+                "dynamic_img_size to true where the backbone has it"
             )
         self.channels: int = self.backbone.num_features
         published = resolve_model_data_config(self.backbone)
@@ -75,8 +77,23 @@ class ImageEncoder(nn.Module):
             channels_last = getattr(self.backbone, "output_fmt", "NCHW") == "NHWC"
             return features.permute(0, 3, 1, 2) if channels_last else features
         patches = features[:, getattr(self.backbone, "num_prefix_tokens", 0) :]  # (B, N, C)
-        rows, columns = self.backbone.patch_embed.grid_size
+        embed = self.backbone.patch_embed
+        dynamic = self.params.backbone_args.get("dynamic_img_size")
+        rows, columns = embed.dynamic_feat_size(images.shape[2:]) if dynamic else embed.grid_size
         return patches.transpose(1, 2).reshape(len(features), -1, rows, columns)
+
+    def recompute_activations(self, *, on: bool) -> None:
+        """Compute activations again for the gradient, instead of keeping them; or no longer.
+
+        Raises:
+            ModelError: If the backbone has running statistics, which would count a batch twice.
+        """
+        if on and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()):
+            raise ModelError(
+                f"runtime.checkpoint_gradients: {self.params.backbone} normalises by running "
+                "statistics, which would count every batch twice; write false"
+            )
+        self.backbone.set_grad_checkpointing(on)
 
     def load_pretrained(self, source: str) -> None:
         """Load published weights; ``none`` changes nothing.
@@ -94,13 +111,25 @@ class ImageEncoder(nn.Module):
             weights = load_file(path)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
+        self.adopt(weights, str(path))
+
+    def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
+        """Take over weights of this backbone, made for images of any size.
+
+        Args:
+            weights: By timm's names; position embeddings and the like are resampled.
+            source: Where they come from, for messages.
+
+        Raises:
+            ModelError: If some are missing.
+        """
         # timm renames and resizes what it loads, and leaves the rest random without a word: what
         # differs between two such models was not in the file.
         loaded, again = (_create(self.params, weights).state_dict() for _ in range(2))
         random = [name for name, tensor in loaded.items() if not torch.equal(tensor, again[name])]
         if random:
             raise ModelError(
-                f"{path}: not timm's weights of {self.params.backbone}: "
+                f"{source}: not timm's weights of {self.params.backbone}: "
                 f"{len(random)} are missing, {random[0]} among them"
             )
         self.backbone.load_state_dict(loaded)

@@ -45,3 +45,28 @@ def weighted_asymmetric_loss(
         if known is None:
             return cells.mean()
         return torch.where(known, cells, 0).sum() / known.sum().clamp(min=1)
+
+
+def asymmetric_loss(logits: Tensor, targets: Tensor, known: Tensor | None = None) -> Tensor:
+    """The asymmetric loss as it was published: no class weights, and a sum over all cells.
+
+    No gradient flows through the focusing factor.
+
+    Args:
+        logits: (B, Q).
+        targets: Labels or soft pseudo-labels in [0, 1], (B, Q); anything finite where not known.
+        known: Which targets count, (B, Q), bool; None: all.
+
+    Returns:
+        A scalar, in single precision under any autocast; 0 if nothing is known.
+
+    Source: Ben-Baruch et al., 2021, the class AsymmetricLoss of its code (method, section 8).
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        y = targets.float()
+        s = logits.float().sigmoid()
+        s_negative = (1 - s + MARGIN).clamp(max=1)
+        likelihood = y * s.clamp(min=EPSILON).log() + (1 - y) * s_negative.clamp(min=EPSILON).log()
+        base = (1 - (y * s + (1 - y) * s_negative)).detach().clamp(min=0)
+        cells = -likelihood * base ** (GAMMA_POSITIVE * y + GAMMA_NEGATIVE * (1 - y))
+        return cells.sum() if known is None else torch.where(known, cells, 0).sum()

@@ -11,6 +11,9 @@ from camchex.training_params import TrainingParams
 PositionKind = Literal["correct", "released"]
 Modality = Literal["images", "indication", "vitals"]
 Segments = Literal["by_type", "by_slot"]
+Architecture = Literal["camchex", "mmbt"]
+Encoders = Literal["by_view", "shared"]
+BeyondMaxImages = Literal["choose", "average"]
 TINY = "tiny"
 """``text.model``: a small BERT that is trained from scratch with the fusion."""
 
@@ -73,15 +76,19 @@ class FusionArchitecture(Section):
     Source: paper section 3.2 and Figure 2.
     """
 
+    architecture: Architecture  # mmbt: image regions and words in the one BERT of section text
     inputs: Annotated[tuple[Modality, ...], Field(min_length=1), AfterValidator(_once)]
-    layers: int = Field(ge=1)
+    encoders: Encoders  # shared: one image encoder, the frontal one, for every view
+    layers: int = Field(ge=1)  # camchex only, as are the next three
     heads: int = Field(ge=1)
     ffn: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
+    regions: int = Field(ge=1)  # per side of an image, mmbt only
     max_images: int = Field(ge=1)  # of a study with more, some are chosen
+    beyond_max_images: BeyondMaxImages  # at prediction; average: over groups that hold them all
     segments: Segments  # frontal, lateral, indication, vitals; or one per slot and per text
-    text_tokens: int = Field(ge=1)  # identical tokens per text; the release: 256 (16 x 16)
-    mask_padding: bool  # false: the decoder reads a learnt token in every empty slot
+    text_tokens: int = Field(ge=1)  # identical tokens per text; the release: 256; camchex only
+    mask_padding: bool  # false: the decoder reads a learnt token in every empty slot; camchex only
     freeze_encoders: bool  # image encoders only
     position_encoding: PositionKind
 

@@ -1,11 +1,12 @@
 """A batch of whole studies, packed: no image is empty, and no text is longer than it must be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,20 @@ class Tokens:
     def to(self, device: torch.device | str) -> Self:
         """The tokens on another device."""
         return replace(self, ids=self.ids.to(device), mask=self.mask.to(device))
+
+
+def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
+    """Several texts of each of B studies as one batch, (parts * B, T), one part after the other.
+
+    Args:
+        parts: Each of B texts.
+        padding: The token that fills shorter texts.
+    """
+    longest = max(part.ids.shape[1] for part in parts)
+    short = [longest - part.ids.shape[1] for part in parts]
+    ids = [functional.pad(p.ids, (0, n), value=padding) for p, n in zip(parts, short, strict=True)]
+    masks = [functional.pad(p.mask, (0, n)) for p, n in zip(parts, short, strict=True)]
+    return Tokens(torch.cat(ids), torch.cat(masks))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig
 
@@ -46,6 +47,62 @@ class TextEncoder(nn.Module):
         embedding: Tensor = self.projection(states[:, 0])
         return embedding
 
+    def recompute_activations(self, *, on: bool) -> None:
+        """Compute activations again for the gradient, instead of keeping them; or no longer."""
+        # The older name is deprecated where the newer one exists.
+        newer = hasattr(self.model, "activation_checkpointing_enable")
+        name = "activation_checkpointing" if newer else "gradient_checkpointing"
+        if on:
+            getattr(self.model, f"{name}_enable")({"use_reentrant": False})
+        else:
+            getattr(self.model, f"{name}_disable")()
+
+    @property
+    def word_width(self) -> int:
+        """Width of the word embeddings: not always that of the states (ELECTRA)."""
+        width: int = self.model.get_input_embeddings().embedding_dim
+        return width
+
+    @property
+    def positions(self) -> int:
+        """How many positions are known: the longest text, in tokens.
+
+        Raises:
+            ModelError: If the model has no table of positions.
+        """
+        known = _positions(self.model)
+        if known is None:
+            raise ModelError(
+                f"fusion.architecture: mmbt: {type(self.model).__name__} learnt no positions, as "
+                "BERT, RoBERTa, ELECTRA and DistilBERT did; name one of these in text.model"
+            )
+        return known
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Word embeddings (..., word_width) of token ids, before positions are added."""
+        embeddings: Tensor = self.model.get_input_embeddings()(ids)
+        return embeddings
+
+    def read_out(self, embeddings: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """Encode sequences of embeddings in place of words.
+
+        Args:
+            embeddings: (B, N, word_width).
+            mask: What is there to be read, (B, N), bool.
+            positions: From 0, (N,), long.
+
+        Returns:
+            The first token of the last layer, (B, width).
+        """
+        first = _first_position(self.model.embeddings.position_embeddings)
+        states = self.model(
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            position_ids=(positions + first).expand(mask.shape),
+        ).last_hidden_state
+        embedding: Tensor = self.projection(states[:, 0])
+        return embedding
+
     def load_pretrained(self, name: str) -> None:
         """Load the published weights of a transformers model; ``tiny`` has none.
 
@@ -74,10 +131,17 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
     """
     longest = max(text.max_tokens_indication, text.max_tokens_vitals)
     config = _tiny(text, tokenizer, longest) if text.model == TINY else _published(text.model)
-    if longest > getattr(config, "max_position_embeddings", longest):
+    with torch.device("meta"):  # no weights: only what is built is of interest
+        known = _positions(AutoModel.from_config(config))  # type: ignore[no-untyped-call]
+    if known is not None and longest > known:
         raise ModelError(
             f"text.max_tokens_indication, text.max_tokens_vitals: {text.model} reads at most "
-            f"{config.max_position_embeddings} tokens, found {longest}"
+            f"{known} tokens, found {longest}"
+        )
+    if tokenizer.size > config.vocab_size:
+        raise ModelError(
+            f"text.model: {text.model}: its tokenizer has {tokenizer.size} tokens, its model knows "
+            f"{config.vocab_size}: they do not belong together"
         )
     described: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     return {name: value for name, value in described.items() if name not in NOT_KEPT}
@@ -110,6 +174,17 @@ def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untype
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
+
+
+def _positions(model: Any) -> int | None:  # noqa: ANN401 - transformers is untyped
+    """How many positions a model knows; None if it has no table of them."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    return None if table is None else int(table.num_embeddings) - _first_position(table)
+
+
+def _first_position(table: Any) -> int:  # noqa: ANN401 - transformers is untyped
+    """Row of the first position: RoBERTa and its kin start behind a row for padding."""
+    return 0 if table.padding_idx is None else int(table.padding_idx) + 1
 
 
 def _not_to_be_had(name: str, error: Exception) -> ModelError:

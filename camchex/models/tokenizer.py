@@ -27,22 +27,30 @@ class Tokenizer:
     Args:
         definition: Its ``tokenizer.json``.
 
+    Attributes:
+        padding: The token that fills shorter texts.
+        start: The token that every text starts with.
+
     Raises:
-        ModelError: If that is not one, or it has no padding token.
+        ModelError: If that is not one, or it has no padding token, or none to start with.
     """
+
+    padding: int
+    start: int
 
     def __init__(self, definition: str) -> None:
         try:
             self._backend = Backend.from_str(definition)
         except Exception as error:  # the library raises nothing more specific
             raise ModelError(f"not a tokenizer.json: {error}") from error
-        self._backend.no_padding()
         self._backend.no_truncation()
+        self.padding = _padding(self._backend)
         self.definition = self._backend.to_str(pretty=True)
-        padding = self._backend.token_to_id(PAD)
-        if padding is None:
-            raise ModelError(f"the tokenizer has no {PAD} token: it is not that of a BERT")
-        self.padding: int = padding
+        self._backend.no_padding()
+        first = self._backend.encode("a")
+        if not first.ids or not first.special_tokens_mask[0]:
+            raise ModelError("the tokenizer starts no text with a token of its own, as [CLS] is")
+        self.start = first.ids[0]
 
     @property
     def size(self) -> int:
@@ -81,13 +89,30 @@ def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
         return _word_pieces(text.vocabulary, texts)
     try:
         published = AutoTokenizer.from_pretrained(text.model, use_fast=True)
-        return Tokenizer(published.backend_tokenizer.to_str())
+        backend = published.backend_tokenizer
+        backend.no_padding()
+        if published.pad_token not in {None, PAD}:  # which token pads, the definition may not say
+            backend.enable_padding(pad_id=published.pad_token_id, pad_token=published.pad_token)
+        return Tokenizer(backend.to_str())
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
             f"text.model: {text.model}: no tokenizer to be had. Name a transformers model, a "
             f"folder that holds one (tokenizer.json or vocab.txt, config.json), or {TINY}. "
             f"({error})"
         ) from error
+
+
+def _padding(backend: Backend) -> int:
+    """The padding token: the one that the definition names, or else ``[PAD]``."""
+    named = backend.padding
+    token = PAD if named is None else named["pad_token"]
+    padding: int | None = backend.token_to_id(token)
+    if padding is None:
+        raise ModelError(
+            f"the tokenizer has no {token} token, and its tokenizer.json names none for padding: "
+            "save it with the padding token that its model was trained with"
+        )
+    return padding
 
 
 def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:

@@ -23,6 +23,7 @@ from camchex.training.batches import Batch, BatchDataset, batch_loader
 from camchex.training.checkpoint import SafeCheckpoints
 from camchex.training.device import device_of
 from camchex.training.learner import Learner
+from camchex.training.recomputation import recomputation
 from camchex.training.samples import Prevalence
 from camchex.training.sampling import OrderedBatches, ShuffledBatches
 from camchex.training.schedule import warmup_steps
@@ -82,7 +83,8 @@ def fit(
     selection = Selection(task.development.targets, average)
     checkpoint = scratch / CHECKPOINT
     callbacks = [selection, *([average] if average else []), Checkpoint(checkpoint)]
-    with _quiet(), _deterministic():
+    recomputing = recomputation(task.network, on=runtime.checkpoint_gradients)
+    with _quiet(), _deterministic(), recomputing:
         trainer = _trainer(params, runtime, callbacks)
         trainer.fit(
             Learner(task.network, task.augment, task.prevalence, params, steps),

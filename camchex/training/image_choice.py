@@ -22,6 +22,21 @@ def first_images(lateral: NDArray[np.bool_], most: int) -> Rows:
     return np.sort(np.lexsort((lateral, within_view))[:most])
 
 
+def image_groups(lateral: NDArray[np.bool_], most: int) -> list[Rows]:
+    """The images of a study in as few groups as hold them all, each with its share of both views.
+
+    Args:
+        lateral: Which of the study's images are lateral, in the order of the table, (n,).
+        most: Of images in a group, at least 1.
+
+    Returns:
+        Their positions, ascending in each group: at least one group, of at most ``most``.
+    """
+    groups = max(1, -(-len(lateral) // most))
+    dealt = np.argsort(lateral, kind="stable")  # frontal first, as cards to the groups in turn
+    return [np.sort(dealt[first::groups]) for first in range(groups)]
+
+
 def random_images(count: int, most: int, study_id: str, epoch: int, seed: int) -> Rows:
     """Which images of a study of more than ``most`` an epoch sees: ``most`` of them, at random.
 

@@ -6,7 +6,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from camchex.models.loss import weighted_asymmetric_loss
+from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
 from camchex.training.batches import Batch, to_unit_range
 from camchex.training.samples import Prevalence
 from camchex.training.sampling import derived_seed
@@ -56,15 +56,16 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """The loss of one augmented batch."""
         batch = batch.map_images(to_unit_range).map_images(self.augment)
-        loss = weighted_asymmetric_loss(
-            self.network(batch.inputs),
-            batch.targets,
-            self.positives,
-            self.known,
-            known=batch.known,
-        )
+        loss = self._loss(self.network(batch.inputs), batch)
         self.train_losses.append(loss.detach())
         return loss
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        if self.params.loss == "original":
+            return asymmetric_loss(logits, batch.targets, batch.known)
+        return weighted_asymmetric_loss(
+            logits, batch.targets, self.positives, self.known, known=batch.known
+        )
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""

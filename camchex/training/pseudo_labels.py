@@ -1,6 +1,9 @@
 """A teacher's probabilities where an external set does not say."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -104,3 +107,21 @@ def spread(predicted: Floats) -> dict[str, object]:
         "q50": round(float(median), 6),
         "q95": round(float(high), 6),
     }
+
+
+def write_spreads(sets: Mapping[str, Mapping[str, Any]], generation: int, path: Path) -> None:
+    """Write how one generation's labels spread: a row per external set and class, for DVC's plot.
+
+    Args:
+        sets: What :func:`pseudo_label` reports, by external set.
+        generation: Of the teacher.
+        path: A CSV; what is not shown is blank.
+    """
+    columns = ["predicted", "mean", "q05", "q50", "q95"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, ["set", "class", "generation", *columns], lineterminator="\n")
+        table.writeheader()
+        for key, found in sets.items():
+            for name, values in found["classes"].items():
+                table.writerow({"set": key, "class": name, "generation": generation} | values)

@@ -7,10 +7,12 @@ import pyarrow as pa
 
 from camchex import schemas
 from camchex.models.camchex import CaMChex
+from camchex.models.params import FusionArchitecture
 from camchex.runtime import RuntimeParams
 from camchex.training.batches import check_size
+from camchex.training.image_choice import image_groups
 from camchex.training.prediction import predict
-from camchex.training.samples import StudySamples
+from camchex.training.samples import Floats, Rows, StudySamples
 from camchex.training.study_data import StudyDataset, reader_of
 
 
@@ -20,12 +22,46 @@ def predict_studies(model: CaMChex, samples: StudySamples, runtime: RuntimeParam
     Raises:
         ModelError: If the images do not fit the model.
     """
-    studies = StudyDataset(samples, reader_of(model))
+    read, owners = readings(samples, model.config.fusion)
+    studies = StudyDataset(read, reader_of(model))
     check_size(studies, model.image_size)
-    probabilities = predict(model, studies, runtime)
+    probabilities = mean_by_study(predict(model, studies, runtime), owners)
     columns = {"study_id": samples.study_ids, "split": samples.splits}
     columns |= {name: pa.array(probabilities[:, i]) for i, name in enumerate(model.classes)}
     return pa.table(columns, schema=schemas.predictions(model.classes))
+
+
+def readings(samples: StudySamples, fusion: FusionArchitecture) -> tuple[StudySamples, Rows]:
+    """The studies as they are read: once, or under ``average`` in groups of their images.
+
+    Returns:
+        One entry per reading, and the row in ``samples`` of its study, ascending.
+    """
+    owners = np.arange(len(samples))
+    if fusion.beyond_max_images == "choose" or "images" not in fusion.inputs:
+        return samples, owners
+    groups = [image_groups(lateral, fusion.max_images) for lateral in samples.lateral]
+    owners = np.repeat(owners, [len(of_study) for of_study in groups])
+    chosen = [group for of_study in groups for group in of_study]
+    repeated = replace(
+        samples,
+        study_ids=[samples.study_ids[i] for i in owners],
+        splits=[samples.splits[i] for i in owners],
+        rows=[samples.rows[i][c] for i, c in zip(owners, chosen, strict=True)],
+        lateral=[samples.lateral[i][c] for i, c in zip(owners, chosen, strict=True)],
+        indications=[samples.indications[i] for i in owners],
+        vitals=[samples.vitals[i] for i in owners],
+        targets=samples.targets[owners],
+    )
+    return repeated, owners
+
+
+def mean_by_study(probabilities: Floats, owners: Rows) -> Floats:
+    """Mean probabilities of the readings of each study, (S, Q), from those of all, (R, Q)."""
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    counts = np.diff(starts, append=len(owners))
+    sums = np.add.reduceat(probabilities, starts) if len(owners) else probabilities
+    return (sums / counts[:, None]).astype(np.float32)
 
 
 def swap_indications(samples: StudySamples, seed: int) -> StudySamples:

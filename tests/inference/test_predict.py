@@ -120,6 +120,19 @@ def test_of_too_many_images_both_views_are_read(tmp_path: Path) -> None:
     assert torch.equal(batch.images, study_batch(model, StudyInput([many[0], lateral])).images)
 
 
+def test_under_average_all_images_are_read_in_groups(tmp_path: Path) -> None:
+    images = [(picture(tmp_path / f"{i}.png", i), "frontal") for i in range(3)]
+    images += [(picture(tmp_path / f"ll{i}.png", 7 + i), "lateral") for i in range(2)]
+    model = camchex(max_images=3, beyond_max_images="average")
+    groups = [[images[0], images[2], images[4]], [images[1], images[3]]]
+    parts = [list(predict_study(model, StudyInput(group)).values()) for group in groups]
+    found = list(predict_study(model, StudyInput(images)).values())
+    np.testing.assert_allclose(found, np.mean(parts, axis=0), atol=1e-6)
+    few = StudyInput(images[:3], indication="fever")
+    chosen = list(predict_study(camchex(max_images=3), few).values())
+    assert list(predict_study(model, few).values()) == pytest.approx(chosen, abs=1e-6)
+
+
 def test_predicting_leaves_the_model_as_it_was(study: StudyInput) -> None:
     model = camchex().train()
     first = predict_study(model, study)

@@ -88,6 +88,60 @@ def test_each_view_is_read_by_its_own_encoder() -> None:
 
 
 @torch.no_grad()
+def test_a_shared_encoder_reads_every_view_and_is_the_frontal_one() -> None:
+    model, batch = camchex(encoders="shared"), studies()
+    assert not hasattr(model, "lateral")
+    maps = model._encode_images(batch).maps
+    close(maps, classifier(1).features(batch.images))
+    separate = camchex()
+    separate.load_state_dict(model.state_dict(), strict=False)
+    separate.lateral.load_state_dict(model.frontal.state_dict())
+    close(model(batch), separate(batch))
+
+
+def test_a_shared_encoder_learns_from_lateral_images() -> None:
+    model = camchex(encoders="shared", inputs=["images"]).train()
+    batch = only(studies(), [0])
+    model(replace(batch, lateral=torch.ones(2, dtype=torch.bool))).sum().backward()
+    assert all(p.grad is not None for p in model.frontal.parameters())
+
+
+@torch.no_grad()
+def test_both_texts_are_encoded_in_one_call_to_the_same_embeddings() -> None:
+    model, batch = camchex(), studies()
+    calls, seen = [], []
+    model.text.register_forward_hook(lambda _, inputs, output: calls.append((*inputs, output)))
+    model.fusion.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    model(batch)
+    ((tokens, together),) = calls
+    assert tokens.ids.shape == (8, batch.vitals.ids.shape[1])
+    close(torch.cat([model.text(batch.indication), model.text(batch.vitals)]), together)
+    close(torch.cat(seen[0]), together)
+
+
+@torch.no_grad()
+def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
+    """As if the attention to one token had the logarithm of their number added."""
+    copies = 256
+    once, batch = camchex(layers=1, inputs=["images", "indication"]), only(studies(), [0])
+    many = camchex(layers=1, inputs=["images", "indication"], text_tokens=copies)
+    many.load_state_dict(once.state_dict())
+    states = many.fusion(many._encode_images(batch), [many.text(batch.indication)], 1)[0][0]
+    assert len(states) == 2 + copies
+    close(states[2:], states[2:3].expand(copies, -1))
+    layer = once.fusion.encoder.layers[0]
+    bias = torch.tensor([0.0, 0.0, torch.tensor(float(copies)).log()]).expand(3, 3)
+    seen: list[Tensor] = []
+    handle = once.fusion.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    once(batch)
+    handle.remove()
+    with torch.enable_grad():  # without, torch takes a mask of numbers for one of booleans
+        weighted = layer(seen[0], src_mask=bias)[0].detach()
+    close(weighted, states[:3])
+    assert not torch.allclose(layer(seen[0])[0], states[:3], atol=1e-3)
+
+
+@torch.no_grad()
 def test_every_input_matters() -> None:
     model, batch = camchex(), studies()
     before = model(batch)

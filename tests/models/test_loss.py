@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from camchex.models.loss import weighted_asymmetric_loss
+from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
 
 COUNTS, TOTAL = torch.tensor([700.0, 30.0, 1.0]), 1000.0
 
@@ -97,3 +97,63 @@ def test_half_precision_logits_are_scored_in_single_precision() -> None:
         found = weighted_asymmetric_loss(halved, targets, COUNTS, TOTAL)
     assert found.dtype == torch.float32
     assert found == weighted_asymmetric_loss(halved.float(), targets, COUNTS, TOTAL)
+
+
+def published_cell(z: float, y: float, focus_at: float) -> float:
+    """One term of the published asymmetric loss; its focusing factor is that of ``focus_at``."""
+    s, s_f = 1 / (1 + math.exp(-z)), 1 / (1 + math.exp(-focus_at))
+    t, t_f = min(1 - s + 0.05, 1), min(1 - s_f + 0.05, 1)
+    focus = (1 - s_f * y - t_f * (1 - y)) ** (1 * y + 4 * (1 - y))
+    return -(y * math.log(max(s, 1e-8)) + (1 - y) * math.log(max(t, 1e-8))) * focus
+
+
+def published_cells(logits: Tensor, targets: Tensor) -> Tensor:
+    pairs = zip(logits.flatten().tolist(), targets.flatten().tolist(), strict=True)
+    cells = [published_cell(z, y, focus_at=z) for z, y in pairs]
+    return torch.tensor(cells, dtype=torch.float64).reshape(logits.shape)
+
+
+def test_the_original_loss_is_the_published_sum_without_weights() -> None:
+    logits, targets = example()
+    expected = published_cells(logits, targets).sum()
+    torch.testing.assert_close(
+        asymmetric_loss(logits, targets).double(), expected, rtol=1e-5, atol=0
+    )
+
+
+def test_no_gradient_flows_through_the_focusing_factor_of_the_original_loss() -> None:
+    logits, targets = example()
+    leaf = logits.clone().requires_grad_()
+    asymmetric_loss(leaf, targets).backward()
+    assert leaf.grad is not None
+    step = 1e-6
+    pairs = zip(logits.flatten().tolist(), targets.flatten().tolist(), strict=True)
+    slopes = [
+        (published_cell(z + step, y, z) - published_cell(z - step, y, z)) / (2 * step)
+        for z, y in pairs
+    ]
+    assert leaf.grad.flatten().tolist() == pytest.approx(slopes, rel=1e-3, abs=1e-5)
+
+
+def test_unknown_cells_do_not_count_in_the_original_loss() -> None:
+    logits, targets = example()
+    known = torch.arange(24).reshape(8, 3) % 3 != 1
+    expected = published_cells(logits, targets)[known].sum()
+    logits = logits.where(known, torch.tensor(50.0)).requires_grad_()
+    loss = asymmetric_loss(logits, targets, known)
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-5, atol=0)
+    loss.backward()
+    assert logits.grad is not None
+    assert not logits.grad[~known].any()
+
+
+@pytest.mark.parametrize("target", [0.0, 0.3, 1.0])
+def test_extreme_logits_give_finite_original_losses(target: float) -> None:
+    logits = torch.linspace(-200, 200, 801)[:, None].clone().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = asymmetric_loss(logits, torch.full((801, 1), target))
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert loss.isfinite()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()

@@ -119,6 +119,77 @@ def test_published_weights_are_loaded_by_their_published_names() -> None:
     assert loaded == {tensor.numpy().tobytes() for tensor in state.values()}
 
 
+def published_head(
+    state: dict[str, Tensor], heads: int, tokens: Tensor, ignore: Tensor | None
+) -> Tensor:
+    """The published decoder, from its own weights by their own names, in double precision."""
+    w = {name.removeprefix("decoder."): tensor.double() for name, tensor in state.items()}
+    layer = "layers.0."
+    groups, width = w["query_embed.weight"].shape
+    size = width // heads
+    memory = (tokens.double() @ w["embed_standart.weight"].T + w["embed_standart.bias"]).relu()
+
+    def norm(t: Tensor, number: int) -> Tensor:
+        return layer_norm(t, w[f"{layer}norm{number}.weight"], w[f"{layer}norm{number}.bias"])
+
+    def project(t: Tensor, part: int) -> Tensor:  # (B, n, width) to (B, heads, n, size)
+        rows = slice(part * width, (part + 1) * width)
+        weight = w[f"{layer}multihead_attn.in_proj_weight"][rows]
+        out = t @ weight.T + w[f"{layer}multihead_attn.in_proj_bias"][rows]
+        return out.reshape(len(t), -1, heads, size).transpose(1, 2)
+
+    t = w["query_embed.weight"].expand(len(tokens), -1, -1)
+    t = norm(t + t, 1)
+    scores = torch.einsum("bhgs,bhns->bhgn", project(t, 0), project(memory, 1)) / size**0.5
+    if ignore is not None:
+        scores = scores.masked_fill(ignore[:, None, None], -math.inf)
+    read = torch.einsum("bhgn,bhns->bhgs", scores.softmax(-1), project(memory, 2))
+    read = read.transpose(1, 2).reshape(len(tokens), groups, width)
+    out = read @ w[f"{layer}multihead_attn.out_proj.weight"].T
+    t = norm(t + out + w[f"{layer}multihead_attn.out_proj.bias"], 2)
+    hidden = (t @ w[f"{layer}linear1.weight"].T + w[f"{layer}linear1.bias"]).relu()
+    t = norm(t + hidden @ w[f"{layer}linear2.weight"].T + w[f"{layer}linear2.bias"], 3)
+    bias = w["duplicate_pooling_bias"]
+    columns = [t[:, group] @ w["duplicate_pooling"][group] for group in range(groups)]
+    return torch.cat(columns, dim=1)[:, : len(bias)] + bias
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("classes", "groups"), [(7, None), (7, 7), (7, 3), (26, 4), (1, 1)])
+def test_loaded_weights_say_what_the_published_decoder_says(
+    *, classes: int, groups: int | None, masked: bool
+) -> None:
+    for seed in range(3):
+        head = small(classes, groups)
+        torch.manual_seed(seed)
+        state, tokens = published(head), torch.randn(3, 9, 12)
+        state = {n: t * (0.3 if t.ndim > 1 else 1) for n, t in state.items()}
+        head.load_published_state_dict(state)
+        ignore = torch.rand(3, 9) < 0.5 if masked else None
+        if ignore is not None:
+            ignore[:, seed] = False  # at least one is read
+        expected = published_head(state, 4, tokens, ignore)
+        found = head(tokens, ignore).double()
+        assert found.shape == (3, classes)
+        torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+        exact = head.double()(tokens.double(), ignore)
+        torch.testing.assert_close(exact, expected, atol=1e-12, rtol=1e-10)
+
+
+def test_attention_is_scaled_dot_product_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, attend = [], torch.nn.functional.scaled_dot_product_attention
+
+    def counted(*args: Tensor, **options: object) -> Tensor:
+        calls.append(None)
+        return attend(*args, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    head = small().train()
+    head(torch.randn(2, 5, 12), torch.zeros(2, 5, dtype=torch.bool))
+    assert calls
+
+
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape"])
 def test_published_weights_that_do_not_fit_are_refused(change: str) -> None:
     head = small()

@@ -1,3 +1,4 @@
+import json
 import pickle
 import subprocess
 import sys
@@ -93,5 +94,8 @@ def test_what_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
         build_tokenizer(text_params(model=str(tmp_path / "nowhere")), [])
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
         Tokenizer("{}")
-    with pytest.raises(ModelError, match="PAD"):
+    with pytest.raises(ModelError, match=r"no \[PAD\] token"):
         Tokenizer(tokenizer().definition.replace("[PAD]", "<pad>"))
+    headless = json.loads(tokenizer().definition) | {"post_processor": None}
+    with pytest.raises(ModelError, match="starts no text"):
+        Tokenizer(json.dumps(headless))

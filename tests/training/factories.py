@@ -19,6 +19,7 @@ TRAINING = TrainingParams(
     epochs=3,
     batch_size=8,
     accumulate=1,
+    loss="weighted",
     learning_rate=0.01,
     weight_decay=1e-4,
     decay_norm_and_bias=True,

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from camchex.errors import ModelError, ParamsError
+from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
 from camchex.training.augmentation import Augmentation
 from camchex.training.device import device_of
 from camchex.training.fit import CHECKPOINT, fit
@@ -68,6 +69,23 @@ def count_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(Learner, "on_train_epoch_start", count)
     return epochs
+
+
+@pytest.mark.parametrize("loss", ["weighted", "original"])
+def test_the_loss_is_the_one_that_is_asked_for(loss: str) -> None:
+    task = image_task(small_network().eval(), nn.Identity())
+    params = TRAINING.model_copy(update={"loss": loss})
+    learner = Learner(task.network, task.augment, task.prevalence, params, steps_per_epoch=1)
+    batch = task.train[BatchRows(0, np.arange(8))]
+    logits = task.network(batch.inputs / 255)
+    expected = {
+        "weighted": weighted_asymmetric_loss(
+            logits, batch.targets, learner.positives, learner.known
+        ),
+        "original": asymmetric_loss(logits, batch.targets),
+    }
+    torch.testing.assert_close(learner.training_step(batch), expected[loss])
+    assert not torch.isclose(expected["weighted"], expected["original"])
 
 
 VARIANTS = {

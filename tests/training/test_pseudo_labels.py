@@ -1,11 +1,13 @@
 """What a teacher may fill in, and which of two merged classes it decides."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.training.pseudo_labels import fill, spread
+from camchex.training.pseudo_labels import fill, spread, write_spreads
 
 CLASSES = ("Mass", "Edema", "Nodule")
 NAN = float("nan")
@@ -69,3 +71,14 @@ def test_the_spread_of_predicted_labels_is_of_many_or_not_shown() -> None:
     values = np.linspace(0, 1, 101).astype(np.float32)
     assert spread(values) == {"predicted": 101, "mean": 0.5, "q05": 0.05, "q50": 0.5, "q95": 0.95}
     assert spread(values[:99]) == {"predicted": 99}
+
+
+def test_spreads_are_written_as_they_are_reported_and_blank_where_not_shown(tmp_path: Path) -> None:
+    shown = {"predicted": 101, "mean": 0.5, "q05": 0.05, "q50": 0.5, "q95": 0.95}
+    sets = {"nih": {"classes": {"Mass": shown, "Edema": {"predicted": 3}}}}
+    write_spreads(sets, 2, tmp_path / "curves" / "gen2.csv")
+    assert (tmp_path / "curves" / "gen2.csv").read_text().splitlines() == [
+        "set,class,generation,predicted,mean,q05,q50,q95",
+        "nih,Mass,2,101,0.5,0.05,0.5,0.95",
+        "nih,Edema,2,3,,,,",
+    ]

@@ -5,16 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 
 from camchex import schemas, tables
 from camchex.errors import DataError, ModelError, ParamsError
+from camchex.images.store import ImageStore
 from camchex.labels import CXR_LT_2023
+from camchex.models.image_classifier import ImageClassifier, build_image_classifier
+from camchex.models.params import EncoderParams
 from camchex.training.samples import label_matrix
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
-from tests.training.demo import SETS, STUDIES, write_demo
+from tests.models.small import camchex, classifier
+from tests.training.demo import SETS, SIZE, STUDIES, write_demo
 
 MODELS = Path("models")
 GEN0, GEN1 = MODELS / "noisy_student" / "gen0", MODELS / "noisy_student" / "gen1"
@@ -24,19 +30,22 @@ COHORT, STORE, STORES = (
     Path("data/images/external"),
 )
 CURVES = Path("metrics/curves/train")
+SPREADS = Path("metrics/curves/pseudo_labels")
 
 
 def teacher(out: Path = GEN0, curves: Path = CURVES / "gen0") -> None:
     train_teacher.main(cohort=COHORT, store=STORE, out=out, curves=curves)
 
 
-def pseudo() -> None:
+def pseudo(teacher: Path = GEN0, generation: int = 0) -> None:
     pseudo_label.main(
-        teacher=GEN0,
+        teacher=teacher,
         labels=Path("data/interim/external"),
         stores=STORES,
-        out=Path("data/pseudo/gen0"),
-        metrics=Path("metrics/pseudo_labels/gen0.json"),
+        out=Path(f"data/pseudo/gen{generation}"),
+        metrics=Path(f"metrics/pseudo_labels/gen{generation}.json"),
+        spreads=SPREADS / f"gen{generation}.csv",
+        generation=generation,
     )
 
 
@@ -228,6 +237,30 @@ def test_a_fusion_of_fewer_inputs_trains_and_predicts(here: Path, inputs: list[s
     assert len(table) == STUDIES["development"] + STUDIES["test"]
 
 
+VARIANTS: dict[str, dict[str, object]] = {
+    "mmbt": {"architecture": "mmbt"},
+    "chexfusion": {"encoders": "shared", "inputs": ["images"]},
+    "average": {"beyond_max_images": "average"},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_kind_of_fusion_trains_and_predicts(
+    here: Path, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((here / "params.yaml").read_text())
+    params["fusion"] |= VARIANTS[variant] | {"freeze_encoders": False}
+    params["fusion"]["training"]["loss"] = "original"
+    params["runtime"]["checkpoint_gradients"] = True
+    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    model, out = here / "kinds" / variant, here / "kinds" / f"{variant}.parquet"
+    fusion(model)
+    predictions(model, out)
+    found = tables.read(out, schemas.predictions(CXR_LT_2023))
+    assert len(found) == STUDIES["development"] + STUDIES["test"]
+    assert ((label_matrix(found, CXR_LT_2023) > 0) & (label_matrix(found, CXR_LT_2023) < 1)).all()
+
+
 def test_an_unknown_input_is_an_error_that_names_it(here: Path) -> None:
     with pytest.raises(ParamsError, match="ecg"):
         fusion(here / "never", ["ecg"])
@@ -255,6 +288,125 @@ def test_images_of_another_size_than_the_network_reads_are_refused(
     monkeypatch.setattr("camchex.params.read_file", lambda _: params)
     with pytest.raises(ModelError, match=r"64 px.*32 px"):
         teacher(here / "never", here / "never-curves")
+
+
+def of_other_classes(folder: Path) -> tuple[Path, Path]:
+    """A classifier and a fusion of the classes Edema, Fracture and Mass alone."""
+    classifier().save_pretrained(folder / "classifier")
+    camchex().save_pretrained(folder / "fusion")
+    return folder / "classifier", folder / "fusion"
+
+
+def test_a_model_of_other_classes_than_the_data_is_refused_by_their_names(
+    here: Path, tmp_path: Path
+) -> None:
+    image_model, fusion_model = of_other_classes(tmp_path)
+    never = here / "never"
+    differ = r"lacks \['Atelectasis', .*, and the data lack none.*labels\.space"
+    with pytest.raises(ModelError, match=differ):
+        finetune_view.main(
+            view="frontal", init=image_model, cohort=COHORT, store=STORE, out=never, curves=never
+        )
+    with pytest.raises(ModelError, match=differ):
+        train_student.main(
+            cohort=COHORT,
+            store=STORE,
+            pseudo=Path("data/pseudo/gen0"),
+            stores=STORES,
+            teacher=image_model,
+            out=never,
+            curves=never,
+        )
+    with pytest.raises(ModelError, match=differ):
+        train_fusion.main(
+            seed=0,
+            frontal=GEN1,
+            lateral=image_model,
+            cohort=COHORT,
+            store=STORE,
+            out=never,
+            curves=never,
+        )
+    with pytest.raises(ModelError, match=differ):
+        predictions(fusion_model, never)
+    with pytest.raises(ModelError, match=differ):
+        pseudo(teacher=image_model, generation=9)
+    assert not never.exists()
+
+
+def test_a_view_is_learnt_from_a_network_that_read_smaller_images(
+    here: Path, tmp_path: Path
+) -> None:
+    smaller = ImageClassifier.from_pretrained(GEN1, image_size=16)
+    smaller.save_pretrained(tmp_path / "smaller")
+    finetune_view.main(
+        view="lateral",
+        init=tmp_path / "smaller",
+        cohort=COHORT,
+        store=STORE,
+        out=tmp_path / "view",
+        curves=tmp_path / "curves",
+    )
+    assert ImageClassifier.from_pretrained(tmp_path / "view").image_size == SIZE
+    assert content(tmp_path / "view") == content(here / MODELS / "views/lateral")
+
+
+@pytest.mark.parametrize("generation", [0, 1])
+def test_unknown_labels_are_what_their_own_teacher_says_of_an_image_and_its_mirror_image(
+    here: Path, generation: int
+) -> None:
+    """Every generation starts from the published labels, not from those of the last one."""
+    folder = (GEN0, GEN1)[generation]
+    pseudo(teacher=folder, generation=generation)
+    network = ImageClassifier.from_pretrained(folder)
+    raw = pq.read_table(here / "data/interim/external/chexpert/labels.parquet")
+    raw = raw.sort_by("image_id")
+    found = pq.read_table(here / f"data/pseudo/gen{generation}/chexpert.parquet")
+    assert found["image_id"].to_pylist() == raw["image_id"].to_pylist()
+    store = ImageStore(STORES / "chexpert")
+    pixels = store.batch(store.rows(raw["image_id"].to_pylist()))
+    images = torch.from_numpy(pixels)[:, None].float() / 255
+    with torch.no_grad():
+        said = (network(images).sigmoid() + network(images.flip(-1)).sigmoid()) / 2
+    known, filled = label_matrix(raw, CXR_LT_2023), label_matrix(found, CXR_LT_2023)
+    unknown = np.isnan(known)
+    assert unknown.any()
+    np.testing.assert_allclose(filled[unknown], said.numpy()[unknown], atol=1e-5)
+    np.testing.assert_array_equal(filled[~unknown], known[~unknown])
+
+
+@pytest.mark.parametrize("init", ["warm", "pretrained"])
+def test_a_student_starts_from_its_teacher_or_anew(
+    here: Path, init: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((here / "params.yaml").read_text())
+    params["noisy_student"]["init"] = init
+    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    started: list[dict[str, torch.Tensor]] = []
+
+    def look(start: Callable[[], ImageClassifier], *_: object) -> None:
+        torch.manual_seed(5)
+        started.append(start().state_dict())
+
+    monkeypatch.setattr("stages.train_student.train_on_images", look)
+    monkeypatch.setattr("stages.train_student.run_once", lambda _, train: train(here))
+    student(here / "never")
+    torch.manual_seed(5)
+    encoder = EncoderParams.model_validate(params["encoder"])
+    expected = build_image_classifier(encoder, CXR_LT_2023, SIZE)
+    if init == "warm":
+        expected = ImageClassifier.from_pretrained(GEN0)
+    (found,) = started
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(found[name], tensor), name
+
+
+def test_the_spreads_are_a_table_of_every_set_and_class(here: Path) -> None:
+    rows = pacsv.read_csv(here / SPREADS / "gen0.csv")
+    assert rows["set"].to_pylist() == [key for key in sorted(SETS) for _ in CXR_LT_2023]
+    assert rows["class"].to_pylist() == list(CXR_LT_2023) * len(SETS)
+    assert set(rows["generation"].to_pylist()) == {0}
+    assert rows.column_names[3:] == ["predicted", "mean", "q05", "q50", "q95"]
 
 
 def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path: Path) -> None:
