@@ -15,3 +15,8 @@ class RuntimeParams(Section):
     devices: int = Field(ge=1)  # per node
     nodes: int = Field(default=1, ge=1)  # started by torchrun or SLURM
     compile: bool  # torch.compile: worth its minutes on long trainings only
+
+    @property
+    def processes(self) -> int:
+        """Processes that work together, one per device, over all nodes."""
+        return self.devices * self.nodes

@@ -7,6 +7,7 @@ from camchex.images.store import ImageStore
 from camchex.models.image_classifier import ImageClassifier
 from camchex.runtime import RuntimeParams
 from camchex.sources.params import ExternalSets
+from camchex.training.device import first_device
 from camchex.training.pseudo_labels import pseudo_label
 from stages import Input, Output, run
 
@@ -21,9 +22,11 @@ def main(teacher: Input, labels: Input, stores: Input, out: Output, metrics: Out
         table, spread[key] = pseudo_label(
             model, published, ImageStore(stores / key), external.merged, runtime
         )
-        tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
-    metrics.parent.mkdir(parents=True, exist_ok=True)
-    metrics.write_text(json.dumps(spread, indent=2) + "\n")
+        if first_device():
+            tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
+    if first_device():
+        metrics.parent.mkdir(parents=True, exist_ok=True)
+        metrics.write_text(json.dumps(spread, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ from camchex.training.averaging import MovingAverage
 from camchex.training.batches import Batch, BatchDataset, batch_loader
 from camchex.training.checkpoint import SafeCheckpoints
 from camchex.training.device import device_of
+from camchex.training.divergence import FiniteLoss
 from camchex.training.learner import Learner
+from camchex.training.local_log import LocalLog
 from camchex.training.samples import Prevalence
 from camchex.training.sampling import OrderedBatches, ShuffledBatches
 from camchex.training.schedule import warmup_steps
@@ -52,7 +54,11 @@ class Task:
 
 
 def fit(
-    task: Task, params: TrainingParams, runtime: RuntimeParams, scratch: Path
+    task: Task,
+    params: TrainingParams,
+    runtime: RuntimeParams,
+    scratch: Path,
+    logs: Path | None = None,
 ) -> list[dict[str, float]]:
     """Train ``task.network``; on return it holds the weights that were kept.
 
@@ -61,17 +67,23 @@ def fit(
         params: How to train.
         runtime: On what.
         scratch: Folder of the checkpoint; a training that was stopped goes on from there.
+        logs: Folder of what stays on this machine (speed, memory, ids); None: below ``scratch``.
 
     Returns:
-        One row per epoch: training loss, learning rate, development mAP.
+        One row per epoch: training loss, learning rate, gradient norm, development mAP.
 
     Raises:
         ModelError: If the loss is no longer a number.
-        ParamsError: If there is no such device, or not with this precision.
+        ParamsError: If there is no such device, not with this precision, or no row for each.
     """
     task.network.train()  # Lightning keeps the mode it finds, and a loaded network only predicts
-    batches = len(ShuffledBatches(len(task.train), params.batch_size, params.seed))
-    steps = -(-batches // params.accumulate)
+    batches = ShuffledBatches(len(task.train), params.batch_size, params.seed)
+    if batches.batch_size < runtime.processes:
+        raise ParamsError(
+            f"batch_size: batches of {batches.batch_size} cannot be shared by {runtime.processes} "
+            "devices: raise batch_size, or lower runtime.devices or runtime.nodes"
+        )
+    steps = -(-len(batches) // params.accumulate)
     if runtime.compile:
         task.network.compile()
     average = (
@@ -81,7 +93,14 @@ def fit(
     )
     selection = Selection(task.development.targets, average)
     checkpoint = scratch / CHECKPOINT
-    callbacks = [selection, *([average] if average else []), Checkpoint(checkpoint)]
+    logs = logs or scratch / "logs"
+    callbacks = [
+        FiniteLoss(task.train, batches.batch_size, logs),
+        selection,
+        LocalLog(logs, selection, len(batches) * batches.batch_size),
+        *([average] if average else []),
+        Checkpoint(checkpoint),
+    ]
     with _quiet(), _deterministic():
         trainer = _trainer(params, runtime, callbacks)
         trainer.fit(
@@ -98,17 +117,14 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
     device = device_of(runtime)
     if device.type == "cpu" and params.precision == "16-mixed":
         raise ParamsError("precision: 16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
-    if device.type == "cuda" and runtime.devices > torch.cuda.device_count():
-        raise ParamsError(
-            f"runtime.devices: {runtime.devices} asked for, {torch.cuda.device_count()} found"
-        )
-    several = runtime.devices * runtime.nodes > 1
+    several = runtime.processes > 1
     return Trainer(
         accelerator=runtime.accelerator,
         devices=runtime.devices,
         num_nodes=runtime.nodes,
         # A batch of studies may hold no lateral image: an encoder without a gradient.
         strategy="ddp_find_unused_parameters_true" if several else "auto",
+        sync_batchnorm=several and device.type == "cuda",  # torch has none for CPUs
         precision=params.precision,
         max_epochs=params.epochs,
         accumulate_grad_batches=params.accumulate,
