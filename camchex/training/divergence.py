@@ -15,7 +15,8 @@ from camchex.training.learner import Learner
 
 IDS = "non_finite_batch.txt"
 ADVICE = "lower learning_rate, set clip_norm, or use precision 32-true or bf16-mixed"
-LOOK_EVERY = 32  # batches; each look waits for a GPU, which should have work in the meantime
+LOOK_EVERY = {"cpu": 1}  # batches, by type of device
+LOOK_SELDOM = 32  # of any other: each look waits for the device
 
 
 class FiniteLoss(Callback):
@@ -44,7 +45,7 @@ class FiniteLoss(Callback):
     ) -> None:
         """Look at the loss, or remember to."""
         self.rows.append(batch.rows)
-        if pl_module.device.type == "cpu" or len(self.rows) == LOOK_EVERY:
+        if len(self.rows) >= LOOK_EVERY.get(pl_module.device.type, LOOK_SELDOM):
             self._look(trainer, pl_module, batch_idx + 1)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

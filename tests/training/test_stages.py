@@ -154,12 +154,21 @@ def test_nothing_is_left_in_the_scratch_folder_but_locks_and_records(here: Path)
     assert left <= {".lock", ".json"}
 
 
+def test_speed_and_memory_are_logged_where_git_and_dvc_do_not_look(here: Path) -> None:
+    for run in ("models-noisy_student-gen0", "models-fusion-seed0"):
+        metrics = here / ".camchex/logs" / run / "plots/metrics"
+        speed, memory = metrics / "samples_per_second.tsv", metrics / "peak_memory_gib.tsv"
+        assert [len(f.read_text().splitlines()) for f in (speed, memory)] == [3, 3]
+
+
 def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> None:
     for run in ("gen0", "gen1", "frontal", "lateral", "seed0"):
         files = content(here / CURVES / run)
         assert set(files) == {
             "train_loss.tsv",
             "learning_rate.tsv",
+            "gradient_norm_mean.tsv",
+            "gradient_norm_max.tsv",
             "development_mAP.tsv",
             "sources.tsv",
         }

@@ -52,7 +52,7 @@ def train(folder: Path, runtime: RuntimeParams) -> None:
     """Train, and write down the kept weights and the history, as this process has them."""
     learnt = task()
     history = fit(learnt, PARAMS, runtime, folder)
-    out = folder / f"process{os.environ.get('RANK', 0)}"
+    out = folder / f"process{os.environ.get('RANK', '0')}"
     out.mkdir(parents=True, exist_ok=True)
     save_file(learnt.network.state_dict(), out / "weights.safetensors")
     (out / "history.json").write_text(json.dumps(history))
