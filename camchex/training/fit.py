@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
 from torch import nn
@@ -130,7 +132,7 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         accumulate_grad_batches=params.accumulate,
         gradient_clip_val=params.clip_norm,
         callbacks=callbacks,
-        plugins=[SafeCheckpoints()],
+        plugins=[SafeCheckpoints(), *_cluster()],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=False,
@@ -138,6 +140,12 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
     )
+
+
+def _cluster() -> list[SLURMEnvironment]:
+    """SLURM without Lightning's own checkpoints and requeueing: ours are at the end of epochs."""
+    slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
+    return [SLURMEnvironment(auto_requeue=False)] if slurm else []
 
 
 def _loaders(

@@ -1,6 +1,8 @@
 """Every training stage, one after the other, on a small cohort."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from camchex.errors import DataError, ModelError, ParamsError
 from camchex.labels import CXR_LT_2023
 from camchex.training.samples import label_matrix
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
-from tests.training.demo import SETS, STUDIES, write_demo
+from tests.training.demo import ROOT, SETS, STUDIES, write_demo
 
 MODELS = Path("models")
 GEN0, GEN1 = MODELS / "noisy_student" / "gen0", MODELS / "noisy_student" / "gen1"
@@ -277,8 +279,47 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
         curves=tmp_path / "curves",
     )
     assert set(content(tmp_path / "curves")) == {
+        "gradient_norm_mean.tsv",
+        "gradient_norm_max.tsv",
         "train_loss.tsv",
         "learning_rate.tsv",
         "sources.tsv",
     }
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
+
+
+@pytest.mark.slow
+def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
+    here: Path, tmp_path: Path
+) -> None:
+    params = yaml.safe_load((here / "params.yaml").read_text())
+    params["runtime"]["devices"] = 2
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    for name in ("data", "models"):
+        (tmp_path / name).symlink_to(here / name)
+    store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
+    outs = ("--out", "out/seed0.parquet", "--swapped", "out/swapped.parquet")
+    labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
+    sets = ("--labels", "data/interim/external", "--stores", str(STORES))
+    commands = [
+        ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
+        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled),
+    ]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert "MEMBER: 2/2" in done.stderr
+    for name in ("seed0.parquet", "swapped.parquet"):
+        assert (tmp_path / "out" / name).read_bytes() == (
+            here / "data/predictions" / name
+        ).read_bytes()
+    assert content(tmp_path / "out/gen0") == content(here / "data/pseudo/gen0")
+    assert (tmp_path / "out/gen0.json").read_bytes() == (
+        here / "metrics/pseudo_labels/gen0.json"
+    ).read_bytes()
