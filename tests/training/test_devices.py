@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from camchex.errors import ParamsError
 from camchex.training.device import device_of
 from camchex.training.divergence import IDS
-from camchex.training.fit import CHECKPOINT, fit
+from camchex.training.fit import CHECKPOINT, _cluster, fit
 from camchex.training.sampling import ShuffledBatches, WholeBatches
 from tests.training import two_devices
 from tests.training.demo import ROOT
@@ -152,3 +152,15 @@ def test_torchrun_with_another_number_of_processes_is_refused(
     with pytest.raises(ParamsError, match=r"1 x 1, but torchrun started 4"):
         device_of(RUNTIME)
     device_of(RUNTIME.model_copy(update={"devices": 2, "nodes": 2}))
+
+
+def test_slurm_does_not_queue_a_training_again_from_the_middle_of_an_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _cluster() == []
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "8")
+    monkeypatch.setenv("SLURM_JOB_NAME", "camchex")
+    assert [slurm.auto_requeue for slurm in _cluster()] == [False]
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")  # torchrun inside a job
+    assert _cluster() == []
