@@ -4,7 +4,7 @@ VENV := .venv
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations truth test lint coverage fuzz bench-data clean
+.PHONY: help install repro ablations truth test lint coverage fuzz chaos bench-data clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -39,6 +39,9 @@ coverage: install ## Run the tests and show line coverage
 
 fuzz: install ## Read 10,000 damaged raw files, and say what became of each kind
 	python -m tests.fuzz --files 10000
+
+chaos: install ## Kill small trainings at 40 random moments, and compare what they end in
+	OMP_NUM_THREADS=1 python -m tests.chaos --kills 40
 
 # Aside, since Arrow imports pandas wherever it is installed, which slows every stage down.
 $(VENV)/pandas: constraints.txt

@@ -9,6 +9,8 @@ from rich.console import Console
 
 SCRATCH = Path(".camchex/scratch")
 """Where unfinished work and locks live: outside what DVC deletes before it runs a stage."""
+LOGS = Path(".camchex/logs")
+"""Where trainings say what differs between machines and runs, or must not leave this machine."""
 
 
 @contextmanager

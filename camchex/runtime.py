@@ -16,3 +16,8 @@ class RuntimeParams(Section):
     nodes: int = Field(default=1, ge=1)  # started by torchrun or SLURM
     compile: bool  # torch.compile: worth its minutes on long trainings only
     checkpoint_gradients: bool = False  # computes encoders twice, for larger batches in memory
+
+    @property
+    def processes(self) -> int:
+        """Processes that work together, one per device, over all nodes."""
+        return self.devices * self.nodes

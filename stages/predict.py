@@ -9,6 +9,7 @@ from camchex import params, schemas, tables
 from camchex.labels import LabelParams
 from camchex.models.camchex import CaMChex
 from camchex.runtime import RuntimeParams
+from camchex.training.device import first_device
 from camchex.training.samples import cohort_studies, read_cohort
 from camchex.training.study_predictions import predict_studies, swap_indications
 from stages import Input, Output, run
@@ -29,11 +30,13 @@ def main(
     camchex = CaMChex.from_pretrained(model, params.load("labels", LabelParams).classes)
     runtime = params.load("runtime", RuntimeParams)
     studies = cohort_studies(read_cohort(cohort, store, camchex.classes), ["development", "test"])
-    schema = schemas.predictions(camchex.classes)
-    tables.write(predict_studies(camchex, studies, runtime), out, schema)
+    tasks = [(studies, out)]
     if swapped is not None:
-        others = swap_indications(studies, swap_seed)
-        tables.write(predict_studies(camchex, others, runtime), swapped, schema)
+        tasks.append((swap_indications(studies, swap_seed), swapped))
+    for some, path in tasks:
+        table = predict_studies(camchex, some, runtime)
+        if first_device():
+            tables.write(table, path, schemas.predictions(camchex.classes))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from camchex.labels import LabelParams
 from camchex.models.image_classifier import ImageClassifier
 from camchex.runtime import RuntimeParams
 from camchex.sources.params import ExternalSets
+from camchex.training.device import first_device
 from camchex.training.pseudo_labels import pseudo_label, write_spreads
 from stages import Input, Output, run
 
@@ -37,10 +38,12 @@ def main(
         table, spread[key] = pseudo_label(
             model, published, ImageStore(stores / key), external.merged, runtime
         )
-        tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
-    metrics.parent.mkdir(parents=True, exist_ok=True)
-    metrics.write_text(json.dumps(spread, indent=2) + "\n")
-    write_spreads(spread, generation, spreads)
+        if first_device():
+            tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
+    if first_device():
+        metrics.parent.mkdir(parents=True, exist_ok=True)
+        metrics.write_text(json.dumps(spread, indent=2) + "\n")
+        write_spreads(spread, generation, spreads)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a data set of ready batches is, and how its batches reach the network."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Sized
 from typing import Any, Protocol, Self
 
 import torch
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from camchex.errors import ModelError
 from camchex.runtime import RuntimeParams
 from camchex.training.samples import Floats
-from camchex.training.sampling import BatchRows, OrderedBatches
+from camchex.training.sampling import BatchRows, WholeBatches
 
 LIGHT_BATCH = 2**20  # bytes; a smaller batch is decoded sooner than a worker process hands it over
 
@@ -51,6 +51,9 @@ class BatchDataset(Sized, Protocol):
     @property
     def image_size(self) -> int:
         """Side of its images, in pixels."""
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """Ids of the images or studies of some rows: for this machine's user alone."""
 
     def __getitem__(self, batch: BatchRows) -> Batch:
         """The batch of some rows."""
@@ -100,6 +103,9 @@ def batch_loader(
     )
 
 
-def in_order(data: BatchDataset, batch_size: int, runtime: RuntimeParams) -> DataLoader[Batch]:
-    """Every row of ``data``, in order."""
-    return batch_loader(data, OrderedBatches(len(data), batch_size), batch_size, runtime)
+def in_order(
+    data: BatchDataset, batch_size: int, runtime: RuntimeParams, device: int = 0, devices: int = 1
+) -> DataLoader[Batch]:
+    """Every row of ``data``, in order; of several devices, this one's batches."""
+    batches = WholeBatches(len(data), batch_size, device, devices)
+    return batch_loader(data, batches, batch_size, runtime)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
 from torch import nn
@@ -22,7 +24,9 @@ from camchex.training.averaging import MovingAverage
 from camchex.training.batches import Batch, BatchDataset, batch_loader
 from camchex.training.checkpoint import SafeCheckpoints
 from camchex.training.device import device_of
+from camchex.training.divergence import FiniteLoss
 from camchex.training.learner import Learner
+from camchex.training.local_log import LocalLog
 from camchex.training.recomputation import recomputation
 from camchex.training.samples import Prevalence
 from camchex.training.sampling import OrderedBatches, ShuffledBatches
@@ -53,7 +57,11 @@ class Task:
 
 
 def fit(
-    task: Task, params: TrainingParams, runtime: RuntimeParams, scratch: Path
+    task: Task,
+    params: TrainingParams,
+    runtime: RuntimeParams,
+    scratch: Path,
+    logs: Path | None = None,
 ) -> list[dict[str, float]]:
     """Train ``task.network``; on return it holds the weights that were kept.
 
@@ -62,17 +70,23 @@ def fit(
         params: How to train.
         runtime: On what.
         scratch: Folder of the checkpoint; a training that was stopped goes on from there.
+        logs: Folder of what stays on this machine (speed, memory, ids); None: below ``scratch``.
 
     Returns:
-        One row per epoch: training loss, learning rate, development mAP.
+        One row per epoch: training loss, learning rate, gradient norm, development mAP.
 
     Raises:
         ModelError: If the loss is no longer a number.
-        ParamsError: If there is no such device, or not with this precision.
+        ParamsError: If there is no such device, not with this precision, or no row for each.
     """
     task.network.train()  # Lightning keeps the mode it finds, and a loaded network only predicts
-    batches = len(ShuffledBatches(len(task.train), params.batch_size, params.seed))
-    steps = -(-batches // params.accumulate)
+    batches = ShuffledBatches(len(task.train), params.batch_size, params.seed)
+    if batches.batch_size < runtime.processes:
+        raise ParamsError(
+            f"batch_size: batches of {batches.batch_size} cannot be shared by {runtime.processes} "
+            "devices: raise batch_size, or lower runtime.devices or runtime.nodes"
+        )
+    steps = -(-len(batches) // params.accumulate)
     if runtime.compile:
         task.network.compile()
     average = (
@@ -82,7 +96,14 @@ def fit(
     )
     selection = Selection(task.development.targets, average)
     checkpoint = scratch / CHECKPOINT
-    callbacks = [selection, *([average] if average else []), Checkpoint(checkpoint)]
+    logs = logs or scratch / "logs"
+    callbacks = [
+        FiniteLoss(task.train, batches.batch_size, logs),
+        selection,
+        LocalLog(logs, selection, len(batches) * batches.batch_size),
+        *([average] if average else []),
+        Checkpoint(checkpoint),
+    ]
     recomputing = recomputation(task.network, on=runtime.checkpoint_gradients)
     with _quiet(), _deterministic(), recomputing:
         trainer = _trainer(params, runtime, callbacks)
@@ -100,23 +121,20 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
     device = device_of(runtime)
     if device.type == "cpu" and params.precision == "16-mixed":
         raise ParamsError("precision: 16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
-    if device.type == "cuda" and runtime.devices > torch.cuda.device_count():
-        raise ParamsError(
-            f"runtime.devices: {runtime.devices} asked for, {torch.cuda.device_count()} found"
-        )
-    several = runtime.devices * runtime.nodes > 1
+    several = runtime.processes > 1
     return Trainer(
         accelerator=runtime.accelerator,
         devices=runtime.devices,
         num_nodes=runtime.nodes,
         # A batch of studies may hold no lateral image: an encoder without a gradient.
         strategy="ddp_find_unused_parameters_true" if several else "auto",
+        sync_batchnorm=several and device.type == "cuda",  # torch has none for CPUs
         precision=params.precision,
         max_epochs=params.epochs,
         accumulate_grad_batches=params.accumulate,
         gradient_clip_val=params.clip_norm,
         callbacks=callbacks,
-        plugins=[SafeCheckpoints()],
+        plugins=[SafeCheckpoints(), *_cluster()],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=False,
@@ -124,6 +142,12 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
     )
+
+
+def _cluster() -> list[SLURMEnvironment]:
+    """SLURM without Lightning's own checkpoints and requeueing: ours are at the end of epochs."""
+    slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
+    return [SLURMEnvironment(auto_requeue=False)] if slurm else []
 
 
 def _loaders(

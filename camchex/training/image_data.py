@@ -1,6 +1,6 @@
 """Batches of single images, for the teacher, the students and the view encoders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -66,6 +66,15 @@ class ImageDataset:
     def image_size(self) -> int:
         """Side of the images, in pixels, the same in every set."""
         return self.parts[0].store.size
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """Image ids of some rows, as published."""
+        names = []
+        for row in rows:
+            number = int(np.searchsorted(self.starts, row, side="right")) - 1
+            part = self.parts[number]
+            names.append(part.store.image_ids[part.rows[row - self.starts[number]]])
+        return names
 
     def __getitem__(self, batch: BatchRows) -> ImageBatch:
         owner = np.searchsorted(self.starts, batch.rows, side="right") - 1

@@ -3,7 +3,9 @@
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
@@ -45,6 +47,7 @@ class Learner(LightningModule):
             counts = torch.from_numpy(getattr(prevalence, name)).float()
             self.register_buffer(name, counts, persistent=False)
         self.train_losses: list[Tensor] = []
+        self.gradient_norms: list[Tensor] = []  # of every optimizer step, before clipping
         self.validated: list[tuple[Tensor, Tensor]] = []  # (rows, probabilities) of an epoch
 
     def on_train_epoch_start(self) -> None:
@@ -52,6 +55,7 @@ class Learner(LightningModule):
         seed = derived_seed(self.params.seed, self.current_epoch, self.global_rank)
         torch.manual_seed(seed)
         self.train_losses.clear()
+        self.gradient_norms.clear()
 
     def training_step(self, batch: Batch) -> Tensor:
         """The loss of one augmented batch."""
@@ -61,11 +65,26 @@ class Learner(LightningModule):
         return loss
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        if self.params.loss == "original":
-            return asymmetric_loss(logits, batch.targets, batch.known)
-        return weighted_asymmetric_loss(
+        """The loss whose gradient, averaged over devices, is that of the whole batch."""
+        if self.params.loss == "original":  # a sum
+            return asymmetric_loss(logits, batch.targets, batch.known) * self.trainer.world_size
+        loss = weighted_asymmetric_loss(
             logits, batch.targets, self.positives, self.known, known=batch.known
         )
+        return loss * _weight_of_share(batch.known) if distributed.is_initialized() else loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - by norm; part of the interface
+    ) -> None:
+        """Measure the gradients of an optimizer step, then clip them; one norm serves both."""
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = get_total_norm([p.grad for p in weights if p.grad is not None])
+        self.gradient_norms.append(norm.detach())
+        if gradient_clip_val is not None:
+            clip_grads_with_norm_(weights, gradient_clip_val, norm)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -87,3 +106,17 @@ class Learner(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def _weight_of_share(known: Tensor) -> Tensor:
+    """Weight of this device's mean loss such that the mean over devices is that of the batch.
+
+    A device with many known labels counts more than one with few.
+
+    Args:
+        known: Which labels of this device's share of the batch are known, (B, Q), bool.
+    """
+    here = known.sum(dtype=torch.float32)
+    everywhere = here.clone()
+    distributed.all_reduce(everywhere)
+    return here * distributed.get_world_size() / everywhere.clamp(min=1)

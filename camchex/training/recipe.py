@@ -8,13 +8,14 @@ from pathlib import Path
 from torch import nn
 
 from camchex.errors import DataError
+from camchex.lock import LOGS
 from camchex.runtime import RuntimeParams
 from camchex.training.augmentation import Augmentation
 from camchex.training.batches import BatchDataset, check_size
 from camchex.training.curves import write_curves
 from camchex.training.fit import Task, fit
 from camchex.training.params import AugmentationParams
-from camchex.training.runs import publish
+from camchex.training.runs import publish, run_name
 from camchex.training.samples import Prevalence
 from camchex.training_params import TrainingParams
 
@@ -83,6 +84,6 @@ def train_and_publish(lesson: Lesson, recipe: Recipe, scratch: Path) -> None:
         development=lesson.development,
         prevalence=lesson.prevalence,
     )
-    history = fit(task, recipe.training, recipe.runtime, scratch)
+    history = fit(task, recipe.training, recipe.runtime, scratch, LOGS / run_name(recipe.out))
     publish(recipe.curves, partial(write_curves, history, lesson.sources))
     publish(recipe.out, lesson.save)

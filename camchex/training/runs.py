@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 import camchex
 from camchex.errors import DataError
 from camchex.lock import SCRATCH, exclusive
 from camchex.params import Section
+from camchex.training.device import first_device
 
 STORE_FILES = ("shards.json", "index.arrow")  # what identifies an image store
 KEY_DIGITS = 16
@@ -42,8 +42,12 @@ class Run:
     @property
     def name(self) -> str:
         """Name of the run: its first output."""
-        first = self.outputs[0]
-        return "-".join(part for part in first.parts if part != first.anchor)
+        return run_name(self.outputs[0])
+
+
+def run_name(out: Path) -> str:
+    """Name of the run that makes the folder ``out`` first: the parts of its path."""
+    return "-".join(part for part in out.parts if part != out.anchor)
 
 
 def fingerprint(run: Run) -> str:
@@ -79,26 +83,25 @@ def run_once(run: Run, train: Callable[[Path], None]) -> None:
     key = fingerprint(run)
     folder = run.scratch / f"{run.name}-{key[:KEY_DIGITS]}"
     if not first_device():  # only the first of several devices holds the lock
-        train(folder)
+        if not _is_published(run, key):
+            train(folder)
         return
     with exclusive(run.scratch / f"{run.name}.lock", "trains this"):
         if _is_published(run, key):
             Console(stderr=True, soft_wrap=True).print(
                 f"{run.name}: already trained with this code and data"
             )
+            shutil.rmtree(folder, ignore_errors=True)  # left if it was killed at its very end
             return
         for stale in run.scratch.glob(f"{run.name}-{'[0-9a-f]' * KEY_DIGITS}"):
             if stale != folder:
                 shutil.rmtree(stale)
         train(folder)
         record = {"key": key, "outputs": [_content(path) for path in run.outputs]}
-        _record(run).write_text(json.dumps(record))
+        unfinished = _record(run).with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(record))
+        unfinished.replace(_record(run))
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def first_device() -> bool:
-    """Whether this process is the first of those that train together."""
-    return not getattr(rank_zero_only, "rank", 0)
 
 
 def publish(folder: Path, write: Callable[[Path], None]) -> None:

@@ -57,6 +57,24 @@ class ShuffledBatches(Sampler[BatchRows]):
             yield BatchRows(self.epoch, rows[self.device :: self.devices])
 
 
+class WholeBatches(Sampler[BatchRows]):
+    """Every row in order and once; each device takes every so-manieth batch, and that whole.
+
+    So a row is in the same batch whatever the number of devices, to the last bit of its result.
+    """
+
+    def __init__(self, total: int, batch_size: int, device: int = 0, devices: int = 1) -> None:
+        self.total, self.batch_size = total, batch_size
+        self.starts = range(device * batch_size, total, devices * batch_size)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __iter__(self) -> Iterator[BatchRows]:
+        for start in self.starts:
+            yield BatchRows(0, np.arange(start, min(start + self.batch_size, self.total)))
+
+
 class OrderedBatches(Sampler[BatchRows]):
     """Every row in order; devices share them, each as many (the first rows fill up the rest)."""
 

@@ -1,18 +1,17 @@
 """Which weights a training keeps, and what it did on the way there."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from camchex.errors import ModelError
 from camchex.training.averaging import MovingAverage
+from camchex.training.divergence import ADVICE
 from camchex.training.learner import Learner
 from camchex.training.samples import Floats
 
@@ -73,21 +72,22 @@ class Selection(Callback):
         everywhere = np.empty_like(self.targets)
         everywhere[rows.cpu().numpy()] = probabilities.cpu().numpy()
         if not np.isfinite(everywhere).all():
-            raise _diverged("some probabilities are no numbers", trainer)
+            raise ModelError(
+                f"epoch {trainer.current_epoch + 1}: some probabilities are no numbers: {ADVICE}"
+            )
         self.score = mean_average_precision(everywhere, self.targets)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write down the epoch, and keep its weights if none were better.
-
-        Raises:
-            ModelError: If the loss is no longer a number.
-        """
+        """Write down the epoch, and keep its weights if none were better."""
         assert isinstance(pl_module, Learner)
         mean = torch.stack(pl_module.train_losses).float().mean()
         loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))
-        if not math.isfinite(loss):
-            raise _diverged(f"the training loss is {loss}", trainer)
         row = {"train_loss": loss, "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
+        norms = torch.stack(pl_module.gradient_norms).float()
+        norms = norms[norms.isfinite()]  # 16-mixed skips a step that overflows
+        if len(norms):
+            row["gradient_norm_mean"] = float(norms.mean())
+            row["gradient_norm_max"] = float(norms.max())
         if self.score is not None:
             row["development_mAP"] = self.score
         self.history.append(row)
@@ -99,7 +99,6 @@ class Selection(Callback):
                 for name, value in state.items()
                 if name.startswith("network.")
             }
-        _report(trainer, row)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of it."""
@@ -122,17 +121,3 @@ class Checkpoint(Callback):
         """Save everything that the next epoch depends on."""
         del pl_module
         trainer.save_checkpoint(self.path)
-
-
-def _diverged(what: str, trainer: Trainer) -> ModelError:
-    return ModelError(
-        f"epoch {trainer.current_epoch + 1}: {what}: lower learning_rate, set clip_norm, or use "
-        "precision 32-true or bf16-mixed"
-    )
-
-
-def _report(trainer: Trainer, row: dict[str, float]) -> None:
-    if trainer.is_global_zero:
-        numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
-        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{epoch}: {numbers}")

@@ -1,6 +1,6 @@
 """Batches of whole studies, for the fusion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -98,6 +98,10 @@ class StudyDataset:
     def image_size(self) -> int:
         """Side of the images, in pixels."""
         return self.samples.store.size
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """Study ids of some rows, as published."""
+        return [self.samples.study_ids[row] for row in rows]
 
     def __getitem__(self, batch: BatchRows) -> LabelledStudies:
         chosen = [self._images(row, batch.epoch) for row in batch.rows]

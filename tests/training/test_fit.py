@@ -1,5 +1,6 @@
 """Training resumes, repeats, averages, and keeps the best epoch."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from torch import nn
 
 from camchex.errors import ModelError, ParamsError
 from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
+from camchex.training import divergence
 from camchex.training.augmentation import Augmentation
 from camchex.training.device import device_of
 from camchex.training.fit import CHECKPOINT, fit
 from camchex.training.learner import Learner
-from camchex.training.sampling import BatchRows
+from camchex.training.sampling import BatchRows, ShuffledBatches
 from camchex.training.selection import Checkpoint
 from camchex.training_params import TrainingParams
 from tests.training.factories import (
@@ -204,3 +206,102 @@ def test_a_device_that_is_not_there_is_an_error_that_names_the_parameter(
 def test_half_precision_of_a_gpu_is_not_replaced_on_a_cpu(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="16-mixed needs a GPU"):
         train(tmp_path, TRAINING.model_copy(update={"precision": "16-mixed"}))
+
+
+def test_the_gradient_norm_is_that_of_the_gradients_before_they_are_clipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected: list[float] = []
+    clip = Learner.configure_gradient_clipping
+
+    def watch(self: Learner, *args: object, **options: object) -> None:
+        gradients = [p.grad.double().flatten() for p in self.network.parameters()]
+        expected.append(float(torch.cat(gradients).square().sum().sqrt()))
+        clip(self, *args, **options)
+        gradients = [p.grad.double().flatten() for p in self.network.parameters()]
+        clipped = float(torch.cat(gradients).square().sum().sqrt())
+        assert clipped == pytest.approx(min(expected[-1], 0.5), rel=1e-4)
+
+    monkeypatch.setattr(Learner, "configure_gradient_clipping", watch)
+    _, history = train(tmp_path, TRAINING.model_copy(update={"clip_norm": 0.5}))
+    for row, norms in zip(history, np.split(np.array(expected), TRAINING.epochs), strict=True):
+        assert row["gradient_norm_mean"] == pytest.approx(norms.mean(), rel=1e-5)
+        assert row["gradient_norm_max"] == pytest.approx(norms.max(), rel=1e-5)
+    assert max(expected) > 0.5
+
+
+def test_without_clipping_the_gradients_are_measured_and_left_alone(tmp_path: Path) -> None:
+    free = TRAINING.model_copy(update={"clip_norm": None})
+    far = TRAINING.model_copy(update={"clip_norm": 1e9})
+    assert_same(train(tmp_path / "free", free), train(tmp_path / "far", far))
+
+
+POISONED = 11  # a row whose label overflows the loss
+
+
+def diverge(scratch: Path, looks: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
+    """Train on a poisoned image with a look every so many batches: the message, and the batches."""
+    monkeypatch.setattr(divergence, "LOOK_EVERY", {"cpu": looks})
+    steps = []
+    step = Learner.training_step
+    monkeypatch.setattr(
+        Learner, "training_step", lambda self, batch: steps.append(1) or step(self, batch)
+    )
+    task = image_task(small_network(), nn.Identity())
+    task.train.targets[POISONED] = np.inf
+    with pytest.raises(ModelError) as caught:
+        fit(task, TRAINING, RUNTIME, scratch / "scratch", scratch / "logs")
+    return str(caught.value), len(steps)
+
+
+@pytest.mark.parametrize("looks", [1, 3, 32])
+def test_a_loss_that_is_no_number_names_its_step_and_keeps_the_ids_to_this_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    message, steps = diverge(tmp_path, looks, monkeypatch)
+    batches = [batch.rows for batch in ShuffledBatches(44, 8, TRAINING.seed)]
+    poisoned = next(n for n, rows in enumerate(batches) if POISONED in rows)
+    file = tmp_path / "logs" / divergence.IDS
+    assert f"epoch 1, step {poisoned + 1} of 5: the training loss is no number" in message
+    assert "lower learning_rate" in message
+    assert str(file) in message
+    ids = [f"1-{row}" for row in sorted(batches[poisoned])]
+    assert file.read_text().splitlines() == ids
+    assert not any(name in message.replace(str(file), "") for name in ids)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert steps == min(-(-(poisoned + 1) // looks) * looks, len(batches))
+    assert not (tmp_path / "scratch" / CHECKPOINT).exists()
+
+
+def logged(folder: Path, quantity: str) -> list[float]:
+    rows = (folder / "plots" / "metrics" / f"{quantity}.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[0] for row in rows] == [str(n) for n in range(len(rows))]
+    return [float(row.split("\t")[1]) for row in rows]
+
+
+def test_speed_and_memory_are_logged_apart_from_what_is_kept_and_once_per_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        kill_after(patch, 1, saved=True)
+        with pytest.raises(Killed):
+            train(tmp_path)
+    before = logged(tmp_path / "logs", "samples_per_second")
+    assert len(before) == 2
+    start = time.perf_counter()
+    _, history = train(tmp_path)
+    took = time.perf_counter() - start
+    speed = logged(tmp_path / "logs", "samples_per_second")
+    assert speed[:2] == before
+    assert len(speed) == TRAINING.epochs
+    assert speed[2] > 40 / took  # 5 batches of 8 images, in less than the whole
+    megabytes = [1024 * value for value in logged(tmp_path / "logs", "peak_memory_gib")]
+    assert all(50 < value < 50_000 for value in megabytes)
+    assert logged(tmp_path / "logs", "train_loss") == [row["train_loss"] for row in history]
+    assert set(history[0]) == {
+        "train_loss",
+        "learning_rate",
+        "gradient_norm_mean",
+        "gradient_norm_max",
+        "development_mAP",
+    }

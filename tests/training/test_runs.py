@@ -150,6 +150,41 @@ def test_what_is_published_is_not_trained_again_unless_it_or_its_key_changed(run
     assert trainings(run) == 1
 
 
+def test_a_run_killed_while_it_writes_its_record_trains_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def dies(path: Path, text: str) -> None:
+        if "key" in text:
+            write(path, text[:20])
+            raise KeyboardInterrupt
+        write(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", dies)
+        with pytest.raises(KeyboardInterrupt):
+            trainings(run)
+    assert trainings(run) == 1
+    assert trainings(run) == 0
+
+
+def test_a_run_killed_once_it_is_recorded_leaves_nothing_when_asked_again(run: Run) -> None:
+    assert trainings(run) == 1
+    left = run.scratch / f"{run.name}-{fingerprint(run)[:16]}"
+    left.mkdir()
+    assert trainings(run) == 0
+    assert not left.exists()
+
+
+def test_another_device_does_not_train_what_is_published(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trainings(run) == 1
+    monkeypatch.setattr(runs, "first_device", lambda: False)
+    assert trainings(run) == 0
+
+
 def test_a_folder_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "models" / "gen0"
     publish(out, lambda folder: (folder / "old").write_text("1") and None)

@@ -1,6 +1,8 @@
 """Every training stage, one after the other, on a small cohort."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from camchex.models.params import EncoderParams
 from camchex.training.samples import label_matrix
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
 from tests.models.small import camchex, classifier
-from tests.training.demo import SETS, SIZE, STUDIES, write_demo
+from tests.training.demo import ROOT, SETS, SIZE, STUDIES, write_demo
 
 MODELS = Path("models")
 GEN0, GEN1 = MODELS / "noisy_student" / "gen0", MODELS / "noisy_student" / "gen1"
@@ -163,12 +165,21 @@ def test_nothing_is_left_in_the_scratch_folder_but_locks_and_records(here: Path)
     assert left <= {".lock", ".json"}
 
 
+def test_speed_and_memory_are_logged_where_git_and_dvc_do_not_look(here: Path) -> None:
+    for run in ("models-noisy_student-gen0", "models-fusion-seed0"):
+        metrics = here / ".camchex/logs" / run / "plots/metrics"
+        speed, memory = metrics / "samples_per_second.tsv", metrics / "peak_memory_gib.tsv"
+        assert [len(f.read_text().splitlines()) for f in (speed, memory)] == [3, 3]
+
+
 def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> None:
     for run in ("gen0", "gen1", "frontal", "lateral", "seed0"):
         files = content(here / CURVES / run)
         assert set(files) == {
             "train_loss.tsv",
             "learning_rate.tsv",
+            "gradient_norm_mean.tsv",
+            "gradient_norm_max.tsv",
             "development_mAP.tsv",
             "sources.tsv",
         }
@@ -420,8 +431,47 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
         curves=tmp_path / "curves",
     )
     assert set(content(tmp_path / "curves")) == {
+        "gradient_norm_mean.tsv",
+        "gradient_norm_max.tsv",
         "train_loss.tsv",
         "learning_rate.tsv",
         "sources.tsv",
     }
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
+
+
+@pytest.mark.slow
+def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
+    here: Path, tmp_path: Path
+) -> None:
+    params = yaml.safe_load((here / "params.yaml").read_text())
+    params["runtime"]["devices"] = 2
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    for name in ("data", "models"):
+        (tmp_path / name).symlink_to(here / name)
+    store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
+    outs = ("--out", "out/seed0.parquet", "--swapped", "out/swapped.parquet")
+    labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
+    sets = ("--labels", "data/interim/external", "--stores", str(STORES))
+    commands = [
+        ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
+        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled),
+    ]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert "MEMBER: 2/2" in done.stderr
+    for name in ("seed0.parquet", "swapped.parquet"):
+        assert (tmp_path / "out" / name).read_bytes() == (
+            here / "data/predictions" / name
+        ).read_bytes()
+    assert content(tmp_path / "out/gen0") == content(here / "data/pseudo/gen0")
+    assert (tmp_path / "out/gen0.json").read_bytes() == (
+        here / "metrics/pseudo_labels/gen0.json"
+    ).read_bytes()
