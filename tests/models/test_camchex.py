@@ -306,15 +306,11 @@ def test_an_image_classifier_is_not_a_camchex(tmp_path: Path) -> None:
 def test_encoders_that_do_not_belong_together_are_refused() -> None:
     parts = (text_params(), classifier())
     rest = (tokenizer(), Preparation(fit="stretch", cleaner="released"))
-    others = {
-        "classes or image size": build_image_classifier(encoder_params(), CLASSES[:2], SIZE),
-        "channels": classifier(
-            backbone_args={"depths": [1, 1, 1, 1], "dims": [8, 8, 8, 8], "output_stride": 16}
-        ),
-    }
-    for message, lateral in others.items():
-        with pytest.raises(ModelError, match=message):
-            build_camchex(fusion_params(), *parts, lateral, *rest)
+    lateral = build_image_classifier(encoder_params(), CLASSES[:2], SIZE)
+    with pytest.raises(ModelError, match="classes or image size"):
+        build_camchex(fusion_params(), *parts, lateral, *rest)
+    shared = build_camchex(fusion_params(encoders="shared"), *parts, lateral, *rest)
+    assert shared.classes == list(CLASSES)  # the lateral classifier is not looked at
 
 
 def test_heads_that_do_not_divide_the_channels_are_refused() -> None:
