@@ -133,8 +133,11 @@ def test_the_raw_layout_is_the_one_that_params_yaml_expects() -> None:
     external = PARAMETERS["external"]
     assert isinstance(data, dict)
     assert isinstance(external, dict)
-    expected = {data[key] for key in ("mimic_cxr_jpg", "reports", "mimic_iv_ed", "cxr_lt")}
-    assert shown == expected | {item["folder"] for item in external.values()}
+    expected = {data[key] for key in ("mimic_cxr_jpg", "mimic_iv_ed", "cxr_lt")}
+    reports = Path(str(data["reports"]))  # the archive, in its folder
+    expected |= {str(reports.parent), *(item["folder"] for item in external.values())}
+    assert shown == expected
+    assert reports.name in tree
     assert all(item["table"] in tree for item in external.values())
 
 

@@ -99,6 +99,20 @@ def test_no_code_is_declared_that_a_stage_does_not_use(stage: PipelineStage) -> 
     assert not {str(f) for f in code - used}
 
 
+@every_stage
+def test_a_folder_of_code_is_declared_only_where_all_of_it_is_used(stage: PipelineStage) -> None:
+    needed = files_needed(command(stage)[0])
+    for name in paths(stage.deps):
+        if (ROOT / name).is_dir() and name.startswith("camchex"):
+            held = {p.relative_to(ROOT) for p in (ROOT / name).rglob("*.*") if code_of(p)}
+            assert not {str(f) for f in held - needed - NEUTRAL}
+
+
+def code_of(path: Path) -> bool:
+    """Whether a file decides what a stage does."""
+    return path.suffix in RESOURCES | {".py"} and path.name != "__init__.py"
+
+
 def is_declared(path: str, declared: set[str]) -> bool:
     return any(path == d or path.startswith(f"{d}/") for d in declared)
 
