@@ -64,7 +64,7 @@ def views() -> None:
         )
 
 
-def fusion(out: Path, inputs: list[str] | None = None, seed: int = 0) -> None:
+def fusion(out: Path, settings: list[str] | None = None, seed: int = 0) -> None:
     train_fusion.main(
         seed=seed,
         frontal=MODELS / "views" / "frontal",
@@ -73,7 +73,7 @@ def fusion(out: Path, inputs: list[str] | None = None, seed: int = 0) -> None:
         store=STORE,
         out=out,
         curves=CURVES / out.name,
-        inputs=inputs,
+        settings=settings,
     )
 
 
