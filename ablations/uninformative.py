@@ -22,7 +22,7 @@ from camchex.evaluation.uninformative import SILENCED, gains, gains_text
 PROJECT = Path(__file__).resolve().parents[1]
 COPIES = PROJECT / ".camchex" / "uninformative"
 TABLE3 = Path("metrics/ablations/table3.json")
-OUT = Path("metrics/ablations/uninformative")
+OUT = Path("metrics/ablations/uninformative.json")
 PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")
 CODE = ("camchex", "stages", *PIPELINES, ".dvcignore")
 
@@ -37,7 +37,7 @@ def main() -> int:
         copy_project(workspace, silenced.settings)
         dvc(workspace, "repro", "ablations/dvc.yaml:table3")
     found = gains(informative, {name: read_results(COPIES / name / TABLE3) for name in SILENCED})
-    write_results(found, OUT.with_suffix(".json"))
+    write_results(found, OUT)
     OUT.with_suffix(".md").write_text(gains_text(found))
     return 0
 

@@ -43,6 +43,8 @@ DATA_STAGES = (
     "audit_leakage",
     "report",
     "make_synthetic",
+    "compare",
+    "score_late",
 )
 
 
