@@ -4,10 +4,10 @@ VENV := .venv
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations truth test lint coverage fuzz chaos bench-data clean
+.PHONY: help install repro ablations table3 baselines parts uninformative truth test lint coverage fuzz chaos bench-data clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 install: $(VENV)/.installed ## Make .venv and install camchex with its exact pins
 
@@ -19,8 +19,19 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 repro: install ## Run the pipeline of params.yaml, to report.html
 	dvc repro
 
-ablations: install ## Train and score the fusion with images, indication or vital signs alone
-	dvc repro ablations/dvc.yaml
+ablations: table3 baselines parts ## What each part is worth: all three tables
+
+table3 baselines parts: install
+	dvc repro ablations/dvc.yaml:$@
+	@cat metrics/ablations/$@.md
+
+table3: ## What each input is worth, beside the paper's Table 3
+baselines: ## CheXFusion, MMBT and late fusion beside CaMChex
+parts: ## Without the noisy student, the view encoders, the masks, ...
+
+uninformative: table3 ## Table 3 where an input was made to say nothing
+	python ablations/uninformative.py
+	@cat metrics/ablations/uninformative.md
 
 truth: install ## Score the pseudo-labels against the synthetic cohort's hidden truth
 	dvc repro data/synthetic/dvc.yaml

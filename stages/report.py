@@ -4,6 +4,7 @@ from pathlib import Path
 
 from camchex import params
 from camchex.evaluation.examples import read_examples
+from camchex.evaluation.origin import origin
 from camchex.evaluation.provenance import provenance
 from camchex.evaluation.report import SYNTHETIC, render_report
 from camchex.evaluation.report_inputs import (
@@ -16,8 +17,6 @@ from camchex.evaluation.results import read_results, write_results
 from camchex.evaluation.summary import read_seed_results, summarise, write_summary_curves
 from camchex.labels import LabelParams
 from stages import Input, Output, run
-
-INVENTED = Path("data/synthetic/raw")  # what data/synthetic/dvc.yaml makes
 
 
 def main(
@@ -38,9 +37,9 @@ def main(
     """Write the summary of the declared seeds, its curves, and the report."""
     declared = params.load("seeds", list[int])
     classes = params.load("labels", LabelParams).classes
-    synthetic = params.load("data.root", Path).resolve() == INVENTED.resolve()
+    data = origin(params.load("data.root", Path))
+    synthetic = data == SYNTHETIC
     audited = read_results(audit)
-    data = SYNTHETIC if synthetic else "real"
     summary = summarise(read_seed_results(seeds, declared), declared, audited, data)
     inputs = ReportInputs(
         summary=summary,

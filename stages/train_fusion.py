@@ -21,7 +21,10 @@ from camchex.training.study_training import new_camchex, train_on_studies, vary
 from stages import Input, Output, run
 
 Seed = Annotated[int, typer.Option(help="Replaces fusion.training.seed.")]
-Inputs = Annotated[list[str] | None, typer.Option(help="Replace fusion.inputs; repeatable.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value: replaces a key of section fusion; repeatable."),
+]
 
 
 def main(
@@ -33,7 +36,7 @@ def main(
     store: Input,
     out: Output,
     curves: Output,
-    inputs: Inputs = None,
+    settings: Settings = None,
 ) -> None:
     """Write the folder of the fusion model and its curves."""
     labels = params.load("labels", LabelParams)
@@ -43,7 +46,7 @@ def main(
     )
     augmentation = params.load("augmentation", AugmentationParams)
     text = params.load("text", TextParams)
-    fusion = vary(params.load("fusion", FusionParams), seed, inputs)
+    fusion = vary(params.load("fusion", FusionParams), seed, settings or ())
     runtime = params.load("runtime", RuntimeParams)
 
     def train(scratch: Path) -> None:

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,7 +158,12 @@ def test_a_truncated_jpeg_below_the_declared_fraction_is_quarantined(project: Pa
 
 
 def test_a_study_without_a_report_is_counted(project: Path) -> None:
-    next(iter((project / RAW / "mimic-cxr-reports").rglob("s*.txt"))).unlink()
+    path = project / RAW / "mimic-cxr-reports/mimic-cxr-reports.zip"
+    with zipfile.ZipFile(path) as archive:
+        _, *others = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in others:
+            archive.writestr(name, content)
     assert run(project, "extract_indications").returncode == 0
     counts = json.loads((project / "metrics/data/indications.json").read_text())
     assert counts["outcomes"]["report_missing"] == 1

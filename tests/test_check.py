@@ -17,7 +17,12 @@ from camchex.sources.params import DataParams, ExternalSets
 from camchex.sources.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
 
 # The open cohort ships no checksum lists.
-TREES = {"watch_images": "mimic-cxr-jpg/files", "watch_reports": "mimic-cxr-reports/files"}
+# Nor does it pack its reports.
+TREES = {
+    "watch_images": "mimic-cxr-jpg/files",
+    "reports": "mimic-cxr-reports",
+    "watch_reports": "mimic-cxr-reports/files",
+}
 
 
 def look(root: Path, **data_params: str) -> Findings:

@@ -1,12 +1,13 @@
 """MIMIC-CXR-JPG, its reports, MIMIC-IV-ED and CXR-LT 2023, as published, of invented patients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from camchex.labels import CXR_LT_2023, MIMIC_14
+from camchex.synthetic.archive import write_zip
 from camchex.synthetic.csv_files import write_csv
 from camchex.synthetic.emergency import EDSTAYS, TRIAGE, VITALSIGN, stays_around
 from camchex.synthetic.indication import Indication, write_indication
@@ -52,7 +53,7 @@ class Record:
 
 
 def write_mimic(params: SyntheticParams, root: Path) -> list[StudyFiles]:
-    """Write every table and report, and say which images are to be made.
+    """Write every table and the reports, and say which images are to be made.
 
     Args:
         params: The section ``synthetic``.
@@ -70,7 +71,8 @@ def write_mimic(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         write_indication(study.patient, about, stream(params.seed, "indication", study.study_id))
         for study, about in zip(everybody, told, strict=True)
     ]
-    _write_reports(records, indications, params, root / "mimic-cxr-reports")
+    reports = _reports(records, indications, params)
+    write_zip(root / "mimic-cxr-reports" / "mimic-cxr-reports.zip", reports)
     _write_labels(records, indications, params, root)
     _write_emergency(everybody, params, root / "mimic-iv-ed" / "ed")
     return [_files(record, root / "mimic-cxr-jpg") for record in records]
@@ -128,17 +130,13 @@ def _files(record: Record, root: Path) -> StudyFiles:
     return StudyFiles(record.study, SITE, "mimic", ids, files)
 
 
-def _write_reports(
-    records: Sequence[Record],
-    indications: Sequence[Indication],
-    params: SyntheticParams,
-    root: Path,
-) -> None:
+def _reports(
+    records: Sequence[Record], indications: Sequence[Indication], params: SyntheticParams
+) -> Iterator[tuple[str, str]]:
     for record, indication in zip(records, indications, strict=True):
         rng = stream(params.seed, "report", record.study.study_id)
-        path = root / f"{record.folder}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(write_report(record.study, indication.text, params.text_dirt, rng))
+        text = write_report(record.study, indication.text, params.text_dirt, rng)
+        yield f"{record.folder}.txt", text
 
 
 def _write_labels(

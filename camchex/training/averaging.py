@@ -1,7 +1,5 @@
 """Exponential moving average of the weights, kept by Lightning's weight averaging."""
 
-from typing import Any
-
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
@@ -28,10 +26,9 @@ class MovingAverage(WeightAveraging):
         self._pairs: tuple[list[Tensor], list[Tensor]] | None = None  # average, weights
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+        self, trainer: Trainer, pl_module: LightningModule, *_: object, **__: object
     ) -> None:
         """Average once per optimizer step, all weights in one call: torch's own walks the model."""
-        del args, kwargs
         if trainer.global_step > self._latest_update_step:
             self.update(pl_module)
             self._latest_update_step = trainer.global_step

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
+from camchex.errors import ParamsError
 from camchex.models.camchex import CaMChex, build_camchex
 from camchex.models.image_classifier import ImageClassifier
 from camchex.models.params import FusionParams, Preparation, TextParams
@@ -16,16 +19,41 @@ from camchex.training.samples import StudySamples, prevalence
 from camchex.training.study_data import StudyDataset, reader_of
 
 
-def vary(fusion: FusionParams, seed: int, inputs: Sequence[str] | None) -> FusionParams:
-    """Section ``fusion`` with another seed and, where given, other inputs.
+def vary(fusion: FusionParams, seed: int, settings: Sequence[str] = ()) -> FusionParams:
+    """Section ``fusion`` with another seed and, where given, other settings.
+
+    Args:
+        fusion: The section as params.yaml has it; not changed.
+        seed: Replaces ``training.seed``.
+        settings: ``key=value`` each, the value in YAML: ``inputs=[images]``, ``training.epochs=1``.
 
     Raises:
-        ParamsError: If an input is unknown, or named twice.
+        ParamsError: If a setting has no ``=``, names a key that the section lacks, or gives it a
+            value that it cannot have.
     """
     values = fusion.model_dump()
+    for setting in settings:
+        _set(values, setting)
     values["training"]["seed"] = seed
-    values["inputs"] = inputs or fusion.inputs
-    return validate(values, FusionParams, where="--inputs, --seed")
+    return validate(values, FusionParams, where="fusion, with --set and --seed")
+
+
+def _set(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    *above, last = key.split(".")
+    section: Any = values
+    for name in above:
+        section = section.get(name) if isinstance(section, dict) else None
+    if not equals or not isinstance(section, dict) or last not in section:
+        known = ", ".join(values)
+        raise ParamsError(
+            f"--set {setting}: expected key=value with a key of section fusion ({known}), or of "
+            "its training (training.epochs)"
+        )
+    try:
+        section[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ParamsError(f"--set {setting}: its value is not valid YAML: {error}") from error
 
 
 def new_camchex(

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from camchex.errors import DataError
+from camchex.evaluation.origin import INVENTED
 from camchex.evaluation.report import BANNER
 from camchex.labels import CXR_LT_2023
 from stages import audit_leakage, evaluate, report
@@ -229,7 +230,7 @@ def test_what_is_missing_is_named(copy: Path, lost: str, message: str) -> None:
 def test_the_cohort_counts_as_synthetic_where_its_own_pipeline_writes_it() -> None:
     pipeline = yaml.safe_load((PROJECT / "data/synthetic/dvc.yaml").read_text())
     made = pipeline["stages"]["make_synthetic"]["outs"]
-    assert str(report.INVENTED) in {path for out in made for path in out}
+    assert str(INVENTED) in {path for out in made for path in out}
 
 
 def test_outputs_hold_no_id_of_a_study_or_image(made: Path) -> None:

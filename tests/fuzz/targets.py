@@ -1,6 +1,7 @@
 """What is read, and how: every raw file of the pipeline the way its stage reads it."""
 
 import gzip
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +32,7 @@ from camchex.vitals.params import VitalsParams
 
 MIMIC = "mimic-cxr-jpg/mimic-cxr-2.0.0"
 ED = "mimic-iv-ed/ed"
+REPORTS = "mimic-cxr-reports"
 SPLITS = ("train", "development", "test")
 IMAGES = ("mimic-cxr-jpg/files", "ChestX-ray14/images", "vinbigdata/train")
 REFUSED, QUARANTINED, READ = "refused", "quarantined", "read in full"
@@ -53,16 +55,17 @@ class Target:
 
 
 def write_cohort(root: Path) -> None:
-    """A small cohort in the published layouts, with the dirt of the demo's."""
+    """A small cohort as published, with the dirt of the demo's, and its reports unpacked too."""
     demo = params.load("synthetic", SyntheticParams).model_dump()
     small = {"studies": FEW, "external": {"chexpert": 12, "nih": 12, "vindr": 12}, "image_px": 48}
     make_cohort(SyntheticParams(**{**demo, **small}), root, root.with_name("truth"), workers=1)
+    shutil.unpack_archive(root / f"{REPORTS}/{REPORTS}.zip", root / REPORTS)
 
 
 def targets(root: Path) -> list[Target]:
     """Everything that is read of an undamaged cohort."""
     _, studies = mimic_cxr.read_metadata(root / f"{MIMIC}-metadata.csv.gz", "")
-    reports = tuple(str(f.relative_to(root)) for f in (root / "mimic-cxr-reports").rglob("s*.txt"))
+    reports = tuple(str(f.relative_to(root)) for f in (root / REPORTS).rglob("s*.txt"))
     pictures = tuple(
         str(f.relative_to(root)) for folder in IMAGES for f in (root / folder).rglob("*.*")
     )

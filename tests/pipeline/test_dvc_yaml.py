@@ -43,6 +43,8 @@ DATA_STAGES = (
     "audit_leakage",
     "report",
     "make_synthetic",
+    "compare",
+    "score_late",
 )
 
 
@@ -99,6 +101,20 @@ def test_no_code_is_declared_that_a_stage_does_not_use(stage: PipelineStage) -> 
     assert not {str(f) for f in code - used}
 
 
+@pytest.mark.parametrize("stage", HEADLINE.values(), ids=HEADLINE.keys())
+def test_a_folder_of_code_is_declared_only_where_all_of_it_is_used(stage: PipelineStage) -> None:
+    needed = files_needed(command(stage)[0])
+    for name in paths(stage.deps):
+        if (ROOT / name).is_dir() and name.startswith("camchex"):
+            held = {p.relative_to(ROOT) for p in (ROOT / name).rglob("*.*") if code_of(p)}
+            assert not {str(f) for f in held - needed - NEUTRAL}
+
+
+def code_of(path: Path) -> bool:
+    """Whether a file decides what a stage does."""
+    return path.suffix in RESOURCES | {".py"} and path.name != "__init__.py"
+
+
 def is_declared(path: str, declared: set[str]) -> bool:
     return any(path == d or path.startswith(f"{d}/") for d in declared)
 
@@ -106,6 +122,7 @@ def is_declared(path: str, declared: set[str]) -> bool:
 @every_stage
 def test_every_path_option_is_a_declared_dependency_or_output(stage: PipelineStage) -> None:
     module, options = command(stage)
+    options = [(option, value) for option, value in options if option != "--set"]
     allowed = {Input: paths(stage.deps), Output: paths(stage.outs)}
     parameters = inspect.signature(importlib.import_module(module).main).parameters
     for option, value in options:

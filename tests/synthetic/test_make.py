@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ def digests(folder: Path) -> dict[str, str]:
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
+
+
+def read_report(raw: Path, folder: Path) -> str:
+    """The report of the study that has this folder of images."""
+    with zipfile.ZipFile(raw / "mimic-cxr-reports/mimic-cxr-reports.zip") as archive:
+        return archive.read(f"{folder}.txt").decode()
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -177,8 +184,18 @@ def test_every_study_has_a_report_where_the_layout_puts_it(cohort: Path) -> None
     for row in read(raw / "cxr-lt-2023/train.csv"):
         folder = Path(row["path"]).parent
         assert re.fullmatch(r"files/p1\d/p1\d{7}/s5\d{7}", str(folder))
-        report = raw / "mimic-cxr-reports" / folder.with_suffix(".txt")
-        assert "FINAL REPORT" in report.read_text()
+        assert "FINAL REPORT" in read_report(raw, folder)
+
+
+def test_the_archive_of_reports_holds_no_clock_and_no_user(cohort: Path) -> None:
+    with zipfile.ZipFile(cohort / "raw/mimic-cxr-reports/mimic-cxr-reports.zip") as archive:
+        members = archive.infolist()
+        assert archive.testzip() is None
+    assert members
+    assert {(m.date_time, m.create_system, m.extra) for m in members} == {
+        ((1980, 1, 1, 0, 0, 0), 3, b"")
+    }
+    assert [m.filename for m in members] == sorted(m.filename for m in members)
 
 
 @pytest.mark.parametrize("name", ["mimic-cxr-jpg", "mimic-cxr-reports"])
@@ -231,8 +248,7 @@ def test_uninformative_text_is_about_somebody_else(tmp_path: Path, informativene
     said = {True: 0, False: 0}
     total = {True: 0, False: 0}
     for row in {r["study_id"]: r for r in read(tmp_path / "cxr-lt-2023/train.csv")}.values():
-        path = tmp_path / "mimic-cxr-reports" / Path(row["path"]).parent.with_suffix(".txt")
-        asked = path.read_text().partition("TECHNIQUE")[0]
+        asked = read_report(tmp_path, Path(row["path"]).parent).partition("TECHNIQUE")[0]
         present = row["Support Devices"] == "1"
         words = r"PICC|pacemaker|sternotomy|OGT placed"
         said[present] += re.search(words, asked) is not None

@@ -1,6 +1,7 @@
 """Every training stage, one after the other, on a small cohort."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,13 +14,16 @@ import pytest
 import torch
 import yaml
 
-from camchex import schemas, tables
+from camchex import params, schemas, tables
 from camchex.errors import DataError, ModelError, ParamsError
 from camchex.images.store import ImageStore
 from camchex.labels import CXR_LT_2023
 from camchex.models.image_classifier import ImageClassifier, build_image_classifier
-from camchex.models.params import EncoderParams
-from camchex.training.samples import label_matrix
+from camchex.models.params import EncoderParams, FusionParams
+from camchex.runtime import RuntimeParams
+from camchex.training.image_predictions import predict_by_image, study_means
+from camchex.training.samples import cohort_studies, label_matrix, read_cohort
+from camchex.training.study_training import vary
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
 from tests.models.small import camchex, classifier
 from tests.training.demo import ROOT, SETS, SIZE, STUDIES, write_demo
@@ -75,7 +79,7 @@ def views() -> None:
         )
 
 
-def fusion(out: Path, inputs: list[str] | None = None, seed: int = 0) -> None:
+def fusion(out: Path, settings: list[str] | None = None, seed: int = 0) -> None:
     train_fusion.main(
         seed=seed,
         frontal=MODELS / "views" / "frontal",
@@ -84,7 +88,7 @@ def fusion(out: Path, inputs: list[str] | None = None, seed: int = 0) -> None:
         store=STORE,
         out=out,
         curves=CURVES / out.name,
-        inputs=inputs,
+        settings=settings,
     )
 
 
@@ -241,7 +245,7 @@ def test_swapped_indications_change_predictions_and_nothing_else(here: Path) -> 
 @pytest.mark.parametrize("inputs", [["indication"], ["images"]])
 def test_a_fusion_of_fewer_inputs_trains_and_predicts(here: Path, inputs: list[str]) -> None:
     out = Path("ablation") / inputs[0]
-    fusion(out, inputs)
+    fusion(out, [f"inputs=[{inputs[0]}]"])
     predictions(out, out / "predictions.parquet")
     assert json.loads((out / "config.json").read_text())["fusion"]["inputs"] == inputs
     table = pq.read_table(here / out / "predictions.parquet")
@@ -274,8 +278,66 @@ def test_every_kind_of_fusion_trains_and_predicts(
 
 def test_an_unknown_input_is_an_error_that_names_it(here: Path) -> None:
     with pytest.raises(ParamsError, match="ecg"):
-        fusion(here / "never", ["ecg"])
+        fusion(here / "never", ["inputs=[ecg]"])
     assert not (here / "never").exists()
+
+
+def test_settings_replace_keys_of_the_section_and_leave_the_rest() -> None:
+    section = params.load("fusion", FusionParams, ROOT / "params.yaml")
+    varied = vary(section, 5, ["layers=3", "segments=by_slot", "training.epochs=2"])
+    assert (varied.layers, varied.segments, varied.training.epochs) == (3, "by_slot", 2)
+    assert varied.training.seed == 5
+    same = {"layers": section.layers, "segments": section.segments, "training": section.training}
+    assert varied.model_copy(update=same) == section
+    assert vary(section, section.training.seed) == section
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("layrs=1", "--set layrs=1: expected key=value with a key of section fusion"),
+        ("training.epoch=1", "--set training.epoch=1: expected"),
+        ("layers", "--set layers: expected"),
+        ("inputs.images=1", "--set inputs.images=1: expected"),
+        ("inputs=[images", "not valid YAML"),
+        ("layers=-1", "fusion, with --set and --seed.layers"),
+        ("mask_padding=maybe", "fusion, with --set and --seed.mask_padding"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_an_error_that_names_it(setting: str, says: str) -> None:
+    section = params.load("fusion", FusionParams, ROOT / "params.yaml")
+    with pytest.raises(ParamsError, match=re.escape(says)):
+        vary(section, 0, [setting])
+
+
+def test_an_image_model_scores_a_study_by_the_mean_of_its_images(here: Path) -> None:
+    studies = cohort_studies(read_cohort(COHORT, STORE, CXR_LT_2023), ["test"])
+    models = {
+        view: ImageClassifier.from_pretrained(here / MODELS / "views" / view)
+        for view in ("frontal", "lateral")
+    }
+    runtime = params.load("runtime", RuntimeParams)
+    table = predict_by_image(models, studies, runtime)
+    assert table["study_id"].to_pylist() == studies.study_ids
+    assert {len(rows) for rows in studies.rows} > {1}
+    found = label_matrix(table, CXR_LT_2023)
+    for row, (images, lateral) in enumerate(zip(studies.rows, studies.lateral, strict=True)):
+        each = []
+        for image, side in zip(studies.store.batch(images), lateral, strict=True):
+            model = models["lateral" if side else "frontal"]
+            grey = torch.from_numpy(np.asarray(image, np.float32) / 255)[None, None]
+            with torch.no_grad():
+                both = [model(grey).sigmoid(), model(grey.flip(-1)).sigmoid()]
+            each.append(torch.cat(both).mean(0))
+        np.testing.assert_allclose(found[row], torch.stack(each).mean(0).numpy(), atol=1e-5)
+
+
+def test_the_mean_over_images_is_taken_within_each_study() -> None:
+    by_image = np.array([[0.1], [0.3], [0.8], [0.2], [0.2], [0.5]], np.float32)
+    means = study_means(by_image, np.array([2, 1, 3]))
+    np.testing.assert_allclose(means[:, 0], [0.2, 0.8, 0.3], rtol=1e-6)
+    with pytest.raises(DataError, match="no image"):
+        study_means(by_image, np.array([6, 0]))
 
 
 def test_a_set_of_no_image_of_a_view_is_an_error(here: Path) -> None:

@@ -1,0 +1,27 @@
+"""Join the scores of several variants into one table, beside the paper's."""
+
+from pathlib import Path
+
+from camchex import params
+from camchex.evaluation.compare import compare, read_scores
+from camchex.evaluation.compare_text import CSV_HEADER, csv_rows, markdown
+from camchex.evaluation.comparisons import COMPARISONS
+from camchex.evaluation.curves import write_csv
+from camchex.evaluation.origin import origin
+from camchex.evaluation.results import write_results
+from stages import Name, Output, run
+
+
+def main(table: Name, out: Output, csv: Output, text: Output) -> None:
+    """Write the table as JSON, CSV and Markdown."""
+    seeds = params.load("seeds", list[int])
+    comparison = COMPARISONS[table]
+    scores = {row.name: read_scores(row, seeds) for row in comparison.rows}
+    joined = compare(comparison, scores, seeds, origin(params.load("data.root", Path)))
+    write_results(joined, out)
+    write_csv(CSV_HEADER, csv_rows(joined), csv)
+    text.write_text(markdown(joined))
+
+
+if __name__ == "__main__":
+    run(main)
