@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -126,8 +127,8 @@ def time_training(
 ) -> Timing:
     """Train as every stage does, by :func:`fit`, until some steps are timed.
 
-    A step is what lies between two calls of the network: forward, loss, backward, optimizer,
-    moving average, the next batch and its augmentation.
+    Its progress bar is not shown. A step is what lies between two calls of the network: forward,
+    loss, backward, optimizer, moving average, the next batch and its augmentation.
 
     Args:
         task: At least two steps longer than ``window``; its network's weights are changed.
@@ -142,7 +143,7 @@ def time_training(
     clock = StepClock(window, device_of(runtime))
     hook = task.network.register_forward_pre_hook(clock)
     try:
-        with suppress(_EnoughError), TemporaryDirectory() as scratch:
+        with suppress(_EnoughError), TemporaryDirectory() as scratch, redirect_stderr(StringIO()):
             fit(task, at_work, runtime, Path(scratch))
     finally:
         hook.remove()
