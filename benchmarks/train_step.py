@@ -10,6 +10,7 @@ device, and the largest batch that fits.
 """
 
 import argparse
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -89,6 +90,7 @@ def largest_batches(run: Run) -> dict[str, object]:
         except torch.OutOfMemoryError:
             return False
         finally:
+            gc.collect()
             torch.cuda.empty_cache()
         return True
 
@@ -98,15 +100,13 @@ def largest_batches(run: Run) -> dict[str, object]:
     }
 
 
-def gpu_notes(run: Run, contests: Sequence[Contest]) -> dict[str, object]:
-    """What only a GPU can tell."""
-    notes: dict[str, object] = {}
-    for contest in contests:
-        for name, timed in (("ours", contest.ours), ("published", contest.theirs)):
-            notes[f"idle share of the device, {contest.what}, {name}"] = round(
-                idle_share(timed, run), 3
-            )
-    return notes | largest_batches(run)
+def idle_notes(run: Run, contests: Sequence[Contest]) -> dict[str, object]:
+    """How long the GPU waits, in either layout."""
+    return {
+        f"idle share of the device, {contest.what}, {name}": round(idle_share(timed, run), 3)
+        for contest in contests
+        for name, timed in (("ours", contest.ours), ("published", contest.theirs))
+    }
 
 
 def differences(run: Run, side: int) -> dict[str, object]:
@@ -188,11 +188,14 @@ def main() -> None:
         rows.append(row)
         notes[f"range, {contest.what}"] = spread
     notes |= roofline_notes(run)
-    if asked.device == "cuda":
-        notes |= gpu_notes(run, contests)
     if asked.table:
         for contest in contests[:2]:
             print_tables(contest, run)
+    if asked.device == "cuda":
+        notes |= idle_notes(run, contests)
+        del contest
+        contests.clear()  # their networks lie on the device
+        notes |= largest_batches(run)
     suffix = (
         ""
         if (asked.profile, asked.device) == ("demo", "cpu")
