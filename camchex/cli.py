@@ -95,6 +95,49 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: [bold]camchex estimate --profile paper --devices 4[/]")
+def estimate(
+    *,
+    name: Annotated[
+        str, typer.Option("--profile", help="A profile's name, or a YAML file.")
+    ] = "params.yaml",
+    devices: Annotated[int, typer.Option(min=1, help="How many like this one there will be.")] = 1,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="For the measurement, roughly; a step is not broken off.")
+    ] = 60,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for other programs.")
+    ] = False,
+) -> None:
+    """Hours and memory that a configuration's trainings take, from a few steps on this device.
+
+    Images and studies are counted in the tables below data.root, or are as published.
+    """
+    import sys
+    from dataclasses import asdict
+
+    from rich.progress import track
+
+    from camchex import estimate as reckoning
+    from camchex.profiles import locate, validate_file
+    from camchex.sample_counts import count_samples
+
+    params = validate_file(locate(name))
+    bar = Console(file=sys.stderr)
+    counts = count_samples(params.data, params.external, params.labels)
+    found = reckoning.estimate(
+        params,
+        counts,
+        devices,
+        seconds,
+        lambda stages: track(stages, "measuring", console=bar, disable=not bar.is_terminal),
+    )
+    if as_json:
+        typer.echo(json.dumps(asdict(found) | {"hours": found.hours}, indent=2))
+        return
+    Console().print(reckoning.render(found))
+
+
 @profile.command("list")
 def list_profiles() -> None:
     """List the profiles, with the first line of each."""

@@ -58,6 +58,7 @@ def test_help_loads_nothing_that_is_slow() -> None:
     "command",
     [
         ["check"],
+        ["estimate"],
         ["predict"],
         ["profile", "use"],
         ["profile", "diff"],

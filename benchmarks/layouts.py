@@ -1,0 +1,145 @@
+"""The networks of a profile and the same batches in both layouts: ours, and the published one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import published_layout as published
+import torch
+from contest import EMA_DECAY, Contest, Run, over_and_over, time_loop
+from torch import nn
+from transformers import BertConfig
+
+from camchex.models.camchex import CaMChex
+from camchex.profiles import Params
+from camchex.training.augmentation import Augmentation
+from camchex.training.batches import Batch
+from camchex.training.probe import Timing, Window, repeated, time_training
+from camchex.training.random_batches import (
+    Shape,
+    images_of_studies,
+    random_images,
+    random_studies,
+)
+from camchex.training.random_networks import untrained_camchex, untrained_classifier
+from camchex.training.study_data import LabelledStudies, reader_of
+from camchex.training_params import TrainingParams
+
+BATCHES = 8  # different ones, which take turns
+
+
+def parts_of(params: Params, model: CaMChex | None, *, frozen: bool) -> published.Parts:
+    """The networks of a profile as the published layout takes them."""
+    encoder, fusion = params.encoder, params.fusion
+    bert = None
+    if model is not None:
+        longest = published.INDICATION_TOKENS
+        own = model.config.text_config | {"max_position_embeddings": longest}
+        bert = BertConfig(**own)
+    return published.Parts(
+        backbone=encoder.backbone,
+        backbone_args=dict(encoder.backbone_args),
+        classes=len(params.labels.classes),
+        decoder=(encoder.decoder_width, encoder.decoder_ffn, encoder.decoder_heads),
+        fusion=(fusion.layers, fusion.heads, fusion.ffn, fusion.dropout),
+        bert=bert,
+        frozen=frozen,
+    )
+
+
+def in_slots(batch: LabelledStudies) -> published.SlotBatch:
+    """The same studies in the published layout."""
+    studies, size = batch.inputs, len(batch.targets)
+    place = (studies.study, studies.slot)
+    images = torch.zeros(size, published.SLOTS, *studies.images.shape[1:], dtype=torch.uint8)
+    views = torch.zeros(size, published.SLOTS, dtype=torch.long)
+    images[place] = studies.images
+    views[place] = torch.where(studies.lateral, published.LATERAL, published.FRONTAL)
+    lengths = (published.INDICATION_TOKENS, published.VITALS_TOKENS)
+    texts = [
+        published.padded(text.ids, text.mask, length)
+        for text, length in zip((studies.indication, studies.vitals), lengths, strict=True)
+    ]
+    return published.SlotBatch(images, views, *texts, batch.targets)
+
+
+def published_step(run: Run, network: nn.Module, training: TrainingParams) -> Callable[..., None]:
+    """The published step over a network, once per repetition like ours."""
+    augment = Augmentation(run.params.augmentation, run.params.images.size)
+    step = published.PublishedStep(
+        network.to(run.device), augment, training.learning_rate, training.clip_norm, EMA_DECAY
+    )
+    share = torch.full((len(run.params.labels.classes),), 0.1, device=run.device)
+    return lambda batch: step(batch, share)
+
+
+def study_batches(run: Run, model: CaMChex) -> list[LabelledStudies]:
+    """Studies of noise, as large as those of CXR-LT."""
+    reader, draw = reader_of(model), np.random.default_rng(0)
+    shape = Shape(
+        image_size=model.image_size,
+        classes=len(model.classes),
+        vocabulary=model.tokenizer.size,
+        max_tokens_indication=reader.max_tokens_indication,
+        max_tokens_vitals=reader.max_tokens_vitals,
+        max_images=reader.max_images,
+    )
+    return [random_studies(images_of_studies(run.batch, draw), shape, draw) for _ in range(BATCHES)]
+
+
+def ours_on(
+    run: Run, network: nn.Module, batches: Sequence[Batch], stage: TrainingParams
+) -> Callable[[Window], Timing]:
+    """Times our step over ready batches, which lie on the device."""
+    augment = Augmentation(run.params.augmentation, run.params.images.size)
+    placed = [batch.to(run.device) for batch in batches]
+
+    def timed(window: Window) -> Timing:
+        task = repeated(network, augment, placed, window)
+        return time_training(task, run.training(stage), run.runtime, window)
+
+    return timed
+
+
+def theirs_on(
+    run: Run, network: nn.Module, batches: Sequence[Any], stage: TrainingParams
+) -> Callable[[Window], Timing]:
+    """Times the published step over ready batches, which lie on the device."""
+    step = published_step(run, network, stage)
+    return lambda window: time_loop(step, over_and_over(batches), run.device, window)
+
+
+def fusion_contest(run: Run, *, frozen: bool) -> Contest:
+    """Stage 2."""
+    params = run.params
+    fusion = params.fusion.model_copy(update={"freeze_encoders": frozen})
+    classifier = untrained_classifier(params.encoder, params.labels.classes, params.images.size)
+    model = untrained_camchex(fusion, params.text, classifier)
+    batches = study_batches(run, model)
+    network = published.PublishedFusion(parts_of(params, model, frozen=frozen))
+    slots = [in_slots(batch).to(run.device) for batch in batches]
+    kind = "frozen" if frozen else "trained"
+    return Contest(
+        f"fusion step, encoders {kind}",
+        "studies",
+        ours_on(run, model, batches, fusion.training),
+        theirs_on(run, network, slots, fusion.training),
+    )
+
+
+def image_contest(run: Run) -> Contest:
+    """Stage 1."""
+    params, draw = run.params, np.random.default_rng(0)
+    classes, size = params.labels.classes, params.images.size
+    model = untrained_classifier(params.encoder, classes, size)
+    shape = Shape(image_size=size, classes=len(classes))
+    batches = [random_images(run.batch, shape, draw) for _ in range(BATCHES)]
+    network = published.PublishedClassifier(parts_of(params, None, frozen=False))
+    pairs = [(b.inputs.to(run.device), b.targets.to(run.device)) for b in batches]
+    stage = params.noisy_student.teacher
+    return Contest(
+        "image step",
+        "images",
+        ours_on(run, model, batches, stage),
+        theirs_on(run, network, pairs, stage),
+    )
