@@ -43,13 +43,13 @@ def posteriors(model: Generator, seen: Evidence) -> dict[str, Floats]:
     Returns:
         (Q) in the order of CXR-LT 2023, by set.
     """
-    prior = model.labels_unseen(model.prior, model.states)
-    text, signs, both = prior, prior, prior
-    weighed = model.states * model.signs.likelihood(seen.values) if seen.values else None
-    if weighed is not None:
-        told, belief = model.params.vitals_informativeness, model.by_signs(weighed)
-        signs = told * model.labels_unseen(belief, weighed) + (1 - told) * prior
-        both = signs
+    text = signs = both = model.prior_labels
+    weighed = None
+    if seen.values:
+        weighed = _Weighed(model, seen.values)
+        told = model.params.vitals_informativeness
+        own = model.labels_unseen(weighed.belief, weighed.states)
+        signs = both = told * own + (1 - told) * model.prior_labels
     if seen.readings:
         text = _over_readings(model, seen.readings, None)
         both = text if weighed is None else _over_readings(model, seen.readings, weighed)
@@ -73,8 +73,7 @@ def bounds(
         (Q) in the order of CXR-LT 2023, for each of ``BOUNDS``.
     """
     if not model.params.signal:
-        nothing = model.labels_unseen(model.prior, model.states)
-        return dict(zip(BOUNDS, (nothing, exact["indication+vitals"]), strict=True))
+        return dict(zip(BOUNDS, (model.prior_labels, exact["indication+vitals"]), strict=True))
     named = {reading.named for reading in seen.readings}
     # Where a text may ask for one thing or another (none does), the bound is told neither.
     asked = next(iter(named)) if len(named) == 1 else None
@@ -82,13 +81,23 @@ def bounds(
     return dict(zip(BOUNDS, told, strict=True))
 
 
-def _over_readings(model: Generator, readings: Sequence[Reading], weighed: Floats | None) -> Floats:
+class _Weighed:
+    """What the vital signs of one study say of the study that they are about."""
+
+    def __init__(self, model: Generator, values: Mapping[str, float]) -> None:
+        self.states = model.states * model.signs.likelihood(values)
+        self.belief = model.by_signs(self.states)
+
+
+def _over_readings(
+    model: Generator, readings: Sequence[Reading], weighed: _Weighed | None
+) -> Floats:
     cases = [_case(model, reading, weighed) for reading in readings]
     weights, labels = zip(*cases, strict=True)
     return np.asarray(np.average(labels, axis=0, weights=weights))
 
 
-def _case(model: Generator, reading: Reading, weighed: Floats | None) -> tuple[float, Floats]:
+def _case(model: Generator, reading: Reading, weighed: _Weighed | None) -> tuple[float, Floats]:
     """Probability of one reading with the signs, and of each label then."""
     told, text = model.params.text_informativeness, model.by_text(reading)
     cases: list[tuple[float, Belief]] = [
@@ -96,8 +105,8 @@ def _case(model: Generator, reading: Reading, weighed: Floats | None) -> tuple[f
         ((1 - told) * text.evidence, model.prior),
     ]
     if weighed is not None:
-        sure, signs = model.params.vitals_informativeness, model.by_signs(weighed)
-        both = model.by_both(reading, weighed)
+        sure, signs = model.params.vitals_informativeness, weighed.belief
+        both = model.by_both(reading, weighed.states)
         apart = text.evidence * signs.evidence  # the two are about different studies
         cases = [
             (told * sure * both.evidence, both),

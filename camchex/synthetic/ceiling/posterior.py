@@ -83,6 +83,11 @@ class Generator:
         return Belief(1.0, shares() @ self.chances, float(shares() @ clean))
 
     @cached_property
+    def prior_labels(self) -> Floats:
+        """(Q) probability of each published label of a study of which nothing is seen."""
+        return self.labels_unseen(self.prior, self.states)
+
+    @cached_property
     def states(self) -> Floats:
         """(K, S) probability of each condition and set of moving findings."""
         p = self.chances[:, None, MOVED]
@@ -94,13 +99,16 @@ class Generator:
     def by_text(self, reading: Reading) -> Belief:
         """What an indication says of the study that it is about."""
         total, joint, clean = 0.0, np.zeros(len(DRAWN)), 0.0
+        possible = np.flatnonzero(reading.history)
+        p = self.chances[possible]
+        share = shares()[possible] * reading.history[possible] * reading.words
         for term in terms(reading.named):
             factor = self._factors(reading, term)
             power = term.nodes[:, None] ** term.steps  # (Q, F)
-            absent = ((1 - self.chances) * factor[:, 0])[:, None]  # (K, 1, F)
-            present = (self.chances * factor[:, 1])[:, None] * power  # (K, Q, F)
+            absent = ((1 - p) * factor[:, 0])[:, None]  # (K, 1, F)
+            present = (p * factor[:, 1])[:, None] * power  # (K, Q, F)
             either = absent + present
-            weight = (shares() * reading.history * reading.words)[:, None] * term.weights
+            weight = share[:, None] * term.weights
             product = weight * either.prod(-1)
             total += product.sum()
             joint += np.einsum("kq,kqf->f", product, present / either)
@@ -125,10 +133,15 @@ class Generator:
         """
         total = weighed.sum()
         findings = np.empty(len(DRAWN))
-        findings[MOVED] = weighed.sum(0) @ self.signs.bits / total
+        findings[MOVED] = weighed.sum(0) @ self._bits / total
         findings[REST] = weighed.sum(1) @ self.chances[:, REST] / total
-        clean = float((weighed * self._clean_states).sum() / total)
+        clean = float(np.vdot(weighed, self._clean_states) / total)
         return Belief(float(total), findings, clean)
+
+    @cached_property
+    def _bits(self) -> Floats:
+        """(S, E) as numbers, for sums."""
+        return self.signs.bits.astype(np.float64)
 
     @cached_property
     def _clean_states(self) -> Floats:
@@ -141,14 +154,13 @@ class Generator:
     def by_both(self, reading: Reading, weighed: Floats) -> Belief:
         """What an indication and vital signs that are about the same study say of it."""
         total, joint, clean = 0.0, np.zeros(len(DRAWN)), 0.0
-        bits = self.signs.bits
         possible = np.flatnonzero(reading.history)
         weighed = weighed[possible] * reading.history[possible, None] * reading.words
         p = self.chances[possible][:, REST]
         for term in terms(reading.named):
             factor = self._factors(reading, term)
             moved = _product(factor[MOVED])
-            index = bits @ term.steps[MOVED]  # (S) exponent of u
+            index = self.signs.bits @ term.steps[MOVED]  # (S) exponent of u
             powers = term.weights[:, None] * term.nodes[:, None] ** np.arange(index.max() + 1)
             absent = ((1 - p) * factor[REST, 0])[:, None]
             present = (p * factor[REST, 1])[:, None] * term.nodes[:, None] ** term.steps[REST]
@@ -156,7 +168,7 @@ class Generator:
             rest = either.prod(-1)
             by_state = moved * (weighed * (rest @ powers)[:, index]).sum(0)  # (S)
             total += by_state.sum()
-            joint[MOVED] += by_state @ bits
+            joint[MOVED] += by_state @ self._bits
             binned = np.stack([np.bincount(index, row * moved) for row in weighed])
             shares_of_rest = np.einsum("kq,kqr,qj->krj", rest, present / either, powers)
             joint[REST] += np.einsum("kj,krj->r", binned, shares_of_rest)
