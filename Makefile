@@ -22,7 +22,7 @@ repro: install ## Run the pipeline of params.yaml, to report.html
 ablations: install ## Train and score the fusion with images, indication or vital signs alone
 	dvc repro ablations/dvc.yaml
 
-truth: install ## Score the pseudo-labels against the synthetic cohort's hidden truth
+truth: install ## Score pseudo-labels and models against the synthetic cohort's truth and ceiling
 	dvc repro data/synthetic/dvc.yaml
 
 test: install ## Run the tests

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -11,7 +12,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from camchex.errors import DataError
 from camchex.labels import CXR_LT_2023
+from camchex.synthetic.ceiling.cohort import ceilings, present_findings
 from camchex.synthetic.ceiling.events import _meant, _vocabulary, read_events
 from camchex.synthetic.ceiling.naming import WEIGHTS, kept_given, named_given, terms
 from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
@@ -224,6 +227,48 @@ def test_images_without_signs_say_nothing() -> None:
     told = bounds(model, seen, drawn_findings(1)[0], exact)
     np.testing.assert_allclose(told["images"], model.prior_labels)
     np.testing.assert_allclose(told["images+indication+vitals"], exact["indication+vitals"])
+
+
+# ----- a cohort's tables ------------------------------------------------------------------------
+
+
+def tables_of(cohort: Simulated) -> tuple[pa.Table, pa.Table]:
+    images = [f"image {i}" for i in range(len(cohort.texts))]
+    studies = pa.table({
+        "indication": [*cohort.texts[:-2], None, "lungs are clear ."],
+        "vitals_text": cohort.vitals,
+        "image_ids": [[image] for image in images],
+    })  # fmt: skip
+    truth = {finding: cohort.present[::-1, i].astype(np.float32) for i, finding in enumerate(DRAWN)}
+    return studies, pa.table(
+        {"dataset": ["mimic"] * len(images), "image_id": images[::-1], **truth}
+    )
+
+
+def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
+    cohort, model = simulate(demo(), 6), Generator(demo())
+    studies, truth = tables_of(cohort)
+    classes = ("Pneumonia", "No Finding")
+    found = ceilings(model, studies, truth, classes)
+    assert (found.indications, found.unread) == (4, 1)
+    assert found.vitals == sum(text != OUTSIDE for text in cohort.vitals)
+    columns = [CXR_LT_2023.index(name) for name in classes]
+    for i in range(4):
+        seen = read_evidence(cohort.texts[i], cohort.vitals[i])
+        exact = posteriors(model, seen)
+        for name, one in {**exact, **bounds(model, seen, cohort.present[i], exact)}.items():
+            np.testing.assert_array_equal(found.probabilities[name][i], one[columns])
+    np.testing.assert_array_equal(
+        found.probabilities["indication"][4:], np.tile(model.prior_labels[columns], (2, 1))
+    )
+
+
+def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
+    studies, truth = tables_of(simulate(demo(), 4))
+    with pytest.raises(DataError, match="no image 'image 3'"):
+        present_findings(studies, truth.slice(1))
+    with pytest.raises(DataError, match="Azygos Lobe"):
+        ceilings(Generator(demo()), studies, truth, ("Azygos Lobe",))
 
 
 # ----- the generator and trained classifiers ----------------------------------------------------
