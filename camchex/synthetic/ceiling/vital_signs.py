@@ -6,6 +6,8 @@ errors and empty rows, which the findings have no part in. What is approximated:
 
 * A text does not say which values were charted later (and hold a little more noise). Each value
   counts as charted with the same probability (:attr:`VitalSigns.charted`), apart from the others.
+  Nothing charted at all would change no probability of the demo's test studies by more than 0.005,
+  and their mAP by 0.0001.
 * Of charted pressures the rule that holds the diastolic one down is left out.
 * A true value that is out of range, or crossed with a charted one, and therefore dropped, counts as
   a gap.
