@@ -65,8 +65,7 @@ def ceilings(
     ]
     return Ceilings(
         probabilities={
-            name: np.round(np.stack([row[name][columns] for row in rows]), DIGITS)
-            for name in rows[0]
+            name: np.stack([row[name][columns] for row in rows]).round(DIGITS) for name in rows[0]
         },
         indications=sum(bool(evidence.readings) for evidence in seen),
         unread=sum(
