@@ -33,7 +33,7 @@ uninformative: table3 ## Table 3 where an input was made to say nothing
 	python ablations/uninformative.py
 	@cat metrics/ablations/uninformative.md
 
-truth: install ## Score the pseudo-labels against the synthetic cohort's hidden truth
+truth: install ## Score pseudo-labels and models against the synthetic cohort's truth and ceiling
 	dvc repro data/synthetic/dvc.yaml
 
 test: install ## Run the tests

@@ -1,0 +1,148 @@
+"""What an indication says: its words turned back into the events that the generator draws.
+
+The text that a model reads is a function of a history, clues, a question, and of letters that are
+swapped. Reading it back gives every way in which the generator could have written it, each with
+its probability given what was drawn; what does not depend on findings or conditions (the sex, the
+order of the clues, swapped letters) is left out, as it cancels.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camchex.reports.cleaning import clean_indication
+from camchex.synthetic.conditions import CONDITIONS
+from camchex.synthetic.indication import REPEATED
+from camchex.synthetic.params import DRAWN
+from camchex.synthetic.phrases import ASKING, GENERAL_QUESTIONS, PHRASES
+
+STARTS = ("year old woman with", "year old man with", "f with")
+SHORTEST_MISSPELT = 5  # letters
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way in which a text may have come about.
+
+    Attributes:
+        history: (K,) probability of its history given each condition.
+        clues: Findings, as positions in ``DRAWN``, of which it holds a clue.
+        named: Findings that it asks for, in the order asked.
+        words: Probability of the words given all of these.
+    """
+
+    history: NDArray[np.float64]
+    clues: frozenset[int]
+    named: tuple[int, ...]
+    words: float
+
+
+def read_events(text: str) -> list[Reading]:
+    """Turn an indication back into what was drawn.
+
+    Args:
+        text: As a model reads it; by whichever cleaner.
+
+    Returns:
+        Every way to write it; none, if the generator does not write such a text.
+    """
+    return [reading for words in _spelt(_words(text)) for reading in _readings(words)]
+
+
+def _words(text: str) -> Words:
+    """Words as the released cleaner leaves them, without full stops and line breaks in a word."""
+    cleaned = clean_indication(text, "released") or ""
+    return tuple(re.sub(r"(?<=\w)- ", "-", cleaned.replace(" .", "")).split())
+
+
+def _spelt(words: Words) -> Iterator[Words]:
+    """The text with every misspelt word as it was meant."""
+    options = [[word] if word in _vocabulary() else _meant(word) for word in words]
+    yield from product(*options)
+
+
+def _meant(word: str) -> list[str]:
+    swapped = (word[:k] + word[k + 1] + word[k] + word[k + 2 :] for k in range(1, len(word) - 2))
+    return [other for other in swapped if other in _vocabulary()]
+
+
+def _readings(words: Words) -> Iterator[Reading]:
+    start = next((len(s) for s in map(_words, STARTS) if words[: len(s)] == s), None)
+    if start is None:
+        return
+    for split in range(start + 1, len(words)):
+        question = words[split:]
+        for named, asked in _questions().get(question, {}).items():
+            body = words[start:split]
+            yield from _bodies(body, named, asked * (1 - REPEATED))
+            if body[-len(question) :] == question:
+                yield from _bodies(body[: -len(question)], named, asked * REPEATED)
+
+
+def _bodies(words: Words, named: tuple[int, ...], probability: float) -> Iterator[Reading]:
+    for end in range(1, len(words) + 1):
+        history = _histories().get(words[:end])
+        if history is not None:
+            for clues, chance in _clue_lists(words[end:], frozenset()):
+                yield Reading(history, clues, named, probability * chance)
+
+
+def _clue_lists(words: Words, before: frozenset[int]) -> Iterator[tuple[frozenset[int], float]]:
+    """Every way to cut words into clues of different findings, and the choice's probability."""
+    if not words:
+        yield before, 1.0
+    for end in range(1, len(words) + 1):
+        for finding, chance in _clues().get(words[:end], {}).items():
+            if finding not in before:
+                for clues, rest in _clue_lists(words[end:], before | {finding}):
+                    yield clues, chance * rest
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    texts = [*STARTS, *GENERAL_QUESTIONS, *(form.format("or") for form in ASKING)]
+    texts += [text for words in PHRASES.values() for text in (*words.asked, *words.clues)]
+    texts += [text for condition in CONDITIONS.values() for text in condition.histories]
+    return frozenset(word for text in texts for word in _words(text))
+
+
+@cache
+def _histories() -> Mapping[Words, NDArray[np.float64]]:
+    """(K,) probability of each history given each condition."""
+    found: dict[Words, NDArray[np.float64]] = defaultdict(lambda: np.zeros(len(CONDITIONS)))
+    for i, condition in enumerate(CONDITIONS.values()):
+        for text in condition.histories:
+            found[_words(text)][i] += 1 / len(condition.histories)
+    return dict(found)
+
+
+@cache
+def _clues() -> Mapping[Words, Mapping[int, float]]:
+    """Finding to the probability of these words as its clue."""
+    found: dict[Words, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for i, finding in enumerate(DRAWN):
+        for text in PHRASES[finding].clues:
+            found[_words(text)][i] += 1 / len(PHRASES[finding].clues)
+    return found
+
+
+@cache
+def _questions() -> Mapping[Words, Mapping[tuple[int, ...], float]]:
+    """Findings asked for to the probability of these words as the question."""
+    found: dict[Words, dict[tuple[int, ...], float]] = defaultdict(lambda: defaultdict(float))
+    for text in GENERAL_QUESTIONS:
+        found[_words(text)][()] += 1 / len(GENERAL_QUESTIONS)
+    pairs: Sequence[tuple[int, ...]] = [*permutations(range(len(DRAWN)), 2)]
+    for named in [*((i,) for i in range(len(DRAWN))), *pairs]:
+        options = [PHRASES[DRAWN[i]].asked for i in named]
+        chance = 1 / len(ASKING) / np.prod([len(texts) for texts in options])
+        for texts, form in product(product(*options), ASKING):
+            found[_words(form.format(" or ".join(texts)))][named] += float(chance)
+    return found

@@ -1,0 +1,112 @@
+"""Score the best possible observers of the synthetic cohort, and the models as a share of them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from camchex import params, schemas, tables
+from camchex.errors import DataError
+from camchex.evaluation.ceiling import SHARE, Compared, compare_with_ceiling
+from camchex.evaluation.metrics import Floats
+from camchex.evaluation.params import EvaluationParams
+from camchex.evaluation.results import write_results
+from camchex.evaluation.scored import Split, of_split, read_seeds
+from camchex.labels import CXR_LT_2023, MIMIC_14, LabelParams
+from camchex.synthetic.ceiling.cohort import ceilings
+from camchex.synthetic.ceiling.observer import BOUNDS
+from camchex.synthetic.ceiling.posterior import Generator
+from camchex.synthetic.ceiling.sign_strength import strengths
+from camchex.synthetic.params import SyntheticParams
+from camchex.synthetic.patients import invent_studies
+from camchex.vitals.params import VitalsParams
+from stages import Input, Output, run
+
+SPLITS = ("test", "development")
+MEASURED = 100  # test studies whose signs are measured: about 10 s
+
+
+def main(cohort: Input, truth: Input, predictions: Input, ablations: Input, out: Output) -> None:
+    """Write mAP and AUROC of each set of modalities, ours, and our share, per split and class."""
+    labels = params.load("labels", LabelParams)
+    synthetic = params.load("synthetic", SyntheticParams)
+    min_cell = params.load("evaluation", EvaluationParams).min_cell
+    _require_known_rules(labels, params.load("vitals", VitalsParams))
+    studies = tables.read(cohort, schemas.cohort(labels.classes, MIMIC_14))
+    hidden = tables.read(truth / "truth.parquet", schemas.labels(CXR_LT_2023))
+    seeds = params.load("seeds", list[int])
+    model = Generator(synthetic)
+    results, seen = {}, {}
+    for name in SPLITS:
+        split = of_split(studies, name, labels.classes)
+        best = ceilings(model, split.table, hidden, labels.classes)
+        folders = {"images+indication+vitals": predictions}
+        folders |= {inputs: ablations / inputs for inputs in ("images", "indication", "vitals")}
+        compared = {
+            inputs: Compared(
+                best.probabilities[inputs],
+                inputs in BOUNDS,
+                _ours(folders.get(inputs), seeds, split),
+            )
+            for inputs in best.probabilities
+        }
+        results[name] = compare_with_ceiling(split, compared, min_cell)
+        seen[name] = {
+            "with_indication": best.indications,
+            "with_unread_indication": best.unread,
+            "with_vital_signs": best.vitals,
+        }
+    write_results(
+        {
+            "data": "synthetic",
+            "labels": "as published, with their noise and leaks",
+            "share": SHARE,
+            "seen": seen,
+            "splits": results,
+            "sign_strength": _sign_strength(synthetic),
+        },
+        out,
+    )
+
+
+def _require_known_rules(labels: LabelParams, vitals: VitalsParams) -> None:
+    if labels.space == "mimic-14":
+        raise DataError("labels.space: the ceiling is known for the labels of CXR-LT 2023 only.")
+    if vitals.rule != "within_stay":
+        raise DataError(
+            f"vitals.rule: the ceiling is known for within_stay only, not for {vitals.rule}, "
+            "which also links stays that have nothing to do with the study."
+        )
+
+
+def _ours(folder: Path | None, seeds: list[int], split: Split) -> dict[int, Floats]:
+    """A model's probabilities by seed; none where it was not trained."""
+    if folder is None or not folder.is_dir():
+        return {}
+    return read_seeds(folder, seeds, split)
+
+
+def _sign_strength(synthetic: SyntheticParams) -> dict[str, object]:
+    """The d' of the signs on the first test studies, by finding."""
+    invented = invent_studies(synthetic, "test", synthetic.studies.test, synthetic.prevalence)
+    found = strengths(invented[:MEASURED], synthetic)
+    return {
+        "meaning": "d' of a sign to an observer who knows body, pose and place",
+        "studies": min(MEASURED, len(invented)),
+        "findings": {
+            name: {
+                "signs": len(values),
+                "median": _finite(np.median(values)),
+                "least": _finite(min(values)),
+            }
+            for name, values in sorted(found.items())
+        },
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: null, without noise."""
+    return float(value) if np.isfinite(value) else None
+
+
+if __name__ == "__main__":
+    run(main)

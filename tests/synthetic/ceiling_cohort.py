@@ -1,0 +1,80 @@
+"""Studies of the generator without their images, as the pipeline reads them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from camchex.labels import CXR_LT_2023
+from camchex.reports.cleaning import clean_indication
+from camchex.schemas import VITAL_SIGNS
+from camchex.synthetic.emergency import stays_around
+from camchex.synthetic.indication import write_indication
+from camchex.synthetic.mimic import _subjects, label
+from camchex.synthetic.params import DRAWN, SyntheticParams
+from camchex.synthetic.patients import invent_studies
+from camchex.synthetic.random_streams import stream
+from camchex.synthetic.report import DIRT
+from camchex.vitals.text import vitals_text
+
+DEMO = yaml.safe_load(Path("profiles/demo.yaml").read_text())["synthetic"]
+OUTSIDE = vitals_text({}, None)
+
+
+def demo(**changes: object) -> SyntheticParams:
+    """The demo's section ``synthetic`` with other values."""
+    return SyntheticParams(**{**DEMO, **changes})
+
+
+@dataclass(frozen=True)
+class Simulated:
+    texts: list[str]  # cleaned
+    vitals: list[str]  # vitals_text
+    labels: NDArray[np.float64]  # (N, Q) as published
+    present: NDArray[np.bool_]  # (N, F)
+
+
+def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simulated:
+    """Every study with its text, and what was measured at triage of the stay around it."""
+    studies = invent_studies(params, split, count, params.prevalence)
+    told = _subjects(studies, params, "indication", params.text_informativeness)
+    texts, labels = [], []
+    for study, about in zip(studies, told, strict=True):
+        rng = stream(params.seed, "indication", study.study_id)
+        indication = write_indication(study.patient, about, rng)
+        texts.append(clean_indication(_dirty(indication.text, params, study.study_id)) or "")
+        published = label(study, indication, params)
+        labels.append([published[name] for name in CXR_LT_2023])
+    about = _subjects(studies, params, "vital signs", params.vitals_informativeness)
+    vitals = []
+    for study, other in zip(studies, about, strict=True):
+        stays = [
+            s
+            for s in stays_around(study, other, params)
+            if s.triage["chiefcomplaint"] != "Follow up"
+        ]
+        vitals.append(_triage(stays[-1].triage) if stays else OUTSIDE)
+    present = [[finding in study.severities for finding in DRAWN] for study in studies]
+    return Simulated(texts, vitals, np.array(labels, float), np.array(present))
+
+
+def _dirty(text: str, params: SyntheticParams, study_id: str) -> str:
+    rng = stream(params.seed, "dirt", study_id)
+    if rng.random() >= params.text_dirt:
+        return text
+    report = DIRT["typing errors"]([("INDICATION", text)], rng)
+    return " ".join(report.partition("INDICATION:")[2].split())
+
+
+def _triage(row: dict[str, object]) -> str:
+    """Triage without the impossible values, Celsius in Fahrenheit."""
+    values: dict[str, float | None] = {}
+    for column, name in VITAL_SIGNS.items():
+        value = float(str(row[name])) if row[name] else None
+        if name == "temperature" and value is not None and 25 <= value <= 45:
+            value = round(value * 1.8 + 32, 1)
+        wrong = value in {986.0, 9.8, 0.0, 1005.0, 1228.0, 189.0, 12080.0, 74810.0}
+        values[column] = None if wrong else value
+    return vitals_text(values, str(row.get("gender") or "F"))

@@ -1,0 +1,424 @@
+"""The ceiling against the generator itself, other ways to compute it, and trained classifiers."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from camchex.errors import DataError
+from camchex.labels import CXR_LT_2023
+from camchex.synthetic.ceiling.cohort import ceilings, present_findings
+from camchex.synthetic.ceiling.events import _meant, _vocabulary, read_events
+from camchex.synthetic.ceiling.naming import WEIGHTS, kept_given, named_given, terms
+from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
+from camchex.synthetic.ceiling.posterior import DEVICES, Generator
+from camchex.synthetic.ceiling.sign_strength import detectability
+from camchex.synthetic.ceiling.vital_signs import MOVING, read_vital_signs
+from camchex.synthetic.conditions import NAMES, shares
+from camchex.synthetic.emergency import NORMAL, draw_signs
+from camchex.synthetic.indication import (
+    CLUE_ABSENT,
+    CLUE_PRESENT,
+    GENERAL,
+    SECOND,
+    write_indication,
+)
+from camchex.synthetic.params import DRAWN
+from camchex.synthetic.patients import invent_studies
+from camchex.synthetic.random_streams import stream
+from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, simulate
+
+EDGES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001])
+Floats = NDArray[np.float64]
+
+
+def drawn_findings(count: int) -> NDArray[np.bool_]:
+    return np.random.default_rng(0).random((count, len(DRAWN))) < 0.25
+
+
+def chance_of(named: tuple[int, ...], present: NDArray[np.bool_]) -> float:
+    """What is asked for, straight from the generator's words: without replacement, by weight."""
+    if not named:
+        return GENERAL
+    weight = WEIGHTS[np.arange(len(DRAWN)), present.astype(int)]
+    chance = (1 - GENERAL) * (SECOND if len(named) == 2 else 1 - SECOND)
+    left = weight.sum()
+    for finding in named:
+        chance *= weight[finding] / left
+        left -= weight[finding]
+    return float(chance)
+
+
+# ----- what an indication asks for --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [(), (3,), (20,), (20, 16), (0, 22), (22, 0), (24, 4)])
+def test_the_mixture_over_u_is_the_probability_of_what_is_asked_for(named: tuple[int, ...]) -> None:
+    for present in [*drawn_findings(20), np.zeros(25, bool), np.ones(25, bool)]:
+        mixed = sum(
+            np.where(present, term.factor[:, 1], term.factor[:, 0]).prod()
+            * (term.weights * term.nodes ** (term.steps @ present)).sum()
+            for term in terms(named)
+        )
+        assert mixed == pytest.approx(chance_of(named, present), rel=1e-9)
+
+
+def test_a_finding_is_named_as_often_as_all_questions_that_name_it_are_asked() -> None:
+    present = drawn_findings(3)
+    questions = [(), *((i,) for i in range(25)), *permutations(range(25), 2)]
+    for one in present:
+        chances = np.array([chance_of(named, one) for named in questions])
+        assert chances.sum() == pytest.approx(1)
+        expected = [sum(chances[[f in q for q in questions]]) for f in range(25)]
+        np.testing.assert_allclose(named_given(one), expected, rtol=1e-12)
+        kept = [0.7 ** len(set(q) - {DEVICES}) for q in questions]
+        assert kept_given(one, 0.3, DEVICES) == pytest.approx(float(chances @ kept))
+
+
+# ----- reading a text back ----------------------------------------------------------------------
+
+
+def test_no_misspelt_word_is_another_word_of_the_generator() -> None:
+    assert not [word for word in _vocabulary() if len(word) > 4 and set(_meant(word)) - {word}]
+
+
+def test_a_text_is_read_back_as_what_was_drawn() -> None:
+    params = demo()
+    for study in invent_studies(params, "test", 600, params.prevalence):
+        indication = write_indication(study.patient, study, stream(1, study.study_id))
+        for text in (indication.text, indication.text.lower().replace("//", "")):
+            (reading,) = read_events(text)
+            assert {DRAWN[i] for i in reading.named} == indication.named
+            assert reading.history[NAMES.index(study.condition)] > 0
+
+
+def test_a_text_that_the_generator_does_not_write_has_no_reading() -> None:
+    assert not read_events("year old woman with cough there is pneumonia .")
+    assert not read_events("")
+
+
+# ----- posteriors against other ways to compute them --------------------------------------------
+
+
+TEXTS = (
+    "___ year old man with s/p fall, productive cough, PVD, CAD  // r/o PTX or fracture",
+    "___ year old woman with COPD, r/o pneumonia  // r/o pneumonia",
+    "___F with HTN, chest pain  // assess",
+)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_summing_over_u_equals_summing_over_sets_of_findings(text: str) -> None:
+    model = Generator(demo())
+    (reading,) = read_events(text)
+    one, other = model.by_text(reading), model.by_both(reading, model.states)
+    assert one.evidence == pytest.approx(other.evidence, rel=1e-9)
+    assert one.clean == pytest.approx(other.clean, rel=1e-9)
+    np.testing.assert_allclose(one.findings, other.findings, rtol=1e-9)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_posterior_of_a_text_is_that_of_weighted_draws(text: str) -> None:
+    model, rng = Generator(demo()), np.random.default_rng(1)
+    (reading,) = read_events(text)
+    size = 40_000
+    condition = rng.choice(
+        len(NAMES), size, p=shares() * reading.history / (shares() @ reading.history)
+    )
+    present = rng.random((size, 25)) < model.chances[condition]
+    held = np.isin(np.arange(25), [*reading.clues])
+    clue = np.where(present, CLUE_PRESENT, CLUE_ABSENT)
+    weight = np.where(held, clue, 1 - clue).prod(1)
+    weight *= [chance_of(reading.named, one) for one in present]
+    weight /= weight.sum()
+    expected = weight @ present
+    error = np.sqrt((weight**2) @ (present - expected) ** 2)
+    assert np.all(np.abs(model.by_text(reading).findings - expected) < 4.5 * error + 1e-4)
+
+
+def test_signs_that_say_nothing_leave_the_prior() -> None:
+    model = Generator(demo())
+    belief = model.by_signs(model.states)
+    np.testing.assert_allclose(belief.findings, model.prior.findings, rtol=1e-12)
+    assert belief.clean == pytest.approx(model.prior.clean, rel=1e-12)
+
+
+def test_the_prevalence_is_the_prior_of_a_finding() -> None:
+    params = demo()
+    expected = [params.prevalence[finding] for finding in DRAWN]
+    np.testing.assert_allclose(Generator(params).prior.findings, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sign", NORMAL)
+def test_the_chances_of_all_values_of_a_sign_add_up_to_one(sign: str) -> None:
+    signs = Generator(demo(vitals_missing=0.3, vitals_dirt=0.0)).signs
+    step = 0.1 if sign == "temperature" else 1.0
+    grid = np.round(np.arange(-400, 401) * step + round(NORMAL[sign][0]), 1)
+    total = sum(signs.likelihood({sign: float(v)}) for v in grid if sign != "o2sat" or v <= 100)
+    np.testing.assert_allclose(total, 1, atol=1e-9)
+
+
+def test_the_chances_of_all_diastolic_pressures_add_up_to_that_of_the_systolic_one() -> None:
+    signs = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0)).signs
+    total = sum(signs.likelihood({"sbp": 84.0, "dbp": float(d)}) for d in range(-40, 70))
+    np.testing.assert_allclose(total, signs.likelihood({"sbp": 84.0}), rtol=1e-9)
+
+
+def test_the_likelihood_of_signs_is_how_often_the_generator_draws_them() -> None:
+    params = demo(vitals_missing=0.0, vitals_dirt=0.0)
+    signs = Generator(params).signs
+    study = next(
+        s for s in invent_studies(params, "test", 500, params.prevalence)
+        if {"Pneumoperitoneum"} <= set(s.severities)
+    )  # fmt: skip
+    state = int(np.flatnonzero((signs.bits == [f in study.severities for f in MOVING]).all(1))[0])
+    place = (NAMES.index(study.condition), state)
+    drawn = [draw_signs(study, stream(5, str(i))) for i in range(20_000)]
+    for name, value in {"o2sat": 100, "o2sat ": 96, "resprate": 18, "heartrate": 110}.items():
+        chance = signs.likelihood({name.strip(): float(value)})[place]
+        seen = np.mean([round(one[name.strip()]) == value for one in drawn])
+        assert seen == pytest.approx(chance, abs=4.5 * np.sqrt(chance / 20_000)), name
+    typical = int(np.median([round(one["sbp"]) for one in drawn]))
+    for low in (typical - 15, typical - 16, typical - 40):  # held down, just not, and far from it
+        chance = signs.likelihood({"sbp": float(typical), "dbp": float(low)})[place]
+        seen = np.mean([(round(d["sbp"]), round(d["dbp"])) == (typical, low) for d in drawn])
+        assert seen == pytest.approx(chance, abs=4.5 * np.sqrt(max(chance, 1e-4) / 20_000)), low
+
+
+# ----- limits -----------------------------------------------------------------------------------
+
+
+def test_texts_and_signs_about_nobody_leave_the_prior() -> None:
+    params = demo(text_informativeness=0.0, vitals_informativeness=0.0, label_leak=0.0)
+    model = Generator(params)
+    cohort = simulate(params, 30)
+    for text, vitals in zip(cohort.texts, cohort.vitals, strict=True):
+        for probabilities in posteriors(model, read_evidence(text, vitals)).values():
+            np.testing.assert_allclose(probabilities, model.prior_labels, rtol=1e-9)
+
+
+def test_with_a_full_leak_what_a_text_names_is_labelled() -> None:
+    model = Generator(demo(label_leak=1.0))
+    found = posteriors(model, read_evidence(TEXTS[0], OUTSIDE))["indication"]
+    probability = dict(zip(CXR_LT_2023, found, strict=True))
+    assert probability["Pneumothorax"] == probability["Fracture"] == pytest.approx(1)
+    assert probability["No Finding"] == pytest.approx(0)
+
+
+def test_without_noise_and_leak_the_images_say_every_label() -> None:
+    params = demo(label_noise=0.0, label_leak=0.0)
+    model, cohort = Generator(params), simulate(params, 40)
+    for i in range(40):
+        seen = read_evidence(cohort.texts[i], cohort.vitals[i])
+        for told in bounds(model, seen, cohort.present[i], {}).values():
+            np.testing.assert_allclose(told, cohort.labels[i], atol=1e-12)
+
+
+def test_images_without_signs_say_nothing() -> None:
+    model, seen = Generator(demo(signal=0.0)), Evidence([], {})
+    exact = posteriors(model, seen)
+    told = bounds(model, seen, drawn_findings(1)[0], exact)
+    np.testing.assert_allclose(told["images"], model.prior_labels)
+    np.testing.assert_allclose(told["images+indication+vitals"], exact["indication+vitals"])
+
+
+# ----- a cohort's tables ------------------------------------------------------------------------
+
+
+def tables_of(cohort: Simulated) -> tuple[pa.Table, pa.Table]:
+    images = [f"image {i}" for i in range(len(cohort.texts))]
+    studies = pa.table({
+        "indication": [*cohort.texts[:-2], None, "lungs are clear ."],
+        "vitals_text": cohort.vitals,
+        "image_ids": [[image] for image in images],
+    })  # fmt: skip
+    truth = {finding: cohort.present[::-1, i].astype(np.float32) for i, finding in enumerate(DRAWN)}
+    return studies, pa.table(
+        {"dataset": ["mimic"] * len(images), "image_id": images[::-1], **truth}
+    )
+
+
+def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
+    cohort, model = simulate(demo(), 6), Generator(demo())
+    studies, truth = tables_of(cohort)
+    classes = ("Pneumonia", "No Finding")
+    found = ceilings(model, studies, truth, classes)
+    assert (found.indications, found.unread) == (4, 1)
+    assert found.vitals == sum(text != OUTSIDE for text in cohort.vitals)
+    columns = [CXR_LT_2023.index(name) for name in classes]
+    for i in range(4):
+        seen = read_evidence(cohort.texts[i], cohort.vitals[i])
+        exact = posteriors(model, seen)
+        for name, one in {**exact, **bounds(model, seen, cohort.present[i], exact)}.items():
+            np.testing.assert_allclose(found.probabilities[name][i], one[columns], atol=1e-12)
+    np.testing.assert_allclose(
+        found.probabilities["indication"][4:],
+        np.tile(model.prior_labels[columns], (2, 1)),
+        atol=1e-12,
+    )
+
+
+def test_vital_signs_that_nobody_can_have_are_refused() -> None:
+    model = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0))
+    with pytest.raises(DataError, match=r"'dbp': 119.0"):
+        posteriors(model, Evidence([], {"sbp": 120.0, "dbp": 119.0}))
+
+
+def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
+    studies, truth = tables_of(simulate(demo(), 4))
+    with pytest.raises(DataError, match="no image 'image 3'"):
+        present_findings(studies, truth.slice(1))
+    with pytest.raises(DataError, match="Azygos Lobe"):
+        ceilings(Generator(demo()), studies, truth, ("Azygos Lobe",))
+
+
+# ----- the generator and trained classifiers ----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def texts() -> tuple[Simulated, Floats]:
+    cohort, model = simulate(demo(), 20_000), Generator(demo())
+    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts]
+    assert all(len(one.readings) == 1 for one in seen)
+    return cohort, np.stack([posteriors(model, one)["indication"] for one in seen])
+
+
+@pytest.fixture(scope="module")
+def signs() -> tuple[Simulated, dict[str, Floats]]:
+    """1,500 studies in a stay."""
+    whole, model = simulate(demo(), 3_000, "development"), Generator(demo())
+    stays = np.array([text != OUTSIDE for text in whole.vitals])
+    keep = np.flatnonzero(stays)[:1_500]
+    cohort = Simulated(
+        [whole.texts[i] for i in keep], [whole.vitals[i] for i in keep],
+        whole.labels[keep], whole.present[keep],
+    )  # fmt: skip
+    pairs = zip(cohort.texts, cohort.vitals, strict=True)
+    rows = [posteriors(model, read_evidence(*pair)) for pair in pairs]
+    return cohort, {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def standard_errors(labels: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
+    """Observed less expected positives, in standard errors: per bin of probability, and class."""
+    surplus, variance = labels - probabilities, probabilities * (1 - probabilities)
+    place = np.digitize(probabilities, EDGES)
+    by_bin = [
+        surplus[place == i].sum() / np.sqrt(variance[place == i].sum())
+        for i in range(1, len(EDGES)) if (place == i).sum() >= 50
+    ]  # fmt: skip
+    return np.array(by_bin), surplus.sum(0) / np.sqrt(variance.sum(0))
+
+
+def deviance(labels: Floats, probabilities: Floats) -> float:
+    likelihood = np.where(labels == 1, probabilities, 1 - probabilities)
+    return float(-np.log(np.clip(likelihood, 1e-6, 1)).mean())
+
+
+@pytest.mark.slow
+def test_probabilities_given_a_text_come_true_as_often_as_they_say(
+    texts: tuple[Simulated, Floats],
+) -> None:
+    cohort, given = texts
+    by_bin, by_class = standard_errors(cohort.labels, given)
+    assert len(by_bin) >= 12
+    assert np.abs(by_bin).max() < 4
+    assert np.abs(by_class).max() < 4
+
+
+@pytest.mark.slow
+def test_the_check_of_calibration_sees_a_leak_left_out(texts: tuple[Simulated, Floats]) -> None:
+    cohort, _ = texts
+    wrong = Generator(demo(label_leak=0.0))
+    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[:3_000]]
+    given = np.stack([posteriors(wrong, one)["indication"] for one in seen])
+    assert np.abs(standard_errors(cohort.labels[:3_000], given)[0]).max() > 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vitals", "indication+vitals"])
+def test_probabilities_given_vital_signs_come_true_as_often_as_they_say(
+    signs: tuple[Simulated, dict[str, Floats]], name: str
+) -> None:
+    cohort, given = signs
+    by_bin, by_class = standard_errors(cohort.labels, given[name])
+    assert len(by_bin) >= 11
+    assert np.abs(by_bin).max() < 4
+    assert np.abs(by_class).max() < 4
+
+
+@pytest.mark.slow
+def test_two_modalities_say_more_than_one(signs: tuple[Simulated, dict[str, Floats]]) -> None:
+    cohort, given = signs
+    scores = {name: deviance(cohort.labels, p) for name, p in given.items()}
+    assert scores["indication+vitals"] < min(scores["indication"], scores["vitals"])
+
+
+@pytest.mark.slow
+def test_a_regression_on_the_words_of_many_texts_comes_near_but_not_above(
+    texts: tuple[Simulated, Floats],
+) -> None:
+    cohort, given = texts
+    half = len(cohort.texts) * 3 // 4
+    counter = CountVectorizer(ngram_range=(1, 2), min_df=5, binary=True, token_pattern=r"\S+")  # noqa: S106
+    words = counter.fit_transform(cohort.texts)
+    ceiling, reached = [], []
+    for column in range(26):
+        truth = cohort.labels[half:, column]
+        model = LogisticRegression(C=0.3, solver="liblinear")
+        model.fit(words[:half], cohort.labels[:half, column])
+        ceiling.append(average_precision_score(truth, given[half:, column]))
+        reached.append(average_precision_score(truth, model.predict_proba(words[half:])[:, 1]))
+    chance = cohort.labels[half:].mean()
+    assert np.mean(reached) <= np.mean(ceiling)
+    assert (np.mean(reached) - chance) / (np.mean(ceiling) - chance) > 0.9
+
+
+@pytest.mark.slow
+def test_boosted_trees_on_vital_signs_come_near_but_not_above(
+    signs: tuple[Simulated, dict[str, Floats]],
+) -> None:
+    cohort, given = signs
+    trained = simulate(demo(), 20_000, "train")
+    fit, test = numbers(trained.vitals), numbers(cohort.vitals)
+    stays = np.isfinite(fit).any(1)
+    ceiling, reached = [], []
+    for finding in ("Pneumonia", "Edema", "Pneumothorax", "Tortuous Aorta", "No Finding"):
+        column = CXR_LT_2023.index(finding)
+        model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, max_leaf_nodes=8)
+        model.fit(fit[stays], trained.labels[stays, column])
+        ceiling.append(roc_auc_score(cohort.labels[:, column], given["vitals"][:, column]))
+        guess = model.predict_proba(test)[:, 1]
+        reached.append(roc_auc_score(cohort.labels[:, column], guess))
+    assert np.mean(reached) <= np.mean(ceiling) + 0.01  # standard error of the difference
+    assert np.mean(reached) > np.mean(ceiling) - 0.03
+
+
+def numbers(vitals: list[str]) -> Floats:
+    rows = [read_vital_signs(text) for text in vitals]
+    return np.array([[row.get(sign, np.nan) for sign in NORMAL] for row in rows])
+
+
+# ----- signs on images --------------------------------------------------------------------------
+
+
+def test_signs_are_as_visible_as_noise_and_signal_make_them() -> None:
+    params = demo(image_px=64)
+    study = next(
+        s for s in invent_studies(params, "test", 50, params.prevalence) if len(s.severities) > 1
+    )
+    visible = detectability(study, params)
+    assert set(visible) == set(study.severities)
+    assert min(visible.values()) > 0
+    doubled = detectability(study, demo(image_px=64, noise=2.0))
+    assert {k: 2 * v for k, v in doubled.items()} == pytest.approx(visible)
+    assert not any(detectability(study, demo(image_px=64, signal=0.0)).values())
+    assert set(detectability(study, demo(noise=0.0)).values()) == {np.inf}
+    bland = replace(study, severities={})
+    assert detectability(bland, params) == {}

@@ -1,0 +1,89 @@
+"""The stage that scores the ceiling: from tables and predictions to aggregates."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import yaml
+
+from camchex import schemas, tables
+from camchex.errors import DataError
+from camchex.evaluation.ceiling import ceiling_rows
+from camchex.labels import CXR_LT_2023, MIMIC_14
+from stages import score_ceiling
+from tests.evaluation import factories
+from tests.evaluation.workspace import PROJECT, SEEDS, write_predictions
+from tests.synthetic.ceiling_cohort import demo, simulate
+
+SPLITS = {"train": 2, "development": 15, "test": 60}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cohort, its truth, and predictions of the whole model and of the indication alone."""
+    params = yaml.safe_load((PROJECT / "profiles/demo.yaml").read_text())
+    params["seeds"] = list(SEEDS)
+    params["synthetic"]["image_px"] = 32
+    params["synthetic"]["studies"]["test"] = 2  # whose signs are measured
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    invented = factories.invent(SPLITS)
+    seen = simulate(demo(), len(invented.truth))
+    cohort = factories.cohort(invented, seen.labels)
+    for name, column in {"indication": seen.texts, "vitals_text": seen.vitals}.items():
+        place = cohort.column_names.index(name)
+        cohort = cohort.set_column(place, cohort.schema.field(name), [column])
+    tables.write(cohort, tmp_path / "cohort.parquet", schemas.cohort(CXR_LT_2023, MIMIC_14))
+    tables.write(truth(cohort), tmp_path / "truth/truth.parquet", schemas.labels(CXR_LT_2023))
+    for seed in SEEDS:
+        for folder in ("predictions", "ablations/indication"):
+            path = tmp_path / folder / f"seed{seed}.parquet"
+            write_predictions(path, cohort, seen.labels, 2, seed)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def truth(cohort: pa.Table) -> pa.Table:
+    """As published, without a finding that is not labelled."""
+    rows = [
+        {"dataset": "mimic", "image_id": image, **{name: row[name] for name in CXR_LT_2023}}
+        for row in cohort.to_pylist()
+        for image in row["image_ids"]
+    ]
+    rows.sort(key=lambda row: row["image_id"])
+    return pa.Table.from_pylist(rows, schemas.labels(CXR_LT_2023))
+
+
+def run() -> dict[str, object]:
+    inputs = [Path(name) for name in ("cohort.parquet", "truth", "predictions", "ablations")]
+    score_ceiling.main(*inputs, Path("metrics/ceiling.json"))
+    return dict(json.loads(Path("metrics/ceiling.json").read_text()))
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_stage_writes_every_set_of_modalities_and_says_that_it_is_synthetic() -> None:
+    results = run()
+    assert results["data"] == "synthetic"
+    rows = {row["modalities"]: row for row in ceiling_rows(results)}
+    assert list(rows) == [
+        "indication", "vitals", "indication+vitals", "images", "images+indication+vitals",
+    ]  # fmt: skip
+    assert {name for name, row in rows.items() if row["ours_mAP"] is not None} == {
+        "indication", "images+indication+vitals",
+    }  # fmt: skip
+    assert {name for name, row in rows.items() if row["kind"] == "upper bound"} == {
+        "images", "images+indication+vitals",
+    }  # fmt: skip
+    assert results["seen"]["development"]["with_indication"] == SPLITS["development"]
+    assert results["sign_strength"]["studies"] == 2
+    assert len(ceiling_rows(results, "development")) == 5
+    assert all(np.isfinite(row["ceiling_mAP"]) for row in rows.values())
+
+
+def test_rules_of_linkage_for_which_no_ceiling_is_known_are_refused(workspace: Path) -> None:
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["vitals"]["rule"] = "nearest_any"
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(DataError, match="nearest_any"):
+        run()
