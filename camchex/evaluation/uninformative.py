@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from camchex.evaluation.compare import CLEAR, SCORES
-from camchex.evaluation.compare_text import VERDICT
 from camchex.evaluation.results import Results
+from camchex.evaluation.variant_tables import CLEAR, SCORES
+from camchex.evaluation.variant_text import VERDICT
 
 CHANCE = 0.5  # AUROC
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from camchex.evaluation.compare import compare
 from camchex.evaluation.comparisons import TABLE3
 from camchex.evaluation.uninformative import SILENCED, gains, gains_text
+from camchex.evaluation.variant_tables import compare
 from camchex.synthetic.params import SyntheticParams
 from tests.synthetic.small import small
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from camchex.errors import DataError
-from camchex.evaluation.compare import compare, difference, read_scores
-from camchex.evaluation.compare_text import CSV_HEADER, csv_rows, markdown
 from camchex.evaluation.comparisons import COMPARISONS, TABLE3, Comparison, Row
 from camchex.evaluation.paper import paper_numbers
+from camchex.evaluation.variant_tables import compare, difference, read_scores
+from camchex.evaluation.variant_text import CSV_HEADER, csv_rows, markdown
 from stages import compare as stage
 
 ROWS = (

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from camchex.evaluation.compare import SCORES
 from camchex.evaluation.curves import Row
 from camchex.evaluation.results import Results
+from camchex.evaluation.variant_tables import SCORES
 
 CSV_HEADER = ("name", "label", "data", "mAP", "mAP_sd", "AUROC", "AUROC_sd", "mAP_paper_MIMIC")
 VERDICT = {True: "yes", False: "no", None: "not known"}

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from camchex import params
-from camchex.evaluation.compare import compare, read_scores
-from camchex.evaluation.compare_text import CSV_HEADER, csv_rows, markdown
 from camchex.evaluation.comparisons import COMPARISONS
 from camchex.evaluation.curves import write_csv
 from camchex.evaluation.origin import origin
 from camchex.evaluation.results import write_results
+from camchex.evaluation.variant_tables import compare, read_scores
+from camchex.evaluation.variant_text import CSV_HEADER, csv_rows, markdown
 from stages import Name, Output, run
 
 
