@@ -162,3 +162,9 @@ def interval(values: ArrayLike, level: float) -> Interval | None:
         return None
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
+
+
+def bounds(values: Floats, level: float) -> list[float] | None:
+    """The same as low and high, as results are written."""
+    found = interval(values, level)
+    return None if found is None else [found.low, found.high]

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from camchex.evaluation.groups import groupings
+from camchex.evaluation.intervals import NO_SPREAD, Resamples, Spread
 from camchex.evaluation.metrics import ClassScore, Floats, macro, not_scored, score_classes
 from camchex.evaluation.results import Results
 from camchex.evaluation.scored import Split, of_split
@@ -13,7 +14,13 @@ from camchex.evaluation.scored import Split, of_split
 Scores = Mapping[str, ClassScore]
 
 
-def evaluate(test: Split, probabilities: Floats, cohort: pa.Table, min_cell: int) -> Results:
+def evaluate(
+    test: Split,
+    probabilities: Floats,
+    cohort: pa.Table,
+    min_cell: int,
+    resamples: Resamples | None = None,
+) -> Results:
     """Score the predictions of one model, per study and per image.
 
     A class with few positives (or negatives) counts in the means, but is not shown on its own.
@@ -23,6 +30,8 @@ def evaluate(test: Split, probabilities: Floats, cohort: pa.Table, min_cell: int
         probabilities: Theirs, (N, Q).
         cohort: ``schemas.cohort``; its training images say which classes are frequent.
         min_cell: Smallest number of studies that is shown.
+        resamples: For intervals (``mAP_interval``, ``AP_interval``, ``AUROC_interval``: low, high)
+            beside each score; None: none.
 
     Returns:
         Scores per study (``study``) and, each study's prediction repeated for its images, per
@@ -37,13 +46,21 @@ def evaluate(test: Split, probabilities: Floats, cohort: pa.Table, min_cell: int
     groups = training_groups(of_split(cohort, "train", test.classes))
     study = score_classes(test.labels, probabilities, test.classes)
     image = score_classes(test.labels, probabilities, test.classes, test.images)
+    spread = (
+        {"study": NO_SPREAD, "image": NO_SPREAD}
+        if resamples is None
+        else resamples.spread(test.classes)
+    )
     return {
         "studies": len(test.labels),
         "images": int(test.images.sum()),
         "mean_prevalence": mean_prevalence(study.values(), min_cell),
-        "study": _level(study, groups, min_cell),
-        "image": _level(image, groups, min_cell),
-        "per_class": {name: class_row(score, min_cell) for name, score in study.items()},
+        "study": _level(study, groups, min_cell, spread["study"]),
+        "image": _level(image, groups, min_cell, spread["image"]),
+        "per_class": {
+            name: {**class_row(score, min_cell), **spread["study"].of_class(name, score, min_cell)}
+            for name, score in study.items()
+        },
     }
 
 
@@ -79,17 +96,21 @@ def class_row(score: ClassScore, min_cell: int) -> Results:
 
 
 def _level(
-    scores: Scores, groups: Mapping[str, Mapping[str, Sequence[str]]], min_cell: int
+    scores: Scores,
+    groups: Mapping[str, Mapping[str, Sequence[str]]],
+    min_cell: int,
+    spread: Spread,
 ) -> Results:
     mean = macro(scores.values())
     return {
         "mAP": mean.ap,
         "AUROC": mean.auroc,
+        **spread.of_mean(scores),
         "classes_scored": mean.classes,
         "classes_not_scored": not_scored(scores),
         "groups": {
             rule: {
-                group: _group({name: scores[name] for name in names}, min_cell)
+                group: _group({name: scores[name] for name in names}, min_cell, spread)
                 for group, names in members.items()
             }
             for rule, members in groups.items()
@@ -97,7 +118,7 @@ def _level(
     }
 
 
-def _group(scores: Scores, min_cell: int) -> Results:
+def _group(scores: Scores, min_cell: int, spread: Spread) -> Results:
     """The mean of a group; of a single small class it would be that class's score."""
     mean = macro(scores.values())
     scored = [s for s in scores.values() if s.ap is not None]
@@ -105,6 +126,7 @@ def _group(scores: Scores, min_cell: int) -> Results:
     return {
         "mAP": None if hidden else mean.ap,
         "AUROC": None if hidden else mean.auroc,
+        **spread.of_mean(scores, hidden=hidden),
         "classes": list(scores),
         "classes_scored": mean.classes,
     }

@@ -57,14 +57,14 @@ class Ranking:
         counts = np.issubdtype(weights.dtype, np.integer)
         exact = np.int32 if weights.dtype.itemsize < INT64 else np.int64
         kind = exact if counts else np.float64
-        total = np.cumsum(weights, axis=1, dtype=kind)
+        total: Weights = np.cumsum(weights, axis=1, dtype=kind)
         hits = np.cumsum(np.take(weights, self.positive, axis=1), axis=1, dtype=kind)
-        found = np.take(hits, self.last, axis=1)
-        above = np.take(total, self.ends, axis=1)
+        found: Weights = np.take(hits, self.last, axis=1)
+        above: Weights = np.take(total, self.ends, axis=1)
         new = np.diff(found, axis=1, prepend=0).astype(np.float64)
         # A group that no resampled row belongs to may have nothing above it either: 0, not 0 / 0.
         precision = np.divide(found, above, out=np.zeros(found.shape), where=above > 0)
-        false = np.subtract(above, found, dtype=np.float64)
+        false: Floats = np.subtract(above, found, dtype=np.float64)
         false[:, self.mixed] -= self._tied(total, above, new) / 2
         positives = found[:, -1].astype(np.float64)
         negatives = total[:, -1] - positives
