@@ -109,8 +109,9 @@ def bootstrap(
         parts = list(pool.map(_run, tasks))
     # Tasks are class by class, and block by block within each.
     shape = (labels.shape[1], len(draws.counts))
-    ap = np.concatenate([part[0] for part in parts]).reshape(shape).T
-    return Resampled(ap, np.concatenate([part[1] for part in parts]).reshape(shape).T)
+    none = np.empty(0)  # where there is no class
+    ap = np.concatenate([none, *(part[0] for part in parts)]).reshape(shape).T
+    return Resampled(ap, np.concatenate([none, *(part[1] for part in parts)]).reshape(shape).T)
 
 
 def _run(task: Callable[[], tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from camchex.calibration import rescale
+from camchex.evaluation.calibration import reliability
 from camchex.evaluation.metrics import ClassScore, Floats, score_classes
 from camchex.evaluation.results import DECIMALS
 from camchex.evaluation.scored import Split
@@ -55,6 +57,31 @@ def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int
     write_csv(["class", "recall", "precision"], rows, folder / "precision_recall.csv")
     macro = [row[1:] for row in rows if row[0] == MACRO]
     write_csv(["recall", "precision"], macro, folder / "precision_recall_macro.csv")
+
+
+def write_calibration_curves(
+    test: Split, probabilities: Floats, temperature: float, folder: Path, min_cell: int
+) -> None:
+    """Write ``reliability.csv``: of every class and bin, how sure and how often right.
+
+    Args:
+        test: The test studies.
+        probabilities: Theirs, (N, Q).
+        temperature: Fitted on the development studies.
+        folder: Made if need be.
+        min_cell: Smallest number of studies, positives or negatives of a bin that is shown.
+    """
+    kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
+    rows = [
+        (name, kind, mean, share, int(count))
+        for kind, guesses in kinds.items()
+        for name, truth, guess in zip(test.classes, test.labels.T, guesses.T, strict=True)
+        for mean, share, count in reliability(truth, guess)
+        if count >= min_cell
+        and not any(0 < n < min_cell for n in (share * count, count * (1 - share)))
+    ]
+    header = ["class", "probability", "mean_probability", "share_positive", "studies"]
+    write_csv(header, rows, folder / "reliability.csv")
 
 
 def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floats:

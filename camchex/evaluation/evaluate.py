@@ -130,3 +130,32 @@ def _group(scores: Scores, min_cell: int, spread: Spread) -> Results:
         "classes": list(scores),
         "classes_scored": mean.classes,
     }
+
+
+def headline(results: Results, calibration: Results) -> Results:
+    """The few numbers that ``dvc metrics diff`` shows, and everything else under ``details``.
+
+    Args:
+        results: As :func:`evaluate` returns them.
+        calibration: As :func:`camchex.evaluation.calibration.calibration_scores` returns it.
+
+    Returns:
+        Scores with their bounds per study and per image, head, body and tail (in the grouping of
+        the paper where it applies), and calibration. ``details`` is a list of one: DVC takes no
+        list for a metric.
+    """
+    rule, groups = next(iter(results["study"]["groups"].items()))
+    return {
+        **{level: _flat(results[level]) for level in ("study", "image")},
+        f"study_mAP_{rule}": {group: row["mAP"] for group, row in groups.items()},
+        "calibration": calibration,
+        "details": [results],
+    }
+
+
+def _flat(level: Results) -> Results:
+    found: dict[str, object] = {}
+    for score in ("mAP", "AUROC"):
+        low, high = level.get(f"{score}_interval") or (None, None)
+        found |= {score: level[score], f"{score}_low": low, f"{score}_high": high}
+    return found
