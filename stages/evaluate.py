@@ -51,7 +51,8 @@ def main(
     results = evaluate(test, probabilities, studies, given.min_cell, resamples)
     calibrated = calibration_scores(test.labels, probabilities, fitted.temperature)
     write_results(headline(results, calibrated), out)
-    write_curves(test, probabilities, curves, given.min_cell)
+    spread = resamples.spread(labels.classes)["study"]
+    write_curves(test, probabilities, curves, given.min_cell, spread)
     write_calibration_curves(test, probabilities, fitted.temperature, curves, given.min_cell)
 
     rows = decisions.decision_rows(test, probabilities, fitted, given.min_cell)

@@ -103,6 +103,18 @@ def roc_auc(
     return _score(labels, scores, weights, classes, AUROC)
 
 
+def by_class(
+    labels: Floats,
+    scores: Floats,
+    weights: Weights | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[ByClass, ByClass]:
+    """Average precision and AUROC of every class; arguments as of :func:`average_precision`."""
+    truth, guess, times = _checked(labels, scores, weights)
+    both = (_each(truth, guess, times, classes, which) for which in (AP, AUROC))
+    return next(both), next(both)
+
+
 def _score(
     labels: ArrayLike,
     scores: ArrayLike,
@@ -110,14 +122,27 @@ def _score(
     classes: Sequence[str] | None,
     which: int,
 ) -> float | ByClass | None:
+    truth, guess, times = _checked(labels, scores, weights)
+    if truth.ndim == 1:
+        return _one(truth, guess, times, which)
+    return _each(truth, guess, times, classes, which)
+
+
+def _checked(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None
+) -> tuple[Floats, Floats, Weights]:
     truth, guess = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
     if truth.shape != guess.shape or not 1 <= truth.ndim <= MATRIX:
         raise DataError(f"labels {truth.shape}, scores {guess.shape}: expected (N,) or (N, Q).")
     times = np.ones(len(truth), np.int64) if weights is None else np.asarray(weights)
     if times.shape != truth.shape[:1] or not (times >= 0).all():
         raise DataError(f"weights {times.shape}: expected ({len(truth)},), none of them negative.")
-    if truth.ndim == 1:
-        return _one(truth, guess, times, which)
+    return truth, guess, times
+
+
+def _each(
+    truth: Floats, guess: Floats, times: Weights, classes: Sequence[str] | None, which: int
+) -> ByClass:
     names = [f"class {i}" for i in range(truth.shape[1])] if classes is None else list(classes)
     if len(names) != truth.shape[1]:
         raise DataError(f"{len(names)} names of classes for {truth.shape[1]} columns")

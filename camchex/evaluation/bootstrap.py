@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from camchex.evaluation.ranking import Floats, Ranking, rank
 
 Counts = NDArray[np.uint8]
-BLOCK = 16  # resamples at a time: their running sums stay in the cache
+CELLS = 700_000  # rows times resamples at a time: their running sums stay in the cache
 HALF = 0.5
 
 
@@ -100,10 +100,11 @@ def bootstrap(
         DataError: If a label is none, or a score is NaN.
     """
     rankings = [rank(truth, guess) for truth, guess in zip(labels.T, scores.T, strict=True)]
+    blocks = _blocks(len(draws.counts), len(labels))
     tasks = [
         partial(_class_scores, ranking, draws, times, block)
         for ranking in rankings
-        for block in range(0, len(draws.counts), BLOCK)
+        for block in blocks
     ]
     with ThreadPoolExecutor(max(workers, 1)) as pool:  # NumPy lets go of the lock as it sums
         parts = list(pool.map(_run, tasks))
@@ -114,15 +115,19 @@ def bootstrap(
     return Resampled(ap, np.concatenate([none, *(part[1] for part in parts)]).reshape(shape).T)
 
 
+def _blocks(resamples: int, rows: int) -> list[slice]:
+    size = max(CELLS // max(rows, 1), 1)
+    return [slice(start, start + size) for start in range(0, resamples, size)]
+
+
 def _run(task: Callable[[], tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     return task()
 
 
 def _class_scores(
-    ranking: Ranking, draws: Draws, times: NDArray[np.int64] | None, block: int
+    ranking: Ranking, draws: Draws, times: NDArray[np.int64] | None, block: slice
 ) -> tuple[Floats, Floats]:
-    counts = draws.counts[block : block + BLOCK]
-    weights = np.take(counts, draws.patient[ranking.order], axis=1)
+    weights = np.take(draws.counts[block], draws.patient[ranking.order], axis=1)
     if times is None:
         return ranking.scores(weights)
     return ranking.scores(weights.astype(np.int32) * times[ranking.order].astype(np.int32))

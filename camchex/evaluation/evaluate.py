@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from camchex.evaluation.averages import by_class
 from camchex.evaluation.groups import groupings
 from camchex.evaluation.intervals import NO_SPREAD, Resamples, Spread
 from camchex.evaluation.metrics import ClassScore, Floats, macro, not_scored, score_classes
@@ -35,8 +37,9 @@ def evaluate(
 
     Returns:
         Scores per study (``study``) and, each study's prediction repeated for its images, per
-        image (``image``), each with its frequency groups; the mean prevalence of the classes
-        shown, which is the mAP of chance; and the scores per study of each class.
+        image (``image``), each with its micro and weighted means and its frequency groups; the
+        mean prevalence of the classes shown, which is the mAP of chance; and the scores per study
+        of each class.
 
     Raises:
         DataError: If the cohort has no training study.
@@ -55,8 +58,14 @@ def evaluate(
         "studies": len(test.labels),
         "images": int(test.images.sum()),
         "mean_prevalence": mean_prevalence(study.values(), min_cell),
-        "study": _level(study, groups, min_cell, spread["study"]),
-        "image": _level(image, groups, min_cell, spread["image"]),
+        "study": {
+            **_level(study, groups, min_cell, spread["study"]),
+            **_other_means(test, probabilities, study, min_cell),
+        },
+        "image": {
+            **_level(image, groups, min_cell, spread["image"]),
+            **_other_means(test, probabilities, image, min_cell, test.images),
+        },
         "per_class": {
             name: {**class_row(score, min_cell), **spread["study"].of_class(name, score, min_cell)}
             for name, score in study.items()
@@ -115,6 +124,30 @@ def _level(
             }
             for rule, members in groups.items()
         },
+    }
+
+
+def _other_means(
+    test: Split,
+    probabilities: Floats,
+    scores: Scores,
+    min_cell: int,
+    times: NDArray[np.int64] | None = None,
+) -> Results:
+    """Micro and weighted means of the classes shown: with the others, a small count follows."""
+    shown = [
+        q
+        for q, score in enumerate(scores.values())
+        if score.ap is not None and not score.is_small(min_cell)
+    ]
+    if not shown:
+        return dict.fromkeys(("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"))
+    ap, auroc = by_class(test.labels[:, shown], probabilities[:, shown], times)
+    return {
+        "mAP_micro": ap.micro,
+        "mAP_weighted": ap.weighted,
+        "AUROC_micro": auroc.micro,
+        "AUROC_weighted": auroc.weighted,
     }
 
 

@@ -70,7 +70,9 @@ class Spread:
     classes: tuple[str, ...]
     level: float
 
-    def of_class(self, name: str, score: ClassScore, min_cell: int) -> dict[str, object]:
+    def of_class(
+        self, name: str, score: ClassScore, min_cell: int
+    ) -> dict[str, list[float] | None]:
         """Of one class; none of a small one."""
         if self.resampled is None:
             return {}
@@ -79,7 +81,7 @@ class Spread:
         ap, auroc = self.resampled.ap[:, at], self.resampled.auroc[:, at]
         return self._bounds("AP", None if hidden else ap, None if hidden else auroc)
 
-    def of_mean(self, scores: Scores, *, hidden: bool = False) -> dict[str, object]:
+    def of_mean(self, scores: Scores, *, hidden: bool = False) -> dict[str, list[float] | None]:
         """Of the classes that the data can score at all."""
         if self.resampled is None:
             return {}
@@ -89,7 +91,9 @@ class Spread:
         ap, auroc = mean_over(self.resampled.ap, at), mean_over(self.resampled.auroc, at)
         return self._bounds("mAP", ap, auroc)
 
-    def _bounds(self, name: str, ap: Floats | None, auroc: Floats | None) -> dict[str, object]:
+    def _bounds(
+        self, name: str, ap: Floats | None, auroc: Floats | None
+    ) -> dict[str, list[float] | None]:
         return {
             f"{name}_interval": None if ap is None else bounds(ap, self.level),
             "AUROC_interval": None if auroc is None else bounds(auroc, self.level),

@@ -6,7 +6,10 @@ from statistics import fmean, stdev
 from camchex.errors import DataError
 from camchex.evaluation.results import Results
 
-SCORES = ("mAP", "AP", "AUROC")
+SCORES = (
+    *("mAP", "AP", "AUROC"),
+    *("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"),
+)
 """Keys whose values depend on the seed; everything else describes the test studies."""
 INTERVAL = "_interval"
 """How a key ends that holds low and high of a score: their means, as wide as of one seed."""

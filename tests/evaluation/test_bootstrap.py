@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.evaluation.bootstrap import (
-    BLOCK,
     Draws,
     bootstrap,
     draw_patients,
@@ -13,7 +12,7 @@ from camchex.evaluation.bootstrap import (
     mean_over,
 )
 
-RESAMPLES = 2 * BLOCK + 3  # not a whole number of blocks
+RESAMPLES = 35
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +68,12 @@ def test_whole_patients_are_drawn_as_many_as_there_are() -> None:
     np.testing.assert_allclose(shares, [8 / 27, 12 / 27, 6 / 27, 1 / 27], atol=0.02)
 
 
-def test_threads_and_repetition_change_nothing(
-    rows: tuple[np.ndarray, np.ndarray, list[str], np.ndarray],
+def test_threads_blocks_and_repetition_change_nothing(
+    rows: tuple[np.ndarray, np.ndarray, list[str], np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels, scores, patients, _ = rows
     one = bootstrap(labels, scores, draw_patients(patients, RESAMPLES, 5), workers=1)
+    monkeypatch.setattr("camchex.evaluation.bootstrap.CELLS", 4 * len(labels))  # 35 is no 4 times n
     two = bootstrap(labels, scores, draw_patients(patients, RESAMPLES, 5), workers=3)
     np.testing.assert_array_equal(one.ap, two.ap)
     other = bootstrap(labels, scores, draw_patients(patients, RESAMPLES, 6))
