@@ -98,7 +98,7 @@ def _rows(
         studies = int((~np.isnan(labels)).any(axis=1).sum())
         yield (
             *(*name, unit, studies, mean.classes, missing, mean.ap),
-            *((bounds(mean_over(resampled.ap), level) if scored else None) or NONE),
+            *(bounds(mean_over(resampled.ap), level, mean.ap) or NONE),
             mean.auroc,
-            *((bounds(mean_over(resampled.auroc), level) if scored else None) or NONE),
+            *(bounds(mean_over(resampled.auroc), level, mean.auroc) or NONE),
         )

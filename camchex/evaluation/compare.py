@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from camchex.errors import DataError
-from camchex.evaluation.bootstrap import Draws, Resampled, bootstrap, bounds, mean_over
+from camchex.evaluation.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
 from camchex.evaluation.metrics import ClassScore, Floats, score_classes
 from camchex.evaluation.results import Results
 from camchex.evaluation.scored import Split, read_probabilities, read_seeds
@@ -113,10 +113,11 @@ def _row(one: _Setting, other: _Setting, columns: list[int], level: float) -> Re
     for metric, key in METRICS.items():
         before, after = (float(s.points[metric][columns].mean()) for s in (one, other))
         drawn = [mean_over(getattr(s.drawn, key), columns) for s in (other, one)]
+        spread = interval(drawn[0] - drawn[1], level, after - before)
         found[metric] = {
             "left": before,
             "right": after,
             "difference": after - before,
-            "interval": bounds(drawn[0] - drawn[1], level),
+            "interval": None if spread is None else [spread.low, spread.high],
         }
     return found

@@ -10,7 +10,7 @@ from camchex.evaluation.bootstrap import (
     draw_patients,
     mean_over,
 )
-from camchex.evaluation.metrics import ClassScore, Floats
+from camchex.evaluation.metrics import ClassScore, Floats, macro
 from camchex.evaluation.params import BootstrapParams
 from camchex.evaluation.scored import Split
 
@@ -76,27 +76,25 @@ class Spread:
         """Of one class; none of a small one."""
         if self.resampled is None:
             return {}
-        hidden = score.ap is None or score.is_small(min_cell)
         at = self.classes.index(name)
         ap, auroc = self.resampled.ap[:, at], self.resampled.auroc[:, at]
-        return self._bounds("AP", None if hidden else ap, None if hidden else auroc)
+        if score.is_small(min_cell):
+            return {"AP_interval": None, "AUROC_interval": None}
+        return {
+            "AP_interval": bounds(ap, self.level, score.ap),
+            "AUROC_interval": bounds(auroc, self.level, score.auroc),
+        }
 
     def of_mean(self, scores: Scores, *, hidden: bool = False) -> dict[str, list[float] | None]:
         """Of the classes that the data can score at all."""
         if self.resampled is None:
             return {}
         at = [self.classes.index(name) for name, s in scores.items() if s.ap is not None]
-        if hidden or not at:
-            return self._bounds("mAP", None, None)
+        mean = macro([] if hidden else scores.values())
         ap, auroc = mean_over(self.resampled.ap, at), mean_over(self.resampled.auroc, at)
-        return self._bounds("mAP", ap, auroc)
-
-    def _bounds(
-        self, name: str, ap: Floats | None, auroc: Floats | None
-    ) -> dict[str, list[float] | None]:
         return {
-            f"{name}_interval": None if ap is None else bounds(ap, self.level),
-            "AUROC_interval": None if auroc is None else bounds(auroc, self.level),
+            "mAP_interval": bounds(ap, self.level, mean.ap),
+            "AUROC_interval": bounds(auroc, self.level, mean.auroc),
         }
 
 

@@ -76,11 +76,9 @@ def score_other_release(
             "not in the test split": int((~predicted & ~overlap).sum()),
         },
         "mAP": mean.ap,
-        "mAP_interval": bounds(mean_over(resampled.ap, scored), params.level) if scored else None,
+        "mAP_interval": bounds(mean_over(resampled.ap, scored), params.level, mean.ap),
         "AUROC": mean.auroc,
-        "AUROC_interval": (
-            bounds(mean_over(resampled.auroc, scored), params.level) if scored else None
-        ),
+        "AUROC_interval": bounds(mean_over(resampled.auroc, scored), params.level, mean.auroc),
         "classes_scored": mean.classes,
         "classes_not_scored": not_scored(scores),
     }

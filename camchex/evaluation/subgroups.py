@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from camchex.evaluation.bootstrap import Draws, bootstrap, bounds, mean_over
 from camchex.evaluation.curves import Row
@@ -15,6 +16,7 @@ from camchex.evaluation.metrics import Floats, macro, score_class
 from camchex.evaluation.scored import Split
 from camchex.vitals.text import MISSING
 
+Bools = NDArray[np.bool_]
 UNKNOWN = "not known"
 MANY_IMAGES = 3
 HEADER = (
@@ -104,8 +106,9 @@ def subgroup_rows(
 ) -> Iterator[Row]:
     """Macro scores per study of every subgroup that may be shown, as rows below ``HEADER``.
 
-    The classes averaged are the same for all values of a characteristic: those with enough
-    positives and negatives in each, so that the values can be compared.
+    The classes averaged are the same for all values of a characteristic that are scored: those
+    with enough positives and negatives in each, so that the values can be compared. A value that
+    would leave fewer than half of the classes of the largest is not scored.
 
     Args:
         test: The test studies.
@@ -120,16 +123,31 @@ def subgroup_rows(
         counts = {value: int((own == value).sum()) for value in sorted(set(values))}
         left_out = hidden(counts, min_cell)
         shown = {value: own == value for value in counts if value not in left_out}
-        classes = [
-            q
-            for q in range(len(test.classes))
-            if all(_enough(test.labels[rows, q], min_cell) for rows in shown.values())
-        ]
+        classes, scored = _comparable(test.labels, shown, min_cell)
         for value, rows in shown.items():
+            own_classes = classes if value in scored else []
             scores = _scores(
-                test.labels[rows], probabilities[rows], classes, draws.rows(rows), level
+                test.labels[rows], probabilities[rows], own_classes, draws.rows(rows), level
             )
-            yield name, value, counts[value], len(classes), *scores
+            yield name, value, counts[value], len(own_classes), *scores
+
+
+def _comparable(
+    labels: Floats, shown: Mapping[str, Bools], min_cell: int
+) -> tuple[list[int], set[str]]:
+    """The classes on which values are compared, and the values that have enough of them all."""
+    common: set[int] = set()
+    fewest = 0.0
+    scored: set[str] = set()
+    for value in sorted(shown, key=lambda value: (-int(shown[value].sum()), value)):
+        rows = labels[shown[value]]
+        own = {q for q in range(labels.shape[1]) if _enough(rows[:, q], min_cell)}
+        left = common & own if scored else own
+        fewest = fewest or len(left) / 2
+        if left and len(left) >= fewest:
+            common = left
+            scored.add(value)
+    return sorted(common), scored
 
 
 def _enough(labels: Floats, min_cell: int) -> bool:
@@ -146,8 +164,8 @@ def _scores(
     mean, resampled = macro(scores), bootstrap(truth, guess, draws)
     return [
         mean.ap,
-        *(bounds(mean_over(resampled.ap), level) or NONE),
+        *(bounds(mean_over(resampled.ap), level, mean.ap) or NONE),
         mean.auroc,
-        *(bounds(mean_over(resampled.auroc), level) or NONE),
+        *(bounds(mean_over(resampled.auroc), level, mean.auroc) or NONE),
         float(np.mean([score.prevalence for score in scores])),
     ]

@@ -55,7 +55,7 @@ def test_the_score_of_a_subgroup_is_of_its_studies_and_classes(test: Split) -> N
     draws = draw_patients(test.patients, 20, 0)
     rows = [
         dict(zip(HEADER, row, strict=True))
-        for row in subgroup_rows(test, guesses, groups, draws, 0.95, 12)
+        for row in subgroup_rows(test, guesses, groups, draws, 0.95, 9)
     ]
     assert [(r["value"], r["studies"]) for r in rows] == [("F", 60), ("M", 60), ("not known", 80)]
     values = np.array(groups["sex"])
@@ -63,7 +63,7 @@ def test_the_score_of_a_subgroup_is_of_its_studies_and_classes(test: Split) -> N
         q
         for q in range(26)
         if all(
-            12 <= test.labels[values == v, q].sum() <= (values == v).sum() - 12 for v in set(values)
+            9 <= test.labels[values == v, q].sum() <= (values == v).sum() - 9 for v in set(values)
         )
     ]
     assert 0 < len(classes) < 26
@@ -74,6 +74,20 @@ def test_the_score_of_a_subgroup_is_of_its_studies_and_classes(test: Split) -> N
         assert row["mAP"] == pytest.approx(np.mean(scores))
         assert row["mAP_low"] < row["mAP_high"]
         assert row["chance_mAP"] == pytest.approx(test.labels[own][:, classes].mean())
+
+
+def test_a_value_with_few_studies_is_listed_and_does_not_restrict_the_others(test: Split) -> None:
+    guesses = factories.guesses(test.labels, 2, 0)
+    values = ["large"] * 120 + ["middle"] * 68 + ["tiny"] * 12
+    draws = draw_patients(test.patients, 20, 0)
+    rows = {
+        row[1]: dict(zip(HEADER, row, strict=True))
+        for row in subgroup_rows(test, guesses, {"kind": values}, draws, 0.95, 5)
+    }
+    assert rows["tiny"]["studies"] == 12
+    assert rows["tiny"]["mAP"] is None
+    assert rows["large"]["classes"] == rows["middle"]["classes"] > 20
+    assert rows["middle"]["mAP"] is not None
 
 
 @pytest.mark.parametrize(
