@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from camchex import __version__
+from camchex import __version__, cli_scores
 from camchex.errors import CamchexError, DataError, ParamsError
 
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
@@ -27,7 +27,9 @@ profile = typer.Typer(no_args_is_help=True, help="Use or compare complete config
 synthetic = typer.Typer(no_args_is_help=True, help="Look at the embedded synthetic cohort.")
 app.add_typer(profile, name="profile")
 app.add_typer(synthetic, name="synthetic")
+cli_scores.add_to(app)
 
+YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies to fit a threshold
 MODEL = Path("models/fusion/seed0")
 Gender = Literal["F", "M"]
 ProfileName = Annotated[str, typer.Argument(help="A profile's name, or a YAML file.")]
@@ -223,6 +225,13 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
         typer.Option(help="temperature (F), heartrate, resprate, o2sat, sbp, dbp: name=value,..."),
     ] = None,
     gender: Annotated[Gender | None, typer.Option(help="As MIMIC-IV-ED records it.")] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Also say yes or no, by thresholds of development.")
+    ] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Thresholds; else those beside the model."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for other programs.")
     ] = False,
@@ -231,19 +240,33 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
 
     Leave out what is not known. Research software, not a medical device.
     """
+    import numpy as np
+
+    from camchex.calibration import RULES, beside, read_calibration, rescale
     from camchex.inference.predict import StudyInput, View, load, predict_study
 
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]
     study = StudyInput(images, indication, _vital_signs(vitals), gender)
+    # Read before the model, which takes longer: a missing file is told at once.
+    fitted = None
+    if decisions or calibration is not None:
+        fitted = read_calibration(calibration or beside(model))
     found = predict_study(load(model), study)
-    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    ranked = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    decided = {} if fitted is None else fitted.decide(ranked)
     if as_json:
-        typer.echo(json.dumps({"note": NOT_A_DEVICE, "probabilities": dict(ranked)}, indent=2))
+        answer: dict[str, object] = {"note": NOT_A_DEVICE, "probabilities": ranked}
+        if fitted is not None:
+            scaled = rescale(np.array(list(ranked.values())), fitted.temperature).tolist()
+            answer["calibrated"] = dict(zip(ranked, scaled, strict=True))
+            answer["decisions"] = decided
+        typer.echo(json.dumps(answer, indent=2))
         return
-    table = Table("finding", "probability", box=None)
-    for name, probability in ranked:
-        table.add_row(name, f"{probability:.3f}")
+    table = Table("finding", "probability", *(RULES if decided else ()), box=None)
+    for name, probability in ranked.items():
+        answers = [YES_NO[decided[name][rule]] for rule in RULES] if decided else []
+        table.add_row(name, f"{probability:.3f}", *answers)
     Console().print(table)
     Console(stderr=True).print(NOT_A_DEVICE, style="dim")
 

@@ -255,6 +255,39 @@ class TestPredict:
         }
         assert "not a medical device" in json.loads(shown)["note"]
 
+    @pytest.mark.usefixtures("seen")
+    def test_decisions_follow_the_thresholds_beside_the_model(
+        self, camchex: Camchex, tmp_path: Path
+    ) -> None:
+        from camchex.calibration import Calibration, write_calibration
+
+        thresholds = {
+            "Edema": {"max_f1": 0.25, "specificity_90": 0.3},
+            "Pneumonia": {"max_f1": 0.8, "specificity_90": 0.5},
+            "Hernia": {"max_f1": None, "specificity_90": None},
+        }
+        fitted = Calibration(temperature=2, thresholds=thresholds)
+        write_calibration(fitted, tmp_path / "models/calibration/seed0.json")
+        model = ["--model", str(tmp_path / "models/fusion/seed0")]
+        _, shown, _ = camchex("predict", *model, "--decisions")
+        assert [line.split() for line in shown.splitlines()[1:]] == [
+            ["Pneumonia", "0.750", "no", "yes"],
+            ["Edema", "0.250", "yes", "no"],
+            ["Hernia", "0.250", "-", "-"],
+        ]
+        _, shown, _ = camchex("predict", *model, "--decisions", "--json")
+        answer = json.loads(shown)
+        assert answer["decisions"]["Edema"] == {"max_f1": True, "specificity_90": False}
+        assert answer["calibrated"]["Edema"] == pytest.approx(1 / (1 + 3**0.5))  # odds 1 to 3
+        _, plain, _ = camchex("predict", *model, "--json")
+        assert set(json.loads(plain)) == {"note", "probabilities"}
+
+    @pytest.mark.usefixtures("seen")
+    def test_decisions_without_thresholds_are_refused(self, camchex: Camchex) -> None:
+        status, _, complaint = camchex("predict", "--model", "a/b/c", "--decisions")
+        assert status == 1
+        assert "a/calibration/c.json: no such file" in complaint
+
     def test_a_missing_model_is_one_message(self, camchex: Camchex) -> None:
         status, _, complaint = camchex("predict", "--model", "nowhere")
         assert status == 1

@@ -1,18 +1,26 @@
 """Scores as DVC plots them: small CSV files without a value of a single patient."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from camchex.calibration import rescale
+from camchex.evaluation.calibration import reliability
+from camchex.evaluation.intervals import NO_SPREAD, Spread
 from camchex.evaluation.metrics import ClassScore, Floats, score_classes
 from camchex.evaluation.results import DECIMALS
 from camchex.evaluation.scored import Split
 
 RECALLS: Floats = np.linspace(0, 1, 21).round(2)
 MACRO = "macro"
+PER_CLASS = (
+    *("class", "AP", "AUROC", "prevalence", "positives"),
+    *("AP_low", "AP_high", "AUROC_low", "AUROC_high"),
+)
+NONE = (None, None)
 Row = Sequence[str | int | float | None]
 
 
@@ -26,7 +34,13 @@ def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
             table.writerow([round(v, DECIMALS) if isinstance(v, float) else v for v in row])
 
 
-def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int) -> None:
+def write_curves(
+    test: Split,
+    probabilities: Floats,
+    folder: Path,
+    min_cell: int,
+    spread: Spread = NO_SPREAD,
+) -> None:
     """Write ``per_class.csv`` and ``precision_recall.csv`` of the classes that may be shown.
 
     ``precision_recall_macro.csv`` is the mean curve alone, as one line of a plot.
@@ -36,10 +50,12 @@ def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int
         probabilities: Theirs, (N, Q).
         folder: Made if need be.
         min_cell: Smallest number of positives, or negatives, of a class that is shown.
+        spread: For the bounds of each score; without it they are empty.
     """
     scores = score_classes(test.labels, probabilities, test.classes)
     shown = {n: s for n, s in scores.items() if s.ap is not None and not s.is_small(min_cell)}
-    write_csv(["class", "AP", "AUROC", "prevalence"], _per_class(shown), folder / "per_class.csv")
+    rows = _per_class(shown, spread, min_cell)
+    write_csv(PER_CLASS, rows, folder / "per_class.csv")
     curves = {
         name: precision_at(labels, guesses, RECALLS)
         for name, labels, guesses in zip(test.classes, test.labels.T, probabilities.T, strict=True)
@@ -47,14 +63,39 @@ def write_curves(test: Split, probabilities: Floats, folder: Path, min_cell: int
     }
     if curves:
         curves[MACRO] = np.mean(list(curves.values()), axis=0)
-    rows = [
+    points = [
         (name, float(recall), float(precision))
         for name, curve in curves.items()
         for recall, precision in zip(RECALLS, curve, strict=True)
     ]
-    write_csv(["class", "recall", "precision"], rows, folder / "precision_recall.csv")
-    macro = [row[1:] for row in rows if row[0] == MACRO]
+    write_csv(["class", "recall", "precision"], points, folder / "precision_recall.csv")
+    macro = [row[1:] for row in points if row[0] == MACRO]
     write_csv(["recall", "precision"], macro, folder / "precision_recall_macro.csv")
+
+
+def write_calibration_curves(
+    test: Split, probabilities: Floats, temperature: float, folder: Path, min_cell: int
+) -> None:
+    """Write ``reliability.csv``: of every class and bin, how sure and how often right.
+
+    Args:
+        test: The test studies.
+        probabilities: Theirs, (N, Q).
+        temperature: Fitted on the development studies.
+        folder: Made if need be.
+        min_cell: Smallest number of studies, positives or negatives of a bin that is shown.
+    """
+    kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
+    rows = [
+        (name, kind, mean, share, int(count))
+        for kind, guesses in kinds.items()
+        for name, truth, guess in zip(test.classes, test.labels.T, guesses.T, strict=True)
+        for mean, share, count in reliability(truth, guess)
+        if count >= min_cell
+        and not any(0 < n < min_cell for n in (share * count, count * (1 - share)))
+    ]
+    header = ["class", "probability", "mean_probability", "share_positive", "studies"]
+    write_csv(header, rows, folder / "reliability.csv")
 
 
 def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floats:
@@ -79,5 +120,12 @@ def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floa
     return found
 
 
-def _per_class(scores: Mapping[str, ClassScore]) -> Iterable[Row]:
-    return [(name, s.ap, s.auroc, s.prevalence) for name, s in scores.items()]
+def _per_class(scores: Mapping[str, ClassScore], spread: Spread, min_cell: int) -> Iterator[Row]:
+    for name, score in scores.items():
+        bounds = spread.of_class(name, score, min_cell)
+        low, high = bounds.get("AP_interval") or NONE
+        from_, to = bounds.get("AUROC_interval") or NONE
+        yield (
+            *(name, score.ap, score.auroc, score.prevalence, score.positives),
+            *(low, high, from_, to),
+        )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from camchex.evaluation.keywords import Bools
 from camchex.evaluation.metrics import Floats, MacroScore, macro, score_classes
 from camchex.evaluation.scored import Split, matrix
 from camchex.labels import MIMIC_14
+
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ def label_sets(test: Split) -> dict[str, LabelSet]:
     return {"labels": everything, "labels_of_mimic14_classes": fourteen, "mimic14": independent}
 
 
-def mimic14_labels(table: pa.Table, classes: Sequence[str], blank: float) -> Floats:
-    """MIMIC-CXR-JPG's labels, uncertain as NaN, (N, K).
+def mimic14_labels(
+    table: pa.Table, classes: Sequence[str], blank: float, uncertain: float = np.nan
+) -> Floats:
+    """MIMIC-CXR-JPG's labels, (N, K).
 
     A study with no entry at all is unknown: its table does not list it.
 
@@ -58,6 +62,7 @@ def mimic14_labels(table: pa.Table, classes: Sequence[str], blank: float) -> Flo
         classes: K of ``MIMIC_14``.
         blank: What a finding is that the report does not mention: 0, or NaN where only findings
             that it rules out count as absent.
+        uncertain: What a finding is that the report is not sure of: NaN, 0 or 1.
 
     Source: method, section 4.4 (blank is 0, uncertain is left out).
     """
@@ -65,5 +70,5 @@ def mimic14_labels(table: pa.Table, classes: Sequence[str], blank: float) -> Flo
     listed = ~np.isnan(published).all(axis=1, keepdims=True)
     chosen = published[:, [MIMIC_14.index(name) for name in classes]]
     filled: Floats = np.where(listed, np.nan_to_num(chosen, nan=blank), np.nan)
-    filled[filled == -1] = np.nan
+    filled[filled == -1] = uncertain
     return filled

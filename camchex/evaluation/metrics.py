@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+
+from camchex.evaluation.ranking import rank
 
 Floats = NDArray[np.float64]
 
@@ -63,13 +64,11 @@ def score_class(
     negatives = len(truth) - positives
     if not positives or not negatives:
         return ClassScore(None, None, positives, negatives)
-    times = None if weights is None else weights[known]
-    return ClassScore(
-        ap=float(average_precision_score(truth, guess, sample_weight=times)),
-        auroc=float(roc_auc_score(truth, guess, sample_weight=times)),
-        positives=positives,
-        negatives=negatives,
-    )
+    ranking = rank(truth, guess)
+    times = np.ones(len(truth), np.int64) if weights is None else weights[known]
+    ap, auroc = (float(score[0]) for score in ranking.scores(times[ranking.order][None]))
+    scored = not np.isnan(ap)  # not where every positive, or every negative, weighs nothing
+    return ClassScore(ap if scored else None, auroc if scored else None, positives, negatives)
 
 
 def score_classes(

@@ -30,6 +30,12 @@ class Split:
     labels: Floats
     images: NDArray[np.int64]
 
+    @property
+    def patients(self) -> list[str]:
+        """The patient of each study, (N,)."""
+        found: list[str] = self.table["patient_id"].to_pylist()
+        return found
+
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> Floats:
     """Columns of a table as (rows, columns), null as NaN."""

@@ -6,8 +6,13 @@ from statistics import fmean, stdev
 from camchex.errors import DataError
 from camchex.evaluation.results import Results
 
-SCORES = ("mAP", "AP", "AUROC")
+SCORES = (
+    *("mAP", "AP", "AUROC"),
+    *("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"),
+)
 """Keys whose values depend on the seed; everything else describes the test studies."""
+INTERVAL = "_interval"
+"""How a key ends that holds low and high of a score: their means, as wide as of one seed."""
 AGAIN = "Some are stale: run `dvc repro`."
 
 
@@ -41,6 +46,12 @@ def _join(values: Sequence[object], where: str) -> object:
     scores = [v for v in values if v is None or isinstance(v, float)]
     if len(scores) == len(values) and where.rpartition(".")[2] in SCORES:
         return mean_sd(scores)
+    if where.endswith(INTERVAL):
+        return _mean_bounds([v for v in values if isinstance(v, Sequence)], len(values))
     if any(v != values[0] for v in values):
         raise DataError(f"metrics of the seeds: {where} is {values}, expected the same. {AGAIN}")
     return values[0]
+
+
+def _mean_bounds(values: Sequence[Sequence[float]], seeds: int) -> list[float] | None:
+    return [fmean(ends) for ends in zip(*values, strict=True)] if len(values) == seeds else None

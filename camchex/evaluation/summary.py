@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from camchex.errors import DataError
 from camchex.evaluation.curves import Row, write_csv
 from camchex.evaluation.results import Results, read_results
 from camchex.evaluation.spread import over_seeds
@@ -11,10 +12,21 @@ from camchex.evaluation.spread import over_seeds
 def read_seed_results(folder: Path, seeds: Sequence[int]) -> list[Results]:
     """Results of the declared seeds, ``seed<s>.json``; files of other seeds are left alone.
 
+    Returns:
+        What :func:`camchex.evaluation.evaluate.evaluate` gave: the details below the headline.
+
     Raises:
-        DataError: If one is missing.
+        DataError: If one is missing, or has no details.
     """
-    return [read_results(folder / f"seed{seed}.json") for seed in seeds]
+    return [_details(folder / f"seed{seed}.json") for seed in seeds]
+
+
+def _details(path: Path) -> Results:
+    details = read_results(path).get("details")
+    if not isinstance(details, list) or len(details) != 1:
+        raise DataError(f"{path}: expected a list `details` of one. `dvc repro` makes it again.")
+    found: Results = details[0]
+    return found
 
 
 def summarise(

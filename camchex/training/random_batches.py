@@ -1,6 +1,6 @@
 """Batches of noise in the shape of real ones: what a probe or a benchmark trains on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,10 @@ class RepeatedBatches:
     def image_size(self) -> int:
         """Side of the images, in pixels."""
         return self._image_size
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """Numbers: nobody is behind these rows."""
+        return [str(row) for row in rows]
 
     def __getitem__(self, batch: BatchRows) -> Batch:
         self.given += 1

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +58,19 @@ def fingerprint(run: Run) -> str:
         DataError: If an input is missing.
     """
     digest = hashlib.sha256(f"torch {torch.__version__}\n".encode())
-    for path in [run.stage, *sorted(CODE.rglob("*.py"))]:
+    for path in [run.stage, *_loaded_code()]:
         digest.update(_line(path.name, path))
     for path in run.inputs:
         digest.update(_content(path).encode())
     for section in run.parameters:
         digest.update(f"{type(section).__name__} {section.model_dump_json()}\n".encode())
     return digest.hexdigest()
+
+
+def _loaded_code() -> list[Path]:
+    """The files of camchex that this process has imported."""
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    return sorted(path for path in map(Path, filter(None, files)) if path.is_relative_to(CODE))
 
 
 def run_once(run: Run, train: Callable[[Path], None]) -> None:

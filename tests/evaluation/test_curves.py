@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from camchex.evaluation.curves import RECALLS, precision_at, write_curves
+from camchex.evaluation.curves import PER_CLASS, RECALLS, precision_at, write_curves
 from camchex.evaluation.scored import of_split
 from camchex.labels import CXR_LT_2023
 from tests.evaluation import factories
@@ -59,5 +59,5 @@ def test_a_test_set_without_any_class_to_show_gives_empty_tables(tmp_path: Path)
     invented = factories.invent({"train": 5, "test": 6})
     test = of_split(factories.cohort(invented, np.zeros((11, 26))), "test", CXR_LT_2023)
     write_curves(test, np.full((6, 26), 0.5), tmp_path, min_cell=5)
-    assert (tmp_path / "per_class.csv").read_text() == "class,AP,AUROC,prevalence\n"
+    assert (tmp_path / "per_class.csv").read_text() == f"{','.join(PER_CLASS)}\n"
     assert (tmp_path / "precision_recall.csv").read_text() == "class,recall,precision\n"

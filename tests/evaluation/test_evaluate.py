@@ -5,11 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from camchex import schemas, tables
 from camchex.errors import DataError
+from camchex.evaluation.bootstrap import draw_patients
 from camchex.evaluation.evaluate import class_row, evaluate
+from camchex.evaluation.intervals import resample
 from camchex.evaluation.metrics import ClassScore
+from camchex.evaluation.params import BootstrapParams
 from camchex.evaluation.scored import of_split, read_probabilities, read_seeds
 from camchex.labels import CXR_LT_2023, MIMIC_14
 from tests.evaluation import factories
@@ -116,6 +120,67 @@ def test_a_group_of_one_small_class_does_not_show_its_score(
         "classes": [CXR_LT_2023[5]],
         "classes_scored": 1,
     }
+
+
+def test_intervals_are_the_quantiles_of_scikit_learns_scores_of_the_resamples(
+    invented: factories.Invented,
+) -> None:
+    cohort = factories.cohort(invented, invented.truth.astype(float))
+    test = of_split(cohort, "test", CXR_LT_2023)
+    guesses = factories.guesses(test.labels, 2, 0)
+    drawn = resample(test, guesses, BootstrapParams(resamples=30, seed=2, level=0.8))
+    found = evaluate(test, guesses, cohort, MIN_CELL, drawn)
+    draws = draw_patients(test.patients, 30, 2)
+    scores = {"study": [], "image": []}
+    for counts in draws.counts:
+        for level, times in (("study", 1), ("image", test.images)):
+            rows = np.repeat(np.arange(100), counts[draws.patient] * times)
+            each = average_precision_score(test.labels[rows], guesses[rows], average=None)
+            scores[level].append(each)
+
+    def ends(values: np.ndarray, score: float) -> list[float]:
+        low, high = np.quantile(values, [0.1, 0.9]) - 2 * (values.mean() - score)
+        return [max(min(low, score), 0), min(max(high, score), 1)]
+
+    for level, values in scores.items():
+        array = np.array(values)
+        assert found[level]["mAP_interval"] == pytest.approx(
+            ends(array.mean(axis=1), found[level]["mAP"])
+        )
+        head = found[level]["groups"]["paper"]["head"]
+        columns = [CXR_LT_2023.index(name) for name in head["classes"]]
+        assert head["mAP_interval"] == pytest.approx(
+            ends(array[:, columns].mean(axis=1), head["mAP"])
+        )
+    mass = found["per_class"]["Mass"]["AP_interval"]
+    values = np.array(scores["study"])[:, CXR_LT_2023.index("Mass")]
+    assert mass == pytest.approx(ends(values, found["per_class"]["Mass"]["AP"]))
+
+
+def test_a_small_class_has_no_interval_and_is_in_no_weighted_mean(
+    invented: factories.Invented,
+) -> None:
+    def with_positives(count: int) -> dict[str, Any]:
+        labels = invented.truth.astype(float)
+        labels[60:, 3] = np.arange(100) < count
+        cohort = factories.cohort(invented, labels)
+        test = of_split(cohort, "test", CXR_LT_2023)
+        guesses = factories.guesses(invented.truth[60:].astype(float), 2, 0)
+        drawn = resample(test, guesses, BootstrapParams(resamples=5, seed=2, level=0.8))
+        return dict(evaluate(test, guesses, cohort, MIN_CELL, drawn))
+
+    one, four = with_positives(1), with_positives(4)
+    assert one["per_class"][CXR_LT_2023[3]]["AP_interval"] is None
+    for key in ("mAP_weighted", "mAP_micro", "AUROC_weighted", "AUROC_micro"):
+        assert one["study"][key] == four["study"][key]
+    test = of_split(factories.cohort(invented, invented.truth.astype(float)), "test", CXR_LT_2023)
+    guesses = factories.guesses(test.labels, 2, 0)
+    others = [q for q in range(26) if q != 3]
+    for average in ("micro", "weighted"):
+        expected = average_precision_score(
+            test.labels[:, others], guesses[:, others], average=average
+        )
+        assert one["study"][f"mAP_{average}"] == pytest.approx(expected)
 
 
 def test_an_empty_split_is_an_error() -> None:

@@ -6,13 +6,17 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from camchex import schemas, tables
+from camchex.calibration import read_calibration
 from camchex.errors import DataError
 from camchex.evaluation.origin import INVENTED
 from camchex.evaluation.report import BANNER
-from camchex.labels import CXR_LT_2023
+from camchex.labels import CXR_LT_2023, MIMIC_14
 from stages import audit_leakage, evaluate, report
 from tests.evaluation.workspace import PROJECT, SEEDS, write_workspace
 
@@ -126,6 +130,52 @@ def test_the_summary_has_mean_and_spread_of_the_declared_seeds_only(made: Path) 
     assert summary["data"] == "synthetic"
     assert summary["audit"]["label_leak_found"] is True
     assert list(summary["per_class"]) == list(CXR_LT_2023)
+
+
+def test_the_metrics_of_a_seed_are_few_and_have_bounds(made: Path) -> None:
+    seed = json.loads((made / "metrics/seeds/seed0.json").read_text())
+    shown = [leaf for key in seed if key != "details" for leaf in seed[key]]
+    assert isinstance(seed["details"], list)  # which DVC does not take for a metric
+    assert len(shown) <= 25
+    for level in ("study", "image"):
+        for score in ("mAP", "AUROC"):
+            scores = seed[level]
+            assert scores[f"{score}_low"] < scores[score] < scores[f"{score}_high"]
+            bounds = seed["details"][0][level][f"{score}_interval"]
+            assert bounds == [scores[f"{score}_low"], scores[f"{score}_high"]]
+
+
+def test_thresholds_views_and_tables_are_written_beside_the_scores(copy: Path) -> None:
+    studies = pq.read_table(copy / "data/cohort.parquet")
+    ids = sorted(i for images in studies["image_ids"].to_pylist() for i in images)
+    column = {name: ["x"] * len(ids) for name in schemas.IMAGES.names}
+    column |= {"image_id": ids, "view_position": ["AP"] * len(ids)}
+    column |= {"rows": [1] * len(ids), "columns": [1] * len(ids)}
+    tables.write(pa.table(column, schema=schemas.IMAGES), copy / "images.parquet", schemas.IMAGES)
+    evaluate.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions/seed0.parquet"),
+        Path("new.json"),
+        Path("new"),
+        calibration=Path("models/calibration/seed0.json"),
+        images=Path("images.parquet"),
+    )
+    assert (copy / "new.json").read_bytes() == (copy / "metrics/seeds/seed0.json").read_bytes()
+    fitted = read_calibration(copy / "models/calibration/seed0.json")
+    assert list(fitted.thresholds) == list(CXR_LT_2023)
+    assert "AP only" in (copy / "new/subgroups.csv").read_text()
+    for name in ("benchmarks", "decisions", "reliability"):
+        assert len((copy / f"new/{name}.csv").read_text().splitlines()) > 10
+
+
+def test_a_patient_in_two_splits_stops_the_evaluation(copy: Path) -> None:
+    path, schema = copy / "data/cohort.parquet", schemas.cohort(CXR_LT_2023, MIMIC_14)
+    studies = tables.read(path, schema)
+    patients = pa.repeat(studies["patient_id"][0], studies.num_rows)
+    at = studies.column_names.index("patient_id")
+    tables.write(studies.set_column(at, schema.field("patient_id"), patients), path, schema)
+    with pytest.raises(DataError, match=r"1 patients are in .* development, test, train"):
+        evaluate.main(path, Path("data/predictions/seed0.parquet"), Path("n.json"), Path("n"))
 
 
 def test_a_stale_seed_changes_nothing(made: Path, copy: Path) -> None:

@@ -12,6 +12,19 @@ from camchex.evaluation.provenance import digest, provenance
 from camchex.evaluation.results import read_results, rounded, write_results
 from camchex.evaluation.spread import mean_sd, over_seeds
 
+BOOTSTRAP = {"resamples": 10, "seed": 0, "level": 0.95}
+
+
+def test_valid_parameters_are_accepted() -> None:
+    EvaluationParams(min_cell=5, bootstrap=BOOTSTRAP)
+
+
+def test_bounds_become_the_mean_of_the_bounds_and_none_if_a_seed_has_none() -> None:
+    seeds = [{"study": {"mAP_interval": ends}} for ends in ([0.2, 0.4], [0.4, 0.5])]
+    assert over_seeds(seeds)["study"] == {"mAP_interval": [pytest.approx(0.3), pytest.approx(0.45)]}
+    none = [*seeds, {"study": {"mAP_interval": None}}]
+    assert over_seeds(none)["study"] == {"mAP_interval": None}
+
 
 def test_scores_become_mean_and_sample_deviation() -> None:
     joined = over_seeds([{"study": {"mAP": v, "classes_scored": 26}} for v in (0.5, 0.6, 0.8)])
@@ -78,14 +91,16 @@ def test_provenance_names_the_versions_that_ran() -> None:
 @pytest.mark.parametrize(
     ("model", "values"),
     [
-        (EvaluationParams, {"min_cell": 0}),
+        (EvaluationParams, {"min_cell": 0, "bootstrap": BOOTSTRAP}),
+        (EvaluationParams, {"min_cell": 5, "bootstrap": {**BOOTSTRAP, "level": 1}}),
+        (EvaluationParams, {"min_cell": 5, "bootstrap": {**BOOTSTRAP, "resamples": 0}}),
         (AuditParams, {"shuffles": 1, "seed": 0}),
         (AuditParams, {"shuffles": 5, "seed": -1}),
-        (EvaluationParams, {"min_cell": 5, "other": 1}),
+        (EvaluationParams, {"min_cell": 5, "bootstrap": BOOTSTRAP, "other": 1}),
     ],
 )
 def test_parameters_out_of_range_are_refused(
-    model: type[AuditParams] | type[EvaluationParams], values: dict[str, int]
+    model: type[AuditParams] | type[EvaluationParams], values: dict[str, object]
 ) -> None:
     with pytest.raises(ValidationError):
         model(**values)

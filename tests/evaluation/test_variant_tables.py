@@ -14,7 +14,7 @@ from camchex.evaluation.comparisons import COMPARISONS, TABLE3, Comparison, Row
 from camchex.evaluation.paper import paper_numbers
 from camchex.evaluation.variant_tables import compare, difference, read_scores
 from camchex.evaluation.variant_text import CSV_HEADER, csv_rows, markdown
-from stages import compare as stage
+from stages import compare_variants as stage
 
 ROWS = (
     Row("before", "without", "x/seed{seed}.json", ("table3", "Multi-View")),

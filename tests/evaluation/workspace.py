@@ -29,6 +29,7 @@ def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories
     params["data"]["root"] = root
     params["seeds"] = list(SEEDS)
     params["audit"]["shuffles"] = 5
+    params["evaluation"]["bootstrap"]["resamples"] = 100
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     invented = factories.invent({"development": 20, "test": 150, "train": 200})
     labels = factories.leaked(invented, rate=0.5)

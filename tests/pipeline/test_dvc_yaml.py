@@ -43,7 +43,7 @@ DATA_STAGES = (
     "audit_leakage",
     "report",
     "make_synthetic",
-    "compare",
+    "compare_variants",
     "score_late",
 )
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -63,9 +64,15 @@ def test_the_code_of_the_package_is_part_of_the_key(
 ) -> None:
     package = tmp_path / "camchex"
     package.mkdir()
-    (package / "loss.py").write_text("one")
+    loss = ModuleType("camchex.of_this_test")
+    loss.__file__ = str(package / "loss.py")
+    for name in ("loss.py", "report.py"):
+        (package / name).write_text("one")
     monkeypatch.setattr(runs, "CODE", package)
+    monkeypatch.setitem(sys.modules, loss.__name__, loss)
     before = fingerprint(run)
+    (package / "report.py").write_text("two")  # not imported here
+    assert fingerprint(run) == before
     (package / "loss.py").write_text("two")
     assert fingerprint(run) != before
 

@@ -1,0 +1,90 @@
+"""What was fitted on the development studies of a model: its temperature and its thresholds.
+
+The file stands beside the model (``models/calibration/seed0.json`` for ``models/fusion/seed0``),
+so that a prediction can also say yes or no.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from camchex.errors import DataError
+
+Floats = NDArray[np.float64]
+Rule = Literal["max_f1", "specificity_90"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""Largest F1, and largest sensitivity at a specificity of at least 0.9."""
+FILE = "calibration.json"
+TINY = 1e-12  # from 0 and 1: the logit of a probability that float32 rounded to either
+
+
+class Calibration(BaseModel):
+    """Aggregates of the development studies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(gt=0)  # divides every logit; above 1: the model was too sure
+    thresholds: dict[str, dict[Rule, float | None]]  # by class; None: too few studies to fit one
+
+    def decide(self, probabilities: Mapping[str, float]) -> dict[str, dict[Rule, bool | None]]:
+        """Yes or no for every class by every rule; None where there is no threshold.
+
+        Args:
+            probabilities: By class, as the model gives them, not rescaled.
+
+        Raises:
+            DataError: If a class was not among those fitted.
+        """
+        strange = sorted(set(probabilities) - set(self.thresholds))
+        if strange:
+            raise DataError(f"calibration: no threshold was fitted for {', '.join(strange)}")
+        return {
+            name: {rule: _reaches(value, self.thresholds[name].get(rule)) for rule in RULES}
+            for name, value in probabilities.items()
+        }
+
+
+def _reaches(value: float, threshold: float | None) -> bool | None:
+    return None if threshold is None else bool(value >= threshold)
+
+
+def rescale(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities with their logits divided by the temperature, of any shape."""
+    inside = np.clip(probabilities, TINY, 1 - TINY)
+    odds = (np.log(inside) - np.log1p(-inside)) / temperature
+    rescaled: Floats = 1 / (1 + np.exp(-odds))
+    return rescaled
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    """Write JSON, not rounded: a threshold is a probability that some study has exactly."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(calibration.model_dump(), indent=2) + "\n")
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read what :func:`write_calibration` wrote.
+
+    Raises:
+        DataError: If the file is missing or is something else.
+    """
+    try:
+        return Calibration.model_validate_json(path.read_text())
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: no such file. `dvc repro evaluate` makes it, or name another with "
+            "`--calibration`."
+        ) from error
+    except ValidationError as error:
+        raise DataError(f"{path}: not a calibration of this version of camchex: {error}") from error
+
+
+def beside(model: Path) -> Path:
+    """Where the calibration of a model folder is: in it, or where the pipeline puts it."""
+    inside = model / FILE
+    return inside if inside.exists() else model.parent.parent / "calibration" / f"{model.name}.json"
