@@ -72,7 +72,10 @@ class ImageEncoder(nn.Module):
         Returns:
             Feature maps (B, C, h, w).
         """
-        features: Tensor = self.backbone.forward_features((images - self.mean) / self.std)
+        normalised = (images - self.mean) / self.std  # (B, 3, H, W)
+        features: Tensor = self.backbone.forward_features(
+            normalised.contiguous(memory_format=torch.channels_last)
+        )
         if features.ndim == MAP_AXES:
             channels_last = getattr(self.backbone, "output_fmt", "NCHW") == "NHWC"
             return features.permute(0, 3, 1, 2) if channels_last else features

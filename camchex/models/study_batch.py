@@ -1,16 +1,32 @@
 """A batch of whole studies, packed: no image is empty, and no text is longer than it must be."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 
+class Movable:
+    """A dataclass of tensors, and of others like it, that moves as one."""
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Self:
+        """All of it on another device; from pinned memory, while the host goes on."""
+        return self._each(lambda part: part.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """All of it in memory that a GPU reads by itself."""
+        return self._each(lambda part: part.pin_memory())
+
+    def _each(self, change: Callable[[Any], Any]) -> Self:
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return replace(self, **{name: change(part) for name, part in parts.items()})  # type: ignore[type-var]
+
+
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(Movable):
     """Texts as token ids.
 
     Attributes:
@@ -20,10 +36,6 @@ class Tokens:
 
     ids: Tensor
     mask: Tensor
-
-    def to(self, device: torch.device | str) -> Self:
-        """The tokens on another device."""
-        return replace(self, ids=self.ids.to(device), mask=self.mask.to(device))
 
 
 def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
@@ -41,7 +53,7 @@ def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
 
 
 @dataclass(frozen=True)
-class StudyBatch:
+class StudyBatch(Movable):
     """All images of B studies in one tensor, and their texts.
 
     Attributes:
@@ -64,18 +76,6 @@ class StudyBatch:
     def size(self) -> int:
         """Number of studies B."""
         return len(self.indication.ids)
-
-    def to(self, device: torch.device | str) -> Self:
-        """The batch on another device."""
-        return replace(
-            self,
-            images=self.images.to(device),
-            study=self.study.to(device),
-            slot=self.slot.to(device),
-            lateral=self.lateral.to(device),
-            indication=self.indication.to(device),
-            vitals=self.vitals.to(device),
-        )
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The batch with other images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import torch
+from tokenizers import Regex, models, normalizers, pre_tokenizers, processors
 from tokenizers import Tokenizer as Backend
-from tokenizers import models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 from transformers import AutoTokenizer
 
@@ -18,6 +18,7 @@ from camchex.models.study_batch import Tokens
 NO_INDICATION = "No clinical history available."
 """What the model reads where there is no indication (method, section 1.3)."""
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+WORDS = r"\d+(?:\.\d+)?|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all
 LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -121,13 +122,13 @@ def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:
     The library's own trainer gives another vocabulary every time.
     """
     normalizer = normalizers.BertNormalizer(lowercase=True)
-    splitter = pre_tokenizers.BertPreTokenizer()
+    splitter = pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True)
     counts = Counter(
         word
         for text in (NO_INDICATION, *texts)
         for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    alphabet = [*LETTERS, *string.punctuation, *(f"##{letter}" for letter in LETTERS)]
+    alphabet = [*LETTERS, *string.punctuation, *(f"##{letter}" for letter in f"{LETTERS}.")]
     pieces = dict.fromkeys([PAD, UNKNOWN, START, END, *alphabet])  # an ordered set
     by_frequency = sorted(counts, key=lambda word: (-counts[word], word))
     pieces |= dict.fromkeys(

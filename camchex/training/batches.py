@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from camchex.errors import ModelError
 from camchex.runtime import RuntimeParams
+from camchex.training.device import device_of
 from camchex.training.samples import Floats
 from camchex.training.sampling import BatchRows, WholeBatches
 
@@ -90,7 +91,10 @@ class _AsDataset(Dataset[Batch]):
 def batch_loader(
     data: BatchDataset, sampler: Sampler[BatchRows], batch_size: int, runtime: RuntimeParams
 ) -> DataLoader[Batch]:
-    """Batches of ``data`` in the order of ``sampler``, whatever the number of workers."""
+    """Batches of ``data`` in the order of ``sampler``, whatever the number of workers.
+
+    Worker processes are two batches ahead each; for a GPU a batch waits in pinned memory.
+    """
     light = data.image_size**2 * batch_size < LIGHT_BATCH
     workers = 0 if light else runtime.workers
     return DataLoader(
@@ -99,6 +103,7 @@ def batch_loader(
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
+        pin_memory=device_of(runtime).type == "cuda",
         generator=torch.Generator(),  # leaves the global random state to the training
     )
 

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from camchex.errors import DataError
+from camchex.models.study_batch import Movable
 from camchex.training.samples import ImageSamples
 from camchex.training.sampling import BatchRows
 
 
 @dataclass(frozen=True)
-class ImageBatch:
+class ImageBatch(Movable):
     """Images and their labels.
 
     Attributes:
@@ -28,16 +29,6 @@ class ImageBatch:
     targets: Tensor
     known: Tensor
     rows: Tensor
-
-    def to(self, device: torch.device) -> Self:
-        """The batch on another device."""
-        return replace(
-            self,
-            inputs=self.inputs.to(device),
-            targets=self.targets.to(device),
-            known=self.known.to(device),
-            rows=self.rows.to(device),
-        )
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The batch with other images."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from camchex.models.camchex import CaMChex
-from camchex.models.study_batch import StudyBatch
+from camchex.models.study_batch import Movable, StudyBatch
 from camchex.models.tokenizer import NO_INDICATION, Tokenizer
 from camchex.training.image_choice import first_images, random_images
 from camchex.training.samples import Rows, StudySamples
@@ -17,7 +17,7 @@ from camchex.training.sampling import BatchRows
 
 
 @dataclass(frozen=True)
-class LabelledStudies:
+class LabelledStudies(Movable):
     """Studies and their labels.
 
     Attributes:
@@ -31,16 +31,6 @@ class LabelledStudies:
     targets: Tensor
     known: Tensor
     rows: Tensor
-
-    def to(self, device: torch.device) -> Self:
-        """The batch on another device."""
-        return replace(
-            self,
-            inputs=self.inputs.to(device),
-            targets=self.targets.to(device),
-            known=self.known.to(device),
-            rows=self.rows.to(device),
-        )
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The batch with other images."""
