@@ -66,12 +66,14 @@ class Learner(LightningModule):
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """The loss whose gradient, averaged over devices, is that of the whole batch."""
+        several = distributed.is_initialized()
         if self.params.loss == "original":  # a sum
-            return asymmetric_loss(logits, batch.targets, batch.known) * self.trainer.world_size
+            loss = asymmetric_loss(logits, batch.targets, batch.known)
+            return loss * distributed.get_world_size() if several else loss
         loss = weighted_asymmetric_loss(
             logits, batch.targets, self.positives, self.known, known=batch.known
         )
-        return loss * _weight_of_share(batch.known) if distributed.is_initialized() else loss
+        return loss * _weight_of_share(batch.known) if several else loss
 
     def configure_gradient_clipping(
         self,
