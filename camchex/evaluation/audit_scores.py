@@ -1,13 +1,13 @@
 """Macro scores with the intervals of other patients, their differences, and shares of a gain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from camchex.evaluation.bootstrap import Draws, bootstrap, interval, mean_over
+from camchex.evaluation.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
 from camchex.evaluation.label_sets import Bools, LabelSet
-from camchex.evaluation.metrics import Floats, score_classes
+from camchex.evaluation.metrics import Floats, score_class, score_classes
 from camchex.evaluation.results import Results
 
 
@@ -74,14 +74,22 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Score:
-    """Mean over classes (each the same weight) of average precision and of AUROC."""
+    """Mean over classes (each the same weight) of average precision and of AUROC.
+
+    Attributes:
+        ap: Mean average precision.
+        auroc: Mean AUROC.
+        classes: Average precision of each class that may be shown alone.
+    """
 
     ap: Estimate
     auroc: Estimate
+    classes: Mapping[str, Estimate]
 
     def minus(self, other: "Score") -> "Score":
-        """The difference, which must be of the same draws."""
-        return Score(self.ap.minus(other.ap), self.auroc.minus(other.auroc))
+        """The difference, which must be of the same draws and labels."""
+        classes = {name: one.minus(other.classes[name]) for name, one in self.classes.items()}
+        return Score(self.ap.minus(other.ap), self.auroc.minus(other.auroc), classes)
 
 
 @dataclass(frozen=True)
@@ -114,21 +122,21 @@ class Scorer:
         small = [one.is_small(self.min_cell) for one in counted.values()]
         if not at or (len(at) == 1 and small[at[0]]):
             nothing = Estimate(None, np.full(len(self.draws.counts), np.nan))
-            return Score(nothing, nothing)
+            return Score(nothing, nothing, {})
         truth, columns = known[:, at], [labels.columns[q] for q in at]
-        names = [labels.classes[q] for q in at]
-        ap, auroc, ap_drawn, auroc_drawn = [], [], [], []
-        for probabilities in seeds:
-            guess = probabilities[:, columns]
-            found = score_classes(truth, guess, names).values()
-            ap.append(np.mean([one.ap for one in found if one.ap is not None]))
-            auroc.append(np.mean([one.auroc for one in found if one.auroc is not None]))
-            drawn = bootstrap(truth, guess, self.draws, None, self.workers)
-            ap_drawn.append(mean_over(drawn.ap))
-            auroc_drawn.append(mean_over(drawn.auroc))
+        scores = [_each(truth, given[:, columns]) for given in seeds]
+        drawn = [bootstrap(truth, p[:, columns], self.draws, None, self.workers) for p in seeds]
+        ap, auroc = np.mean([[s.ap, s.auroc] for s in scores], axis=0)  # (K,), both
+        ap_drawn = np.mean([one.ap for one in drawn], axis=0)  # (R, K)
+        auroc_drawn = np.mean([one.auroc for one in drawn], axis=0)
         return Score(
-            Estimate(float(np.mean(ap)), np.mean(ap_drawn, axis=0)),
-            Estimate(float(np.mean(auroc)), np.mean(auroc_drawn, axis=0)),
+            Estimate(float(ap.mean()), mean_over(ap_drawn)),
+            Estimate(float(auroc.mean()), mean_over(auroc_drawn)),
+            {
+                labels.classes[q]: Estimate(float(ap[k]), ap_drawn[:, k])
+                for k, q in enumerate(at)
+                if not small[q]
+            },
         )
 
     def intervals(self, score: Score) -> dict[str, list[float] | None]:
@@ -148,6 +156,14 @@ class Scorer:
             "mAP_interval": score.ap.bounds(self.level),
             "AUROC_interval": score.auroc.bounds(self.level),
         }
+
+
+def _each(truth: Floats, guess: Floats) -> Resampled:
+    """The same of the studies themselves, (K,)."""
+    found = [score_class(y, p) for y, p in zip(truth.T, guess.T, strict=True)]
+    return Resampled(
+        np.array([s.ap for s in found], np.float64), np.array([s.auroc for s in found], np.float64)
+    )
 
 
 def _clipped(found: list[float] | None) -> list[float] | None:

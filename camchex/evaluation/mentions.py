@@ -43,8 +43,8 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
 
     A finding is asked for if a question (``r/o``, ``eval for``, ``?``, ...) opens before it in its
     sentence and no history (``s/p``, ``h/o``, ...) comes in between, or if ``?`` follows it. All
-    else that names it states it: what a requester writes behind the slashes alone, ``// PNA``, is
-    cleaned to the bare word, and counts as stated.
+    else that names it states it. The cleaning deletes question marks, and slashes without a word
+    on both sides, so what was written ``? PNA`` or ``// PNA`` counts as stated.
 
     Args:
         indications: Cleaned text; None where there is none.

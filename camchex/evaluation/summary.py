@@ -18,10 +18,15 @@ def read_seed_results(folder: Path, seeds: Sequence[int]) -> list[Results]:
     Raises:
         DataError: If one is missing, or has no details.
     """
-    return [_details(folder / f"seed{seed}.json") for seed in seeds]
+    return [read_details(folder / f"seed{seed}.json") for seed in seeds]
 
 
-def _details(path: Path) -> Results:
+def read_details(path: Path) -> Results:
+    """Everything that a file of results holds below its headline.
+
+    Raises:
+        DataError: If it is missing, or has no details.
+    """
     details = read_results(path).get("details")
     if not isinstance(details, list) or len(details) != 1:
         raise DataError(f"{path}: expected a list `details` of one. `dvc repro` makes it again.")

@@ -35,7 +35,7 @@ def counterfactuals(samples: StudySamples, seed: int, mask: Mask) -> dict[str, S
         ``without_text``, in which neither is left. All are texts that training showed too: that
         of a study without an indication, and that of one outside the emergency department.
     """
-    nothing = [None] * len(samples)
+    nothing: list[str | None] = [None] * len(samples)
     no_vitals = [NO_VITALS] * len(samples)
     return {
         "swapped": swap_indications(samples, seed),

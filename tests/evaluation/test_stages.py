@@ -36,7 +36,7 @@ def run_all() -> None:
         Path("data/predictions"),
         Path("metrics/audit.json"),
         Path("metrics/curves/audit"),
-        Path("data/swapped.parquet"),
+        Path("data/counterfactuals"),
     )
     run_report()
 
@@ -189,7 +189,7 @@ def test_a_stale_seed_changes_nothing(made: Path, copy: Path) -> None:
         Path("data/predictions"),
         Path("metrics/audit.json"),
         Path("metrics/curves/audit"),
-        Path("data/swapped.parquet"),
+        Path("data/counterfactuals"),
     )
     run_report()
     assert results(copy) == before
