@@ -101,19 +101,24 @@ def headline(results: Results) -> Results:
         results: As :func:`audit` returns them.
 
     Returns:
-        First the share of the gain by texts that is not owed to words the labels have seen, as
-        AUROC: average precision follows the prevalence too, and that of the two sets of labels
-        differs. Then the same for mAP, and the labels' own excess. ``details`` is a list of one:
-        DVC takes no list for a metric.
+        First the share of the gain by texts that is not owed to words the labels have seen, the
+        gain and what is owed, all as AUROC; the shares kept with the words masked, and with
+        indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
+        one: DVC takes no list for a metric.
     """
     texts, leak = results["texts"], results["leak"]
-    surviving = {} if texts is None else texts["surviving"]
+    found: dict[str, object] = {}
+    if texts is not None:
+        surviving, gain = texts["surviving"], texts["gain"]["labels"]
+        found = {
+            "gain_not_owed_to_seen_words": _flat(surviving, "share"),
+            "gain_by_texts": _flat(surviving, "gain"),
+            "owed_to_seen_words": _flat(surviving, "owed_to_seen_words"),
+            "gain_kept_when_masked": _flat(gain["surviving_masked"]["AUROC"], "share"),
+            "gain_kept_when_swapped": _flat(gain["surviving_swapped"]["AUROC"], "share"),
+        }
     return {
-        "gain_surviving": {m: _flat(surviving[m], "share") for m in ("AUROC", "mAP") if surviving},
-        "gain_by_texts": {m: _flat(surviving[m], "gain") for m in ("AUROC", "mAP") if surviving},
-        "owed_to_seen_words": {
-            m: _flat(surviving[m], "owed_to_seen_words") for m in ("AUROC", "mAP") if surviving
-        },
+        **found,
         "label_leak_found": leak["found"],
         "label_excess_where_named": leak["ruled_out"]["excess"],
         "details": [results],
@@ -122,7 +127,7 @@ def headline(results: Results) -> Results:
 
 def _flat(row: Results, key: str) -> Results:
     low, high = row[f"{key}_interval"] or (None, None)
-    return {"value": row[key], "low": low, "high": high}
+    return {"AUROC" if key != "share" else "share": row[key], "low": low, "high": high}
 
 
 def _texts(sets: Mapping[str, LabelSet], predicted: Predicted, scorer: Scorer) -> Results | None:

@@ -29,6 +29,23 @@ class Estimate:
         value = self.value - other.value if known else None  # type: ignore[operator]
         return Estimate(value, self.drawn - other.drawn)
 
+    def above(self, floor: float) -> "Estimate":
+        """How far it lies above a number."""
+        return Estimate(None if self.value is None else self.value - floor, self.drawn - floor)
+
+    def scaled(self, numerator: "Estimate", denominator: "Estimate", level: float) -> "Estimate":
+        """This, times one number over another of the same draws.
+
+        There is none unless the whole interval of the denominator lies above 0.
+        """
+        positive = denominator.bounds(level)
+        values = self.value, numerator.value, denominator.value
+        if positive is None or positive[0] <= 0 or None in values:
+            return Estimate(None, np.full(len(self.drawn), np.nan))
+        whole = np.where(denominator.drawn > 0, denominator.drawn, np.nan)
+        value = self.value * numerator.value / denominator.value  # type: ignore[operator]
+        return Estimate(value, self.drawn * numerator.drawn / whole)
+
     def bounds(self, level: float) -> list[float] | None:
         """Low and high; None without a value, or if too few resamples have one."""
         found = None if self.value is None else interval(self.drawn, level, self.value)
