@@ -520,10 +520,11 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
     outs = ("--out", "out/seed0.parquet", "--counterfactual", "out/changed")
     labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
+    spreads = ("--spreads", "out/gen0.csv", "--generation", "0")
     sets = ("--labels", "data/interim/external", "--stores", str(STORES))
     commands = [
         ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
-        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled),
+        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled, *spreads),
     ]
     for command in commands:
         done = subprocess.run(
