@@ -78,7 +78,7 @@ def reading(audit: Results) -> str:
         f"{points(chance['mean'])} ± {100 * chance['sd']:.1f})"
     )
     if leak["found"]:
-        return f"The labels lean on the indication: {numbers}, so part of the score is owed to it."
+        return f"The labels lean on the indication: {numbers}. Part of a score can be owed to it."
     return f"No sign that the labels lean on the indication: {numbers}."
 
 

@@ -52,7 +52,7 @@ def summarise(
     Raises:
         DataError: If the seeds were not scored on the same studies.
     """
-    baselines = audit["baselines"]["labels"]
+    baselines, texts = audit["baselines"]["labels"], audit["texts"]
     return {
         "data": data,
         "seeds": list(seeds),
@@ -60,6 +60,7 @@ def summarise(
         "audit": {
             "label_leak_found": audit["leak"]["found"],
             "label_excess_where_named": audit["leak"]["ruled_out"]["excess"],
+            "gain_not_owed_to_seen_words": texts and texts["surviving"]["share"],
             "mAP_of_indication_keywords": baselines["keywords"]["mAP"],
             "mAP_of_indication_ngrams": baselines["ngrams"]["mAP"],
         },
