@@ -1,21 +1,27 @@
 """Probabilities of the development and test studies."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow.compute as pc
 import typer
 
 from camchex import params, schemas, tables
+from camchex.evaluation.masking import mask_findings
 from camchex.labels import LabelParams
 from camchex.models.camchex import CaMChex
 from camchex.runtime import RuntimeParams
+from camchex.training.counterfactuals import counterfactuals, predict_changed
 from camchex.training.device import first_device
 from camchex.training.samples import cohort_studies, read_cohort
-from camchex.training.study_predictions import predict_studies, swap_indications
+from camchex.training.study_predictions import predict_studies
 from stages import Input, Output, run
 
-Swapped = Annotated[Path | None, typer.Option(help="Output: again, with indications swapped.")]
-Seed = Annotated[int, typer.Option(help="Of the swap.")]
+Counterfactuals = Annotated[
+    Path | None, typer.Option(help="Output: the test studies with other texts, a file for each.")
+]
+Seed = Annotated[int, typer.Option(help="Of the swaps.")]
 
 
 def main(
@@ -23,20 +29,26 @@ def main(
     cohort: Input,
     store: Input,
     out: Output,
-    swapped: Swapped = None,
+    counterfactual: Counterfactuals = None,
     swap_seed: Seed = 0,
 ) -> None:
-    """Write one row per study, and again with every indication taken from another study."""
+    """Write one row per study, and for the audit the test studies again with changed texts."""
     camchex = CaMChex.from_pretrained(model, params.load("labels", LabelParams).classes)
     runtime = params.load("runtime", RuntimeParams)
-    studies = cohort_studies(read_cohort(cohort, store, camchex.classes), ["development", "test"])
-    tasks = [(studies, out)]
-    if swapped is not None:
-        tasks.append((swap_indications(studies, swap_seed), swapped))
-    for some, path in tasks:
-        table = predict_studies(camchex, some, runtime)
+    studies = read_cohort(cohort, store, camchex.classes)
+    schema = schemas.predictions(camchex.classes)
+    table = predict_studies(camchex, cohort_studies(studies, ["development", "test"]), runtime)
+    if first_device():
+        tables.write(table, out, schema)
+    if counterfactual is None:
+        return
+    test = cohort_studies(studies, ["test"])
+    known = table.filter(pc.equal(table["split"], "test"))
+    mask = partial(mask_findings, classes=camchex.classes)
+    for name, changed in counterfactuals(test, swap_seed, mask).items():
+        found = predict_changed(camchex, test, known, changed, runtime)
         if first_device():
-            tables.write(table, path, schemas.predictions(camchex.classes))
+            tables.write(found, counterfactual / f"{name}.parquet", schema)
 
 
 if __name__ == "__main__":

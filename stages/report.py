@@ -14,7 +14,12 @@ from camchex.evaluation.report_inputs import (
     read_training,
 )
 from camchex.evaluation.results import read_results, write_results
-from camchex.evaluation.summary import read_seed_results, summarise, write_summary_curves
+from camchex.evaluation.summary import (
+    read_details,
+    read_seed_results,
+    summarise,
+    write_summary_curves,
+)
 from camchex.labels import LabelParams
 from stages import Input, Output, run
 
@@ -39,7 +44,7 @@ def main(
     classes = params.load("labels", LabelParams).classes
     data = origin(params.load("data.root", Path))
     synthetic = data == SYNTHETIC
-    audited = read_results(audit)
+    audited = read_details(audit)
     summary = summarise(read_seed_results(seeds, declared), declared, audited, data)
     inputs = ReportInputs(
         summary=summary,

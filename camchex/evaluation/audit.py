@@ -5,22 +5,27 @@ because the requester wrote the word, and a model that reads the word is then ri
 reason. Everything here is measured twice: against the labels that are learnt, and against
 MIMIC-CXR-JPG's, which are mined from findings and impression and cannot see the indication.
 
-Source: method, section 10.1 (audits i, iii, iv and vi).
+Source: method, section 10.1 (audits i to iv and vi) and 10.4.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
+from camchex.evaluation.audit_gain import WITHOUT_TEXT, ImageOnly, gain_results
+from camchex.evaluation.audit_scores import Scorer
+from camchex.evaluation.audit_words import NAMING, NAMING_NONE, by_indication, by_mention, spread
+from camchex.evaluation.bootstrap import draw_patients
 from camchex.evaluation.evaluate import mean_prevalence
-from camchex.evaluation.keywords import Bools, keyword_scores, mentions
+from camchex.evaluation.keywords import Bools, keyword_scores
 from camchex.evaluation.label_sets import LabelSet, label_sets
 from camchex.evaluation.leak_results import leak_results
-from camchex.evaluation.metrics import Floats, MacroScore, macro, score_classes
+from camchex.evaluation.mentions import how_mentioned
+from camchex.evaluation.metrics import Floats, macro, score_classes
 from camchex.evaluation.ngrams import ngram_scores
-from camchex.evaluation.params import AuditParams
+from camchex.evaluation.params import AuditParams, EvaluationParams
 from camchex.evaluation.results import Results
 from camchex.evaluation.scored import Split, of_split
 from camchex.evaluation.spread import mean_sd
@@ -32,11 +37,13 @@ class Predicted:
 
     Attributes:
         seeds: By seed, each (N, Q).
-        shuffled: The first seed's, with indications swapped between studies, (N, Q), or None.
+        changed: With other texts: by name (``audit_gain.NAMES``), of every seed; empty: none.
+        image_only: A setting trained on images alone; None: this model without its texts.
     """
 
     seeds: Mapping[int, Floats]
-    shuffled: Floats | None = None
+    changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)
+    image_only: ImageOnly | None = None
 
 
 def audit(
@@ -44,7 +51,8 @@ def audit(
     classes: Sequence[str],
     predicted: Predicted,
     params: AuditParams,
-    min_cell: int,
+    evaluation: EvaluationParams,
+    workers: int = 1,
 ) -> Results:
     """Audit labels and predictions for what they owe to the indication.
 
@@ -53,98 +61,113 @@ def audit(
         classes: The label space.
         predicted: Probabilities of the test studies.
         params: What chance is compared with.
-        min_cell: Smallest number of studies that is shown.
+        evaluation: Smallest number of studies that is shown, and how intervals are found.
+        workers: Threads.
 
     Returns:
-        ``baselines``, ``by_indication`` and ``shuffled_indications`` by set of labels (the ones
-        learnt; the same of MIMIC-CXR-JPG's classes only; MIMIC-CXR-JPG's own), and ``leak``.
+        ``baselines``, ``by_indication`` and ``by_mention`` by set of labels (the ones learnt; the
+        same of MIMIC-CXR-JPG's classes only; MIMIC-CXR-JPG's own), ``texts`` (None without other
+        texts: see :func:`camchex.evaluation.audit_gain.gain_results`), ``leak`` and ``per_class``.
 
     Raises:
         DataError: If there is no training or no test study, or a class without keywords.
     """
     test = of_split(cohort, "test", classes)
-    named = mentions(test.table["indication"].to_pylist(), classes)
-    names_any = np.asarray(named.any(axis=1))
+    given = evaluation.bootstrap
+    draws = draw_patients(test.patients, given.resamples, given.seed)
+    scorer = Scorer(draws, given.level, evaluation.min_cell, workers)
+    mentioned = how_mentioned(test.table["indication"].to_pylist(), classes)
+    named: Bools = np.asarray(mentioned > 0)
     text = {
         "keywords": keyword_scores(named, classes),
         "ngrams": ngram_scores(of_split(cohort, "train", classes), test),
     }
-    sets = label_sets(test)
+    sets, seeds, names_any = label_sets(test), predicted.seeds, np.asarray(named.any(axis=1))
     return {
-        "test_studies": _study_counts(test, named, min_cell),
-        "baselines": {
-            name: _baselines(labels, text, predicted, min_cell) for name, labels in sets.items()
-        },
-        "by_indication": {
-            name: _by_indication(labels, predicted, names_any, min_cell)
-            for name, labels in sets.items()
-        },
-        "shuffled_indications": {
-            name: _shuffled(labels, predicted) for name, labels in sets.items()
-        },
-        "leak": leak_results(cohort, classes, params, min_cell),
-        "per_class": _per_class(test, text, predicted, min_cell),
+        "test_studies": _study_counts(test, named, evaluation.min_cell),
+        "baselines": {k: _baselines(v, text, seeds, scorer) for k, v in sets.items()},
+        "by_indication": {k: by_indication(v, seeds, names_any, scorer) for k, v in sets.items()},
+        "by_mention": {k: by_mention(v, seeds, mentioned, scorer) for k, v in sets.items()},
+        "texts": _texts(sets, predicted, scorer),
+        "leak": leak_results(cohort, classes, params, evaluation.min_cell),
+        "per_class": _per_class(test, text, predicted, evaluation.min_cell),
     }
+
+
+def headline(results: Results) -> Results:
+    """The few numbers that ``dvc metrics diff`` shows, and everything else under ``details``.
+
+    Args:
+        results: As :func:`audit` returns them.
+
+    Returns:
+        First the share of the gain by texts that is not owed to words the labels have seen, the
+        gain and what is owed, all as AUROC; the shares kept with the words masked, and with
+        indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
+        one: DVC takes no list for a metric.
+    """
+    texts, leak = results["texts"], results["leak"]
+    found: dict[str, object] = {}
+    if texts is not None:
+        surviving, gain = texts["surviving"], texts["gain"]["labels"]
+        found = {
+            "gain_not_owed_to_seen_words": _flat(surviving, "share"),
+            "gain_by_texts": _flat(surviving, "gain"),
+            "owed_to_seen_words": _flat(surviving, "owed_to_seen_words"),
+            "gain_kept_when_masked": _flat(gain["surviving_masked"]["AUROC"], "share"),
+            "gain_kept_when_swapped": _flat(gain["surviving_swapped"]["AUROC"], "share"),
+        }
+    return {
+        **found,
+        "label_leak_found": leak["found"],
+        "label_excess_where_named": leak["ruled_out"]["excess"],
+        "details": [results],
+    }
+
+
+def _flat(row: Results, key: str) -> Results:
+    low, high = row[f"{key}_interval"] or (None, None)
+    return {"AUROC" if key != "share" else "share": row[key], "low": low, "high": high}
+
+
+def _texts(sets: Mapping[str, LabelSet], predicted: Predicted, scorer: Scorer) -> Results | None:
+    if not predicted.changed:
+        return None
+    changed = predicted.changed
+    reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
+    return gain_results(sets, list(predicted.seeds.values()), changed, reference, scorer)
 
 
 def _study_counts(test: Split, named: Bools, min_cell: int) -> Results:
     any_named = int(named.any(axis=1).sum())
     counts = {
-        "naming_a_finding": any_named,
-        "naming_none": len(named) - any_named,
+        NAMING: any_named,
+        NAMING_NONE: len(named) - any_named,
         "without_indication": test.table["indication"].null_count,
     }
     return {k: f"<{min_cell}" if 0 < n < min_cell else n for k, n in counts.items()}
 
 
 def _baselines(
-    labels: LabelSet,
-    text: Mapping[str, Floats],
-    predicted: Predicted,
-    min_cell: int,
+    labels: LabelSet, text: Mapping[str, Floats], seeds: Mapping[int, Floats], scorer: Scorer
 ) -> Results:
-    """Text alone beside the model, on the same studies and classes."""
+    """Text alone beside the model, on the same studies and classes, and what it leaves to it."""
     scores = score_classes(labels.labels, text["keywords"][:, labels.columns], labels.classes)
+    own = list(seeds.values())
+    model = scorer.score(labels, own)
+    found = {source: scorer.score(labels, [guess]) for source, guess in text.items()}
     return {
         "classes_scored": macro(scores.values()).classes,
-        "mean_prevalence": mean_prevalence(scores.values(), min_cell),
-        "keywords": _both(labels.macro(text["keywords"])),
-        "ngrams": _both(labels.macro(text["ngrams"])),
-        "model": _spread([labels.macro(p) for p in predicted.seeds.values()]),
+        "mean_prevalence": mean_prevalence(scores.values(), scorer.min_cell),
+        **{
+            source: {
+                **scorer.shown(score),
+                "below_model": scorer.difference(model.minus(score)),
+            }
+            for source, score in found.items()
+        },
+        "model": spread([labels.macro(p) for p in own]) | scorer.intervals(model),
     }
-
-
-def _by_indication(labels: LabelSet, predicted: Predicted, named: Bools, min_cell: int) -> Results:
-    """The model where the indication names a finding, and where it names none.
-
-    Averaged over the classes with ``min_cell`` positives and negatives on both sides, so that the
-    two means are of the same classes.
-    """
-    sides = {"naming_a_finding": named, "naming_none": ~named}
-    kept = [
-        name
-        for name, column in zip(labels.classes, labels.labels.T, strict=True)
-        if all(min((column[s] == v).sum() for v in (0, 1)) >= min_cell for s in sides.values())
-    ]
-    shared = labels.only(kept)
-    return {"classes_scored": len(kept)} | {
-        side: {
-            "mean_prevalence": float(np.nanmean(shared.labels[rows], axis=0).mean())
-            if kept
-            else None,
-            **_spread([shared.macro(p, rows) for p in predicted.seeds.values()]),
-        }
-        for side, rows in sides.items()
-    }
-
-
-def _shuffled(labels: LabelSet, predicted: Predicted) -> Results | None:
-    """The first seed as it is, and with indications swapped between studies."""
-    if predicted.shuffled is None:
-        return None
-    seed, first = next(iter(predicted.seeds.items()))
-    own, swapped = labels.macro(first), labels.macro(predicted.shuffled)
-    return {"seed": seed, "own": _both(own), "swapped": _both(swapped)}
 
 
 def _per_class(
@@ -162,11 +185,3 @@ def _per_class(
         for name, score in models[0].items()
         if score.ap is not None and not score.is_small(min_cell)
     }
-
-
-def _both(score: MacroScore) -> dict[str, float | None]:
-    return {"mAP": score.ap, "AUROC": score.auroc}
-
-
-def _spread(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
-    return {"mAP": mean_sd([s.ap for s in scores]), "AUROC": mean_sd([s.auroc for s in scores])}

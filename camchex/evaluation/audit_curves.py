@@ -7,9 +7,15 @@ from camchex.evaluation.curves import Row, write_csv
 from camchex.evaluation.leak_results import BLANK
 from camchex.evaluation.results import Results
 
+TEXTS = (
+    *("labels", "class", "AP"),
+    *("lost_masked", "lost_masked_low", "lost_masked_high"),
+    *("lost_swapped", "lost_swapped_low", "lost_swapped_high"),
+)
+
 
 def write_audit_curves(results: Results, folder: Path) -> None:
-    """Write ``baselines.csv``, ``per_class.csv`` and ``leak.csv``.
+    """Write ``baselines.csv``, ``per_class.csv``, ``leak.csv``, and ``texts.csv`` if there is any.
 
     Args:
         results: What :func:`camchex.evaluation.audit.audit` returned; small cells are hidden in it.
@@ -25,6 +31,8 @@ def write_audit_curves(results: Results, folder: Path) -> None:
         for name, row in results["leak"][kind]["per_class"].items()
     ]
     write_csv(["mimic14", "class", "rate_named", "rate_unnamed"], rows, folder / "leak.csv")
+    if results["texts"] is not None:
+        write_csv(TEXTS, _texts(results["texts"]["per_class"]), folder / "texts.csv")
 
 
 def _baselines(results: Results) -> Iterator[Row]:
@@ -33,3 +41,13 @@ def _baselines(results: Results) -> Iterator[Row]:
         for source in ("keywords", "ngrams"):
             yield labels, source, found[source]["mAP"], found[source]["AUROC"]
         yield labels, "model", found["model"]["mAP"]["mean"], found["model"]["AUROC"]["mean"]
+
+
+def _texts(per_class: Results) -> Iterator[Row]:
+    for labels, rows in per_class.items():
+        for name, row in rows.items():
+            lost = (
+                (row[f"lost_{key}"], *(row[f"lost_{key}_interval"] or (None, None)))
+                for key in ("masked", "swapped")
+            )
+            yield labels, name, row["AP"], *(value for values in lost for value in values)

@@ -26,6 +26,13 @@ def patterns() -> Mapping[str, re.Pattern[str] | None]:
     }
 
 
+def require_words(classes: Sequence[str]) -> None:
+    """Raise DataError if a class has no entry in ``keywords.yaml``."""
+    unknown = [name for name in classes if name not in patterns()]
+    if unknown:
+        raise DataError(f"{KEYWORDS}: no entry for {unknown}. Add one, if only an empty list.")
+
+
 def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools:
     """Which classes each indication names, whether as known, suspected or to be excluded.
 
@@ -41,9 +48,7 @@ def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools
 
     Source: method, section 10.1 (keyword baseline on the indication alone).
     """
-    unknown = [name for name in classes if name not in patterns()]
-    if unknown:
-        raise DataError(f"{KEYWORDS}: no entry for {unknown}. Add one, if only an empty list.")
+    require_words(classes)
     named = np.zeros((len(indications), len(classes)), dtype=bool)
     for column, name in enumerate(classes):
         pattern = patterns()[name]

@@ -1,7 +1,7 @@
 """The sets of labels that predictions are scored against in the audit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -28,11 +28,10 @@ class LabelSet:
     columns: Sequence[int]
     classes: Sequence[str]
 
-    def macro(self, scores: Floats, rows: Bools | None = None) -> MacroScore:
-        """Mean score of (N, Q), of all studies or of some."""
-        use = slice(None) if rows is None else rows
-        found = score_classes(self.labels[use], scores[use][:, self.columns], self.classes)
-        return macro(found.values())
+    def macro(self, scores: Floats, cells: Bools | None = None) -> MacroScore:
+        """Mean score of (N, Q), of all labels or of some cells, (N, K)."""
+        known = self.labels if cells is None else np.where(cells, self.labels, np.nan)
+        return macro(score_classes(known, scores[:, self.columns], self.classes).values())
 
     def only(self, kept: Sequence[str]) -> "LabelSet":
         """The same labels of fewer classes."""
@@ -42,11 +41,16 @@ class LabelSet:
 
 
 def label_sets(test: Split) -> dict[str, LabelSet]:
-    """The labels that are learnt, the same of MIMIC-CXR-JPG's classes, and MIMIC-CXR-JPG's own."""
+    """The labels that are learnt, the same of MIMIC-CXR-JPG's classes, and MIMIC-CXR-JPG's own.
+
+    The second and the third are of the same studies and classes: known in both, or unknown.
+    """
     everything = LabelSet(test.labels, range(len(test.classes)), test.classes)
     shared = [name for name in test.classes if name in MIMIC_14]
-    fourteen = everything.only(shared)
-    independent = LabelSet(mimic14_labels(test.table, shared, 0), fourteen.columns, shared)
+    learnt, published = everything.only(shared), mimic14_labels(test.table, shared, 0)
+    unknown = np.isnan(learnt.labels) | np.isnan(published)
+    fourteen = replace(learnt, labels=np.where(unknown, np.nan, learnt.labels))
+    independent = replace(learnt, labels=np.where(unknown, np.nan, published))
     return {"labels": everything, "labels_of_mimic14_classes": fourteen, "mimic14": independent}
 
 

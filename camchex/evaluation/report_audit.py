@@ -1,7 +1,5 @@
 """The report's section on leakage: what labels and scores owe to the indication's words."""
 
-from collections.abc import Iterator
-
 from camchex.evaluation.markup import (
     bar,
     details,
@@ -32,6 +30,18 @@ KINDS = {
     "not_seen": "The same where it rules the finding out or does not mention it. A share can then "
     "be higher without any leak: what MIMIC-CXR-JPG missed is named more often too.",
 }
+MENTIONS = {"asked": "asked for", "stated": "stated"}
+CHANGED = {
+    "swapped": "another study's indication",
+    "masked": "no words for findings",
+    "vitals_swapped": "another's vital signs",
+    "without_vitals": "no vital signs",
+    "without_text": "neither indication nor vital signs",
+}
+VITALS = {
+    "membership": "to know that there was a stay in the emergency department",
+    "values": "to know the values besides",
+}
 SIDES = {"naming_a_finding": "names a finding", "naming_none": "names none"}
 
 
@@ -40,10 +50,13 @@ def audit_section(audit: Results) -> str:
     return (
         paragraph(f"<strong>{reading(audit)}</strong>")
         + paragraph(EXPLAINED)
+        + _headline(audit)
         + _baselines(audit)
         + _by_indication(audit)
-        + _shuffled(audit)
+        + _by_mention(audit)
+        + _texts(audit)
         + details("Each class: text alone beside the model (average precision)", _classes(audit))
+        + details("Each class: what the words cost (average precision)", _lost_rows(audit))
         + details("Each class: labels where the indication names it", _leak_rows(audit))
     )
 
@@ -65,7 +78,7 @@ def reading(audit: Results) -> str:
         f"{points(chance['mean'])} ± {100 * chance['sd']:.1f})"
     )
     if leak["found"]:
-        return f"The labels lean on the indication: {numbers}, so part of the score is owed to it."
+        return f"The labels lean on the indication: {numbers}. Part of a score can be owed to it."
     return f"No sign that the labels lean on the indication: {numbers}."
 
 
@@ -74,9 +87,8 @@ def _baselines(audit: Results) -> str:
         [
             f"{SETS[key]} <small>({found['classes_scored']} classes)</small>: {score}",
             number(found["mean_prevalence"] if score == "mAP" else CHANCE_AUROC),
-            number(found["keywords"][score]),
-            number(found["ngrams"][score]),
-            spread(found["model"][score]),
+            *(bounded(found[source], score) for source in ("keywords", "ngrams")),
+            _model(found["model"], score),
         ]
         for key, found in audit["baselines"].items()
         for score in ("mAP", "AUROC")
@@ -96,7 +108,7 @@ def _by_indication(audit: Results) -> str:
             f"{SETS[key]} <small>({found['classes_scored']} classes)</small>",
             SIDES[side],
             number(found[side]["mean_prevalence"]),
-            *(spread(found[side][score]) for score in ("mAP", "AUROC")),
+            *(_model(found[side], score) for score in ("mAP", "AUROC")),
         ]
         for key, found in audit["by_indication"].items()
         for side in SIDES
@@ -111,23 +123,125 @@ def _by_indication(audit: Results) -> str:
     return table(header, rows, caption)
 
 
-def _shuffled(audit: Results) -> str:
-    found = {key: row for key, row in audit["shuffled_indications"].items() if row}
-    if not found:
-        return paragraph("Indications were not swapped between studies for this report.")
-    rows = list(_swapped_rows(found))
-    seed = next(iter(found.values()))["seed"]
-    caption = f"Seed {seed}, predicting again with every study given another study's indication."
-    header = ["scored against", "own indication", "another's", "lost"]
+def _by_mention(audit: Results) -> str:
+    rows = [
+        [
+            f"{SETS[key]} <small>({found['classes_scored']} classes)</small>",
+            MENTIONS[how],
+            text(found["cells"]),
+            percent(found["positive"]),
+            *(bounded(found["difference"], score, signed=True) for score in ("mAP", "AUROC")),
+        ]
+        for key, of in audit["by_mention"].items()
+        for how, found in of.items()
+    ]
+    caption = (
+        "Pairs of study and finding by how the indication speaks of that very finding, and what "
+        "this model scores there less what it scores where it is silent on it, for the same "
+        "findings. Question marks are gone from the cleaned text: a finding that was asked for by "
+        "one alone counts as stated."
+    )
+    header = ["scored against", "finding is", "pairs", "positive", "mAP: more", "AUROC: more"]
     return table(header, rows, caption)
 
 
-def _swapped_rows(found: Results) -> Iterator[list[str]]:
-    for key, row in found.items():
-        for score in ("mAP", "AUROC"):
-            own, other = row["own"][score], row["swapped"][score]
-            lost = None if own is None or other is None else own - other
-            yield [f"{SETS[key]}: {score}", number(own), number(other), number(lost)]
+def _headline(audit: Results) -> str:
+    texts = audit["texts"]
+    if texts is None:
+        return ""
+    found = texts["surviving"]
+    gain = bounded(found, "gain", signed=True)
+    if found["share"] is None:
+        said = (
+            f"What texts add to this model's AUROC ({gain}) is not above what other patients "
+            "would change, so there is no share of it to tell."
+        )
+    else:
+        said = (
+            f"Of what texts add to this model's AUROC ({gain}), a share of "
+            f"<strong>{bounded(found, 'share')}</strong> is not owed to words that the labels have "
+            "seen: 1 is all of it."
+        )
+    owed = bounded(found, "owed_to_seen_words", signed=True)
+    return paragraph(
+        f"{said} Masking the words for findings costs {owed} more AUROC against the labels learnt "
+        "than it should by what it costs against MIMIC-14 of the same studies and findings. "
+        + _reference(texts)
+    )
+
+
+def _reference(texts: Results) -> str:
+    if texts["reference"] == "without_text":
+        return (
+            "Without texts means this model, given no indication and no vital signs, as it reads a "
+            "study that has none; it is no model that was trained on images alone."
+        )
+    return f"Images alone are the setting {text(texts['reference'])}, trained without texts."
+
+
+def _texts(audit: Results) -> str:
+    texts = audit["texts"]
+    if texts is None:
+        return paragraph("No study was predicted with other texts for this report.")
+    rows = [
+        [
+            f"{SETS[key]}: {CHANGED.get(name, text(name))}",
+            *(
+                cell
+                for score in ("mAP", "AUROC")
+                for cell in (bounded(row, score), bounded(row["lost"], score, signed=True))
+            ),
+        ]
+        for key, of in texts["changed"].items()
+        for name, row in of.items()
+        if name != "own"
+    ]
+    caption = "Predicting again with other texts: what this model scores, and what it loses by it."
+    header = ["scored against", "mAP", "lost", "AUROC", "lost"]
+    vitals = [
+        [
+            f"{SETS[key]}: {VITALS[name]}",
+            *(bounded(row, score, signed=True) for score in ("mAP", "AUROC")),
+        ]
+        for key, of in texts["vitals"].items()
+        for name, row in of.items()
+    ]
+    return table(header, rows, caption) + table(
+        ["scored against", "mAP", "AUROC"], vitals, "What vital signs add to this model."
+    )
+
+
+def _lost_rows(audit: Results) -> str:
+    if audit["texts"] is None:
+        return paragraph("No study was predicted with other texts for this report.")
+    rows = [
+        [
+            text(name),
+            number(row["AP"]),
+            *(bounded(row, f"lost_{key}", signed=True) for key in ("masked", "swapped")),
+        ]
+        for name, row in audit["texts"]["per_class"]["labels"].items()
+    ]
+    return table(["finding", "AP", "lost: masked", "lost: another's"], rows)
+
+
+def bounded(row: Results, key: str, *, signed: bool = False) -> str:
+    """A value with its bounds."""
+    value, ends = row[key], row[f"{key}_interval"]
+    if value is None:
+        return number(None)
+    shown = [f"{v:+.3f}" if signed else number(v) for v in (value, *(ends or ()))]
+    if ends is None:
+        return shown[0]
+    return f'{shown[0]} <span class="sd">({shown[1]} to {shown[2]})</span>'
+
+
+def _model(row: Results, score: str) -> str:
+    """Mean and deviation over seeds, with bounds."""
+    ends = row[f"{score}_interval"]
+    if ends is None:
+        return spread(row[score])
+    return f'{spread(row[score])} <span class="sd">({number(ends[0])} to {number(ends[1])})</span>'
 
 
 def _classes(audit: Results) -> str:

@@ -18,10 +18,15 @@ def read_seed_results(folder: Path, seeds: Sequence[int]) -> list[Results]:
     Raises:
         DataError: If one is missing, or has no details.
     """
-    return [_details(folder / f"seed{seed}.json") for seed in seeds]
+    return [read_details(folder / f"seed{seed}.json") for seed in seeds]
 
 
-def _details(path: Path) -> Results:
+def read_details(path: Path) -> Results:
+    """Everything that a file of results holds below its headline.
+
+    Raises:
+        DataError: If it is missing, or has no details.
+    """
     details = read_results(path).get("details")
     if not isinstance(details, list) or len(details) != 1:
         raise DataError(f"{path}: expected a list `details` of one. `dvc repro` makes it again.")
@@ -47,7 +52,7 @@ def summarise(
     Raises:
         DataError: If the seeds were not scored on the same studies.
     """
-    baselines = audit["baselines"]["labels"]
+    baselines, texts = audit["baselines"]["labels"], audit["texts"]
     return {
         "data": data,
         "seeds": list(seeds),
@@ -55,6 +60,7 @@ def summarise(
         "audit": {
             "label_leak_found": audit["leak"]["found"],
             "label_excess_where_named": audit["leak"]["ruled_out"]["excess"],
+            "gain_not_owed_to_seen_words": texts and texts["surviving"]["share"],
             "mAP_of_indication_keywords": baselines["keywords"]["mAP"],
             "mAP_of_indication_ngrams": baselines["ngrams"]["mAP"],
         },

@@ -1,4 +1,4 @@
-"""Probabilities of whole studies, as the cohort describes them or with indications swapped."""
+"""Probabilities of whole studies."""
 
 from dataclasses import replace
 
@@ -62,17 +62,3 @@ def mean_by_study(probabilities: Floats, owners: Rows) -> Floats:
     counts = np.diff(starts, append=len(owners))
     sums = np.add.reduceat(probabilities, starts) if len(owners) else probabilities
     return (sums / counts[:, None]).astype(np.float32)
-
-
-def swap_indications(samples: StudySamples, seed: int) -> StudySamples:
-    """Give every study the indication of a random study of its split: a text that knows nothing.
-
-    Source: method, section 10 (audit vi: shuffle indications between studies).
-    """
-    draw = np.random.default_rng(seed)
-    splits = np.array(samples.splits)
-    donors = np.arange(len(samples))
-    for split in sorted(set(samples.splits)):
-        rows = np.flatnonzero(splits == split)
-        donors[rows] = draw.permutation(rows)
-    return replace(samples, indications=[samples.indications[i] for i in donors])

@@ -6,10 +6,11 @@ import pytest
 
 from camchex.errors import DataError
 from camchex.evaluation.audit import Predicted, audit
+from camchex.evaluation.audit_gain import NAMES
 from camchex.evaluation.label_sets import label_sets, mimic14_labels
 from camchex.evaluation.leak import excess, find_leak
 from camchex.evaluation.leak_results import leak_results
-from camchex.evaluation.params import AuditParams
+from camchex.evaluation.params import AuditParams, BootstrapParams, EvaluationParams
 from camchex.evaluation.report_audit import reading
 from camchex.evaluation.results import Results
 from camchex.evaluation.scored import of_split
@@ -17,6 +18,9 @@ from camchex.labels import CXR_LT_2023, MIMIC_14
 from tests.evaluation import factories
 
 PARAMS = AuditParams(shuffles=10, seed=0)
+EVALUATION = EvaluationParams(
+    min_cell=5, bootstrap=BootstrapParams(resamples=100, seed=0, level=0.95)
+)
 MIN_CELL = 5
 PNEUMONIA = CXR_LT_2023.index("Pneumonia")
 
@@ -27,8 +31,9 @@ def run(leak: float, *, swapped: bool = False) -> Results:
     labels = factories.leaked(invented, leak)
     cohort = factories.cohort(invented, labels)
     guesses = {seed: factories.guesses(labels, 2, seed)[400:] for seed in (0, 1)}
-    other = factories.guesses(labels, 0, 9)[400:] if swapped else None
-    return audit(cohort, CXR_LT_2023, Predicted(guesses, other), PARAMS, MIN_CELL)
+    chance = [factories.guesses(labels, 0, seed)[400:] for seed in (8, 9)]
+    predicted = Predicted(guesses, dict.fromkeys(NAMES, chance) if swapped else {})
+    return audit(cohort, CXR_LT_2023, predicted, PARAMS, EVALUATION)
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +121,16 @@ def test_text_scores_better_against_leaking_labels(leaky: Results, clean: Result
     assert same["labels_of_mimic14_classes"]["keywords"] == same["mimic14"]["keywords"]
 
 
-def test_swapped_predictions_are_scored_beside_the_first_seeds(
+def test_changed_predictions_are_scored_beside_the_models_own(
     leaky: Results, clean: Results
 ) -> None:
-    found = leaky["shuffled_indications"]["labels"]
-    assert found["seed"] == 0
-    assert found["swapped"]["AUROC"] == pytest.approx(0.5, abs=0.05)
+    found = leaky["texts"]["changed"]["labels"]
+    for name in NAMES:
+        assert found[name]["AUROC"] == pytest.approx(0.5, abs=0.05)
+        lost = found["own"]["AUROC"] - found[name]["AUROC"]
+        assert found[name]["lost"]["AUROC"] == pytest.approx(lost)
     assert found["own"]["AUROC"] > 0.8
-    assert clean["shuffled_indications"] == dict.fromkeys(leaky["baselines"])
+    assert clean["texts"] is None
 
 
 def test_both_sides_of_a_split_by_indication_have_the_same_classes() -> None:
@@ -133,7 +140,7 @@ def test_both_sides_of_a_split_by_indication_have_the_same_classes() -> None:
     labels[names_any, 0] = 0  # never positive where a finding is named
     cohort = factories.cohort(invented, labels)
     predicted = Predicted({0: factories.guesses(labels, 3, 0)[50:]})
-    found = audit(cohort, CXR_LT_2023, predicted, PARAMS, MIN_CELL)["by_indication"]["labels"]
+    found = audit(cohort, CXR_LT_2023, predicted, PARAMS, EVALUATION)["by_indication"]["labels"]
     assert found["classes_scored"] == 25
     for side in ("naming_a_finding", "naming_none"):
         assert found[side]["AUROC"]["mean"] > 0.9
@@ -146,7 +153,7 @@ def test_few_studies_on_one_side_are_hidden() -> None:
     labels = invented.truth.astype(float)
     cohort = factories.cohort(invented, labels)
     predicted = Predicted({0: factories.guesses(labels, 3, 0)[30:]})
-    found = audit(cohort, CXR_LT_2023, predicted, PARAMS, MIN_CELL)
+    found = audit(cohort, CXR_LT_2023, predicted, PARAMS, EVALUATION)
     assert found["test_studies"]["naming_a_finding"] == "<5"
     assert found["by_indication"]["labels"]["naming_none"]["mAP"] == {"mean": None, "sd": None}
     assert found["leak"]["not_seen"]["per_class"]["Pneumonia"]["named"] == "<5"
@@ -189,4 +196,4 @@ def test_classes_without_words_are_an_error() -> None:
     invented = factories.invent({"train": 4, "test": 4})
     table = factories.cohort(invented, invented.truth[:, :1].astype(float), ["Silicosis"])
     with pytest.raises(DataError, match=r"keywords.yaml: no entry for \['Silicosis'\]"):
-        audit(table, ["Silicosis"], Predicted({0: np.zeros((4, 1))}), PARAMS, MIN_CELL)
+        audit(table, ["Silicosis"], Predicted({0: np.zeros((4, 1))}), PARAMS, EVALUATION)

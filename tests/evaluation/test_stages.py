@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pyarrow import csv
 
 from camchex import schemas, tables
 from camchex.calibration import read_calibration
@@ -36,7 +37,7 @@ def run_all() -> None:
         Path("data/predictions"),
         Path("metrics/audit.json"),
         Path("metrics/curves/audit"),
-        Path("data/swapped.parquet"),
+        Path("data/counterfactuals"),
     )
     run_report()
 
@@ -178,6 +179,48 @@ def test_a_patient_in_two_splits_stops_the_evaluation(copy: Path) -> None:
         evaluate.main(path, Path("data/predictions/seed0.parquet"), Path("n.json"), Path("n"))
 
 
+def test_the_audit_begins_with_few_numbers_that_the_report_shows(made: Path) -> None:
+    audit = json.loads((made / "metrics/audit.json").read_text())
+    first = audit["gain_not_owed_to_seen_words"]
+    assert next(iter(audit)) == "gain_not_owed_to_seen_words"
+    assert first["low"] <= first["share"] <= first["high"]
+    assert len(audit["details"]) == 1
+    summary = json.loads((made / "metrics/summary.json").read_text())
+    assert summary["audit"]["gain_not_owed_to_seen_words"] == first["share"]
+    text = (made / "report.html").read_text()
+    assert f"{first['share']:.3f}" in text
+    assert f"({first['low']:.3f} to {first['high']:.3f})" in text
+    lost = audit["details"][0]["texts"]["changed"]["labels"]["masked"]["lost"]
+    low, high = lost["AUROC_interval"]
+    assert f"{lost['AUROC']:+.3f}" in text
+    assert f"({low:+.3f} to {high:+.3f})" in text
+
+
+def test_the_bounds_of_what_a_finding_loses_are_plotted_around_it(made: Path) -> None:
+    table = csv.read_csv(made / "metrics/curves/audit/texts.csv").to_pylist()
+    assert {row["labels"] for row in table} == {"labels", "labels_of_mimic14_classes", "mimic14"}
+    for row in table:
+        for key in ("lost_masked", "lost_swapped"):
+            assert row[f"{key}_low"] <= row[key] <= row[f"{key}_high"]
+
+
+def test_a_setting_of_images_alone_can_be_named(copy: Path) -> None:
+    shutil.copytree(copy / "data/counterfactuals/seed0", copy / "multi_view")
+    for seed in SEEDS:
+        shutil.copy(copy / f"data/predictions/seed{seed}.parquet", copy / "multi_view")
+    read = (Path("data/cohort.parquet"), Path("data/predictions"))
+    out, curves = Path("audit.json"), Path("curves")
+    texts = (Path("data/counterfactuals"), Path("multi_view"))
+    audit_leakage.main(*read, out, curves, *texts)
+    audit = json.loads(out.read_text())
+    assert audit["details"][0]["texts"]["reference"] == "multi_view"
+    assert audit["gain_by_texts"]["AUROC"] == 0  # of a model over itself
+    assert audit["gain_not_owed_to_seen_words"]["share"] is None
+    (copy / "data/counterfactuals/seed1/masked.parquet").unlink()
+    with pytest.raises(DataError, match=r"seed1/masked\.parquet"):
+        audit_leakage.main(*read, out, curves, *texts)
+
+
 def test_a_stale_seed_changes_nothing(made: Path, copy: Path) -> None:
     for stale in ("metrics/seeds/seed7.json", "data/predictions/seed7.parquet"):
         (copy / stale).write_text("stale")
@@ -189,7 +232,7 @@ def test_a_stale_seed_changes_nothing(made: Path, copy: Path) -> None:
         Path("data/predictions"),
         Path("metrics/audit.json"),
         Path("metrics/curves/audit"),
-        Path("data/swapped.parquet"),
+        Path("data/counterfactuals"),
     )
     run_report()
     assert results(copy) == before

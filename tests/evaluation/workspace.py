@@ -10,6 +10,7 @@ import simplejpeg
 import yaml
 
 from camchex import schemas, tables
+from camchex.evaluation.audit_gain import NAMES
 from camchex.images.shards import ShardWriter
 from camchex.labels import CXR_LT_2023, MIMIC_14
 from tests.evaluation import factories
@@ -38,6 +39,10 @@ def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories
     for seed in (*SEEDS, 7):  # 7 is stale: declared by nobody
         write_predictions(folder / f"data/predictions/seed{seed}.parquet", cohort, labels, 2, seed)
     write_predictions(folder / "data/swapped.parquet", cohort, labels, 1, 0)
+    for place, name in enumerate(NAMES):
+        for seed in SEEDS:
+            path = folder / f"data/counterfactuals/seed{seed}/{name}.parquet"
+            write_predictions(path, cohort, labels, 1.5 - place / 10, seed)
     write_store(folder / "data/images/mimic", cohort)
     write_metrics(folder / "metrics", cohort)
     return invented

@@ -26,6 +26,8 @@ ENCODER = {
 TEXT = {"vocabulary": 150, "width": 16, "layers": 1, "heads": 2, "ffn": 16}
 FUSION = {"layers": 1, "heads": 4, "ffn": 16, "max_images": 2}
 
+INDICATIONS = ("dyspnea and cough .", "cough , r/o pna .", "chf , eval for pleural effusion .")
+
 
 def write_params(folder: Path) -> None:
     """The project's params.yaml, with networks and trainings made small."""
@@ -87,8 +89,8 @@ def cohort_rows() -> list[dict]:
                 "split": split,
                 "image_ids": [f"{study}-{i}" for i in range(images)],
                 "views": ["frontal", "lateral", "lateral", "lateral"][:images],
-                "indication": None if number % 5 == 0 else "dyspnea and cough .",
-                "vitals_text": "Temperature: 98.6 | Heart rate: 80.0 | Gender: F",
+                "indication": None if number % 5 == 0 else INDICATIONS[number % 3],
+                "vitals_text": f"Temperature: {98.0 + number % 4} | Heart rate: 80.0 | Gender: F",
             }
             labels = {n: float(draw.random() < 0.3) for n in CXR_LT_2023}
             row |= labels | {"Hernia": None}

@@ -92,8 +92,8 @@ def fusion(out: Path, settings: list[str] | None = None, seed: int = 0) -> None:
     )
 
 
-def predictions(model: Path, out: Path, swapped: Path | None = None) -> None:
-    predict.main(model=model, cohort=COHORT, store=STORE, out=out, swapped=swapped)
+def predictions(model: Path, out: Path, counterfactual: Path | None = None) -> None:
+    predict.main(model=model, cohort=COHORT, store=STORE, out=out, counterfactual=counterfactual)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         predictions(
             MODELS / "fusion" / "seed0",
             Path("data/predictions/seed0.parquet"),
-            Path("data/predictions/swapped.parquet"),
+            Path("data/counterfactuals/seed0"),
         )
     return folder
 
@@ -235,11 +235,16 @@ def test_predictions_cover_every_development_and_test_study(here: Path) -> None:
     assert ((values > 0) & (values < 1)).all()
 
 
-def test_swapped_indications_change_predictions_and_nothing_else(here: Path) -> None:
-    plain = pq.read_table(here / "data/predictions/seed0.parquet")
-    swapped = pq.read_table(here / "data/predictions/swapped.parquet")
-    assert plain.select(["study_id", "split"]) == swapped.select(["study_id", "split"])
-    assert plain != swapped
+def test_counterfactuals_are_of_the_test_studies_and_change_predictions(here: Path) -> None:
+    plain = pq.read_table(here / "data/predictions/seed0.parquet", filters=[("split", "=", "test")])
+    files = sorted((here / "data/counterfactuals/seed0").iterdir())
+    assert [path.stem for path in files] == [
+        *("masked", "swapped", "vitals_swapped", "without_text", "without_vitals")
+    ]
+    for path in files:
+        changed = pq.read_table(path)
+        assert plain.select(["study_id", "split"]) == changed.select(["study_id", "split"])
+        assert not plain.equals(changed), path.stem
 
 
 @pytest.mark.parametrize("inputs", [["indication"], ["images"]])
@@ -513,12 +518,13 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     for name in ("data", "models"):
         (tmp_path / name).symlink_to(here / name)
     store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
-    outs = ("--out", "out/seed0.parquet", "--swapped", "out/swapped.parquet")
+    outs = ("--out", "out/seed0.parquet", "--counterfactual", "out/changed")
     labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
+    spreads = ("--spreads", "out/gen0.csv", "--generation", "0")
     sets = ("--labels", "data/interim/external", "--stores", str(STORES))
     commands = [
         ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
-        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled),
+        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled, *spreads),
     ]
     for command in commands:
         done = subprocess.run(
@@ -529,10 +535,9 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
             text=True,
         )
         assert "MEMBER: 2/2" in done.stderr
-    for name in ("seed0.parquet", "swapped.parquet"):
-        assert (tmp_path / "out" / name).read_bytes() == (
-            here / "data/predictions" / name
-        ).read_bytes()
+    name = "data/predictions/seed0.parquet"
+    assert (tmp_path / "out/seed0.parquet").read_bytes() == (here / name).read_bytes()
+    assert content(tmp_path / "out/changed") == content(here / "data/counterfactuals/seed0")
     assert content(tmp_path / "out/gen0") == content(here / "data/pseudo/gen0")
     assert (tmp_path / "out/gen0.json").read_bytes() == (
         here / "metrics/pseudo_labels/gen0.json"

@@ -1,6 +1,5 @@
 """A batch of studies holds what its studies hold, in the training and at test."""
 
-import json
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,6 @@ from camchex.training.image_data import ImageDataset
 from camchex.training.samples import StudySamples
 from camchex.training.sampling import BatchRows, ShuffledBatches
 from camchex.training.study_data import StudyDataset, StudyReader
-from camchex.training.study_predictions import swap_indications
 from tests.training.factories import MemoryStore, samples
 
 TEXT = TextParams(
@@ -119,23 +117,6 @@ def test_batches_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.Monk
         ]
 
     assert read(0) == read(2)
-
-
-def test_swapped_indications_stay_within_their_split_and_are_all_kept() -> None:
-    many = StudySamples(
-        **{
-            **studies().__dict__,
-            "study_ids": [f"s{i}" for i in range(40)],
-            "splits": ["test"] * 20 + ["development"] * 20,
-            "indications": [f"text {i}" for i in range(40)],
-        }
-    )
-    swapped = swap_indications(many, seed=1)
-    for part in (slice(0, 20), slice(20, 40)):
-        assert sorted(swapped.indications[part]) == sorted(many.indications[part])
-        assert swapped.indications[part] != many.indications[part]
-    assert swapped.indications == swap_indications(many, seed=1).indications
-    assert json.dumps(swapped.vitals) == json.dumps(many.vitals)
 
 
 def test_images_of_another_size_are_refused() -> None:
