@@ -25,7 +25,16 @@ SPLITS = ("test", "development")
 MEASURED = 100  # test studies whose signs are measured: about 10 s
 
 
-def main(cohort: Input, truth: Input, predictions: Input, ablations: Input, out: Output) -> None:
+def main(
+    *,
+    cohort: Input,
+    truth: Input,
+    predictions: Input,
+    images: Input,
+    indication: Input,
+    vitals: Input,
+    out: Output,
+) -> None:
     """Write mAP and AUROC of each set of modalities, ours, and our share, per split and class."""
     labels = params.load("labels", LabelParams)
     synthetic = params.load("synthetic", SyntheticParams)
@@ -39,8 +48,12 @@ def main(cohort: Input, truth: Input, predictions: Input, ablations: Input, out:
     for name in SPLITS:
         split = of_split(studies, name, labels.classes)
         best = ceilings(model, split.table, hidden, labels.classes)
-        folders = {"images+indication+vitals": predictions}
-        folders |= {inputs: ablations / inputs for inputs in ("images", "indication", "vitals")}
+        folders = {
+            "images+indication+vitals": predictions,
+            "images": images,
+            "indication": indication,
+            "vitals": vitals,
+        }
         compared = {
             inputs: Compared(
                 best.probabilities[inputs],

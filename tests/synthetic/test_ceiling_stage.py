@@ -37,7 +37,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tables.write(cohort, tmp_path / "cohort.parquet", schemas.cohort(CXR_LT_2023, MIMIC_14))
     tables.write(truth(cohort), tmp_path / "truth/truth.parquet", schemas.labels(CXR_LT_2023))
     for seed in SEEDS:
-        for folder in ("predictions", "ablations/indication"):
+        for folder in ("predictions", "ci_only"):
             path = tmp_path / folder / f"seed{seed}.parquet"
             write_predictions(path, cohort, seen.labels, 2, seed)
     monkeypatch.chdir(tmp_path)
@@ -56,8 +56,15 @@ def truth(cohort: pa.Table) -> pa.Table:
 
 
 def run() -> dict[str, object]:
-    inputs = [Path(name) for name in ("cohort.parquet", "truth", "predictions", "ablations")]
-    score_ceiling.main(*inputs, Path("metrics/ceiling.json"))
+    score_ceiling.main(
+        cohort=Path("cohort.parquet"),
+        truth=Path("truth"),
+        predictions=Path("predictions"),
+        images=Path("multi_view"),
+        indication=Path("ci_only"),
+        vitals=Path("vs_only"),
+        out=Path("metrics/ceiling.json"),
+    )
     return dict(json.loads(Path("metrics/ceiling.json").read_text()))
 
 
