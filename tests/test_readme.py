@@ -107,7 +107,8 @@ class TestPage:
                 assert has(key), key
 
     def test_the_outputs_it_names_are_made(self, page: Path) -> None:
-        makers = ("dvc.yaml", "ablations/dvc.yaml", "ablations/uninformative.py")
+        pipelines = ("dvc.yaml", "ablations/dvc.yaml", "data/synthetic/dvc.yaml")
+        makers = (*pipelines, "ablations/uninformative.py")
         declared = "".join((REPO / maker).read_text() for maker in makers)
         for path in re.findall(r"`((?:metrics|models)/[\w/.]*|report\.html)`", page.read_text()):
             assert path in declared, path
