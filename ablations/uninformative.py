@@ -79,7 +79,7 @@ def dvc(workspace: Path, *words: str) -> None:
     """Run DVC in a copy, with the copy's own code."""
     env = {**os.environ, "PYTHONPATH": str(workspace)}
     command = [sys.executable, "-m", "dvc", *words]
-    done = subprocess.run(command, cwd=workspace, env=env, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=workspace, env=env, check=False)  # noqa: S603 - ours
     if done.returncode:
         sys.exit(f"error: dvc {' '.join(words)} failed in {workspace}: see above")
 
