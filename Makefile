@@ -4,7 +4,7 @@ VENV := .venv
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts uninformative truth ceiling test lint coverage fuzz chaos bench-data clean
+.PHONY: help install repro ablations table3 baselines parts uninformative audit-validation truth ceiling test lint coverage fuzz chaos bench-data clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -30,8 +30,12 @@ baselines: ## CheXFusion, MMBT and late fusion beside CaMChex
 parts: ## Without the noisy student, the view encoders, the masks, ...
 
 uninformative: table3 ## Table 3 where an input was made to say nothing
-	python ablations/uninformative.py
+	python -m ablations.uninformative
 	@cat metrics/ablations/uninformative.md
+
+audit-validation: install ## Hold the leakage audit against cohorts whose leak is known
+	python -m ablations.audit_validation
+	@cat metrics/ablations/audit_validation.md
 
 truth: install ## Score the pseudo-labels against the synthetic cohort's hidden truth
 	dvc repro data/synthetic/dvc.yaml:score_pseudo_labels

@@ -1,11 +1,13 @@
 """Does an input that says nothing gain nothing? Table 3 on cohorts whose inputs were told to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
+from camchex.evaluation.comparisons import TABLE3, Comparison
 from camchex.evaluation.results import Results
-from camchex.evaluation.variant_tables import CLEAR, SCORES
+from camchex.evaluation.variant_tables import CLEAR, SCORES, compare, read_scores
 from camchex.evaluation.variant_text import VERDICT
 
 CHANCE = 0.5  # AUROC
@@ -25,6 +27,11 @@ class Silenced:
     alone: str
     step: tuple[str, str]
 
+    @property
+    def rows(self) -> tuple[str, str, str]:
+        """The rows of Table 3 that it is about."""
+        return (self.alone, *self.step)
+
 
 SILENCED: Mapping[str, Silenced] = MappingProxyType(
     {
@@ -42,12 +49,24 @@ SILENCED: Mapping[str, Silenced] = MappingProxyType(
 )
 
 
+def silenced_table(silenced: Silenced, seeds: Sequence[int], root: Path) -> Results:
+    """Those rows of Table 3 that an input decides, of the project below ``root``.
+
+    Raises:
+        DataError: If a score of one of them is missing.
+    """
+    rows = [row for row in TABLE3.rows if row.name in silenced.rows]
+    scores = {row.name: read_scores(row, seeds, root) for row in rows}
+    return compare(Comparison(TABLE3.title, rows, [silenced.step]), scores, seeds, "synthetic")
+
+
 def gains(informative: Results, silenced: Mapping[str, Results]) -> Results:
     """What each input gains where it says something, and where it says nothing.
 
     Args:
         informative: Table 3 of the cohort as it is.
-        silenced: Table 3 of the cohort in which an input says nothing, by input.
+        silenced: The same, or :func:`silenced_table`, of the cohort in which an input says
+            nothing, by input.
 
     Returns:
         By input: the settings, and of both cohorts the step that adds the input, with

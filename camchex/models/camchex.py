@@ -251,5 +251,5 @@ def build_camchex(
         if fusion.encoders == "by_view":
             model.lateral.load_state_dict(lateral.encoder.state_dict())
     if set(fusion.inputs) - {"images"} or fusion.architecture == "mmbt":
-        model.text.load_pretrained(text.model)
+        model.text.load_pretrained(text.model, tokenizer)
     return model

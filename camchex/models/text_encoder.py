@@ -1,17 +1,20 @@
 """The text encoder: a BERT whose first token stands for the text."""
 
 import json
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig
+from transformers import AutoConfig, AutoModel, PretrainedConfig, RobertaPreLayerNormConfig
 
 from camchex.errors import ModelError
 from camchex.models.params import TINY, TextParams
 from camchex.models.study_batch import Tokens
 from camchex.models.tokenizer import Tokenizer
 
+WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
+NUMBER_SCALE = 0.1
 NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
 """What of a configuration describes a machine or a file: weights are single precision here."""
 
@@ -102,19 +105,36 @@ class TextEncoder(nn.Module):
         embedding: Tensor = self.projection(states[:, 0])
         return embedding
 
-    def load_pretrained(self, name: str) -> None:
-        """Load the published weights of a transformers model; ``tiny`` has none.
+    def load_pretrained(self, name: str, tokenizer: Tokenizer) -> None:
+        """Load the published weights of a transformers model.
+
+        ``tiny`` has none. Only its numbers start where near ones are near, as the words of a
+        pretrained model do: too few texts hold any one of them to learn that.
 
         Raises:
             ModelError: If they cannot be had as safetensors, or do not fit.
+
+        Source: what pretrained embeddings know of numbers: Wallace et al., EMNLP 2019.
         """
         if name == TINY:
+            words = self.model.get_input_embeddings().weight
+            with torch.no_grad():
+                for token, value in tokenizer.numbers().items():
+                    words[token] = _number_embedding(value, self.word_width)
             return
         try:
             published = AutoModel.from_pretrained(name, use_safetensors=True)
             self.model.load_state_dict(_without_pooler(published).state_dict())
         except (OSError, RuntimeError, ValueError) as error:
             raise _not_to_be_had(name, error) from error
+
+
+def _number_embedding(value: float, width: int) -> Tensor:
+    """Sines and cosines of a number, of wavelengths that tell vital signs apart."""
+    shortest, longest = WAVELENGTHS
+    waves = torch.logspace(math.log10(shortest), math.log10(longest), width // 2)
+    angles = 2 * math.pi * value / waves
+    return NUMBER_SCALE * torch.cat([angles.sin(), angles.cos()])
 
 
 def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -147,13 +167,14 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def _tiny(text: TextParams, tokenizer: Tokenizer, longest: int) -> PretrainedConfig:
-    return BertConfig(
+    return RobertaPreLayerNormConfig(  # norms come first: unlike BERT it needs no pretraining
         vocab_size=tokenizer.size,
         hidden_size=text.width,
         num_hidden_layers=text.layers,
         num_attention_heads=text.heads,
         intermediate_size=text.ffn,
-        max_position_embeddings=longest,
+        max_position_embeddings=longest + tokenizer.padding + 1,
+        type_vocab_size=1,
         hidden_dropout_prob=0.0,  # it learns little enough in a short training
         attention_probs_dropout_prob=0.0,
         pad_token_id=tokenizer.padding,

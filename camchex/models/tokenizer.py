@@ -1,5 +1,6 @@
 """Texts as token ids: the tokenizer of a published BERT, or a small vocabulary of one's own."""
 
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,8 @@ from camchex.models.study_batch import Tokens
 NO_INDICATION = "No clinical history available."
 """What the model reads where there is no indication (method, section 1.3)."""
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
-WORDS = r"\d+(?:\.\d+)?|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all
+NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+WORDS = rf"{NUMBER.pattern}|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all
 LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -58,6 +60,11 @@ class Tokenizer:
         """Number of tokens in the vocabulary."""
         size: int = self._backend.get_vocab_size()
         return size
+
+    def numbers(self) -> dict[int, float]:
+        """Value of each token that is a number."""
+        vocabulary: dict[str, int] = self._backend.get_vocab()
+        return {n: float(word) for word, n in vocabulary.items() if NUMBER.fullmatch(word)}
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> Tokens:
         """Token ids of some texts, padded to the longest of them.

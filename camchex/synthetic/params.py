@@ -42,6 +42,7 @@ class SyntheticParams(Section):
     label_leak: Fraction  # absent findings labelled positive where the indication names them
     label_noise: Fraction  # positive labels dropped; as many negatives turn positive
     text_dirt: Fraction  # reports with an irregularity, one each
+    in_emergency: Fraction  # studies taken during a stay in the emergency department
     vitals_missing: Fraction  # per field at triage
     vitals_dirt: Fraction  # triage rows in Celsius, and as many with a typing error
     prevalence: dict[str, Annotated[float, Field(gt=0, lt=1)]]  # share of the studies

@@ -124,7 +124,7 @@ def test_a_text_encoder_is_read_by_name_alone(kind: str, tmp_path: Path) -> None
     text = text_params(model=str(tmp_path))
     read = build_tokenizer(text, [])
     model = TextEncoder(text_config(text, read), None).eval()
-    model.load_pretrained(text.model)
+    model.load_pretrained(text.model, read)
     tokens = read.encode(INDICATIONS, 16)
     padding = 1 if kind == "roberta" else 0
     assert read.padding == padding

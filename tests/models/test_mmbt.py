@@ -47,7 +47,8 @@ def test_it_is_a_bert_over_regions_and_words_written_out() -> None:
         parts.append(table[words] + joint.segments[number])
         positions += range(1, len(words) + 1)
     states = bert(
-        inputs_embeds=torch.cat(parts)[None], position_ids=torch.tensor([positions])
+        inputs_embeds=torch.cat(parts)[None],
+        position_ids=torch.tensor([positions]) + 1,  # RoBERTa and its kin keep one for padding
     ).last_hidden_state
     close(model.classifier(states[:, 0]), model(batch))
 

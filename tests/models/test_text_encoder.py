@@ -7,6 +7,7 @@ from transformers import AutoModel, BertConfig, BertModel
 from camchex.errors import ModelError
 from camchex.models.study_batch import Tokens
 from camchex.models.text_encoder import TextEncoder, text_config
+from camchex.models.tokenizer import build_tokenizer
 from tests.models.small import INDICATIONS, text_params, tokenizer
 
 PUBLISHED = BertConfig(
@@ -36,7 +37,7 @@ def test_the_embedding_of_a_published_model_is_its_first_token(tmp_path: Path) -
     reference = published(tmp_path)
     text = text_params(model=str(tmp_path))
     model = TextEncoder(text_config(text, tokenizer()), None).eval()
-    model.load_pretrained(text.model)
+    model.load_pretrained(text.model, tokenizer())
     tokens = tokenizer().encode(INDICATIONS, 16)
     states = reference(input_ids=tokens.ids, attention_mask=tokens.mask).last_hidden_state
     torch.testing.assert_close(model(tokens), states[:, 0])
@@ -72,7 +73,7 @@ def test_weights_are_single_precision_whatever_was_published(tmp_path: Path) -> 
     published(tmp_path).half().save_pretrained(tmp_path)
     text = text_params(model=str(tmp_path))
     model = TextEncoder(text_config(text, tokenizer()), None)
-    model.load_pretrained(text.model)
+    model.load_pretrained(text.model, tokenizer())
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
@@ -89,14 +90,14 @@ def test_a_model_without_safetensors_is_refused(tmp_path: Path) -> None:
     published(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelError, match="pickle"):
-        encoder().load_pretrained(str(tmp_path))
+        encoder().load_pretrained(str(tmp_path), tokenizer())
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     published(tmp_path)
     other = BertConfig(**(PUBLISHED.to_dict() | {"hidden_size": 16}))
     with pytest.raises(ModelError, match=r"text\.model"):
-        TextEncoder(other.to_dict(), None).load_pretrained(str(tmp_path))
+        TextEncoder(other.to_dict(), None).load_pretrained(str(tmp_path), tokenizer())
 
 
 def test_an_unknown_architecture_is_refused() -> None:
@@ -110,3 +111,17 @@ def test_the_configuration_names_no_machine(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(config)
     assert "version" not in str(config)
     AutoModel.from_config(BertConfig(**config))
+
+
+@torch.no_grad()
+def test_near_numbers_start_near_in_tiny() -> None:
+    text = text_params(vocabulary=400)
+    read = build_tokenizer(text, [" ".join(f"{n}.0" for n in range(40, 240))])
+    model = TextEncoder(text_config(text, read), None)
+    model.load_pretrained(text.model, read)
+    words = model.model.get_input_embeddings().weight
+    assert [*sorted(read.numbers().values())][-200:] == [*map(float, range(40, 240))]
+    tokens = {value: token for token, value in read.numbers().items()}
+    apart = [(words[tokens[n]] - words[tokens[100]]).norm() for n in (101, 103, 106, 110, 115)]
+    assert apart == sorted(apart)
+    assert apart[0] > 0

@@ -63,6 +63,8 @@ def test_tiny_reads_a_number_as_one_word_and_an_unseen_one_by_its_digits() -> No
     read = build_tokenizer(text_params(), texts)
     pieces = [read._backend.id_to_token(i) for i in ids(read, "97.9 | 171.5")]
     assert pieces == ["[CLS]", "97.9", "|", "1", "##7", "##1", "##.", "##5", "[SEP]"]
+    decimals = {n for n in read.numbers().values() if n > 9}
+    assert decimals == {97.9, 117.0}
 
 
 def test_texts_are_padded_to_the_longest_and_cut_to_the_limit() -> None:

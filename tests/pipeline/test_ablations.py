@@ -82,7 +82,8 @@ def test_make_has_one_command_per_table_and_one_for_all() -> None:
     for name in COMPARISONS:
         assert f"{FILE}:{name}" in dry(name)
         assert f"{FILE}:{name}" in dry("ablations")
-    assert "ablations/uninformative.py" in dry("uninformative")
+    assert "ablations.uninformative" in dry("uninformative")
+    assert "ablations.audit_validation" in dry("audit-validation")
 
 
 def dry(target: str) -> str:

@@ -16,6 +16,7 @@ SMALL: dict[str, Any] = {
     "label_leak": 0.0,
     "label_noise": 0.0,
     "text_dirt": 0.0,
+    "in_emergency": 0.55,
     "vitals_missing": 0.0,
     "vitals_dirt": 0.0,
     "prevalence": dict.fromkeys(DRAWN, 0.12),

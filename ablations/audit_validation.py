@@ -1,0 +1,71 @@
+"""The leakage audit on cohorts whose leak is known: `make audit-validation`.
+
+The cohorts are copies below .camchex/audit_validation, with the whole pipeline up to the audit
+(``ablations/cohorts.py``). One seed each: the audit's intervals are over patients.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from ablations.cohorts import PROJECT, make_cohorts
+from camchex import params, schemas, tables
+from camchex.evaluation.audit_gain import SEEN, WITHOUT_TEXT
+from camchex.evaluation.audit_validation import (
+    LEAKS,
+    Audited,
+    true_share,
+    validation,
+    validation_figure,
+    validation_text,
+)
+from camchex.evaluation.label_sets import LabelSet, label_sets
+from camchex.evaluation.results import read_results, write_results
+from camchex.evaluation.scored import Split, of_split, read_probabilities
+from camchex.labels import MIMIC_14, LabelParams
+
+COPIES = PROJECT / ".camchex" / "audit_validation"
+OUT = Path("metrics/ablations/audit_validation.json")
+FIGURE = Path("docs/audit_validation.svg")
+SEED = 0
+
+
+def main() -> int:
+    """Bring every copy up to date, and hold each audit against the truth."""
+    names = {leak: f"label_leak_{leak:g}" for leak in LEAKS}
+    make_cohorts(
+        COPIES,
+        {name: {"synthetic.label_leak": leak, "seeds": [SEED]} for leak, name in names.items()},
+        {name: ["audit_leakage"] for name in names.values()},
+    )
+    classes = params.load("labels", LabelParams).classes
+    clean = _labels(_test(COPIES / names[0.0], classes))
+    audited = {leak: _audited(COPIES / name, classes, clean) for leak, name in names.items()}
+    found = validation(audited)
+    write_results(found, OUT)
+    OUT.with_suffix(".md").write_text(validation_text(found))
+    validation_figure(found, FIGURE)
+    return 0
+
+
+def _audited(copy: Path, classes: list[str], clean: LabelSet) -> Audited:
+    test = _test(copy, classes)
+    own = read_probabilities(copy / f"data/predictions/seed{SEED}.parquet", test)
+    other = copy / f"data/counterfactuals/seed{SEED}" / f"{WITHOUT_TEXT}.parquet"
+    images = read_probabilities(other, test)
+    share = true_share(_labels(test), clean, [own], [images])
+    return Audited(read_results(copy / "metrics/audit.json"), share)
+
+
+def _test(copy: Path, classes: list[str]) -> Split:
+    cohort = tables.read(copy / "data/cohort.parquet", schemas.cohort(classes, MIMIC_14))
+    return of_split(cohort, "test", classes)
+
+
+def _labels(test: Split) -> LabelSet:
+    return label_sets(test)[SEEN]
+
+
+if __name__ == "__main__":
+    os.chdir(PROJECT)
+    sys.exit(main())

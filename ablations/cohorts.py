@@ -1,0 +1,96 @@
+"""Other cohorts: copies of the project with parameters of their own, made two at a time.
+
+A copy has its own data, models and metrics, and shares the project's cache, so that what does not
+depend on its parameters is not made again. A second call goes on where the first one was stopped.
+The project's own data, models and metrics are only read.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from camchex import params
+from camchex.evaluation.origin import origin
+
+PROJECT = Path(__file__).resolve().parents[1]
+PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")
+CODE = ("camchex", "stages", *PIPELINES, ".dvcignore")
+AT_ONCE = 2
+Settings = Mapping[str, float | Sequence[int]]
+"""Values of params.yaml, by dotted key."""
+
+
+def make_cohorts(
+    folder: Path, settings: Mapping[str, Settings], targets: Mapping[str, Sequence[str]]
+) -> None:
+    """Bring some stages of every copy up to date.
+
+    Args:
+        folder: Where the copies are, each below its name.
+        settings: What differs from the project's params.yaml, by name.
+        targets: Stages as ``dvc repro`` takes them, by name.
+
+    Raises:
+        SystemExit: If the project's cohort is not synthetic, or a stage fails.
+    """
+    if origin(params.load("data.root", Path)) != "synthetic":
+        sys.exit("error: only the synthetic cohort can be made anew: camchex profile use demo")
+    for name, changed in settings.items():
+        _copy_project(folder / name, changed)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        # All are awaited, the rest of a failed run too: what they made is kept.
+        done = list(pool.map(lambda name: _dvc(folder / name, "repro", *targets[name]), settings))
+    failed = [str(folder / name) for name, status in zip(settings, done, strict=True) if status]
+    if failed:
+        sys.exit(f"error: dvc repro failed in {', '.join(failed)}: see above")
+
+
+def _copy_project(workspace: Path, settings: Settings) -> None:
+    """Copy the code, write the parameters, and share the cache; lock files there are kept."""
+    for name in CODE:
+        source, target = PROJECT / name, workspace / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    (workspace / "params.yaml").write_text(changed_parameters(settings))
+    if not (workspace / ".dvc").exists():
+        _dvc(workspace, "init", "--no-scm", "--quiet")
+    cache = PROJECT / ".dvc" / "cache"
+    cache.mkdir(exist_ok=True)
+    for key, value in (("cache.dir", cache), ("core.analytics", "false")):
+        _dvc(workspace, "config", key, str(value))
+
+
+def changed_parameters(settings: Settings) -> str:
+    """params.yaml with some values replaced.
+
+    Raises:
+        KeyError: If there is no such key.
+    """
+    content = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    for key, value in settings.items():
+        *above, last = key.split(".")
+        section = content
+        for name in above:
+            section = section[name]
+        if last not in section:
+            raise KeyError(key)
+        section[last] = value
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def _dvc(workspace: Path, *words: str) -> int:
+    """Run DVC in a copy, with the copy's own code and its share of the processors."""
+    threads = max(1, (os.cpu_count() or AT_ONCE) // AT_ONCE)
+    env = {**os.environ, "PYTHONPATH": str(workspace), "OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(command, cwd=workspace, env=env, check=False).returncode  # noqa: S603 - ours
