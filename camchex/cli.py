@@ -175,7 +175,8 @@ def use_profile(
 @profile.command("diff", epilog="Example: [bold]camchex profile diff paper released[/]")
 def diff_profiles(left: ProfileName, right: ProfileName = "params.yaml") -> None:
     """Show every key on which two configurations differ (the second: params.yaml)."""
-    from camchex.profiles import differences, locate
+    from camchex.differences import differences
+    from camchex.profiles import locate
 
     table = Table(Column("key", no_wrap=True), left, right, box=None)
     for found in differences(locate(left), locate(right)):
