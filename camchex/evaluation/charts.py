@@ -8,6 +8,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 Line = Sequence[tuple[float, float]]
 STYLE = {
@@ -89,6 +90,7 @@ def interval_chart(
             axes.axvline(reference, color=GREY, linestyle=":", linewidth=1)
         axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
         axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set(xlabel=label)
         return _svg(figure)
 
@@ -98,7 +100,7 @@ def _figure(title: str, size: tuple[float, float]) -> Iterator[tuple[Figure, Axe
     with mpl.rc_context({**STYLE, "svg.hashsalt": title}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
-        axes.set_title(title, fontsize=8)
+        figure.suptitle(title, fontsize=8)  # of the figure: an axis beside long names is narrow
         yield figure, axes
 
 

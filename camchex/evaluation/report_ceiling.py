@@ -39,11 +39,10 @@ REASONS = (
     f"What each reason means. <b>Few</b>: fewer than {FEW} training studies have it. <b>Never the "
     "same</b>: drawn onto one another at the model's size, two of its signs have a mean cosine "
     f"(likeness) below {ELSEWHERE}: another place, side or shape each time. <b>Small</b>: it "
-    f"covers fewer than {SMALL} of the image's pixels. <b>Fine</b>: less than {percent(FINE)} of its "
-    "contrast to noise is left at the model's pixels. <b>Faint</b>: it changes the image by less "
-    f"than bodies differ at its place. <b>One view</b>: at least {percent(ONE_VIEW)} of it is in a "
-    f"view that at least {percent(LACKING)} of the positives lack. Noise hides none of them: to an "
-    "observer who knows where to look every sign is far above it."
+    f"covers fewer than {SMALL} of the image's pixels. <b>Fine</b>: less than {100 * FINE:g} % "
+    "of its contrast to noise is left at the model's pixels. <b>Faint</b>: it changes the image by "
+    f"less than bodies differ at its place. <b>One view</b>: at least {100 * ONE_VIEW:g}&nbsp;% of "
+    f"it is in a view that at least {100 * LACKING:g}&nbsp;% of the positives lack."
 )
 
 
@@ -75,8 +74,9 @@ def ceiling_section(ceiling: Results, cohort: Results) -> str:
     facts = {name: _facts(name, ceiling, cohort) for name in whole}
     below = sets[WHOLE]["far_below"]
     caption = (
-        f"Findings of which less than {percent(FAR_BELOW)} of the best possible is reached, lowest "
-        f"first (images of {text(ceiling['sign_strength']['size'])} pixels)."
+        f"Findings of which less than {100 * FAR_BELOW:g}&nbsp;% of the best possible is reached, "
+        "lowest first: the share of the best AP with all inputs, that of images alone, and measured "
+        f"reasons (images of {text(ceiling['sign_strength']['size'])} pixels)."
     )
     others = _why([name for name in whole if name not in below], whole, images, facts, "")
     return (
@@ -84,7 +84,7 @@ def ceiling_section(ceiling: Results, cohort: Results) -> str:
         + table(header, rows)
         + paragraph(_counted(below, whole, facts))
         + _why(below, whole, images, facts, caption)
-        + paragraph(REASONS)
+        + paragraph(f"{REASONS} {_noise(ceiling)}")
         + paragraph(_together(images, facts))
         + details("The other findings", others)
     )
@@ -173,6 +173,19 @@ def _counted(below: Sequence[str], whole: Results, facts: Mapping[str, Facts]) -
     )
 
 
+def _noise(ceiling: Results) -> str:
+    """Whether noise could be a reason too: the weakest sign, to who knows where to look."""
+    rows = ceiling["sign_strength"]["findings"].values()
+    least = [row["least"] for row in rows if row["least"] is not None]
+    if not least:
+        return ""
+    return (
+        "Noise: to an observer who knows body, pose and place, the weakest of "
+        f"{text(sum(row['signs'] for row in rows))} signs measured stands out by "
+        f"{min(least):.0f} standard deviations (d')."
+    )
+
+
 def _together(images: Results, facts: Mapping[str, Facts]) -> str:
     """Rank correlation of the share that images alone reach with each quantity."""
     quantities: Mapping[str, Callable[[Facts], float | None]] = {
@@ -201,5 +214,5 @@ def _together(images: Results, facts: Mapping[str, Facts]) -> str:
     )
     return (
         "How far each goes along with the share that images alone reach (rank correlation over "
-        f"{said[0][2]} findings): {text(listed)}."
+        f"{said[0][2]} findings; p of each alone): {text(listed)}."
     )

@@ -19,7 +19,7 @@ def failure_section(failures: Sequence[Failure]) -> str:
     ]
     return "".join(
         f"<h3>{title}</h3>"
-        f'<div class="examples">{"".join(_example(f.example, _wrong(f)) for f in found)}</div>'
+        f'<div class="examples four">{"".join(_example(f.example, _wrong(f)) for f in found)}</div>'
         for title, found in parts
         if found
     )
