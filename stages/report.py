@@ -4,6 +4,7 @@ from pathlib import Path
 
 from camchex import params
 from camchex.evaluation.examples import read_examples
+from camchex.evaluation.model_card import CardFacts, model_card
 from camchex.evaluation.origin import origin
 from camchex.evaluation.params import EvaluationParams
 from camchex.evaluation.provenance import provenance
@@ -47,10 +48,11 @@ def main(
     out: Output,
     html: Output,
     plots: Output,
+    cards: Output,
 ) -> None:
-    """Write the summary of the declared seeds, its curves, and the report."""
+    """Write the summary of the declared seeds, its curves, the report, and a card per seed."""
     declared = params.load("seeds", list[int])
-    classes = params.load("labels", LabelParams).classes
+    labels = params.load("labels", LabelParams)
     synthetic = (data := origin(params.load("data.root", Path))) == SYNTHETIC
     audited = read_details(audit)
     results, calibration = (
@@ -60,7 +62,9 @@ def main(
     summary = summarise(results, declared, audited, calibration, data)
     # Studies are shown of invented patients only, and others are not even read here.
     examples, failures = (
-        read_examples(cohort, predictions, store, declared, classes) if synthetic else ((), ())
+        read_examples(cohort, predictions, store, declared, labels.classes)
+        if synthetic
+        else ((), ())
     )
     made_from = (seeds, audit, data_metrics, pseudo_labels, training_curves, test_curves)
     inputs = ReportInputs(
@@ -85,6 +89,20 @@ def main(
     write_results(summary_metrics(summary), out)
     write_summary_curves(summary, plots)
     html.write_text(render_report(inputs))
+    cards.mkdir(parents=True, exist_ok=True)
+    for seed, of_seed in zip(declared, results, strict=True):
+        facts = CardFacts(
+            seed=seed,
+            results=of_seed,
+            calibration=read_results(seeds / f"seed{seed}.json")["calibration"],
+            summary=summary,
+            audit=audited,
+            cohort=inputs.cohort,
+            labels=labels.space if isinstance(labels.space, str) else "own labels",
+            level=inputs.level,
+            provenance=inputs.provenance,
+        )
+        (cards / f"seed{seed}.md").write_text(model_card(facts))
 
 
 if __name__ == "__main__":

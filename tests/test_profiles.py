@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from camchex.differences import differences
 from camchex.errors import ParamsError
 from camchex.params import SECTIONS
-from camchex.differences import differences
 from camchex.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
 

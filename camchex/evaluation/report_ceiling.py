@@ -75,8 +75,8 @@ def ceiling_section(ceiling: Results, cohort: Results) -> str:
     below = sets[WHOLE]["far_below"]
     caption = (
         f"Findings of which less than {100 * FAR_BELOW:g}&nbsp;% of the best possible is reached, "
-        "lowest first: the share of the best AP with all inputs, that of images alone, and measured "
-        f"reasons (images of {text(ceiling['sign_strength']['size'])} pixels)."
+        "lowest first: the share of the best AP with all inputs, that of images alone, and "
+        f"measured reasons (images of {text(ceiling['sign_strength']['size'])} pixels)."
     )
     others = _why([name for name in whole if name not in below], whole, images, facts, "")
     return (

@@ -67,7 +67,7 @@ def _group(group: Results) -> str:
     if not group["classes_scored"]:
         return "<small>no class</small>"
     return (
-        f"{spread(group['mAP'])}<br>{bounds(group.get('mAP_interval'))}<br>"
+        f"{spread(group['mAP'])}<div>{bounds(group.get('mAP_interval'))}</div>"
         f"<small>{group['classes_scored']} classes</small>"
     )
 
