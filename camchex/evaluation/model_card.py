@@ -88,7 +88,7 @@ def card_data(facts: CardFacts) -> ModelCardData:
         eval_results=[
             EvalResult(
                 task_type="image-classification",
-                task_name=f"Findings per {level}",
+                task_name="Findings on chest X-rays",
                 dataset_type=data,
                 dataset_name=_dataset(facts),
                 dataset_split="test",

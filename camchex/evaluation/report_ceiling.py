@@ -202,8 +202,8 @@ def _together(images: Results, facts: Mapping[str, Facts]) -> str:
             for name, row in images.items()
             if row["share"] and row["share"]["AP"] is not None and of(facts[name]) is not None
         ]
-        if len(pairs) >= FEWEST:
-            shares, values = np.array(pairs, dtype=float).T
+        shares, values = np.array(pairs, dtype=float).reshape(-1, 2).T
+        if len(pairs) >= FEWEST and np.ptp(shares) and np.ptp(values):  # else there is no rank
             found = spearmanr(shares, values)
             said.append((float(found.statistic), float(found.pvalue), len(pairs), label))
     if not said:

@@ -24,6 +24,7 @@ from camchex.synthetic.xray import FIELD_CM, PHOTONS, aim, attenuation
 SCATTER = 0.002  # as in ``xray.expose``
 LATERAL = "LATERAL"
 TINY = 1e-12
+SAME = 1e-3  # of the logarithm: beside the body, where no two differ
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,11 @@ def _spread_of_bodies(
         ):
             kind = "lateral" if view == LATERAL else "frontal"
             images.setdefault(kind, []).append(np.log(resized(image, size)))
-    return {view: np.std(stack, axis=0) for view, stack in images.items() if len(stack) > 1}
+    return {
+        view: np.maximum(np.std(stack, axis=0), SAME)
+        for view, stack in images.items()
+        if len(stack) > 1
+    }
 
 
 def resized(image: Array, size: int) -> Array:
