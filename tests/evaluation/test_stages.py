@@ -1,5 +1,6 @@
 """The last stages, from predictions to the report."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -207,6 +208,46 @@ def test_what_other_pipelines_would_add_is_named_with_its_command(made: Path) ->
     text = unescape((made / "report.html").read_text())
     for command in ("ceiling", "truth", "table3", "baselines", "parts"):
         assert f"Not measured yet: <code>make {command}</code>" in text
+
+
+def test_what_other_pipelines_measured_of_this_run_is_on_the_page(copy: Path) -> None:
+    (summary,) = json.loads((copy / "metrics/summary.json").read_text())["details"]
+    scores = {score: summary["study"][score] for score in ("mAP", "AUROC")}
+    row = {"label": "all of it", "paper": {"mAP": 0.576, "AUROC": 0.916}, "paper_differs": None}
+    table = {
+        "title": "Others",
+        "data": "synthetic",
+        "seeds": list(SEEDS),
+        "rows": {"camchex": {**row, **scores}},
+    }
+    truth = {
+        path.stem: {
+            "AUROC": 0.611,
+            "by_set": {"chexpert": {"AUROC": 0.622}},
+            "spread_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in (copy / "metrics/pseudo_labels").glob("gen*.json")
+    }
+    for name, content in {"table3": table, "parts": table, "pseudo_labels": truth}.items():
+        (copy / f"metrics/shown/{name}.json").write_text(json.dumps(content))
+    run_report()
+    text = unescape((copy / "report.html").read_text())
+    mean = f"{scores['mAP']['mean']:.3f}"
+    assert re.search(f"all of it</th><td>{mean} <span[^>]*>[^<]*</span></td><td>0.576</td>", text)
+    assert "mAP, synthetic cohort</th>" in text  # never as if it were the paper's data
+    assert "mAP, paper, MIMIC-CXR</th>" in text
+    assert "<td>0.611</td>" in text
+    assert "<td>0.622</td>" in text
+    for command in ("truth", "table3", "parts"):
+        assert f"make {command}" not in text
+    (copy / "metrics/pseudo_labels/gen0.json").write_text(
+        (copy / "metrics/pseudo_labels/gen0.json").read_text() + " "
+    )
+    run_report()
+    text = unescape((copy / "report.html").read_text())
+    assert "<td>0.611</td>" not in text
+    assert "of other data, parameters or trainings" in text
+    assert "<code>make truth</code> measures it anew" in text
 
 
 def test_the_metrics_of_a_seed_are_few_and_have_bounds(made: Path) -> None:
