@@ -4,7 +4,9 @@ A page that DVC keeps must not name the commit it will be part of: no such commi
 is written, and a clone would write another page. It names what follows from its own dependencies
 alone, so that it stays the same as long as DVC has no reason to make it again: the commit that last
 changed the code that its stage declares, and the digest of what dvc.lock holds of the data that it
-declares. The commit that recorded the page is found by the page's own hash in dvc.lock.
+declares. The commit that recorded the page is found by the page's own hash in dvc.lock. Code is to
+be committed before the page is made: one made of code with changes of its own says so instead, and
+a clone of the commit that then has them would make another page.
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 from camchex.evaluation.markup import code, details, paragraph, table, text
 from camchex.evaluation.provenance import CODE_COMMIT, LOCK_DIGEST, Provenance
 
-RECORDED = 'git log -1 --format=%H -S "$(md5sum < report.html | cut -c1-32)" -- dvc.lock'
+RECORDED = 'git log --format=%H -S "$(md5sum < report.html | cut -c1-32)" -- dvc.lock | tail -1'
 EXPLAINED = (
     "A page cannot name the commit that it will be part of. It names the commit that last changed "
     "the code that its stage declares, and a digest of the entries of dvc.lock for all metrics and "
