@@ -29,14 +29,11 @@ def subgroup_section(subgroups: Mapping[int, Sequence[Row]]) -> str:
     if not rows:
         return paragraph("No subgroup has enough studies.")
     scored = [(key, row) for key, row in rows if row["AUROC"]["mean"] is not None]
-    chart = interval_chart(
-        [
-            (f"{what}: {value}", row["AUROC"]["mean"], row["AUROC_interval"])
-            for (what, value), row in scored
-        ],
-        "AUROC by subgroup, with intervals",
-        "AUROC",
-    )
+    dots = [
+        (f"{what}: {value}", row["AUROC"]["mean"], row["AUROC_interval"])
+        for (what, value), row in scored
+    ]
+    chart = interval_chart(dots, "AUROC by subgroup, with intervals", "AUROC") if dots else ""
     shown = [
         [
             f"{text(what)}: {text(value)}",
