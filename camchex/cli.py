@@ -140,6 +140,22 @@ def estimate(
     Console().print(reckoning.render(found))
 
 
+@app.command(epilog="Example: [bold]camchex export my-model --model models/fusion/seed0[/]")
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    *,
+    model: Annotated[Path, typer.Option(help="A trained model.")] = MODEL,
+) -> None:
+    """Put a model's weights, calibration and card (README.md) into one folder to hand on.
+
+    A model may remember patients: weights trained on restricted data are to be treated as it is.
+    """
+    from camchex.export import export_model
+
+    for name in export_model(model, out):
+        typer.echo(out / name)
+
+
 @profile.command("list")
 def list_profiles() -> None:
     """List the profiles, with the first line of each."""
@@ -175,7 +191,8 @@ def use_profile(
 @profile.command("diff", epilog="Example: [bold]camchex profile diff paper released[/]")
 def diff_profiles(left: ProfileName, right: ProfileName = "params.yaml") -> None:
     """Show every key on which two configurations differ (the second: params.yaml)."""
-    from camchex.profiles import differences, locate
+    from camchex.differences import differences
+    from camchex.profiles import locate
 
     table = Table(Column("key", no_wrap=True), left, right, box=None)
     for found in differences(locate(left), locate(right)):

@@ -6,14 +6,13 @@ every value in one file, and nothing is merged behind their backs.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, NonNegativeInt
 
 from camchex import params
+from camchex.differences import LOCAL, differences
 from camchex.errors import ParamsError
 from camchex.evaluation.params import AuditParams, EvaluationParams
 from camchex.images.params import ImageParams
@@ -32,8 +31,6 @@ from camchex.training.params import (
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
-# What says on which machine a profile runs; the same configuration has others elsewhere.
-LOCAL = ("data.root", "data.tables", "runtime.")
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
 
 
@@ -63,21 +60,6 @@ class Params(Section):
     audit: AuditParams
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_once)]
     runtime: RuntimeParams
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One key on which two configurations differ.
-
-    Attributes:
-        key: Dotted, as ``dvc exp run -S`` takes it.
-        left: Its value in the first configuration, as JSON; empty where it has no such key.
-        right: The same of the second.
-    """
-
-    key: str
-    left: str
-    right: str
 
 
 def validate_file(path: Path = PARAMS) -> Params:
@@ -155,25 +137,3 @@ def unsaved(target: Path = PARAMS) -> bool:
         any(not d.key.startswith(LOCAL) for d in differences(locate(name), target))
         for name in names()
     )
-
-
-def differences(left: Path, right: Path) -> list[Difference]:
-    """Every key on which two parameter files differ, in the order of the files.
-
-    Raises:
-        ParamsError: If either cannot be read.
-    """
-    ours = dict(_flat(params.read_file(left)))
-    theirs = dict(_flat(params.read_file(right)))
-    pairs = {key: (ours.get(key, ""), theirs.get(key, "")) for key in {**ours, **theirs}}
-    return [Difference(key, *pair) for key, pair in pairs.items() if pair[0] != pair[1]]
-
-
-def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted key and JSON value of every leaf; a list or an empty mapping is one."""
-    for name, value in values.items():
-        key = f"{above}{name}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{key}.")
-        else:
-            yield key, json.dumps(value, default=str)

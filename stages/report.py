@@ -1,23 +1,31 @@
-"""Join all seeds into a summary, and everything into one report."""
+"""Join all seeds into a summary, and everything into one report and a card for each model."""
 
 from pathlib import Path
 
 from camchex import params
 from camchex.evaluation.examples import read_examples
+from camchex.evaluation.model_card import CardFacts, model_card
 from camchex.evaluation.origin import origin
+from camchex.evaluation.params import EvaluationParams
 from camchex.evaluation.provenance import provenance
 from camchex.evaluation.report import SYNTHETIC, render_report
 from camchex.evaluation.report_inputs import (
     ReportInputs,
+    read_data,
     read_precision_recall,
     read_pseudo_labels,
+    read_reliability,
+    read_rows,
     read_training,
 )
 from camchex.evaluation.results import read_results, write_results
+from camchex.evaluation.shown import read_shown
 from camchex.evaluation.summary import (
+    read_calibration_scores,
     read_details,
     read_seed_results,
     summarise,
+    summary_metrics,
     write_summary_curves,
 )
 from camchex.labels import LabelParams
@@ -28,38 +36,73 @@ def main(
     *,
     seeds: Input,
     audit: Input,
-    cohort_metrics: Input,
+    data_metrics: Input,
     pseudo_labels: Input,
     training_curves: Input,
     test_curves: Input,
     cohort: Input,
     predictions: Input,
     store: Input,
+    shown: Input,
+    profiles: Input,
     out: Output,
     html: Output,
     plots: Output,
+    cards: Output,
 ) -> None:
-    """Write the summary of the declared seeds, its curves, and the report."""
+    """Write the summary of the declared seeds, its curves, the report, and a card per seed."""
     declared = params.load("seeds", list[int])
-    classes = params.load("labels", LabelParams).classes
-    data = origin(params.load("data.root", Path))
-    synthetic = data == SYNTHETIC
+    labels = params.load("labels", LabelParams)
+    synthetic = (data := origin(params.load("data.root", Path))) == SYNTHETIC
     audited = read_details(audit)
-    summary = summarise(read_seed_results(seeds, declared), declared, audited, data)
+    results, calibration = (
+        read_seed_results(seeds, declared),
+        read_calibration_scores(seeds, declared),
+    )
+    summary = summarise(results, declared, audited, calibration, data)
+    # Studies are shown of invented patients only, and others are not even read here.
+    examples, failures = (
+        read_examples(cohort, predictions, store, declared, labels.classes)
+        if synthetic
+        else ((), ())
+    )
+    made_from = (seeds, audit, data_metrics, pseudo_labels, training_curves, test_curves)
     inputs = ReportInputs(
         summary=summary,
         audit=audited,
-        cohort=read_results(cohort_metrics),
+        cohort=read_results(data_metrics / "cohort.json"),
         pseudo_labels=read_pseudo_labels(pseudo_labels),
         training=read_training(training_curves, declared),
         precision_recall=read_precision_recall(test_curves, declared),
-        provenance=provenance(params.read_file()),
-        # Studies are shown of invented patients only, and others are not even read here.
-        examples=read_examples(cohort, predictions, store, declared, classes) if synthetic else (),
+        reliability=read_reliability(test_curves, declared),
+        subgroups=read_rows(test_curves, declared, "subgroups"),
+        benchmarks=read_rows(test_curves, declared, "benchmarks"),
+        data=read_data(data_metrics),
+        shown=read_shown(shown, summary, pseudo_labels),
+        level=params.load("evaluation", EvaluationParams).bootstrap.level,
+        provenance=provenance(
+            "report", (*made_from, cohort, predictions, store), declared, profiles
+        ),
+        examples=examples,
+        failures=failures,
     )
-    write_results(summary, out)
+    write_results(summary_metrics(summary), out)
     write_summary_curves(summary, plots)
     html.write_text(render_report(inputs))
+    cards.mkdir(parents=True, exist_ok=True)
+    for seed, of_seed in zip(declared, results, strict=True):
+        facts = CardFacts(
+            seed=seed,
+            results=of_seed,
+            calibration=read_results(seeds / f"seed{seed}.json")["calibration"],
+            summary=summary,
+            audit=audited,
+            cohort=inputs.cohort,
+            labels=labels.space if isinstance(labels.space, str) else "own labels",
+            level=inputs.level,
+            provenance=inputs.provenance,
+        )
+        (cards / f"seed{seed}.md").write_text(model_card(facts))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 import json
 
 from camchex import params, schemas, tables
+from camchex.digests import digest_of
 from camchex.labels import CXR_LT_2023, LabelParams
 from camchex.sources.params import ExternalSets
 from camchex.synthetic.truth import score_pseudo_labels
 from stages import Input, Output, run
 
 
-def main(pseudo: Input, labels: Input, truth: Input, out: Output) -> None:
-    """Write one AUROC per generation and external set."""
+def main(pseudo: Input, labels: Input, truth: Input, spread: Input, out: Output) -> None:
+    """Write one AUROC per generation and external set, and of which spread that generation is."""
     keys = sorted(params.load("external", ExternalSets))
     classes = params.load("labels", LabelParams).classes
     hidden = tables.read(truth / "truth.parquet", schemas.labels(CXR_LT_2023))
@@ -18,15 +19,18 @@ def main(pseudo: Input, labels: Input, truth: Input, out: Output) -> None:
         key: tables.read(labels / key / "labels.parquet", schemas.labels(classes)) for key in keys
     }
     scores = {
-        folder.name: score_pseudo_labels(
-            pseudo={
-                key: tables.read(folder / f"{key}.parquet", schemas.pseudo_labels(classes))
-                for key in keys
-            },
-            labels=published,
-            truth=hidden,
-            classes=classes,
-        )
+        folder.name: {
+            **score_pseudo_labels(
+                pseudo={
+                    key: tables.read(folder / f"{key}.parquet", schemas.pseudo_labels(classes))
+                    for key in keys
+                },
+                labels=published,
+                truth=hidden,
+                classes=classes,
+            ),
+            "spread_sha256": digest_of(spread / f"{folder.name}.json"),
+        }
         for folder in sorted(pseudo.glob("gen*"))
     }
     out.parent.mkdir(parents=True, exist_ok=True)

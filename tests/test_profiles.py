@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from camchex.differences import differences
 from camchex.errors import ParamsError
 from camchex.params import SECTIONS
-from camchex.profiles import Params, differences, locate, names, unsaved, use, validate_file
+from camchex.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
 
 REPO = Path(__file__).resolve().parents[1]

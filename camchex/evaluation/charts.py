@@ -1,11 +1,14 @@
 """Line charts as inline SVG: equal lines give equal bytes, and nothing is fetched to show them."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 Line = Sequence[tuple[float, float]]
 STYLE = {
@@ -20,6 +23,7 @@ STYLE = {
         color=["#1b6ca8", "#d1495b", "#3a7d44", "#8e6c8a", "#c77d0a", "#40798c", "#6b6b6b"]
     ),
 }
+BLUE, GREY = "#1b6ca8", "#8a939e"
 SMALL, LARGE = (2.5, 1.9), (4.4, 3.0)  # inches
 
 
@@ -29,6 +33,8 @@ def line_chart(
     labels: tuple[str, str],
     size: tuple[float, float] = LARGE,
     limits: tuple[float, float] | None = None,
+    *,
+    diagonal: bool = False,
 ) -> str:
     """Draw lines into one chart.
 
@@ -38,24 +44,69 @@ def line_chart(
         labels: Of the x and the y axis.
         size: Width and height in inches.
         limits: Of the y axis; None: as the lines need.
+        diagonal: Whether y = x is drawn too.
 
     Returns:
         An ``<svg>`` element that scales with the page.
     """
-    with mpl.rc_context({**STYLE, "svg.hashsalt": title}):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.add_subplot()
+    with _figure(title, size) as (figure, axes):
         for name, points in lines.items():
             marker = "." if len(points) == 1 else ""  # a line of one point is not seen
             axes.plot(*zip(*points, strict=True), label=name, marker=marker)
-        axes.set_title(title, fontsize=8)
         axes.set(xlabel=labels[0], ylabel=labels[1])
         if limits:
             axes.set_ylim(*limits)
+        if diagonal:
+            axes.axline((0, 0), slope=1, color=GREY, linestyle=":", linewidth=1)
+            axes.set(xlim=(0, 1))
         if len(lines) > 1:
             axes.legend(fontsize=8, frameon=False)
-        buffer = io.StringIO()
-        no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
+        return _svg(figure)
+
+
+def interval_chart(
+    rows: Sequence[tuple[str, float, Sequence[float] | None]],
+    title: str,
+    label: str,
+    reference: float | None = None,
+) -> str:
+    """Draw a dot for each row, with its interval, below one another.
+
+    Args:
+        rows: Name, value and its bounds (None: not known), from top to bottom.
+        title: Above the chart.
+        label: Of the x axis.
+        reference: Where a line stands; None: nowhere.
+
+    Returns:
+        An ``<svg>`` element that scales with the page.
+    """
+    with _figure(title, (LARGE[0], 0.8 + 0.24 * len(rows))) as (figure, axes):
+        for place, (_, value, ends) in enumerate(rows):
+            if ends is not None:
+                axes.plot(ends, (place, place), color=BLUE, linewidth=2)
+            axes.plot(value, place, "o", color=BLUE, markersize=5)
+        if reference is not None:
+            axes.axvline(reference, color=GREY, linestyle=":", linewidth=1)
+        axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set(xlabel=label)
+        return _svg(figure)
+
+
+@contextmanager
+def _figure(title: str, size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
+    with mpl.rc_context({**STYLE, "svg.hashsalt": title}):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.add_subplot()
+        figure.suptitle(title, fontsize=8)  # of the figure: an axis beside long names is narrow
+        yield figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
     drawn = buffer.getvalue()
     return f'<figure class="chart">{drawn[drawn.index("<svg") :]}</figure>'

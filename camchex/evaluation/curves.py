@@ -78,6 +78,8 @@ def write_calibration_curves(
 ) -> None:
     """Write ``reliability.csv``: of every class and bin, how sure and how often right.
 
+    ``reliability_all.csv`` is the same of all labels together, where few bins are too small.
+
     Args:
         test: The test studies.
         probabilities: Theirs, (N, Q).
@@ -87,15 +89,28 @@ def write_calibration_curves(
     """
     kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
     rows = [
-        (name, kind, mean, share, int(count))
+        (name, kind, *row)
         for kind, guesses in kinds.items()
         for name, truth, guess in zip(test.classes, test.labels.T, guesses.T, strict=True)
-        for mean, share, count in reliability(truth, guess)
-        if count >= min_cell
-        and not any(0 < n < min_cell for n in (share * count, count * (1 - share)))
+        for row in _shown_bins(truth, guess, min_cell)
     ]
     header = ["class", "probability", "mean_probability", "share_positive", "studies"]
     write_csv(header, rows, folder / "reliability.csv")
+    together = [
+        (kind, *row)
+        for kind, guesses in kinds.items()
+        for row in _shown_bins(test.labels.ravel(), guesses.ravel(), min_cell)
+    ]
+    header = ["probability", "mean_probability", "share_positive", "labels"]
+    write_csv(header, together, folder / "reliability_all.csv")
+
+
+def _shown_bins(truth: Floats, guess: Floats, min_cell: int) -> Iterator[tuple[float, float, int]]:
+    """Bins with as many studies, and positives and negatives, as may be shown, or none of them."""
+    for mean, share, count in reliability(truth, guess):
+        parts = (round(share * count), round((1 - share) * count))
+        if count >= min_cell and not any(0 < n < min_cell for n in parts):
+            yield mean, share, int(count)
 
 
 def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floats:

@@ -18,6 +18,8 @@ from camchex.labels import MIMIC_14
 
 HOW_MANY = 6
 GUESSES = 5
+WRONG = 4  # false alarms, and as many misses
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,28 @@ class Example:
     guesses: Sequence[tuple[str, float]]
 
 
+@dataclass(frozen=True)
+class Failure:
+    """One finding that the model is very wrong about in one study.
+
+    Attributes:
+        example: The study.
+        finding: Which.
+        probability: Given to it.
+        higher_than: Share of the test studies that were given less for this finding.
+        missed: Labelled positive, and given little; otherwise labelled negative, and given much.
+    """
+
+    example: Example
+    finding: str
+    probability: float
+    higher_than: float
+    missed: bool
+
+
 def read_examples(
     cohort: Path, predictions: Path, store: Path, seeds: Sequence[int], classes: Sequence[str]
-) -> list[Example]:
+) -> tuple[list[Example], list[Failure]]:
     """Read test studies of the synthetic cohort, and of no other, with the mean of all seeds.
 
     Args:
@@ -51,12 +72,16 @@ def read_examples(
         seeds: Whose predictions are averaged.
         classes: The label space.
 
+    Returns:
+        Studies that show many findings, and what the model is most wrong about.
+
     Raises:
         DataError: If a file is missing, or they do not belong together.
     """
     test = of_split(tables.read(cohort, schemas.cohort(classes, MIMIC_14)), "test", classes)
     probabilities = list(read_seeds(predictions, seeds, test).values())
-    return examples(test, np.mean(probabilities, axis=0), ImageStore(store))
+    mean, images = np.mean(probabilities, axis=0), ImageStore(store)
+    return examples(test, mean, images), failures(test, mean, images)
 
 
 def examples(test: Split, probabilities: Floats, store: ImageStore) -> list[Example]:
@@ -87,6 +112,56 @@ def varied(labels: Floats) -> list[int]:
         gain[chosen] = -1
         chosen.append(int(gain.argmax()))
         worth = np.where(positive[chosen[-1]], 0, worth)
+    return chosen
+
+
+def failures(test: Split, probabilities: Floats, store: ImageStore) -> list[Failure]:
+    """The wrong predictions that the model is surest of: false alarms first, then misses.
+
+    Args:
+        test: Test studies of the synthetic cohort, and of no other.
+        probabilities: Theirs, (N, Q).
+        store: Their images.
+
+    Raises:
+        DataError: If the store lacks an image.
+    """
+    order = probabilities.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    return [
+        Failure(
+            example=_example(test, probabilities[row], store, row),
+            finding=test.classes[column],
+            probability=float(probabilities[row, column]),
+            higher_than=float(order[row, column] / len(order)),
+            missed=missed,
+        )
+        for missed in (False, True)
+        for row, column in most_wrong(test.labels, probabilities, missed=missed)
+    ]
+
+
+def most_wrong(labels: Floats, probabilities: Floats, *, missed: bool) -> list[tuple[int, int]]:
+    """Studies and findings, each at most once, of the largest error; ties: the first.
+
+    A model that is trained on rare findings with weights gives each its own level: an error is
+    counted in standard deviations of the finding's logits from their mean.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, (N, Q).
+        probabilities: (N, Q).
+        missed: Positives given little, otherwise negatives given much.
+    """
+    inside = np.clip(probabilities, TINY, 1 - TINY)
+    logits = np.log(inside) - np.log1p(-inside)
+    error = (logits - logits.mean(axis=0)) / np.maximum(logits.std(axis=0), TINY)
+    error = np.where(labels == 1, -error, -np.inf) if missed else np.where(
+        labels == 0, error, -np.inf)  # fmt: skip
+    chosen: list[tuple[int, int]] = []
+    while len(chosen) < WRONG and error.max() > 0:
+        row, column = np.unravel_index(int(error.argmax()), error.shape)
+        chosen.append((int(row), int(column)))
+        error[row, :] = -np.inf
+        error[:, column] = -np.inf
     return chosen
 
 

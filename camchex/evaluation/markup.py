@@ -61,18 +61,44 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "
     )
 
 
-def bar(value: float, mark: float | None, label: str) -> str:
-    """A bar from 0 to 1 with a label in HTML, and a mark for comparison."""
+def bounds(ends: Sequence[float] | None, *, signed: bool = False) -> str:
+    """Low and high of an interval; nothing where there is none."""
+    if ends is None:
+        return ""
+    low, high = (f"{end:+.3f}" if signed else number(end) for end in ends)
+    return f'<span class="sd">({low} to {high})</span>'
+
+
+def bar(value: float, mark: float | None, label: str, ends: Sequence[float] | None = None) -> str:
+    """A bar from 0 to 1 with a label in HTML, a mark for comparison, and a whisker."""
     tick = "" if mark is None else f'<i style="left:{100 * mark:.1f}%"></i>'
+    whisker = ""
+    if ends is not None:
+        low, high = ends
+        whisker = f'<u style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></u>'
     return (
-        f'<span class="bar"><b style="width:{100 * value:.1f}%"></b>{tick}</span> '
+        f'<span class="bar"><b style="width:{100 * value:.1f}%"></b>{whisker}{tick}</span> '
         f'<span class="value">{label}</span>'
     )
 
 
+def code(value: str) -> str:
+    """A command, hash or name to be typed."""
+    return f"<code>{escape(value)}</code>"
+
+
+def with_code(value: str) -> str:
+    """Escaped text in which what stands between backticks is code."""
+    parts = value.split("`")
+    return "".join(code(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
 def details(summary: str, content: str) -> str:
     """Content that is folded away until it is asked for."""
-    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+    return (
+        f"<details><summary>{escape(summary)}</summary>"
+        f'<div class="inside">{content}</div></details>'
+    )
 
 
 def paragraph(content: str) -> str:

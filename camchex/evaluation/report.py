@@ -1,26 +1,40 @@
 """The report: one HTML file that needs nothing from outside, with equal bytes for equal inputs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 
-from camchex.evaluation.markup import paragraph, table, text
+from camchex.evaluation.markup import paragraph, text, with_code
 from camchex.evaluation.report_audit import audit_section
+from camchex.evaluation.report_calibration import calibration_section
+from camchex.evaluation.report_ceiling import ceiling_section
 from camchex.evaluation.report_cohort import cohort_section
-from camchex.evaluation.report_examples import example_section
+from camchex.evaluation.report_examples import example_section, failure_section
 from camchex.evaluation.report_inputs import ReportInputs
-from camchex.evaluation.report_paper import beside_the_paper
+from camchex.evaluation.report_paper import LEFT_OUT, beside_the_paper, variants_section
+from camchex.evaluation.report_provenance import provenance_section
 from camchex.evaluation.report_results import (
     class_bars,
     frequency_groups,
     headline,
     precision_recall,
 )
-from camchex.evaluation.report_training import pseudo_label_section, training_section
+from camchex.evaluation.report_subgroups import benchmark_section, subgroup_section
+from camchex.evaluation.report_training import (
+    pseudo_label_section,
+    training_section,
+    truth_section,
+)
+from camchex.evaluation.shown import CEILING
 
 TEMPLATE = "report.html"
 BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
 SYNTHETIC = "synthetic"
+WRONG = (
+    "The surest wrong predictions, in standard deviations of each finding's logits, one per study "
+    "and finding; mean of the seeds. Wrong means against the published label, which has errors and "
+    "leaks of its own. Invented patients."
+)
 
 
 def render_report(inputs: ReportInputs) -> str:
@@ -33,36 +47,60 @@ def render_report(inputs: ReportInputs) -> str:
         ValueError: If there are example studies of a cohort that is not synthetic.
     """
     synthetic = inputs.summary["data"] == SYNTHETIC
-    if inputs.examples and not synthetic:
+    if (inputs.examples or inputs.failures) and not synthetic:
         raise ValueError("example studies of real patients must not be shown")
     tag = '<span class="tag">synthetic cohort</span>' if synthetic else ""
+    sections = list(_sections(inputs))
     body = "".join(
-        f"<section><h2>{text(title)} {tag}</h2>{content}</section>"
-        for title, content in _sections(inputs)
+        f'<section id="{_anchor(title)}"><h2>{text(title)} {tag}</h2>{content}</section>'
+        for title, content in sections
+    )
+    contents = "".join(
+        f'<li><a href="#{_anchor(title)}">{text(title)}</a></li>' for title, _ in sections
     )
     page = Template(files(__package__).joinpath(TEMPLATE).read_text())
     return page.substitute(
         banner=f'<p class="banner" role="note">{text(BANNER)}</p>' if synthetic else "",
-        headline=headline(inputs.summary),
+        headline=headline(inputs.summary, inputs.level),
+        contents=contents,
         sections=body,
-        provenance=_provenance(inputs.provenance),
+        provenance=provenance_section(inputs.provenance),
     )
 
 
 def _sections(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
-    yield "Cohort", cohort_section(inputs.cohort)
-    yield "Frequent and rare findings", frequency_groups(inputs.summary)
-    yield "Each finding", class_bars(inputs.summary)
+    summary, shown = inputs.summary, inputs.shown
+    synthetic = summary["data"] == SYNTHETIC
+    yield "Cohort", cohort_section(inputs.cohort, inputs.data)
+    yield "Each finding", class_bars(summary)
     yield "Precision and recall", precision_recall(inputs)
+    yield "Calibration", calibration_section(inputs)
+    yield "Frequent and rare findings", frequency_groups(summary)
+    yield "Subgroups", subgroup_section(inputs.subgroups)
+    yield "Other labels", benchmark_section(inputs.benchmarks)
     yield "What the score owes to the indication", audit_section(inputs.audit)
-    yield "Beside the paper", beside_the_paper(inputs.summary)
+    if synthetic:
+        yield "The best possible score", _ceiling(inputs)
+    yield (
+        "Beside the paper",
+        beside_the_paper(summary, shown) + "".join(variants_section(shown, v) for v in LEFT_OUT),
+    )
     yield "Training", training_section(inputs)
-    yield "Pseudo-labels by generation", pseudo_label_section(inputs.pseudo_labels)
+    truth = truth_section(shown) if synthetic else ""
+    yield "Pseudo-labels by generation", truth + pseudo_label_section(inputs.pseudo_labels)
+    if inputs.failures:
+        yield "What it is most wrong about", paragraph(WRONG) + failure_section(inputs.failures)
     if inputs.examples:
         note = "Invented patients, as the model sees them."
         yield "Example studies", paragraph(note) + example_section(inputs.examples)
 
 
-def _provenance(provenance: Mapping[str, str]) -> str:
-    rows = [[text(name), f"<code>{text(value)}</code>"] for name, value in provenance.items()]
-    return table(["what", "version or SHA-256"], rows)
+def _ceiling(inputs: ReportInputs) -> str:
+    found = inputs.shown.found.get(CEILING)
+    if found is None:
+        return paragraph(with_code(inputs.shown.why_not[CEILING]))
+    return ceiling_section(found, inputs.cohort)
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")

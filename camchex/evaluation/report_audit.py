@@ -1,5 +1,6 @@
 """The report's section on leakage: what labels and scores owe to the indication's words."""
 
+from camchex.evaluation.charts import interval_chart
 from camchex.evaluation.markup import (
     bar,
     details,
@@ -49,8 +50,9 @@ def audit_section(audit: Results) -> str:
     """One sentence on whether labels leak, then the tables it rests on."""
     return (
         paragraph(f"<strong>{reading(audit)}</strong>")
-        + paragraph(EXPLAINED)
         + _headline(audit)
+        + _figure(audit)
+        + paragraph(EXPLAINED)
         + _baselines(audit)
         + _by_indication(audit)
         + _by_mention(audit)
@@ -80,6 +82,21 @@ def reading(audit: Results) -> str:
     if leak["found"]:
         return f"The labels lean on the indication: {numbers}. Part of a score can be owed to it."
     return f"No sign that the labels lean on the indication: {numbers}."
+
+
+def _figure(audit: Results) -> str:
+    """The scores with other texts, against both sets of labels, as dots with intervals."""
+    texts = audit["texts"]
+    if texts is None:
+        return ""
+    rows = [
+        (f"{CHANGED.get(name, name)}, {SETS[key]}", lost["AUROC"], lost["AUROC_interval"])
+        for name in CHANGED
+        for key, of in texts["changed"].items()
+        if name in of and (lost := of[name]["lost"])["AUROC"] is not None
+    ]
+    title = "AUROC lost when this model reads"
+    return interval_chart(rows, title, "AUROC lost, with intervals", reference=0) if rows else ""
 
 
 def _baselines(audit: Results) -> str:

@@ -1,8 +1,11 @@
 """The report's section on the cohort: how many studies, and what they lack."""
 
+from collections.abc import Mapping
+
 from camchex.evaluation.markup import details, paragraph, table, text
 from camchex.evaluation.results import Results
 
+IMAGES = "images_"  # how the file of a data set's images begins
 ROWS = {
     "studies": "studies",
     "patients": "patients",
@@ -13,11 +16,12 @@ ROWS = {
 }
 
 
-def cohort_section(cohort: Results) -> str:
-    """Counts by split; small ones read ``<5``.
+def cohort_section(cohort: Results, data: Mapping[str, Results]) -> str:
+    """Counts by split, and of what was left out or set aside; small ones read ``<5``.
 
     Args:
         cohort: As :func:`camchex.cohort.build_cohort` counts, with small cells hidden.
+        data: Counts of every stage of data, by the name of its file.
     """
     splits = cohort["splits"]
     rows = [[label, *(text(s[key]) for s in splits.values())] for key, label in ROWS.items()]
@@ -31,6 +35,7 @@ def cohort_section(cohort: Results) -> str:
     return (
         table(header, rows)
         + paragraph(_left_out(cohort))
+        + _quarantine(data)
         + details("Studies with each finding", table(header, positive))
     )
 
@@ -48,3 +53,24 @@ def _left_out(cohort: Results) -> str:
         f"{text(cohort['images'])} images, {text(cohort['images_not_prepared'])} could not be "
         "prepared."
     )
+
+
+def _quarantine(data: Mapping[str, Results]) -> str:
+    """Images of every data set, those set aside, and why."""
+    rows = [
+        [
+            text(name.removeprefix(IMAGES)),
+            text(counts["images"]),
+            text(counts["prepared"]),
+            ", ".join(
+                f"{text(reason)}: {text(count)}"
+                for reason, count in counts["unreadable"].items()
+                if count
+            )
+            or "none",
+        ]
+        for name, counts in data.items()
+        if name.startswith(IMAGES)
+    ]
+    header = ["images of", "listed", "prepared", "quarantined, by reason"]
+    return table(header, rows) if rows else ""

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from camchex.errors import DataError
 from camchex.evaluation.charts import Line
-from camchex.evaluation.examples import Example
+from camchex.evaluation.examples import Example, Failure
+from camchex.evaluation.provenance import Provenance
 from camchex.evaluation.results import Results, read_results
+from camchex.evaluation.shown import Shown
 
 GENERATIONS = range(5)  # the teacher and four students: fixed by dvc.yaml
 IMAGE_RUNS = (*(f"gen{g}" for g in GENERATIONS), "frontal", "lateral")
 QUANTITIES = ("train_loss", "development_mAP")
 Lines = Mapping[str, Line]
+Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,15 @@ class ReportInputs:
         pseudo_labels: Spread of the pseudo-labels, by generation.
         training: Curves by quantity (``QUANTITIES``) and run.
         precision_recall: Curves by seed and class.
-        provenance: What made this: package versions, digest of the parameters.
+        reliability: Curves by seed and kind (``as predicted``, ``scaled``), all classes together.
+        subgroups: Rows of every seed's ``subgroups.csv``.
+        benchmarks: Rows of every seed's ``benchmarks.csv``.
+        data: Counts of every stage of data, by the name of its file.
+        shown: What other pipelines measured.
+        level: Of the intervals, 0.95.
+        provenance: What made this.
         examples: Studies to show; only ever of the synthetic cohort.
+        failures: The same of what the model is most wrong about.
     """
 
     summary: Results
@@ -37,8 +47,15 @@ class ReportInputs:
     pseudo_labels: Mapping[str, Results]
     training: Mapping[str, Lines]
     precision_recall: Mapping[int, Lines]
-    provenance: Mapping[str, str]
+    reliability: Mapping[int, Lines]
+    subgroups: Mapping[int, Sequence[Row]]
+    benchmarks: Mapping[int, Sequence[Row]]
+    data: Mapping[str, Results]
+    shown: Shown
+    level: float
+    provenance: Provenance
     examples: Sequence[Example] = ()
+    failures: Sequence[Failure] = ()
 
 
 def read_pseudo_labels(folder: Path) -> dict[str, Results]:
@@ -83,6 +100,40 @@ def read_precision_recall(folder: Path, seeds: Sequence[int]) -> dict[int, Lines
         seed: _by_class(_rows(folder / f"seed{seed}" / "precision_recall.csv", ","))
         for seed in seeds
     }
+
+
+def read_reliability(folder: Path, seeds: Sequence[int]) -> dict[int, Lines]:
+    """How often right at each probability, ``seed<s>/reliability_all.csv``, by seed and kind.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    found: dict[int, Lines] = {}
+    for seed, rows in read_rows(folder, seeds, "reliability_all").items():
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            point = (float(row["mean_probability"]), float(row["share_positive"]))
+            lines.setdefault(row["probability"], []).append(point)
+        found[seed] = lines
+    return found
+
+
+def read_rows(folder: Path, seeds: Sequence[int], name: str) -> dict[int, list[dict[str, str]]]:
+    """Rows of ``seed<s>/<name>.csv`` by seed.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    return {seed: _rows(folder / f"seed{seed}" / f"{name}.csv", ",") for seed in seeds}
+
+
+def read_data(folder: Path) -> dict[str, Results]:
+    """Counts that the stages of data wrote, by the name of the file.
+
+    Raises:
+        DataError: If one is not one JSON object.
+    """
+    return {path.stem: read_results(path) for path in sorted(folder.glob("*.json"))}
 
 
 def _by_class(rows: Sequence[Mapping[str, str]]) -> Lines:

@@ -1,23 +1,42 @@
 """The report's section on the paper: its numbers beside one's own."""
 
-from camchex.evaluation.markup import details, number, paragraph, spread, table, text
+from camchex.evaluation.markup import (
+    details,
+    number,
+    paragraph,
+    spread,
+    table,
+    text,
+    with_code,
+)
 from camchex.evaluation.paper import paper_groups, paper_numbers, paper_overall
 from camchex.evaluation.results import Results
+from camchex.evaluation.shown import SCORES, Shown
 
 OURS = "CaMCheX"
 DATASET = "CXR-LT-2023"
+TABLE3 = "table3"
+LEFT_OUT = {
+    "baselines": "CheXFusion, MMBT and late fusion beside this model",
+    "parts": "What each part of the model is worth",
+}
 
 
-def beside_the_paper(summary: Results) -> str:
-    """Headline, groups and classes beside the paper's; then its tables as printed."""
+def beside_the_paper(summary: Results, shown: Shown) -> str:
+    """Tables 1 to 3 with ours beside, and what of them may be compared.
+
+    Args:
+        summary: As :func:`camchex.evaluation.summary.summarise` returns it.
+        shown: For Table 3, which is measured by its own pipeline.
+    """
     same_classes = set(summary["per_class"]) == set(paper_numbers()["tableA2"])
     other_classes = "These labels are not the 26 of CXR-LT 2023; the paper's tables as printed:"
     beside = _beside(summary) if same_classes else paragraph(other_classes)
     return (
         beside
-        + details("Table 1: other models", _models())
-        + details("Table 2: groups, as printed", _printed_groups())
-        + details("Table 3: inputs left out", _ablations())
+        + _table3(summary, shown)
+        + details("Table 1 as printed: other models", _models())
+        + details("Table 2 as printed: groups", _printed_groups())
     )
 
 
@@ -34,12 +53,22 @@ def _comparable(data: str) -> str:
     if data == "synthetic":
         return (
             "<strong>Not comparable.</strong> The paper's numbers are of MIMIC-CXR, these of an "
-            "invented cohort; they stand here so that the table is complete on real data."
+            "invented cohort: neither a higher nor a lower number means anything. They stand here "
+            "so that the tables are complete on real data."
         )
     return (
         "Comparable only where data, labels and split are those of CXR-LT 2023, and only at the "
         "same level: the paper's Tables 1 and 3 are scored per study, its Table A2 per image."
     )
+
+
+def _here(summary: Results) -> str:
+    """The head of the column with one's own numbers, which says on what they were measured."""
+    return "synthetic cohort" if summary["data"] == "synthetic" else "here"
+
+
+def _paper(summary: Results) -> str:
+    return "paper, MIMIC-CXR" if summary["data"] == "synthetic" else "paper"
 
 
 def _headline(summary: Results) -> str:
@@ -61,7 +90,8 @@ def _headline(summary: Results) -> str:
         for level in paper
         for score in ("mAP", "AUROC")
     ]
-    return table(["score", "here", "paper", "from"], rows)
+    caption = "Table 1. The other models there are scored per image, the paper's own per study."
+    return table(["score", _here(summary), _paper(summary), "from"], rows, caption)
 
 
 def _groups(summary: Results) -> str:
@@ -73,10 +103,10 @@ def _groups(summary: Results) -> str:
         for group, found in groups.items()
     ]
     caption = (
-        "mAP per image by frequency group. The paper's, recomputed from Table A2: its Table 2 "
-        "compares its own 8/10/8 classes with the 13/10/3 of the models it quotes."
+        "Table 2, mAP per image by frequency group. The paper's, recomputed from Table A2: as "
+        "printed it compares its own 8/10/8 classes with the 13/10/3 of the models it quotes."
     )
-    return table(["group", "here", "paper"], rows, caption)
+    return table(["group", _here(summary), _paper(summary)], rows, caption)
 
 
 def _classes(summary: Results) -> str:
@@ -90,7 +120,8 @@ def _classes(summary: Results) -> str:
         ]
         for name, row in paper_numbers()["tableA2"].items()
     ]
-    return table(["finding", "AP here", "AP paper", "AUROC here", "AUROC paper"], rows)
+    header = [f"{score}, {of(summary)}" for score in ("AP", "AUROC") for of in (_here, _paper)]
+    return table(["finding", *header], rows)
 
 
 def _models() -> str:
@@ -111,9 +142,40 @@ def _printed_groups() -> str:
     return table(["model", "head", "body", "tail"], rows, caption)
 
 
-def _ablations() -> str:
+def _table3(summary: Results, shown: Shown) -> str:
+    """Our variants beside the paper's where they were measured; else the paper's alone."""
+    found = shown.found.get(TABLE3)
+    if found is None:
+        rows = [
+            [text(row["model"]), number(row["mAP"]), number(row["AUROC"])]
+            for row in paper_numbers()["table3"]
+        ]
+        caption = f"Table 3, what each input is worth. {with_code(shown.why_not[TABLE3])}"
+        return table(["inputs", *(f"{score}, paper" for score in SCORES)], rows, caption)
+    header = [f"{score}, {of(summary)}" for score in SCORES for of in (_here, _paper)]
+    return table(
+        ["inputs", *header],
+        [_variant(row) for row in found["rows"].values()],
+        "Table 3, what each input is worth, per study. With a deviation: over "
+        f"{len(found['seeds'])} trainings.",
+    )
+
+
+def variants_section(shown: Shown, name: str) -> str:
+    """A table of variants that the paper does not print, or what measures it."""
+    found = shown.found.get(name)
+    if found is None:
+        return paragraph(f"{LEFT_OUT[name]}: {with_code(shown.why_not[name])}")
     rows = [
-        [text(row["model"]), number(row["mAP"]), number(row["AUROC"])]
-        for row in paper_numbers()["table3"]
+        [text(row["label"]), *(spread(row[score]) for score in SCORES)]
+        for row in found["rows"].values()
     ]
-    return table(["inputs", "mAP", "AUROC"], rows, "Made here by ablations/dvc.yaml.")
+    return table(["model", *SCORES], rows, text(found["title"]))
+
+
+def _variant(row: Results) -> list[str]:
+    paper = row["paper"] or dict.fromkeys(SCORES)
+    cells = [cell for score in SCORES for cell in (spread(row[score]), number(paper[score]))]
+    remark = row["paper_differs"]
+    note = f"<br><small>paper: {text(remark)}</small>" if remark else ""
+    return [f"{text(row['label'])}{note}", *cells]

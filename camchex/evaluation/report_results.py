@@ -6,6 +6,7 @@ from camchex.evaluation.charts import SMALL, line_chart
 from camchex.evaluation.curves import MACRO
 from camchex.evaluation.markup import (
     bar,
+    bounds,
     details,
     number,
     paragraph,
@@ -17,6 +18,7 @@ from camchex.evaluation.markup import (
 from camchex.evaluation.report_inputs import ReportInputs
 from camchex.evaluation.results import Results
 
+CHANCE_AUROC = 0.5
 LEVELS = {"study": "per study", "image": "per image"}
 RULES = {
     "paper": "as the paper's own rows",
@@ -25,45 +27,61 @@ RULES = {
 }
 
 
-def headline(summary: Results) -> str:
-    """The scores in large figures, and over what they are taken."""
+def headline(summary: Results, level: float) -> str:
+    """The scores in large figures with their intervals, beside those of chance.
+
+    Args:
+        summary: As :func:`camchex.evaluation.summary.summarise` returns it.
+        level: Of the intervals.
+    """
+    chance = {"mAP": summary["mean_prevalence"], "AUROC": CHANCE_AUROC}
     cards = [
-        _card(spread(summary[level][score]), f"{score}, {LEVELS[level]}")
-        for level in LEVELS
+        _card(
+            spread(summary[by][score]),
+            f"{score}, {LEVELS[by]}",
+            _interval(summary[by].get(f"{score}_interval"), level),
+            f"chance {number(chance[score])}" if by == "study" else "",
+        )
+        for by in LEVELS
         for score in ("mAP", "AUROC")
     ]
-    cards.append(_card(number(summary["mean_prevalence"]), "mAP of chance"))
-    return f'<div class="cards">{"".join(cards)}</div>' + paragraph(_averaged(summary))
+    return f'<div class="cards">{"".join(cards)}</div>' + paragraph(_averaged(summary, level))
 
 
 def frequency_groups(summary: Results) -> str:
-    """Head, body and tail in every grouping."""
+    """Head, body and tail in every grouping, with intervals."""
     rows = [
-        [f"{rule}, {LEVELS[level]}"]
-        + [
-            f"{spread(group['mAP'])}<br><small>{group['classes_scored']} classes</small>"
-            for group in groups.values()
-        ]
+        [f"{rule}, {LEVELS[level]}"] + [_group(group) for group in groups.values()]
         for level in LEVELS
         for rule, groups in summary[level]["groups"].items()
     ]
     rules = "; ".join(f"{rule}: {RULES[rule]}" for rule in summary["study"]["groups"])
     caption = (
-        f"mAP by how often a class occurs in training. Head, body and tail are, {text(rules)}."
+        f"mAP by how often a class occurs in training. Head, body and tail are, {text(rules)}. "
+        "Few training images make every class rare by a rule that counts them."
     )
     return table(["grouping", "head", "body", "tail"], rows, caption)
 
 
+def _group(group: Results) -> str:
+    if not group["classes_scored"]:
+        return "<small>no class</small>"
+    return (
+        f"{spread(group['mAP'])}<div>{bounds(group.get('mAP_interval'))}</div>"
+        f"<small>{group['classes_scored']} classes</small>"
+    )
+
+
 def class_bars(summary: Results) -> str:
-    """Average precision of every class as a bar, best first."""
+    """Average precision of every class as a bar with its interval, best first."""
     rows = sorted(
         summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
     )
     return table(
         ["finding", "average precision", "AUROC", "positive"],
         [_class_row(name, row) for name, row in rows],
-        "The mark on each bar is the average precision of chance. A class with few studies counts "
-        "in the means but is not shown on its own.",
+        "The mark on each bar is the average precision of chance, the line its interval. A class "
+        "with few studies counts in the means but is not shown on its own.",
     )
 
 
@@ -91,15 +109,20 @@ def _mean_curve(inputs: ReportInputs, name: str) -> list[tuple[float, float]]:
     ]
 
 
-def _card(figure: str, label: str) -> str:
-    return f'<div class="card"><strong>{figure}</strong><span>{text(label)}</span></div>'
+def _card(figure: str, label: str, *notes: str) -> str:
+    below = "".join(f"<small>{text(note)}</small>" for note in notes if note)
+    return f'<div class="card"><strong>{figure}</strong><span>{text(label)}</span>{below}</div>'
 
 
-def _averaged(summary: Results) -> str:
-    return " ".join(_sentences(summary))
+def _interval(ends: Sequence[float] | None, level: float) -> str:
+    return "" if ends is None else f"{100 * level:g} %: {number(ends[0])} to {number(ends[1])}"
 
 
-def _sentences(summary: Results) -> Iterator[str]:
+def _averaged(summary: Results, level: float) -> str:
+    return " ".join(_sentences(summary, level))
+
+
+def _sentences(summary: Results, level: float) -> Iterator[str]:
     seeds: Sequence[int] = summary["seeds"]
     if len(seeds) > 1:
         yield f"Mean ± standard deviation of {len(seeds)} seeds, on"
@@ -107,6 +130,10 @@ def _sentences(summary: Results) -> Iterator[str]:
         yield "One seed, on"
     yield f"{text(summary['studies'])} test studies ({text(summary['images'])} images)."
     yield f"{summary['study']['classes_scored']} classes are averaged, with equal weight."
+    yield (
+        f"The {100 * level:g} % interval says what other patients would change, the deviation what "
+        "other trainings would; chance is the mean prevalence."
+    )
     left_out = summary["study"]["classes_not_scored"]
     if left_out:
         names = ", ".join(text(name) for name in left_out)
@@ -114,13 +141,13 @@ def _sentences(summary: Results) -> Iterator[str]:
 
 
 def _class_row(name: str, row: Results) -> list[str]:
-    ap, auroc = row["AP"], row["AUROC"]
+    ap, auroc, ends = row["AP"], row["AUROC"], row.get("AP_interval")
     if ap["mean"] is None:
         return [text(name), text(None), text(None), text(row["positives"])]
     positive = f"{text(row['positives'])} <small>({percent(row['prevalence'])})</small>"
     return [
         text(name),
-        bar(ap["mean"], row["prevalence"], spread(ap)),
-        spread(auroc),
+        bar(ap["mean"], row["prevalence"], f"{spread(ap)} {bounds(ends)}", ends),
+        f"{spread(auroc)} {bounds(row.get('AUROC_interval'))}",
         positive,
     ]

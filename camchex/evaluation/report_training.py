@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 
 from camchex.evaluation.charts import Line, line_chart
-from camchex.evaluation.markup import details, number, table, text
+from camchex.evaluation.markup import details, number, paragraph, table, text, with_code
 from camchex.evaluation.report_inputs import IMAGE_RUNS, ReportInputs
 from camchex.evaluation.results import Results
+from camchex.evaluation.shown import TRUTH, Shown
 
 CAPTION = "Mean (5 % to 95 % quantile), of classes with 100 filled labels or more."
+WIDTH = (
+    "Spread: distance of the 5 % from the 95 % quantile within a class. Labels that all lie close "
+    "together teach a student little."
+)
 TITLES = {"train_loss": "training loss", "development_mAP": "development mAP"}
 
 
@@ -38,9 +43,38 @@ def pseudo_label_section(pseudo_labels: Mapping[str, Results]) -> str:
     means = [
         [text(key), *(number(_mean(f)) for f in found.values())] for key, found in sets.items()
     ]
+    widths = [
+        [text(key), *(number(_width(f)) for f in found.values())] for key, found in sets.items()
+    ]
     caption = "Mean probability of the labels that each generation filled in, over all classes."
     folded = [details(f"{key}: each class", _spread_table(found)) for key, found in sets.items()]
-    return table(["external set", *pseudo_labels], means, caption) + "".join(folded)
+    return (
+        table(["external set", *pseudo_labels], means, caption)
+        + table(["external set", *pseudo_labels], widths, WIDTH)
+        + "".join(folded)
+    )
+
+
+def truth_section(shown: Shown) -> str:
+    """How well each generation's pseudo-labels rank what is really there, which a cohort may hide.
+
+    Only an invented cohort has such a truth: not for the report of any other.
+    """
+    found = shown.found.get(TRUTH)
+    if found is None:
+        return paragraph(f"Against the hidden truth: {with_code(shown.why_not[TRUTH])}")
+    keys = list(next(iter(found.values()))["by_set"])
+    rows = [["all sets", *(number(one["AUROC"]) for one in found.values())]]
+    rows += [
+        [text(key), *(number(one["by_set"][key]["AUROC"]) for one in found.values())]
+        for key in keys
+    ]
+    caption = (
+        "Against the hidden truth of the external sets: mean AUROC, over the classes with enough "
+        "cases, of the labels that each generation filled in. A student that learns from its "
+        "teacher's labels rises from left to right."
+    )
+    return table(["external set", *found], rows, caption)
 
 
 def _mean(found: Results) -> float | None:
@@ -48,6 +82,15 @@ def _mean(found: Results) -> float | None:
     rows = [row for row in found["classes"].values() if "mean" in row]
     total = sum(row["predicted"] for row in rows)
     return sum(row["predicted"] * row["mean"] for row in rows) / total if rows else None
+
+
+def _width(found: Results) -> float | None:
+    """Mean over all filled labels of how far apart a class's 5 % and 95 % quantiles are."""
+    rows = [row for row in found["classes"].values() if "q95" in row]
+    total = sum(row["predicted"] for row in rows)
+    if not rows:
+        return None
+    return float(sum(row["predicted"] * (row["q95"] - row["q05"]) for row in rows) / total)
 
 
 def _spread_table(sets: Mapping[str, Results]) -> str:

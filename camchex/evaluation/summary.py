@@ -6,7 +6,9 @@ from pathlib import Path
 from camchex.errors import DataError
 from camchex.evaluation.curves import Row, write_csv
 from camchex.evaluation.results import Results, read_results
-from camchex.evaluation.spread import over_seeds
+from camchex.evaluation.spread import mean_sd, over_seeds
+
+HEADLINE = ("mAP", "AUROC")
 
 
 def read_seed_results(folder: Path, seeds: Sequence[int]) -> list[Results]:
@@ -34,8 +36,28 @@ def read_details(path: Path) -> Results:
     return found
 
 
+def read_calibration_scores(folder: Path, seeds: Sequence[int]) -> Results:
+    """Mean and deviation over the declared seeds of calibration errors and temperature.
+
+    Raises:
+        DataError: If the results of a seed are missing, or hold none.
+    """
+    found = []
+    for seed in seeds:
+        path = folder / f"seed{seed}.json"
+        scores = read_results(path).get("calibration")
+        if not isinstance(scores, dict):
+            raise DataError(f"{path}: expected `calibration`. `dvc repro` makes it again.")
+        found.append(scores)
+    return {name: mean_sd([scores[name] for scores in found]) for name in found[0]}
+
+
 def summarise(
-    results: Sequence[Results], seeds: Sequence[int], audit: Results, data: str
+    results: Sequence[Results],
+    seeds: Sequence[int],
+    audit: Results,
+    calibration: Results,
+    data: str,
 ) -> Results:
     """Join the results of all seeds.
 
@@ -43,11 +65,12 @@ def summarise(
         results: One per seed, as :func:`camchex.evaluation.evaluate.evaluate` returns them.
         seeds: The declared seeds, in the same order.
         audit: What :func:`camchex.evaluation.audit.audit` returned.
+        calibration: What :func:`read_calibration_scores` returned.
         data: ``synthetic`` or ``real``: on what all of it was measured.
 
     Returns:
         The keys of one seed's results, each score as ``mean`` and ``sd`` (None for one seed), with
-        the headline of the audit.
+        the calibration and the headline of the audit.
 
     Raises:
         DataError: If the seeds were not scored on the same studies.
@@ -57,6 +80,7 @@ def summarise(
         "data": data,
         "seeds": list(seeds),
         **over_seeds(results),
+        "calibration": calibration,
         "audit": {
             "label_leak_found": audit["leak"]["found"],
             "label_excess_where_named": audit["leak"]["ruled_out"]["excess"],
@@ -65,6 +89,40 @@ def summarise(
             "mAP_of_indication_ngrams": baselines["ngrams"]["mAP"],
         },
     }
+
+
+def summary_metrics(summary: Results) -> Results:
+    """The few numbers that ``dvc metrics show`` prints, and everything else under ``details``.
+
+    Args:
+        summary: As :func:`summarise` returns it.
+
+    Returns:
+        On what data; scores per study with bounds and deviation over seeds, and those of chance;
+        mAP per image; of head, body and tail (in the grouping of the paper where it applies); the
+        calibration error once scaled; the share of the gain that the audit does not doubt.
+        ``details`` is a list of one: DVC takes no list for a metric.
+    """
+    study = summary["study"]
+    rule, groups = next(iter(study["groups"].items()))
+    return {
+        "data": summary["data"],
+        "study": {name: value for score in HEADLINE for name, value in _flat(study, score)},
+        "chance": {"mAP": summary["mean_prevalence"]},
+        "image": {"mAP": summary["image"]["mAP"]["mean"]},
+        f"study_mAP_{rule}": {group: row["mAP"]["mean"] for group, row in groups.items()},
+        "ECE_scaled": summary["calibration"]["ECE_scaled"]["mean"],
+        "gain_not_owed_to_seen_words": summary["audit"]["gain_not_owed_to_seen_words"],
+        "details": [summary],
+    }
+
+
+def _flat(level: Results, score: str) -> Iterator[tuple[str, float | None]]:
+    low, high = level.get(f"{score}_interval") or (None, None)
+    yield score, level[score]["mean"]
+    yield f"{score}_sd", level[score]["sd"]
+    yield f"{score}_low", low
+    yield f"{score}_high", high
 
 
 def write_summary_curves(summary: Results, folder: Path) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from camchex.evaluation.charts import line_chart
-from camchex.evaluation.examples import Example, png, varied
+from camchex.evaluation.examples import Example, Failure, most_wrong, png, varied
 from camchex.evaluation.markup import bar, number, percent, points, spread, table, text
+from camchex.evaluation.provenance import Provenance
 from camchex.evaluation.report import render_report
 from camchex.evaluation.report_examples import example_section
 from camchex.evaluation.report_inputs import (
@@ -22,6 +23,7 @@ from camchex.evaluation.report_paper import beside_the_paper
 from camchex.evaluation.report_results import class_bars, headline, precision_recall
 from camchex.evaluation.report_training import pseudo_label_section
 from camchex.evaluation.results import Results
+from camchex.evaluation.shown import MADE_BY, Shown
 from tests.evaluation.workspace import write_workspace
 
 NEVER = {"mean": None, "sd": None}
@@ -53,6 +55,9 @@ SUMMARY: Results = {
 }
 
 
+NOTHING = Shown({}, {name: f"`{command}` measures it." for name, command in MADE_BY.items()})
+
+
 def test_values_are_escaped_and_rounded() -> None:
     assert text("<script>&") == "&lt;script&gt;&amp;"
     assert (text(None), number(None), percent(None), points(None)) == ("–",) * 4  # noqa: RUF001
@@ -68,11 +73,13 @@ def test_values_are_escaped_and_rounded() -> None:
 def test_one_seed_shows_no_spread() -> None:
     assert spread({"mean": 0.5, "sd": None}) == "0.500"
     assert "± 0.010" in spread({"mean": 0.5, "sd": 0.01})
-    assert "One seed, on 1,234 test studies (2,345 images)." in headline(SUMMARY)
+    assert "One seed, on 1,234 test studies (2,345 images)." in headline(SUMMARY, 0.95)
 
 
 def test_classes_that_could_not_be_scored_are_named() -> None:
-    assert "for want of positives or negatives in the test studies: Hernia." in headline(SUMMARY)
+    assert "for want of positives or negatives in the test studies: Hernia." in headline(
+        SUMMARY, 0.95
+    )
 
 
 def test_a_small_class_has_a_row_without_numbers() -> None:
@@ -91,7 +98,7 @@ def test_a_bar_and_its_mark_are_where_the_values_are() -> None:
 
 
 def test_other_labels_are_not_set_beside_the_papers() -> None:
-    section = beside_the_paper(SUMMARY)
+    section = beside_the_paper(SUMMARY, NOTHING)
     assert "not the 26 of CXR-LT 2023" in section
     assert "Table A2" not in section
     assert "CheXFusion" in section
@@ -108,7 +115,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         pseudo_labels=read_pseudo_labels(folder / "metrics/pseudo_labels"),
         training=read_training(folder / "metrics/curves/train", [0]),
         precision_recall={3: {}},
-        provenance={},
+        reliability={},
+        subgroups={},
+        benchmarks={},
+        data={},
+        shown=NOTHING,
+        level=0.95,
+        provenance=Provenance({}, "demo", (), {}),
     )
 
 
@@ -140,6 +153,9 @@ def test_studies_of_real_patients_are_refused(inputs: ReportInputs) -> None:
     example = Example([], ["Edema"], None, "", [])
     with pytest.raises(ValueError, match="must not be shown"):
         render_report(replace(inputs, examples=[example]))
+    failure = Failure(example, "Edema", 0.1, 0.01, missed=True)
+    with pytest.raises(ValueError, match="must not be shown"):
+        render_report(replace(inputs, failures=[failure]))
 
 
 def test_an_example_shows_what_the_model_reads_and_what_it_got_right() -> None:
@@ -152,6 +168,19 @@ def test_an_example_shows_what_the_model_reads_and_what_it_got_right() -> None:
     assert "<li>Mass 0.900</li><li>Edema 0.250 ✓</li>" in shown
     assert "r/o &lt;mass&gt;" in shown
     assert "r/o <mass>" in unescape(shown)
+
+
+def test_the_most_wrong_are_the_furthest_from_their_findings_level() -> None:
+    """The second finding is always given much: 0.9 there is no alarm, 0.5 in the first is."""
+    labels = np.array([[0, 0], [0, 0], [1, 1], [0, 1], [1, 0]], dtype=float)
+    guesses = np.array([[0.5, 0.9], [0.1, 0.9], [0.1, 0.9], [0.1, 0.2], [0.1, 0.91]])
+    assert most_wrong(labels, guesses, missed=False)[0] == (0, 0)
+    assert most_wrong(labels, guesses, missed=True)[0] == (3, 1)
+    for missed in (False, True):
+        found = most_wrong(labels, guesses, missed=missed)
+        assert len({row for row, _ in found}) == len({column for _, column in found}) == len(found)
+        assert all(labels[cell] == missed for cell in found)
+    assert most_wrong(np.full((3, 2), np.nan), np.full((3, 2), 0.5), missed=False) == []
 
 
 def test_examples_show_rare_findings_and_then_new_ones() -> None:

@@ -1,8 +1,10 @@
 """The last stages, from predictions to the report."""
 
+import hashlib
 import json
 import re
 import shutil
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from pyarrow import csv
 from camchex import schemas, tables
 from camchex.calibration import read_calibration
 from camchex.errors import DataError
+from camchex.evaluation.examples import WRONG
 from camchex.evaluation.origin import INVENTED
 from camchex.evaluation.report import BANNER
 from camchex.labels import CXR_LT_2023, MIMIC_14
@@ -46,22 +49,26 @@ def run_report() -> None:
     report.main(
         seeds=Path("metrics/seeds"),
         audit=Path("metrics/audit.json"),
-        cohort_metrics=Path("metrics/data/cohort.json"),
+        data_metrics=Path("metrics/data"),
         pseudo_labels=Path("metrics/pseudo_labels"),
         training_curves=Path("metrics/curves/train"),
         test_curves=Path("metrics/curves/test"),
         cohort=Path("data/cohort.parquet"),
         predictions=Path("data/predictions"),
         store=Path("data/images/mimic"),
+        shown=Path("metrics/shown"),
+        profiles=Path("profiles"),
         out=Path("metrics/summary.json"),
         html=Path("report.html"),
         plots=Path("metrics/curves/summary"),
+        cards=Path("models/cards"),
     )
 
 
 def results(folder: Path) -> dict[str, bytes]:
     """Every file that the three stages write."""
-    written = ["report.html", "metrics/summary.json", "metrics/audit.json"]
+    cards = [f"models/cards/seed{seed}.md" for seed in SEEDS]
+    written = ["report.html", "metrics/summary.json", "metrics/audit.json", *cards]
     curves = [
         p for kind in ("test", "audit", "summary") for p in folder.rglob(f"curves/{kind}/**/*")
     ]
@@ -120,7 +127,7 @@ class Page(HTMLParser):
 
 
 def test_the_summary_has_mean_and_spread_of_the_declared_seeds_only(made: Path) -> None:
-    summary = json.loads((made / "metrics/summary.json").read_text())
+    (summary,) = json.loads((made / "metrics/summary.json").read_text())["details"]
     seeds = [json.loads((made / f"metrics/seeds/seed{s}.json").read_text()) for s in SEEDS]
     values = [seed["study"]["mAP"] for seed in seeds]
     assert summary["seeds"] == list(SEEDS)
@@ -131,6 +138,116 @@ def test_the_summary_has_mean_and_spread_of_the_declared_seeds_only(made: Path) 
     assert summary["data"] == "synthetic"
     assert summary["audit"]["label_leak_found"] is True
     assert list(summary["per_class"]) == list(CXR_LT_2023)
+
+
+def test_the_summary_begins_with_a_dozen_numbers_and_keeps_the_rest_from_dvc(made: Path) -> None:
+    written = json.loads((made / "metrics/summary.json").read_text())
+    (summary,) = written.pop("details")
+    leaves = [
+        leaf
+        for value in written.values()
+        for leaf in (value.values() if isinstance(value, dict) else [value])
+    ]
+    assert len(leaves) <= 16
+    assert not [leaf for leaf in leaves if isinstance(leaf, dict | list)]
+    assert written["study"]["mAP"] == summary["study"]["mAP"]["mean"]
+    assert written["study"]["AUROC_sd"] == summary["study"]["AUROC"]["sd"]
+    assert [written["study"][f"mAP_{end}"] for end in ("low", "high")] == (
+        summary["study"]["mAP_interval"]
+    )
+    errors = [
+        json.loads((made / f"metrics/seeds/seed{s}.json").read_text())["calibration"]["ECE_scaled"]
+        for s in SEEDS
+    ]
+    assert written["ECE_scaled"] == pytest.approx(sum(errors) / len(errors), abs=2e-6)
+
+
+def test_the_page_shows_the_numbers_of_the_metrics(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    (summary,) = json.loads((made / "metrics/summary.json").read_text())["details"]
+    for level in ("study", "image"):
+        for score in ("mAP", "AUROC"):
+            found, (low, high) = summary[level][score], summary[level][f"{score}_interval"]
+            card = f'<strong>{found["mean"]:.3f} <span class="sd">± {found["sd"]:.3f}</span>'
+            assert card in text
+            assert f"95 %: {low:.3f} to {high:.3f}" in text
+    assert f"chance {summary['mean_prevalence']:.3f}" in text
+    for name, row in summary["per_class"].items():
+        low, high = row["AP_interval"]
+        shown = text.split(f'<th scope="row">{name}</th><td><span class="bar">')[1]
+        assert f'<b style="width:{100 * row["AP"]["mean"]:.1f}%">' in shown[:60]
+        assert f"({low:.3f} to {high:.3f})" in shown.partition("</tr>")[0]
+    scaled = summary["calibration"]["ECE_scaled"]
+    assert f'{scaled["mean"]:.3f} <span class="sd">± {scaled["sd"]:.3f}</span>' in text
+    assert "empty file: 12, no such file: &lt;5" in text
+
+
+def test_subgroups_are_shown_as_they_were_written_and_hidden_ones_are_not(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    written = [
+        csv.read_csv(made / f"metrics/curves/test/seed{s}/subgroups.csv").to_pylist() for s in SEEDS
+    ]
+    section = text.split('id="subgroups"')[1].partition("</section>")[0]
+    shown = re.findall(r'<th scope="row">([^<]+): ([^<]+)</th><td>([\d,]+)</td>', section)
+    expected = [(r["characteristic"], r["value"], f"{r['studies']:,}") for r in written[0]]
+    assert [(a, unescape(b), n) for a, b, n in shown] == expected
+    mean = sum(rows[0]["AUROC"] for rows in written) / len(written)
+    assert f"<td>{mean:.3f} <span" in section
+
+
+def test_the_reliability_curve_of_all_labels_hides_small_bins(made: Path) -> None:
+    rows = csv.read_csv(made / "metrics/curves/test/seed0/reliability_all.csv").to_pylist()
+    assert {row["probability"] for row in rows} == {"as predicted", "scaled"}
+    for row in rows:
+        positives = round(row["share_positive"] * row["labels"])
+        assert row["labels"] >= 5
+        assert all(n == 0 or n >= 5 for n in (positives, row["labels"] - positives))
+
+
+def test_what_other_pipelines_would_add_is_named_with_its_command(made: Path) -> None:
+    text = unescape((made / "report.html").read_text())
+    for command in ("ceiling", "truth", "table3", "baselines", "parts"):
+        assert f"Not measured yet: <code>make {command}</code>" in text
+
+
+def test_what_other_pipelines_measured_of_this_run_is_on_the_page(copy: Path) -> None:
+    (summary,) = json.loads((copy / "metrics/summary.json").read_text())["details"]
+    scores = {score: summary["study"][score] for score in ("mAP", "AUROC")}
+    row = {"label": "all of it", "paper": {"mAP": 0.576, "AUROC": 0.916}, "paper_differs": None}
+    table = {
+        "title": "Others",
+        "data": "synthetic",
+        "seeds": list(SEEDS),
+        "rows": {"camchex": {**row, **scores}},
+    }
+    truth = {
+        path.stem: {
+            "AUROC": 0.611,
+            "by_set": {"chexpert": {"AUROC": 0.622}},
+            "spread_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in (copy / "metrics/pseudo_labels").glob("gen*.json")
+    }
+    for name, content in {"table3": table, "parts": table, "pseudo_labels": truth}.items():
+        (copy / f"metrics/shown/{name}.json").write_text(json.dumps(content))
+    run_report()
+    text = unescape((copy / "report.html").read_text())
+    mean = f"{scores['mAP']['mean']:.3f}"
+    assert re.search(f"all of it</th><td>{mean} <span[^>]*>[^<]*</span></td><td>0.576</td>", text)
+    assert "mAP, synthetic cohort</th>" in text  # never as if it were the paper's data
+    assert "mAP, paper, MIMIC-CXR</th>" in text
+    assert "<td>0.611</td>" in text
+    assert "<td>0.622</td>" in text
+    for command in ("truth", "table3", "parts"):
+        assert f"make {command}" not in text
+    (copy / "metrics/pseudo_labels/gen0.json").write_text(
+        (copy / "metrics/pseudo_labels/gen0.json").read_text() + " "
+    )
+    run_report()
+    text = unescape((copy / "report.html").read_text())
+    assert "<td>0.611</td>" not in text
+    assert "of other data, parameters or trainings" in text
+    assert "<code>make truth</code> measures it anew" in text
 
 
 def test_the_metrics_of_a_seed_are_few_and_have_bounds(made: Path) -> None:
@@ -186,7 +303,7 @@ def test_the_audit_begins_with_few_numbers_that_the_report_shows(made: Path) -> 
     assert first["low"] <= first["share"] <= first["high"]
     assert len(audit["details"]) == 1
     summary = json.loads((made / "metrics/summary.json").read_text())
-    assert summary["audit"]["gain_not_owed_to_seen_words"] == first["share"]
+    assert summary["gain_not_owed_to_seen_words"] == first["share"]
     text = (made / "report.html").read_text()
     assert f"{first['share']:.3f}" in text
     assert f"({first['low']:.3f} to {first['high']:.3f})" in text
@@ -259,12 +376,12 @@ def test_the_report_is_one_small_page_that_fetches_nothing(made: Path) -> None:
 def test_the_report_says_synthetic_wherever_it_shows_results(made: Path) -> None:
     text = (made / "report.html").read_text()
     assert BANNER in text
-    headings = re.findall(r"<section><h2>(.*?)</h2>", text)
-    assert len(headings) == 9
+    headings = re.findall(r"<section[^>]*><h2>(.*?)</h2>", text)
+    assert len(headings) == 14
     assert all("synthetic cohort" in heading for heading in headings)
     assert "<strong>Not comparable.</strong>" in text
     assert "Not a medical device" in text
-    assert text.count("<article>") == 6
+    assert text.count("<article>") == 6 + 2 * WRONG
 
 
 def test_the_report_shows_no_place_where_a_template_was_not_filled(made: Path) -> None:
@@ -282,6 +399,7 @@ def test_real_data_shows_no_study_and_no_banner(
     assert "synthetic" not in text.lower()
     assert "<article>" not in text
     assert "data:image/png" not in text
+    assert "most wrong" not in text
     assert "r/o" not in text
     assert "/data/physionet" not in text
     assert json.loads((tmp_path / "metrics/summary.json").read_text())["data"] == "real"

@@ -1,6 +1,7 @@
 """A folder with everything that the last stages read, made from an invented cohort."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories
     params["audit"]["shuffles"] = 5
     params["evaluation"]["bootstrap"]["resamples"] = 100
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copytree(PROJECT / "profiles", folder / "profiles")
     invented = factories.invent({"development": 20, "test": 150, "train": 200})
     labels = factories.leaked(invented, rate=0.5)
     cohort = factories.cohort(invented, labels)
@@ -86,6 +88,10 @@ def write_metrics(folder: Path, cohort: pa.Table) -> None:
         "splits": dict.fromkeys(("train", "development", "test"), split),
     }
     write_json(folder / "data/cohort.json", counts)
+    unreadable = {"empty file": 12, "no such file": "<5", "no pixel data": 0}
+    images = {"images": 700, "prepared": 685, "unreadable": unreadable}
+    write_json(folder / "data/images_mimic.json", images)
+    (folder / "shown").mkdir()
     few = {"predicted": 3}
     many = {"predicted": 200, "mean": 0.12, "q05": 0.01, "q50": 0.1, "q95": 0.4}
     sets = {"images": 250, "classes": {n: few if n == "Hernia" else many for n in CXR_LT_2023}}

@@ -1,5 +1,6 @@
 """The ceiling against the generator itself, other ways to compute it, and trained classifiers."""
 
+from collections import Counter
 from dataclasses import replace
 from itertools import permutations
 
@@ -19,7 +20,13 @@ from camchex.synthetic.ceiling.events import _meant, _vocabulary, read_events
 from camchex.synthetic.ceiling.naming import WEIGHTS, kept_given, named_given, terms
 from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
 from camchex.synthetic.ceiling.posterior import DEVICES, Generator
-from camchex.synthetic.ceiling.sign_strength import detectability
+from camchex.synthetic.ceiling.sign_strength import (
+    Sign,
+    detectability,
+    likeness,
+    measure_signs,
+)
+from camchex.synthetic.ceiling.sign_summary import few_of_each, summarise_signs
 from camchex.synthetic.ceiling.vital_signs import MOVING, read_vital_signs
 from camchex.synthetic.conditions import NAMES, shares
 from camchex.synthetic.emergency import NORMAL, draw_signs
@@ -33,6 +40,7 @@ from camchex.synthetic.indication import (
 from camchex.synthetic.params import DRAWN
 from camchex.synthetic.patients import invent_studies
 from camchex.synthetic.random_streams import stream
+from camchex.synthetic.rendering import image_shape
 from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, simulate
 
 EDGES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001])
@@ -422,3 +430,80 @@ def test_signs_are_as_visible_as_noise_and_signal_make_them() -> None:
     assert set(detectability(study, demo(noise=0.0)).values()) == {np.inf}
     bland = replace(study, severities={})
     assert detectability(bland, params) == {}
+
+
+def test_a_sign_drawn_alike_is_like_itself_and_one_on_the_other_side_is_not() -> None:
+    left, right = np.zeros((2, 8, 8))
+    left[2:4, :3], right[2:4, 5:] = 1.0, 1.0
+    alike = [sign(left), sign(2 * left)]
+    assert likeness(alike) == pytest.approx(1)
+    assert likeness([sign(left), sign(right)]) == pytest.approx(0)
+    assert likeness([sign(left), sign(-left)]) == pytest.approx(-1)
+    assert likeness([sign(left), sign(left), sign(right)]) == pytest.approx(1 / 3)
+    assert likeness([sign(left), sign(left, view="lateral")]) is None  # no two of a view
+
+
+def sign(change: np.ndarray, view: str = "frontal") -> Sign:
+    return Sign(
+        strength=1.0,
+        kept=1.0,
+        area=1.0,
+        contrast=1.0,
+        by_view={view: 1.0},
+        change=change,
+        view=view,
+    )
+
+
+def test_what_is_left_of_a_sign_at_its_own_size_is_all_of_it() -> None:
+    params = demo(image_px=64)
+    studies = invent_studies(params, "test", 12, params.prevalence)
+    own = measure_signs(studies, params, 64)
+    square = [
+        s
+        for s in studies
+        if all(image_shape(s, i, params) == (64, 64) for i in range(len(s.views)))
+    ]
+    assert square
+    for study in square:
+        strengths = detectability(study, params)
+        for name, found in measure_signs([study], params, 64).items():
+            assert found[0].kept == pytest.approx(1, rel=1e-5)
+            assert found[0].strength == pytest.approx(strengths[name])
+            assert 0 < found[0].area <= 64 * 64
+    coarse = measure_signs(studies, params, 8)
+    for name, signs in coarse.items():
+        for small, large in zip(signs, own[name], strict=True):
+            assert small.kept <= large.kept + 1e-6  # averaging loses, and adds nothing
+            assert small.area <= 8 * 8
+
+
+def test_the_first_studies_hold_as_many_signs_as_asked_for_or_all() -> None:
+    params = demo()
+    studies = invent_studies(params, "test", 60, params.prevalence)
+    total = Counter(name for study in studies for name in study.severities)
+    chosen = few_of_each(studies, 3)
+    held = Counter(name for study in chosen for name in study.severities)
+    assert all(held[name] >= min(3, count) for name, count in total.items())
+    assert len(chosen) < len(studies)
+    assert chosen == [study for study in studies if study in chosen]
+
+
+def test_positives_that_lack_the_view_of_a_sign_are_counted() -> None:
+    params = demo(image_px=64)
+    studies = [
+        s
+        for s in invent_studies(params, "test", 200, params.prevalence)
+        if "Hernia" in s.severities
+    ]
+    both = [s for s in studies if "LATERAL" in s.views and len(set(s.views)) > 1]
+    assert both
+    views = {"Hernia": [{"frontal"}, {"frontal", "lateral"}, {"lateral"}, {"frontal"}]}
+    found = summarise_signs(both[:5], params, 32, views)["Hernia"]
+    assert found["view"] == "lateral"  # gas behind the heart
+    assert found["view_share"] > 0.5
+    assert found["positives_without_view"] == 0.5
+    frontal = [replace(s, views=("PA",)) for s in both[:2]]
+    alone = summarise_signs(frontal, params, 32, views)["Hernia"]
+    assert alone["view"] is None
+    assert alone["positives_without_view"] is None
