@@ -12,9 +12,6 @@ from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.patients import Study
 from camchex.synthetic.random_streams import pick, stream
 
-IN_A_STAY = (
-    0.55  # studies taken during a stay (method, section 3: 44 % in one sample, and within 2 h)
-)
 OTHER_STAY = 0.25  # studies with a stay at another time
 OVERLAPPING = 0.04  # studies in a stay that overlaps an earlier one
 EMPTY_TRIAGE = 0.03  # stays without any value
@@ -79,7 +76,7 @@ def stays_around(study: Study, about: Study, params: SyntheticParams) -> list[St
     if rng.random() < OTHER_STAY:
         days = float(rng.choice([-1, 1])) * rng.uniform(3, 400)
         stays.append(_stay(study, study.time + timedelta(days=days), None, params, len(stays)))
-    if rng.random() < IN_A_STAY:
+    if rng.random() < params.in_emergency:
         arrival = study.time - timedelta(minutes=int(rng.integers(15, 300)))
         if rng.random() < OVERLAPPING:
             stays.append(_stay(study, arrival - timedelta(hours=3), None, params, len(stays)))
