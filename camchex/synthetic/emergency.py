@@ -26,20 +26,19 @@ NORMAL = {
 """Mean and standard deviation: degrees Fahrenheit, 1/min, 1/min, per cent, mmHg, mmHg."""
 SHIFTS: Mapping[str, Mapping[str, float]] = {
     "Pneumonia": {"temperature": 2.8, "heartrate": 14, "resprate": 3, "o2sat": -1.5},
-    "Consolidation": {"temperature": 0.4, "o2sat": -1},
-    "Edema": {"resprate": 6, "o2sat": -4, "sbp": 18, "heartrate": 5},
-    "Pneumothorax": {"heartrate": 22, "resprate": 6, "o2sat": -3},
-    "Pleural Effusion": {"resprate": 1.5, "o2sat": -0.8},
-    "Emphysema": {"o2sat": -5, "resprate": 2},
-    "Fibrosis": {"o2sat": -5, "resprate": 4},
-    "Pneumoperitoneum": {"temperature": 1.2, "heartrate": 20, "sbp": -26, "dbp": -12},
-    "Fracture": {"heartrate": 10, "sbp": 14, "dbp": 8},
-    "Tortuous Aorta": {"sbp": 26, "dbp": 6},
-    "Calcification of the Aorta": {"sbp": 18, "dbp": -10},
-    "Enlarged Cardiomediastinum": {"sbp": -12, "heartrate": 6},
-    "Cardiomegaly": {"sbp": 4, "heartrate": 3},
-    "Pneumomediastinum": {"heartrate": 10, "resprate": 2},
-    "Support Devices": {"sbp": -10, "dbp": -4},
+    "Infiltration": {"temperature": 1.6, "resprate": 3},
+    "Consolidation": {"temperature": 0.4, "o2sat": -1.5},
+    "Edema": {"resprate": 5, "o2sat": -3, "sbp": 18},
+    "Pneumothorax": {"heartrate": 30, "resprate": 8, "o2sat": -4},
+    "Subcutaneous Emphysema": {"heartrate": 14, "resprate": 6},
+    "Pleural Effusion": {"resprate": 1},
+    "Emphysema": {"o2sat": -3, "resprate": 2},
+    "Fibrosis": {"o2sat": -6, "resprate": 4},
+    "Pneumoperitoneum": {"temperature": 1.2, "heartrate": 16, "sbp": -20, "dbp": -10},
+    "Fracture": {"heartrate": 16, "sbp": 28, "dbp": 20},
+    "Tortuous Aorta": {"sbp": 34, "dbp": 4},
+    "Calcification of the Aorta": {"sbp": 26, "dbp": -16},
+    "Mass": {"heartrate": 14, "sbp": -24, "dbp": -8},
 }
 """What a finding adds to the mean of each sign."""
 LIMITS = {**dict.fromkeys(NORMAL, math.inf), "o2sat": 100.0}
