@@ -14,7 +14,8 @@ from camchex.evaluation.audit_gain import SEEN, WITHOUT_TEXT
 from camchex.evaluation.audit_validation import (
     LEAKS,
     Audited,
-    true_share,
+    Given,
+    true_shares,
     validation,
     validation_figure,
     validation_text,
@@ -50,11 +51,15 @@ def main() -> int:
 
 def _audited(copy: Path, classes: list[str], clean: LabelSet) -> Audited:
     test = _test(copy, classes)
-    own = read_probabilities(copy / f"data/predictions/seed{SEED}.parquet", test)
-    other = copy / f"data/counterfactuals/seed{SEED}" / f"{WITHOUT_TEXT}.parquet"
-    images = read_probabilities(other, test)
-    share = true_share(_labels(test), clean, [own], [images])
-    return Audited(read_results(copy / "metrics/audit.json"), share)
+    changed = copy / f"data/counterfactuals/seed{SEED}"
+    files = (
+        copy / f"data/predictions/seed{SEED}.parquet",
+        changed / "masked.parquet",
+        changed / f"{WITHOUT_TEXT}.parquet",
+    )
+    given = Given(*([read_probabilities(path, test)] for path in files))
+    truth = true_shares(_labels(test), clean, given)
+    return Audited(read_results(copy / "metrics/audit.json"), truth)
 
 
 def _test(copy: Path, classes: list[str]) -> Split:

@@ -1,9 +1,8 @@
 """Does the audit find what is there? Its headline beside the truth that a synthetic cohort knows.
 
 A cohort with ``label_leak`` is the cohort without it, with some absent findings labelled positive
-where the indication names them. So the labels without the leak are known, and with them what the
-model's gain by texts is worth. Both sets of labels are brought to one scale as in the audit: by
-what the images alone are worth against either.
+where the indication names them. So the labels without the leak are known. The audit has to make do
+with MIMIC-CXR-JPG's in their place; the truth is the same formula with the labels themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,47 +24,77 @@ HEADLINE = "gain_not_owed_to_seen_words"
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What of the gain by texts is not owed to the leak, as shares of it; 1: all of it.
+
+    Attributes:
+        words: Less what masking the words for findings costs against the labels learnt beyond what
+            it costs against those without the leak: what the headline estimates.
+        gain: The gain against the labels without the leak. Leaked labels also hide some of what
+            texts tell, so it can be above 1.
+    """
+
+    words: float
+    gain: float
+
+
+@dataclass(frozen=True)
 class Audited:
     """What is known of one cohort.
 
     Attributes:
         headline: ``metrics/audit.json``.
-        true_share: See :func:`true_share`.
+        truth: See :func:`true_shares`.
     """
 
     headline: Results
-    true_share: float
+    truth: Truth
 
 
-def true_share(
-    learnt: LabelSet, clean: LabelSet, own: Sequence[Floats], images: Sequence[Floats]
-) -> float:
-    """The share of the gain by texts that is not owed to the leak.
+@dataclass(frozen=True)
+class Given:
+    """Probabilities of the test studies, by seed, each (N, Q).
+
+    Attributes:
+        own: Of the studies as they are.
+        masked: Without the words for findings.
+        images: Without texts.
+    """
+
+    own: Sequence[Floats]
+    masked: Sequence[Floats]
+    images: Sequence[Floats]
+
+
+def true_shares(learnt: LabelSet, clean: LabelSet, given: Given) -> Truth:
+    """The shares of the gain by texts that are not owed to the leak, as macro AUROC.
+
+    What holds against the clean labels is brought to the scale of those learnt by what the images
+    alone are worth against either, as the audit does.
 
     Args:
         learnt: The labels that the model learnt.
         clean: The same without the leak.
-        own: Probabilities of the studies as they are, by seed, (N, Q).
-        images: The same without texts.
-
-    Returns:
-        f * (gain against ``clean``) / (gain against ``learnt``), as macro AUROC, the seeds
-        averaged; f is what the images are worth against ``learnt``, by what they are against
-        ``clean``. 1 where the two are the same.
+        given: What the model predicts.
     """
-    with_texts, alone = _auroc(learnt, own), _auroc(learnt, images)
-    honest, honest_alone = _auroc(clean, own), _auroc(clean, images)
-    factor = (alone - CHANCE) / (honest_alone - CHANCE)
-    return factor * (honest - honest_alone) / (with_texts - alone)
+    own, masked, images = (_auroc(learnt, p) for p in (given.own, given.masked, given.images))
+    honest, honest_masked, honest_images = (
+        _auroc(clean, p) for p in (given.own, given.masked, given.images)
+    )
+    scale = (images - CHANCE) / (honest_images - CHANCE)
+    owed = (own - masked) - scale * (honest - honest_masked)
+    gain = own - images
+    return Truth(words=1 - owed / gain, gain=scale * (honest - honest_images) / gain)
 
 
 def validation(cohorts: Mapping[float, Audited]) -> Results:
     """Headline and truth, by leak.
 
     Returns:
-        ``cohorts``: of each its ``label_leak``, ``true_share``, the audit's ``share``, ``low``
-        and ``high`` (None: no gain to speak of), ``accused`` (the interval does not reach 1) and
-        ``within`` (it holds the truth). ``mean_error`` of the share, absolute.
+        ``cohorts``: of each its ``label_leak``, ``true_share`` (of words) and ``true_gain``, the
+        audit's ``share``, ``low`` and ``high`` (None: no gain to speak of), ``accused`` (the
+        interval does not reach 1) and ``within`` (it holds the true share). ``mean_error`` of the
+        share, absolute.
     """
     rows = [_row(leak, audited) for leak, audited in cohorts.items()]
     errors = [abs(r["share"] - r["true_share"]) for r in rows if r["share"] is not None]
@@ -79,16 +108,19 @@ def validation(cohorts: Mapping[float, Audited]) -> Results:
 def validation_text(found: Results) -> str:
     """The same as Markdown."""
     lines = [
-        "Synthetic data. Share: of the gain by texts, not owed to words that the labels have seen.",
+        "Synthetic data. Share: of the gain by texts, not owed to words that the labels have seen; "
+        "last, the gain against the labels without the leak, as a share of the same.",
         "",
-        "| `label_leak` | true share | the audit's | interval | holds the truth | accused |",
-        f"|{' --- |' * 6}",
+        "| `label_leak` | true share | the audit's | interval | holds the truth | accused "
+        "| gain without the leak |",
+        f"|{' --- |' * 7}",
     ]
     for row in found["cohorts"]:
         audited = [_number(row[key]) for key in ("share", "low", "high")]
         lines.append(
             f"| {row['label_leak']:g} | {row['true_share']:.2f} | {audited[0]} "
-            f"| {audited[1]} to {audited[2]} | {_word(row['within'])} | {_word(row['accused'])} |"
+            f"| {audited[1]} to {audited[2]} | {_word(row['within'])} | {_word(row['accused'])} "
+            f"| {row['true_gain']:.2f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -128,12 +160,13 @@ def _row(leak: float, audited: Audited) -> Results:
     known = low is not None and high is not None
     return {
         "label_leak": leak,
-        "true_share": audited.true_share,
+        "true_share": audited.truth.words,
+        "true_gain": audited.truth.gain,
         "share": share,
         "low": low,
         "high": high,
         "accused": high < 1 if known else None,
-        "within": low <= audited.true_share <= high if known else None,
+        "within": low <= audited.truth.words <= high if known else None,
     }
 
 

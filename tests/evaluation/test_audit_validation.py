@@ -10,7 +10,9 @@ from camchex.evaluation.audit_validation import (
     HEADLINE,
     LEAKS,
     Audited,
-    true_share,
+    Given,
+    Truth,
+    true_shares,
     validation,
     validation_figure,
     validation_text,
@@ -38,23 +40,27 @@ def test_without_a_leak_all_of_the_gain_is_real() -> None:
     truth = labels(rng.random((200, 2)) < 0.3)
     images = rng.random((200, 2)) + 0.3 * truth.labels
     own = images + 0.5 * truth.labels
-    assert true_share(truth, truth, [own], [images]) == pytest.approx(1)
+    found = true_shares(truth, truth, Given([own], [images], [images]))
+    assert (found.words, found.gain) == pytest.approx((1, 1))
 
 
-def test_the_share_is_of_scikit_learns_auroc_with_the_images_as_the_scale() -> None:
+def test_the_shares_are_of_scikit_learns_auroc_with_the_images_as_the_scale() -> None:
     rng = np.random.default_rng(1)
     truth = rng.random((300, 2)) < 0.3
     named = rng.random((300, 2)) < 0.2
     leaked = truth | named
     images = rng.random((300, 2)) + 0.4 * truth
-    own = images + 0.3 * named + 0.2 * truth
-    seen, alone, honest, honest_alone = (
-        roc_auc_score(y, p) for y in (leaked, truth) for p in (own, images)
-    )
-    expected = (alone - 0.5) / (honest_alone - 0.5) * (honest - honest_alone) / (seen - alone)
-    found = true_share(labels(leaked), labels(truth), [own, own], [images, images])
-    assert found == pytest.approx(expected, abs=1e-12)
-    assert found < 0.8
+    masked = images + 0.2 * truth
+    own = masked + 0.3 * named
+    seen, seen_masked, alone = (roc_auc_score(leaked, p) for p in (own, masked, images))
+    honest, honest_masked, honest_alone = (roc_auc_score(truth, p) for p in (own, masked, images))
+    scale = (alone - 0.5) / (honest_alone - 0.5)
+    owed = (seen - seen_masked) - scale * (honest - honest_masked)
+    given = Given([own, own], [masked, masked], [images, images])
+    found = true_shares(labels(leaked), labels(truth), given)
+    assert found.words == pytest.approx(1 - owed / (seen - alone), abs=1e-12)
+    assert found.gain == pytest.approx(scale * (honest - honest_alone) / (seen - alone), abs=1e-12)
+    assert found.words < 0.8
 
 
 def test_a_model_that_reads_only_leaked_words_gains_nothing_real() -> None:
@@ -62,16 +68,18 @@ def test_a_model_that_reads_only_leaked_words_gains_nothing_real() -> None:
     truth = rng.random((4000, 2)) < 0.3
     named = rng.random((4000, 2)) < 0.2
     images = rng.random((4000, 2)) + 0.4 * truth
-    found = true_share(labels(truth | named), labels(truth), [images + 0.3 * named], [images])
-    assert found < 0.05
+    given = Given([images + 0.3 * named], [images], [images])
+    found = true_shares(labels(truth | named), labels(truth), given)
+    assert found.words < 0.05
+    assert found.gain < 0.05
 
 
 def test_what_is_said_of_a_cohort() -> None:
     found = validation(
         {
-            0.0: Audited(headline(0.95, 0.8, 1.1), 1.0),
-            0.5: Audited(headline(0.5, 0.3, 0.7), 0.8),
-            1.0: Audited(headline(None, None, None), 0.1),
+            0.0: Audited(headline(0.95, 0.8, 1.1), Truth(1.0, 1.2)),
+            0.5: Audited(headline(0.5, 0.3, 0.7), Truth(0.8, 1.2)),
+            1.0: Audited(headline(None, None, None), Truth(0.1, 1.2)),
         }
     )
     clean, leaky, unknown = found["cohorts"]
@@ -81,12 +89,14 @@ def test_what_is_said_of_a_cohort() -> None:
     assert found["mean_error"] == pytest.approx((0.05 + 0.3) / 2)
     text = validation_text(found)
     assert "Synthetic data" in text
-    assert "| 0.5 | 0.80 | 0.50 | 0.30 to 0.70 | no | yes |" in text
-    assert "| 1 | 0.10 | none | none to none | unknown | unknown |" in text
+    assert "| 0.5 | 0.80 | 0.50 | 0.30 to 0.70 | no | yes | 1.20 |" in text
+    assert "| 1 | 0.10 | none | none to none | unknown | unknown | 1.20 |" in text
 
 
 def test_the_figure_is_the_same_twice(tmp_path: Path) -> None:
-    found = validation({leak: Audited(headline(0.9, 0.7, 1.1), 1 - leak / 2) for leak in LEAKS})
+    found = validation(
+        {leak: Audited(headline(0.9, 0.7, 1.1), Truth(1 - leak / 2, 1)) for leak in LEAKS}
+    )
     for name in ("a", "b"):
         validation_figure(found, tmp_path / name)
     drawn = (tmp_path / "a").read_text()
