@@ -1,9 +1,12 @@
 """What an input gains where it says nothing, by hand."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from camchex.evaluation.comparisons import TABLE3
-from camchex.evaluation.uninformative import SILENCED, gains, gains_text
+from camchex.evaluation.uninformative import SILENCED, gains, gains_text, silenced_table
 from camchex.evaluation.variant_tables import compare
 from camchex.synthetic.params import SyntheticParams
 from tests.synthetic.small import small
@@ -46,3 +49,18 @@ def test_every_setting_is_a_key_of_the_section_and_silences_it() -> None:
             section, name = key.split(".")
             assert section == "synthetic"
             assert getattr(SyntheticParams(**{**small().model_dump(), name: value}), name) == 0
+
+
+def test_the_rows_of_a_silenced_cohort_are_enough(tmp_path: Path) -> None:
+    silenced = SILENCED["vitals"]
+    for row in TABLE3.rows:
+        for seed in (0, 1) if row.name in silenced.rows else ():
+            path = tmp_path / row.results.format(seed=seed)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            score = 0.3 + 0.01 * seed * (row.name == "camchex")
+            path.write_text(json.dumps({"study": {"mAP": score, "AUROC": 0.5}}))
+    table = silenced_table(silenced, [0, 1], tmp_path)
+    told = gains(table3([0.1, 0.1], [0.7, 0.7]), {"vitals": table})["inputs"]["vitals"]["silenced"]
+    assert told["mAP"]["mean"] == pytest.approx(0.005)
+    assert told["mAP"]["within_spread"] is True
+    assert told["alone_above_chance"]["mean"] == pytest.approx(0)
