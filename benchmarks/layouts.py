@@ -8,7 +8,7 @@ import published_layout as published
 import torch
 from contest import EMA_DECAY, Contest, Run, over_and_over, time_loop
 from torch import nn
-from transformers import BertConfig
+from transformers import AutoConfig
 
 from camchex.models.camchex import CaMChex
 from camchex.profiles import Params
@@ -33,9 +33,9 @@ def parts_of(params: Params, model: CaMChex | None, *, frozen: bool) -> publishe
     encoder, fusion = params.encoder, params.fusion
     bert = None
     if model is not None:
-        longest = published.INDICATION_TOKENS
-        own = model.config.text_config | {"max_position_embeddings": longest}
-        bert = BertConfig(**own)
+        longer = published.INDICATION_TOKENS - params.text.max_tokens_indication
+        bert = AutoConfig.for_model(**model.config.text_config)
+        bert.max_position_embeddings += longer
     return published.Parts(
         backbone=encoder.backbone,
         backbone_args=dict(encoder.backbone_args),

@@ -22,7 +22,7 @@ import torch
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 from torch.nn.functional import pad
-from transformers import BertConfig, BertModel
+from transformers import AutoModel, PretrainedConfig
 
 SLOTS = 4
 INDICATION_TOKENS, VITALS_TOKENS = 384, 128
@@ -49,7 +49,7 @@ class Parts:
     classes: int
     decoder: tuple[int, int, int]
     fusion: tuple[int, int, int, float] | None = None
-    bert: BertConfig | None = None
+    bert: PretrainedConfig | None = None
     frozen: bool = False
 
 
@@ -193,7 +193,7 @@ class PublishedFusion(nn.Module):
         for encoder in (self.frontal, self.lateral):
             encoder.requires_grad_(not parts.frozen)
         width = self.frontal.network.num_features
-        self.text = BertModel(parts.bert, add_pooling_layer=False)
+        self.text = AutoModel.from_config(parts.bert, add_pooling_layer=False)
         own = parts.bert.hidden_size
         self.projection = nn.Identity() if own == width else nn.Linear(own, width)
         self.reduce = nn.Conv2d(width, width, 3, stride=2, padding=1)
