@@ -48,6 +48,7 @@ def last_commit(paths: Sequence[str]) -> str | None:
 def _git(*words: str) -> str | None:
     command = ["git", *words]
     try:
+        # The words are this module's own.
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:
         return None
