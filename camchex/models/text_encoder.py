@@ -14,7 +14,7 @@ from camchex.models.study_batch import Tokens
 from camchex.models.tokenizer import Tokenizer
 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
-NUMBER_SCALE = 0.1
+NUMBER_SCALE = 0.3
 NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
 """What of a configuration describes a machine or a file: weights are single precision here."""
 
