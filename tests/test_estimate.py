@@ -230,7 +230,7 @@ def test_the_table_has_every_stage_and_the_sum(
         "1",
         "1,000",
         "images",
-        "4",
+        "5",
         "6.4/s",
         "3.0",
         "GB",
