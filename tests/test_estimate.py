@@ -231,7 +231,7 @@ def test_the_table_has_every_stage_and_the_sum(
         "1,000",
         "images",
         "5",
-        "6.4/s",
+        "3.2/s",
         "3.0",
         "GB",
         "250",
