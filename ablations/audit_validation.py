@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from ablations.cohorts import PROJECT, make_cohorts
-from camchex import params, schemas, tables
-from camchex.evaluation.audit_gain import SEEN, WITHOUT_TEXT
-from camchex.evaluation.audit_validation import (
+from camchex.aggregates.results import read_results, write_results
+from camchex.audit.gain import SEEN, WITHOUT_TEXT
+from camchex.audit.validation import (
     LEAKS,
     Audited,
     Given,
@@ -20,10 +20,10 @@ from camchex.evaluation.audit_validation import (
     validation_figure,
     validation_text,
 )
-from camchex.evaluation.label_sets import LabelSet, label_sets
-from camchex.evaluation.results import read_results, write_results
-from camchex.evaluation.scored import Split, of_split, read_probabilities
-from camchex.labels import MIMIC_14, LabelParams
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.scores.label_sets import LabelSet, label_sets
+from camchex.scores.scored import Split, of_split, read_probabilities
 
 COPIES = PROJECT / ".camchex" / "audit_validation"
 OUT = Path("metrics/ablations/audit_validation.json")
@@ -63,7 +63,7 @@ def _audited(copy: Path, classes: list[str], clean: LabelSet) -> Audited:
 
 
 def _test(copy: Path, classes: list[str]) -> Split:
-    cohort = tables.read(copy / "data/cohort.parquet", schemas.cohort(classes, MIMIC_14))
+    cohort = tables.read(copy / "data/cohort.parquet", schemas.cohort(classes))
     return of_split(cohort, "test", classes)
 
 

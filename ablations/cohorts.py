@@ -15,8 +15,8 @@ from pathlib import Path
 
 import yaml
 
-from camchex import params
-from camchex.evaluation.origin import origin
+from camchex.comparisons.origin import origin
+from camchex.contract import params
 
 PROJECT = Path(__file__).resolve().parents[1]
 PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")

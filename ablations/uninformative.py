@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from ablations.cohorts import PROJECT, make_cohorts
-from camchex import params
-from camchex.evaluation.comparisons import CAMCHEX
-from camchex.evaluation.results import read_results, write_results
-from camchex.evaluation.uninformative import SILENCED, gains, gains_text, silenced_table
+from camchex.aggregates.results import read_results, write_results
+from camchex.comparisons.uninformative import SILENCED, gains, gains_text, silenced_table
+from camchex.comparisons.variants import CAMCHEX
+from camchex.contract import params
 
 COPIES = PROJECT / ".camchex" / "uninformative"
 TABLE3 = Path("metrics/ablations/table3.json")

@@ -12,8 +12,8 @@ import numpy as np
 from record import Comparison, record
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from camchex.evaluation.bootstrap import Draws, bootstrap, draw_patients
-from camchex.evaluation.paper import paper_numbers
+from camchex.comparisons.paper import paper_numbers
+from camchex.scores.bootstrap import Draws, bootstrap, draw_patients
 
 STUDIES, PATIENTS, RESAMPLES, MEASURED, WORKERS = 45_492, 13_075, 1_000, 3, 2
 CLOSE = 1e-12

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from record import Comparison
 
-from camchex.profiles import Params
-from camchex.runtime import RuntimeParams
-from camchex.training.probe import Timing, Window, synchronize
-from camchex.training_params import TrainingParams
+from camchex.estimate.probe import Timing, Window, synchronize
+from camchex.profiles.profiles import Params
+from camchex.runs.runtime import RuntimeParams
+from camchex.training.params import TrainingParams
 
 SKIP = 3  # steps before the clock starts
 EMA_DECAY = 0.9999

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from camchex.schemas import VITAL_SIGNS, VITALS
+from camchex.contract.schemas import VITAL_SIGNS, VITALS
+from camchex.texts.vitals_text import TITLES
 from camchex.vitals.params import VitalRanges, VitalsParams
 from camchex.vitals.plausible import CELSIUS
-from camchex.vitals.text import TITLES
 
 Engine = Literal["c", "pyarrow"]
 SIGNS = list(VITAL_SIGNS)

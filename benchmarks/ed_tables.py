@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from camchex.schemas import STUDIES, VITAL_SIGNS
+from camchex.contract.schemas import STUDIES, VITAL_SIGNS
 
 STAYS, CHARTED, STUDY_COUNT = 425_087, 1_564_610, 227_835  # rows of MIMIC-IV-ED 2.2, MIMIC-CXR
 ED_PATIENTS, XRAY_PATIENTS, IN_BOTH = 205_504, 65_379, 61_856

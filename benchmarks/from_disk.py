@@ -20,23 +20,20 @@ from image_decode import QUALITY, full_size_xrays, release
 from layouts import in_slots, parts_of, published_step
 from torch.utils.data import DataLoader, Dataset
 
-from camchex import schemas
-from camchex.images import ImageStore
-from camchex.images.params import ImageParams
+from camchex.contract import schemas
+from camchex.contract.image_store import ImageParams, ImageStore
+from camchex.estimate.probe import Timing, Window, time_training
+from camchex.estimate.random_batches import POSITIVE, RepeatedBatches, images_of_studies
+from camchex.estimate.random_networks import made_up_words, untrained_camchex, untrained_classifier
+from camchex.fusion.camchex import CaMChex
+from camchex.fusion.study_data import StudyDataset, reader_of
+from camchex.fusion.study_samples import StudySamples
 from camchex.images.prepare import prepare_images
-from camchex.models.camchex import CaMChex
+from camchex.networks.batches import Batch
+from camchex.networks.samples import prevalence
+from camchex.networks.sampling import BatchRows
 from camchex.training.augmentation import Augmentation
 from camchex.training.fit import Task
-from camchex.training.probe import Timing, Window, time_training
-from camchex.training.random_batches import POSITIVE, RepeatedBatches, images_of_studies
-from camchex.training.random_networks import (
-    made_up_words,
-    untrained_camchex,
-    untrained_classifier,
-)
-from camchex.training.samples import StudySamples, prevalence
-from camchex.training.sampling import BatchRows
-from camchex.training.study_data import LabelledStudies, StudyDataset, reader_of
 
 FILES = 24
 INDICATION_TOKENS, VITALS_TOKENS = 15, 40  # of one study, without the special ones
@@ -59,7 +56,7 @@ class DecodedStudies(Dataset[published.SlotBatch]):
         self.samples, self.ours, self.paths, self.size = samples, ours, paths, size
 
     def __getitem__(self, rows: list[int]) -> published.SlotBatch:
-        batch: LabelledStudies = self.ours[BatchRows(0, np.array(rows))]
+        batch: Batch = self.ours[BatchRows(0, np.array(rows))]
         positions = np.concatenate([self.samples.rows[row][: published.SLOTS] for row in rows])
         decoded = [torch.from_numpy(release(self.paths[p], self.size).copy()) for p in positions]
         return in_slots(batch.map_images(lambda _: torch.stack(decoded)[:, None]))

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from record import Comparison, record
 
+from camchex.contract.image_store import ImageParams
 from camchex.images.decode import read_image
 from camchex.images.jpeg import prepared_jpeg
-from camchex.images.params import ImageParams
 from camchex.images.resize import fit
 
 Grey = NDArray[np.uint8]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from record import Comparison, record
 
-from camchex.sources import chexpert, nih, vindr
+from camchex.sources.external import chexpert, nih, vindr
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "label_tables"
 REPEATS = 3

@@ -10,20 +10,15 @@ from contest import EMA_DECAY, Contest, Run, over_and_over, time_loop
 from torch import nn
 from transformers import AutoConfig
 
-from camchex.models.camchex import CaMChex
-from camchex.profiles import Params
+from camchex.estimate.probe import Timing, Window, repeated, time_training
+from camchex.estimate.random_batches import Shape, images_of_studies, random_images, random_studies
+from camchex.estimate.random_networks import untrained_camchex, untrained_classifier
+from camchex.fusion.camchex import CaMChex
+from camchex.fusion.study_data import reader_of
+from camchex.networks.batches import Batch
+from camchex.profiles.profiles import Params
 from camchex.training.augmentation import Augmentation
-from camchex.training.batches import Batch
-from camchex.training.probe import Timing, Window, repeated, time_training
-from camchex.training.random_batches import (
-    Shape,
-    images_of_studies,
-    random_images,
-    random_studies,
-)
-from camchex.training.random_networks import untrained_camchex, untrained_classifier
-from camchex.training.study_data import LabelledStudies, reader_of
-from camchex.training_params import TrainingParams
+from camchex.training.params import TrainingParams
 
 BATCHES = 8  # different ones, which take turns
 
@@ -47,7 +42,7 @@ def parts_of(params: Params, model: CaMChex | None, *, frozen: bool) -> publishe
     )
 
 
-def in_slots(batch: LabelledStudies) -> published.SlotBatch:
+def in_slots(batch: Batch) -> published.SlotBatch:
     """The same studies in the published layout."""
     studies, size = batch.inputs, len(batch.targets)
     place = (studies.study, studies.slot)
@@ -73,7 +68,7 @@ def published_step(run: Run, network: nn.Module, training: TrainingParams) -> Ca
     return lambda batch: step(batch, share)
 
 
-def study_batches(run: Run, model: CaMChex) -> list[LabelledStudies]:
+def study_batches(run: Run, model: CaMChex) -> list[Batch]:
     """Studies of noise, as large as those of CXR-LT."""
     reader, draw = reader_of(model), np.random.default_rng(0)
     shape = Shape(

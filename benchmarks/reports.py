@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 from record import Comparison, record
 
-from camchex import schemas
+from camchex.contract import schemas
 from camchex.reports.files import report_names
 from camchex.reports.indications import extract_indications
-from camchex.reports.params import IndicationParams
+from camchex.texts.params import IndicationParams
 
 PUBLISHED, GENERATED = 227_835, 60_000  # reports
 PATIENTS = 17_000  # 3.5 reports each, as in MIMIC-CXR

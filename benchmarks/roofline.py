@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from camchex.training.probe import synchronize
+from camchex.estimate.probe import synchronize
 
 SIDE = {"cuda": 8192, "cpu": 1536}  # of the matrices of the largest product
 COPIED = {"cuda": 2**30, "cpu": 2**27}  # bytes

@@ -16,9 +16,8 @@ import pyarrow as pa
 from image_decode import BASELINES, QUALITY, SIZES, full_size_xrays
 from record import Comparison, record
 
-from camchex import schemas
-from camchex.images import ImageStore
-from camchex.images.params import ImageParams
+from camchex.contract import schemas
+from camchex.contract.image_store import ImageParams, ImageStore
 from camchex.images.prepare import prepare_images
 
 IMAGES = 24

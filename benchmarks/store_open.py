@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 from record import Comparison, record
 
-from camchex.images import ImageStore
+from camchex.contract.image_store import ImageStore
 from camchex.images.shards import ShardWriter
 
 IMAGES = 400_000

@@ -24,9 +24,9 @@ from layouts import fusion_contest, image_contest, parts_of
 from record import record
 from torch.profiler import ProfilerActivity, profile
 
-from camchex.profiles import locate, validate_file
-from camchex.training.probe import Timing, Window
-from camchex.training.random_networks import untrained_classifier
+from camchex.estimate.probe import Timing, Window
+from camchex.estimate.random_networks import untrained_classifier
+from camchex.profiles.profiles import locate, validate_file
 
 
 def profiled(timed: Callable[[Window], Timing], run: Run) -> tuple[Timing, profile]:

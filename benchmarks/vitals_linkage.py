@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from ed_tables import CHARTED, STAYS, STUDY_COUNT, write_all
 from record import Comparison, record
 
-from camchex import schemas, tables
-from camchex.sources import mimic_iv_ed
+from camchex.contract import schemas, tables
+from camchex.sources.mimic import mimic_iv_ed
 from camchex.vitals.counts import vitals_counts
 from camchex.vitals.link import link
 from camchex.vitals.params import VitalRanges, VitalsParams

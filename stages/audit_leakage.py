@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from camchex import params, schemas, tables
-from camchex.evaluation.audit import Predicted, audit, headline
-from camchex.evaluation.audit_curves import write_audit_curves
-from camchex.evaluation.audit_gain import NAMES, ImageOnly
-from camchex.evaluation.metrics import Floats
-from camchex.evaluation.params import AuditParams, EvaluationParams
-from camchex.evaluation.results import write_results
-from camchex.evaluation.scored import Split, of_split, read_probabilities, read_seeds
-from camchex.labels import MIMIC_14, LabelParams
-from camchex.runtime import RuntimeParams
+from camchex.aggregates.results import write_results
+from camchex.audit.audit import Predicted, audit, headline
+from camchex.audit.curves import write_audit_curves
+from camchex.audit.gain import NAMES, ImageOnly
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.runs.runtime import RuntimeParams
+from camchex.scores.metrics import Floats
+from camchex.scores.params import AuditParams, EvaluationParams
+from camchex.scores.scored import Split, of_split, read_probabilities, read_seeds
 from stages import Input, Output, run
 
 Counterfactuals = Annotated[
@@ -39,7 +39,7 @@ def main(
     """Write the audit of every declared seed; ``predictions`` is a folder of seed<s>.parquet."""
     classes = params.load("labels", LabelParams).classes
     seeds = params.load("seeds", list[int])
-    studies = tables.read(cohort, schemas.cohort(classes, MIMIC_14))
+    studies = tables.read(cohort, schemas.cohort(classes))
     test = of_split(studies, "test", classes)
     predicted = Predicted(
         seeds=read_seeds(predictions, seeds, test),

@@ -1,12 +1,12 @@
 """Bring images, labels, texts and vital signs together: one row per study."""
 
-from camchex import params, schemas, tables
-from camchex.cohort import CohortInputs, build_cohort
-from camchex.images.store import ImageStore
-from camchex.labels import MIMIC_14, LabelParams
-from camchex.small_cells import write_counts
+from camchex.aggregates.small_cells import write_counts
+from camchex.cohort.build import CohortInputs, build_cohort
+from camchex.cohort.published import cxr_lt_published
+from camchex.contract import params, schemas, tables
+from camchex.contract.image_store import ImageStore
+from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.sources.params import DataParams
-from camchex.sources.published import cxr_lt_published
 from stages import Input, Output, run
 
 
@@ -33,7 +33,7 @@ def main(
         vitals=tables.read(vitals, schemas.VITALS),
     )
     cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
-    tables.write(cohort, out, schemas.cohort(classes, MIMIC_14))
+    tables.write(cohort, out, schemas.cohort(classes))
     files = params.load("data", DataParams).cxr_lt_files
     published = {"published": cxr_lt_published(files.model_dump())}
     write_counts({**counts, **published}, metrics, params.load("evaluation.min_cell", int))

@@ -6,19 +6,19 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
-from camchex import params, schemas, tables
-from camchex.calibration import write_calibration
-from camchex.evaluation import benchmarks, decisions, subgroups
-from camchex.evaluation.bootstrap import draw_patients
-from camchex.evaluation.calibration import calibration_scores, fit
-from camchex.evaluation.curves import write_calibration_curves, write_csv, write_curves
-from camchex.evaluation.evaluate import evaluate, headline
-from camchex.evaluation.intervals import resample
-from camchex.evaluation.params import EvaluationParams
-from camchex.evaluation.results import write_results
-from camchex.evaluation.scored import of_split, read_probabilities
-from camchex.labels import MIMIC_14, LabelParams
-from camchex.runtime import RuntimeParams
+from camchex.aggregates.results import write_results
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.runs.runtime import RuntimeParams
+from camchex.scores import benchmarks, decisions, subgroups
+from camchex.scores.bootstrap import draw_patients
+from camchex.scores.calibration import write_calibration
+from camchex.scores.curves import write_calibration_curves, write_csv, write_curves
+from camchex.scores.evaluate import evaluate, headline
+from camchex.scores.fit_calibration import calibration_scores, fit
+from camchex.scores.intervals import resample
+from camchex.scores.params import EvaluationParams
+from camchex.scores.scored import of_split, read_probabilities
 from stages import Input, Output, run
 
 Calibrated = Annotated[Path | None, typer.Option(help="Output: temperature and thresholds.")]
@@ -37,7 +37,7 @@ def main(
     labels = params.load("labels", LabelParams)
     given = params.load("evaluation", EvaluationParams)
     workers = params.load("runtime", RuntimeParams).workers
-    studies = tables.read(cohort, schemas.cohort(labels.classes, MIMIC_14))
+    studies = tables.read(cohort, schemas.cohort(labels.classes))
     benchmarks.refuse_shared_patients(studies)
     test = of_split(studies, "test", labels.classes)
     probabilities = read_probabilities(predictions, test)

@@ -1,10 +1,10 @@
 """Read the clinical indication of every study from its report."""
 
-from camchex import params, schemas, tables
+from camchex.aggregates.small_cells import write_counts
+from camchex.contract import params, schemas, tables
 from camchex.reports.indications import extract_indications
-from camchex.reports.params import IndicationParams
-from camchex.small_cells import write_counts
 from camchex.sources.params import DataParams
+from camchex.texts.params import IndicationParams
 from stages import Input, Output, run
 
 

@@ -3,15 +3,16 @@
 from functools import partial
 from pathlib import Path
 
-from camchex import params
-from camchex.labels import LabelParams
-from camchex.models.image_classifier import ImageClassifier
-from camchex.runtime import RuntimeParams
-from camchex.training.image_training import train_on_images
-from camchex.training.params import AugmentationParams, ViewFinetuningParams
+from camchex.contract import params
+from camchex.contract.labels import LabelParams
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.networks.samples import cohort_images, read_cohort
+from camchex.noisy_student.image_training import train_on_images
+from camchex.noisy_student.params import ViewFinetuningParams
+from camchex.runs.runtime import RuntimeParams
+from camchex.runs.scratch import Run, run_once
+from camchex.training.params import AugmentationParams
 from camchex.training.recipe import Recipe
-from camchex.training.runs import Run, run_once
-from camchex.training.samples import cohort_images, read_cohort
 from stages import Input, Name, Output, run
 
 

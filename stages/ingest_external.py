@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from camchex import params, schemas, tables
-from camchex.labels import LabelParams
-from camchex.sources.external import read_external
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.sources.external.read import read_external
 from camchex.sources.params import ExternalSet
 from stages import Input, Name, Output, run
 

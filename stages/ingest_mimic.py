@@ -1,9 +1,9 @@
 """Turn the tables of MIMIC-CXR-JPG and CXR-LT into canonical ones."""
 
-from camchex import params, schemas, tables
-from camchex.labels import MIMIC_14, LabelParams
-from camchex.small_cells import write_counts
-from camchex.sources.mimic_tables import MimicFiles, read_mimic
+from camchex.aggregates.small_cells import write_counts
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import MIMIC_14, LabelParams
+from camchex.sources.mimic.mimic_tables import MimicFiles, read_mimic
 from camchex.sources.params import DataParams
 from stages import Input, Output, run
 

@@ -1,8 +1,8 @@
 """Give every study the vital signs of its ED stay."""
 
-from camchex import params, schemas, tables
-from camchex.small_cells import write_counts
-from camchex.sources import mimic_iv_ed
+from camchex.aggregates.small_cells import write_counts
+from camchex.contract import params, schemas, tables
+from camchex.sources.mimic import mimic_iv_ed
 from camchex.vitals.counts import vitals_counts
 from camchex.vitals.link import link
 from camchex.vitals.params import VitalsParams

@@ -1,6 +1,6 @@
 """Invent the embedded cohort: raw files as published, and the truth that they hide."""
 
-from camchex import params
+from camchex.contract import params
 from camchex.synthetic.make import make_cohort
 from camchex.synthetic.params import SyntheticParams
 from stages import Output, run

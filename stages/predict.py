@@ -7,15 +7,16 @@ from typing import Annotated
 import pyarrow.compute as pc
 import typer
 
-from camchex import params, schemas, tables
-from camchex.evaluation.masking import mask_findings
-from camchex.labels import LabelParams
-from camchex.models.camchex import CaMChex
-from camchex.runtime import RuntimeParams
-from camchex.training.counterfactuals import counterfactuals, predict_changed
-from camchex.training.device import first_device
-from camchex.training.samples import cohort_studies, read_cohort
-from camchex.training.study_predictions import predict_studies
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.fusion.camchex import CaMChex
+from camchex.fusion.study_samples import cohort_studies
+from camchex.networks.samples import read_cohort
+from camchex.prediction.counterfactuals import counterfactuals, predict_changed
+from camchex.prediction.study_predictions import predict_studies
+from camchex.runs.devices import first_device
+from camchex.runs.runtime import RuntimeParams
+from camchex.texts.masking import mask_findings
 from stages import Input, Output, run
 
 Counterfactuals = Annotated[

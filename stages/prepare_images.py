@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from camchex import params, schemas, tables
-from camchex.images.params import ImageParams
+from camchex.aggregates.small_cells import write_counts
+from camchex.contract import params, schemas, tables
+from camchex.contract.image_store import ImageParams
 from camchex.images.prepare import prepare_images
-from camchex.small_cells import write_counts
 from stages import Input, Output, run
 
 SHOW_ALL = 1  # how many files are unreadable says nothing of a patient

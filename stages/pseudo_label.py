@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from camchex import params, schemas, tables
-from camchex.images.store import ImageStore
-from camchex.labels import LabelParams
-from camchex.models.image_classifier import ImageClassifier
-from camchex.runtime import RuntimeParams
+from camchex.contract import params, schemas, tables
+from camchex.contract.image_store import ImageStore
+from camchex.contract.labels import LabelParams
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.pseudo_labels.pseudo_labels import pseudo_label, write_spreads
+from camchex.runs.devices import first_device
+from camchex.runs.runtime import RuntimeParams
 from camchex.sources.params import ExternalSets
-from camchex.training.device import first_device
-from camchex.training.pseudo_labels import pseudo_label, write_spreads
 from stages import Input, Output, run
 
 Generation = Annotated[int, typer.Option(help="Of the teacher, from 0.")]

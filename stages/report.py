@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from camchex import params
-from camchex.evaluation.examples import read_examples
-from camchex.evaluation.model_card import CardFacts, model_card
-from camchex.evaluation.origin import origin
-from camchex.evaluation.params import EvaluationParams
-from camchex.evaluation.provenance import provenance
-from camchex.evaluation.report import SYNTHETIC, render_report
-from camchex.evaluation.report_inputs import (
+from camchex.aggregates.results import read_results, write_results
+from camchex.comparisons.origin import origin
+from camchex.contract import params
+from camchex.contract.labels import LabelParams
+from camchex.report.examples import read_examples
+from camchex.report.inputs import (
     ReportInputs,
     read_data,
     read_precision_recall,
@@ -18,9 +16,11 @@ from camchex.evaluation.report_inputs import (
     read_rows,
     read_training,
 )
-from camchex.evaluation.results import read_results, write_results
-from camchex.evaluation.shown import read_shown
-from camchex.evaluation.summary import (
+from camchex.report.model_card import CardFacts, model_card
+from camchex.report.other_results import read_shown
+from camchex.report.page import SYNTHETIC, render_report
+from camchex.report.provenance import provenance
+from camchex.report.summary import (
     read_calibration_scores,
     read_details,
     read_seed_results,
@@ -28,7 +28,7 @@ from camchex.evaluation.summary import (
     summary_metrics,
     write_summary_curves,
 )
-from camchex.labels import LabelParams
+from camchex.scores.params import EvaluationParams
 from stages import Input, Output, run
 
 

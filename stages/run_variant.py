@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from camchex import params
+from camchex.contract import params
 from camchex.errors import CamchexError
 from stages import Input, Output, evaluate, predict, run, train_fusion
 

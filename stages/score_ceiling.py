@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from camchex import params, schemas, tables
+from camchex.aggregates.results import write_results
+from camchex.contract import params, schemas, tables
+from camchex.contract.image_store import ImageParams
+from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.errors import DataError
-from camchex.evaluation.ceiling import SHARE, Compared, compare_with_ceiling
-from camchex.evaluation.metrics import Floats
-from camchex.evaluation.params import EvaluationParams
-from camchex.evaluation.results import write_results
-from camchex.evaluation.scored import Split, of_split, read_seeds
-from camchex.images.params import ImageParams
-from camchex.labels import CXR_LT_2023, MIMIC_14, LabelParams
+from camchex.scores.ceiling import SHARE, Compared, compare_with_ceiling
+from camchex.scores.metrics import Floats
+from camchex.scores.params import EvaluationParams
+from camchex.scores.scored import Split, of_split, read_seeds
 from camchex.synthetic.ceiling.cohort import ceilings
 from camchex.synthetic.ceiling.observer import BOUNDS
 from camchex.synthetic.ceiling.posterior import Generator
 from camchex.synthetic.ceiling.sign_summary import few_of_each, summarise_signs
 from camchex.synthetic.params import SyntheticParams
-from camchex.synthetic.patients import invent_studies
+from camchex.synthetic.people.patients import invent_studies
 from camchex.vitals.params import VitalsParams
 from stages import Input, Output, run
 
@@ -39,7 +39,7 @@ def main(
     synthetic = params.load("synthetic", SyntheticParams)
     min_cell = params.load("evaluation", EvaluationParams).min_cell
     _require_known_rules(labels, params.load("vitals", VitalsParams))
-    studies = tables.read(cohort, schemas.cohort(labels.classes, MIMIC_14))
+    studies = tables.read(cohort, schemas.cohort(labels.classes))
     hidden = tables.read(truth / "truth.parquet", schemas.labels(CXR_LT_2023))
     seeds = params.load("seeds", list[int])
     model = Generator(synthetic)

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from camchex import params, schemas, tables
-from camchex.evaluation.evaluate import evaluate
-from camchex.evaluation.params import EvaluationParams
-from camchex.evaluation.results import write_results
-from camchex.evaluation.scored import of_split, read_probabilities
-from camchex.labels import MIMIC_14, LabelParams
-from camchex.models.image_classifier import ImageClassifier
-from camchex.runtime import RuntimeParams
-from camchex.training.image_predictions import VIEWS, predict_by_image
-from camchex.training.samples import cohort_studies, read_cohort
+from camchex.aggregates.results import write_results
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.fusion.study_samples import cohort_studies
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.networks.samples import read_cohort
+from camchex.prediction.image_predictions import VIEWS, predict_by_image
+from camchex.runs.runtime import RuntimeParams
+from camchex.scores.evaluate import evaluate
+from camchex.scores.params import EvaluationParams
+from camchex.scores.scored import of_split, read_probabilities
 from stages import Input, Output, run
 
 GENERATIONS = ("gen0", "gen1", "gen2", "gen3", "gen4")
@@ -31,7 +32,7 @@ def main(
     min_cell = params.load("evaluation", EvaluationParams).min_cell
     runtime = params.load("runtime", RuntimeParams)
     studies = cohort_studies(read_cohort(cohort, store, classes), ["development", "test"])
-    table = tables.read(cohort, schemas.cohort(classes, MIMIC_14))
+    table = tables.read(cohort, schemas.cohort(classes))
     test = of_split(table, "test", classes)
     for name in (*GENERATIONS, "views"):
         models = _views(views) if name == "views" else _both(generations / name)

@@ -1,12 +1,12 @@
 """Late fusion: the mean of the models of images, indication and vital signs, seed by seed."""
 
-from camchex import params, schemas, tables
-from camchex.evaluation.ensemble import average
-from camchex.evaluation.evaluate import evaluate
-from camchex.evaluation.params import EvaluationParams
-from camchex.evaluation.results import write_results
-from camchex.evaluation.scored import of_split, read_probabilities
-from camchex.labels import MIMIC_14, LabelParams
+from camchex.aggregates.results import write_results
+from camchex.comparisons.ensemble import average
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import LabelParams
+from camchex.scores.evaluate import evaluate
+from camchex.scores.params import EvaluationParams
+from camchex.scores.scored import of_split, read_probabilities
 from stages import Input, Output, run
 
 
@@ -22,7 +22,7 @@ def main(
     classes = params.load("labels", LabelParams).classes
     min_cell = params.load("evaluation", EvaluationParams).min_cell
     schema = schemas.predictions(classes)
-    table = tables.read(cohort, schemas.cohort(classes, MIMIC_14))
+    table = tables.read(cohort, schemas.cohort(classes))
     test = of_split(table, "test", classes)
     for seed in params.load("seeds", list[int]):
         name = f"seed{seed}.parquet"

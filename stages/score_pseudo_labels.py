@@ -2,9 +2,9 @@
 
 import json
 
-from camchex import params, schemas, tables
-from camchex.digests import digest_of
-from camchex.labels import CXR_LT_2023, LabelParams
+from camchex.contract import params, schemas, tables
+from camchex.contract.files import digest_of
+from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.sources.params import ExternalSets
 from camchex.synthetic.truth import score_pseudo_labels
 from stages import Input, Output, run

@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from camchex import params
-from camchex.images.params import ImageParams
-from camchex.labels import LabelParams
-from camchex.models.image_classifier import ImageClassifier
-from camchex.models.params import FusionParams, Preparation, TextParams
-from camchex.reports.params import IndicationParams
-from camchex.runtime import RuntimeParams
+from camchex.contract import params
+from camchex.contract.image_store import ImageParams
+from camchex.contract.labels import LabelParams
+from camchex.fusion.params import Preparation, TextParams
+from camchex.fusion.section import FusionParams
+from camchex.fusion.study_samples import cohort_studies
+from camchex.fusion.study_training import new_camchex, train_on_studies, vary
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.networks.samples import read_cohort
+from camchex.runs.runtime import RuntimeParams
+from camchex.runs.scratch import Run, run_once
+from camchex.texts.params import IndicationParams
 from camchex.training.params import AugmentationParams
 from camchex.training.recipe import Recipe
-from camchex.training.runs import Run, run_once
-from camchex.training.samples import cohort_studies, read_cohort
-from camchex.training.study_training import new_camchex, train_on_studies, vary
 from stages import Input, Output, run
 
 Seed = Annotated[int, typer.Option(help="Replaces fusion.training.seed.")]

@@ -3,18 +3,19 @@
 from functools import partial
 from pathlib import Path
 
-from camchex import params
-from camchex.images.params import ImageParams
-from camchex.labels import LabelParams
-from camchex.models.image_classifier import ImageClassifier, build_image_classifier
-from camchex.models.params import EncoderParams
-from camchex.runtime import RuntimeParams
+from camchex.contract import params
+from camchex.contract.image_store import ImageParams
+from camchex.contract.labels import LabelParams
+from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
+from camchex.networks.params import EncoderParams
+from camchex.networks.samples import cohort_images, read_cohort, read_pseudo_labels
+from camchex.noisy_student.image_training import train_on_images
+from camchex.noisy_student.params import NoisyStudentParams
+from camchex.runs.runtime import RuntimeParams
+from camchex.runs.scratch import Run, run_once
 from camchex.sources.params import MIMIC, ExternalSets
-from camchex.training.image_training import train_on_images
-from camchex.training.params import AugmentationParams, NoisyStudentParams
+from camchex.training.params import AugmentationParams
 from camchex.training.recipe import Recipe
-from camchex.training.runs import Run, run_once
-from camchex.training.samples import cohort_images, read_cohort, read_pseudo_labels
 from stages import Input, Output, run
 
 

@@ -12,8 +12,8 @@ import typer
 import yaml
 from dvc.cli.parser import get_main_parser
 
-from camchex import params
-from camchex.cli import app
+from camchex.cli.app import app
+from camchex.contract import params
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = sorted([REPO / "README.md", REPO / "data" / "README.md", *(REPO / "docs").glob("*.md")])

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from camchex import schemas
 from camchex.check.findings import find
+from camchex.contract import schemas
+from camchex.contract.labels import MIMIC_14
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.errors import DataError
-from camchex.labels import MIMIC_14
-from camchex.schemas import VITAL_SIGNS
-from camchex.sources.lookup import positions, require_agreement, require_disjoint, values_of
+from camchex.sources.csv.lookup import positions, require_agreement, require_disjoint, values_of
 from camchex.sources.params import MIMIC
+from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalRanges
-from camchex.vitals.text import vitals_texts
 
 VIEWS = ("frontal", "lateral")
 SPLITS = ("train", "development", "test")

@@ -16,14 +16,15 @@ from camchex.check.findings import (
     look,
     look_for_watched,
 )
-from camchex.labels import MIMIC_14, LabelParams
+from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES, NAMES, PAGES
+from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.reports.files import archived_names, report_names
-from camchex.sources import cxr_lt, mimic_cxr, mimic_iv_ed, vindr
-from camchex.sources.external import read_external
-from camchex.sources.mimic_views import DEFAULT
+from camchex.sources.csv.raw_table import read_csv, read_header
+from camchex.sources.external import vindr
+from camchex.sources.external.read import read_external
+from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
+from camchex.sources.mimic.mimic_views import DEFAULT
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
-from camchex.sources.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES, NAMES, PAGES
-from camchex.sources.raw_table import read_csv, read_header
 
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 

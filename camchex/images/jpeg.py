@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from camchex.contract.image_store import ImageParams
 from camchex.images.decode import read_image
-from camchex.images.params import ImageParams
 from camchex.images.resize import fit
 from camchex.images.unreadable import UnreadableImage
 

@@ -18,17 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
-from camchex import schemas, tables
+from camchex.contract import schemas, tables
+from camchex.contract.image_store import QUARANTINE, ImageParams, Shard
 from camchex.errors import DataError
 from camchex.images import resume
-from camchex.images.params import ImageParams
 from camchex.images.resume import Finished, Stamps, Unread
 from camchex.images.shards import MEGABYTE, ShardWriter
-from camchex.images.store import QUARANTINE, Shard
 from camchex.images.unreadable import Reason, UnreadableImage
 from camchex.images.workers import Looked, outcomes
-from camchex.lock import SCRATCH, exclusive
-from camchex.progress import progress
+from camchex.runs.lock import SCRATCH, exclusive
+from camchex.runs.progress import progress
 
 SHOWN = 3  # unreadable files that an error names
 ENOUGH = 100  # unreadable files, beyond those allowed, after which no more are looked at

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from camchex import schemas
-from camchex.images.store import CONTENTS, INDEX, SHARD, Contents, Shard, sha256
+from camchex.contract import schemas
+from camchex.contract.image_store import CONTENTS, INDEX, SHARD, Contents, Shard, sha256
 
 MEGABYTE = 1_000_000
 

@@ -8,9 +8,9 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
+from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
 from camchex.images.jpeg import Outcome, looked_at, stamp
-from camchex.images.params import ImageParams
 from camchex.images.unreadable import Reason, UnreadableImage
 
 CHUNK = 16  # images a worker takes at once: about half a second of work at full size

@@ -9,17 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.aggregates.small_cells import Counts, percentiles
+from camchex.contract.schemas import INDICATIONS
 from camchex.errors import DataError
-from camchex.processes import in_order
-from camchex.progress import progress
-from camchex.reports.cleaning import clean_indication
 from camchex.reports.files import Batch, Report, report_batches, report_names
 from camchex.reports.findings import reads_like_findings
 from camchex.reports.overrides import Override, study_overrides
-from camchex.reports.params import IndicationParams, SectionRules
 from camchex.reports.sections import Section, split_sections
-from camchex.schemas import INDICATIONS
-from camchex.small_cells import Counts, percentiles
+from camchex.runs.processes import in_order
+from camchex.runs.progress import progress
+from camchex.texts.cleaning import clean_indication
+from camchex.texts.params import IndicationParams, SectionRules
 
 OUTCOMES = (
     "indication",  # the next three: where the text came from

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from camchex.reports.findings import reads_like_findings
-from camchex.reports.params import SectionRules
+from camchex.texts.params import SectionRules
 
 HEADERS = {
     "reference": re.compile(r"\n ([A-Z ()/,-]+):\s"),

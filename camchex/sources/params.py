@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from camchex.params import Section
+from camchex.contract.params import Section
 
 MIMIC = "mimic"  # the data set of the cohort: what the column `dataset` reads for it
 POLICIES = {

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from camchex import schemas, tables
-from camchex.labels import CXR_LT_2023
-from camchex.synthetic.external import write_chexpert, write_nih, write_vindr
-from camchex.synthetic.mimic import write_mimic
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023
 from camchex.synthetic.params import SyntheticParams
-from camchex.synthetic.rendering import StudyFiles, write_images
+from camchex.synthetic.phantom.rendering import StudyFiles, write_images
+from camchex.synthetic.published.external import write_chexpert, write_nih, write_vindr
+from camchex.synthetic.published.mimic import write_mimic
 
 TRUTH = schemas.labels(CXR_LT_2023)
 STATEMENT = "Invented patients, reports and X-rays. Nothing here is about a real person.\n"

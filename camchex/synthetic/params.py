@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from camchex.labels import CXR_LT_2023
-from camchex.params import Section
+from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.params import Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 DRAWN = tuple(name for name in CXR_LT_2023 if name != "No Finding")

@@ -11,15 +11,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from camchex.synthetic.anatomy import Chest, grow_chest
-from camchex.synthetic.emergency import draw_signs
-from camchex.synthetic.indication import write_indication
 from camchex.synthetic.params import SyntheticParams
-from camchex.synthetic.patients import Study, invent_studies
+from camchex.synthetic.people.emergency import draw_signs
+from camchex.synthetic.people.indication import write_indication
+from camchex.synthetic.people.patients import Study, invent_studies
+from camchex.synthetic.phantom.anatomy import Chest, grow_chest
+from camchex.synthetic.phantom.rendering import draw_images
+from camchex.synthetic.phantom.signs import SIGNS, with_findings
+from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
 from camchex.synthetic.random_streams import stream
-from camchex.synthetic.rendering import draw_images
-from camchex.synthetic.signs import SIGNS, with_findings
-from camchex.synthetic.xray import Site, View, aim, attenuation, expose
 
 PIXELS = 256  # of a finding's image
 SHOWN = 0.9  # severity of a finding's image

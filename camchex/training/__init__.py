@@ -1,1 +1,1 @@
-"""Noisy student, view finetuning and fusion: data, trainer, resumable runs, predictions."""
+"""The one way a network is trained: data order, augmentation, loss, schedule, checkpoints."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from camchex.errors import ModelError
-from camchex.training.batches import Batch, BatchDataset
+from camchex.networks.batches import Batch, BatchDataset
 from camchex.training.learner import Learner
 
 IDS = "non_finite_batch.txt"

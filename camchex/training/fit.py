@@ -19,20 +19,20 @@ from torch.utils import deterministic
 from torch.utils.data import DataLoader
 
 from camchex.errors import ParamsError
-from camchex.runtime import RuntimeParams
+from camchex.networks.batches import Batch, BatchDataset, batch_loader
+from camchex.networks.samples import Prevalence
+from camchex.networks.sampling import OrderedBatches, ShuffledBatches
+from camchex.runs.devices import device_of
+from camchex.runs.runtime import RuntimeParams
 from camchex.training.averaging import MovingAverage
-from camchex.training.batches import Batch, BatchDataset, batch_loader
 from camchex.training.checkpoint import SafeCheckpoints
-from camchex.training.device import device_of
 from camchex.training.divergence import FiniteLoss
 from camchex.training.learner import Learner
 from camchex.training.local_log import LocalLog
+from camchex.training.params import TrainingParams
 from camchex.training.recomputation import recomputation
-from camchex.training.samples import Prevalence
-from camchex.training.sampling import OrderedBatches, ShuffledBatches
 from camchex.training.schedule import warmup_steps
 from camchex.training.selection import Checkpoint, Selection
-from camchex.training_params import TrainingParams
 
 CHECKPOINT = "last.safetensors"
 

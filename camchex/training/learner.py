@@ -8,12 +8,13 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
-from camchex.training.batches import Batch, to_unit_range
-from camchex.training.samples import Prevalence
-from camchex.training.sampling import derived_seed
+from camchex.networks.batches import Batch, to_unit_range
+from camchex.networks.inference import probabilities
+from camchex.networks.samples import Prevalence
+from camchex.networks.sampling import derived_seed
+from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
+from camchex.training.params import TrainingParams
 from camchex.training.schedule import build_optimizer, learning_rate_factor
-from camchex.training_params import TrainingParams
 
 
 class Learner(LightningModule):
@@ -94,8 +95,8 @@ class Learner(LightningModule):
 
     def validation_step(self, batch: Batch) -> None:
         """Keep the probabilities of one batch, without augmentation."""
-        logits = self.network(batch.map_images(to_unit_range).inputs)
-        self.validated.append((batch.rows, logits.float().sigmoid()))
+        inputs = batch.map_images(to_unit_range).inputs
+        self.validated.append((batch.rows, probabilities(self.network, inputs)))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, its learning rate set at every optimizer step."""

@@ -4,9 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from camchex.params import Section
-from camchex.training_params import TrainingParams
+from camchex.contract.params import Section
 
+Schedule = Literal["cosine", "cosine_restarts_each_epoch", "constant"]
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+Loss = Literal["weighted", "original"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -40,15 +42,23 @@ class AugmentationParams(Section):
         return self
 
 
-class NoisyStudentParams(Section):
-    """Section ``noisy_student``: generation 0 (teacher) and every later one (student)."""
+class TrainingParams(Section):
+    """Optimiser, schedule, averaging and precision of one training.
 
-    init: Literal["warm", "pretrained"]  # a student starts from its teacher, or anew
-    teacher: TrainingParams
-    student: TrainingParams
+    Source: paper section 4.2 (AdamW, cosine with 5 % linear warm-up, moving average); what the
+    paper leaves open is a parameter here.
+    """
 
-
-class ViewFinetuningParams(Section):
-    """Section ``view_finetuning``: generation 4, trained further on one view."""
-
-    training: TrainingParams
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)  # images or studies per step, over all devices
+    accumulate: int = Field(ge=1)  # batches per optimizer step
+    loss: Loss  # with class weights, a mean; or the asymmetric loss as it was published, a sum
+    learning_rate: float = Field(gt=0)  # the highest one, after the warm-up
+    weight_decay: float = Field(ge=0)
+    decay_norm_and_bias: bool
+    schedule: Schedule
+    warmup_fraction: float = Field(ge=0, lt=1)  # of the training; with restarts, of an epoch
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None  # null: keep the weights themselves
+    clip_norm: Annotated[float, Field(gt=0)] | None  # null: no clipping
+    precision: Precision
+    seed: int = Field(ge=0)

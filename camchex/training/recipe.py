@@ -8,16 +8,15 @@ from pathlib import Path
 from torch import nn
 
 from camchex.errors import DataError
-from camchex.lock import LOGS
-from camchex.runtime import RuntimeParams
+from camchex.networks.batches import BatchDataset, check_size
+from camchex.networks.samples import Prevalence
+from camchex.runs.lock import LOGS
+from camchex.runs.runtime import RuntimeParams
+from camchex.runs.scratch import publish, run_name
 from camchex.training.augmentation import Augmentation
-from camchex.training.batches import BatchDataset, check_size
 from camchex.training.curves import write_curves
 from camchex.training.fit import Task, fit
-from camchex.training.params import AugmentationParams
-from camchex.training.runs import publish, run_name
-from camchex.training.samples import Prevalence
-from camchex.training_params import TrainingParams
+from camchex.training.params import AugmentationParams, TrainingParams
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW
 
-from camchex.training_params import TrainingParams
+from camchex.training.params import TrainingParams
 
 RESTART_FLOOR = 0.1  # the public release anneals every cycle down to a tenth
 RESTART_WARMUP_START = 1e-3  # and starts its warm-up at a thousandth

@@ -10,10 +10,10 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from camchex.errors import ModelError
+from camchex.networks.batches import Floats
 from camchex.training.averaging import MovingAverage
 from camchex.training.divergence import ADVICE
 from camchex.training.learner import Learner
-from camchex.training.samples import Floats
 
 
 def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:

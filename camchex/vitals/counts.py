@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex import tables
-from camchex.schemas import VITAL_SIGNS
-from camchex.small_cells import Counts, percentiles
+from camchex.aggregates.small_cells import Counts, percentiles
+from camchex.contract import tables
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.vitals.link import Linkage
 
 ROWS = pa.schema(

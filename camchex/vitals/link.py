@@ -6,12 +6,12 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex import tables
-from camchex.schemas import VITAL_SIGNS, VITALS
-from camchex.small_cells import Counts
+from camchex.aggregates.small_cells import Counts
+from camchex.contract import tables
+from camchex.contract.schemas import VITAL_SIGNS, VITALS
+from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import believe
-from camchex.vitals.text import vitals_texts
 
 LINKED = pa.schema([field for field in VITALS if field.name != "vitals_text"])
 

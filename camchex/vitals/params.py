@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from camchex.params import Section
+from camchex.contract.params import Section
 
 
 def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.schemas import VITAL_SIGNS
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.vitals.params import VitalRanges
 
 # No living patient has these in Fahrenheit, and nearly every patient has them in Celsius.

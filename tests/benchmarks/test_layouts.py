@@ -10,12 +10,12 @@ import torch
 from layouts import in_slots, parts_of
 from torch import nn
 
-from camchex.models.loss import weighted_asymmetric_loss
-from camchex.models.ml_decoder import MLDecoder
-from camchex.models.position import position_encoding
-from camchex.profiles import Params, locate, validate_file
-from camchex.training.random_batches import Shape, images_of_studies, random_studies
-from camchex.training.random_networks import untrained_camchex, untrained_classifier
+from camchex.estimate.random_batches import Shape, images_of_studies, random_studies
+from camchex.estimate.random_networks import untrained_camchex, untrained_classifier
+from camchex.networks.ml_decoder import MLDecoder
+from camchex.networks.position import position_encoding
+from camchex.profiles.profiles import Params, locate, validate_file
+from camchex.training.loss import weighted_asymmetric_loss
 
 IMAGES = (2, 1, 3, 5)
 

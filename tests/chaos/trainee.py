@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from camchex.training import recipe, runs
+from camchex.networks.samples import ImageDataset, prevalence
+from camchex.runs import scratch as runs
+from camchex.training import recipe
 from camchex.training.checkpoint import SafeCheckpoints
-from camchex.training.image_data import ImageDataset
 from camchex.training.learner import Learner
-from camchex.training.samples import prevalence
 from tests.training.factories import AUGMENTATION, RUNTIME, SIZE, TRAINING, samples, small_network
 
 START, EPOCH, VALIDATION, CHECKPOINT, PUBLISH = range(5)

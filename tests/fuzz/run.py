@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from camchex.progress import progress
+from camchex.runs.progress import progress
 from tests.fuzz.damage import damage
 from tests.fuzz.targets import QUARANTINED, READ, REFUSED, Target, outcome, targets, write_cohort
 

@@ -11,21 +11,21 @@ import numpy as np
 import pyarrow as pa
 import simplejpeg
 
-from camchex import params
+from camchex.contract import params
+from camchex.contract.image_store import ImageParams
+from camchex.contract.labels import LabelParams
 from camchex.errors import CamchexError
 from camchex.images.jpeg import prepared_jpeg
-from camchex.images.params import ImageParams
 from camchex.images.unreadable import UnreadableImage
-from camchex.labels import LabelParams
 from camchex.reports.files import Report
 from camchex.reports.indications import OUTCOMES, read_indication
-from camchex.reports.params import IndicationParams
-from camchex.sources import mimic_cxr, mimic_iv_ed
-from camchex.sources.external import read_external
-from camchex.sources.mimic_tables import MimicFiles, read_mimic
+from camchex.sources.external.read import read_external
+from camchex.sources.mimic import mimic_cxr, mimic_iv_ed
+from camchex.sources.mimic.mimic_tables import MimicFiles, read_mimic
 from camchex.sources.params import ExternalSet, ExternalSets
 from camchex.synthetic.make import make_cohort
 from camchex.synthetic.params import SyntheticParams
+from camchex.texts.params import IndicationParams
 from camchex.vitals.counts import vitals_counts
 from camchex.vitals.link import link
 from camchex.vitals.params import VitalsParams

@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from camchex import schemas
-from camchex.images.params import ImageParams
+from camchex.contract import schemas
+from camchex.contract.image_store import ImageParams
 
 PARAMS = ImageParams(size=32, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=0)
 

@@ -15,15 +15,14 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from camchex import params, schemas, tables
+from camchex.contract import params, schemas, tables
+from camchex.contract.image_store import ImageParams, ImageStore
 from camchex.errors import DataError
 from camchex.images import workers
 from camchex.images.decode import read_image
 from camchex.images.jpeg import looked_at
-from camchex.images.params import ImageParams
 from camchex.images.prepare import prepare_images
 from camchex.images.resize import fit
-from camchex.images.store import ImageStore
 from camchex.images.unreadable import Reason, UnreadableImage
 from camchex.images.workers import Looked
 from tests.images.files import PARAMS, dicom, dicom_bytes, encoded, images_table, picture, saved

@@ -14,10 +14,10 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
 from camchex.images import shards, workers
 from camchex.images.jpeg import looked_at
-from camchex.images.params import ImageParams
 from camchex.images.prepare import Prepared, prepare_images
 from camchex.images.workers import Looked
 from tests.images.files import PARAMS, encoded, images_table, picture, saved

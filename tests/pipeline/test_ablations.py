@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from camchex import params
+from camchex.comparisons.variants import COMPARISONS, SEED
+from camchex.contract import params
 from camchex.errors import CamchexError
-from camchex.evaluation.comparisons import COMPARISONS, SEED
-from camchex.models.params import FusionParams
-from camchex.training.study_training import vary
+from camchex.fusion.section import FusionParams
+from camchex.fusion.study_training import vary
 from stages import run_variant
 from stages.score_image_models import GENERATIONS
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT, STAGES, is_declared, paths

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from camchex import params
+from camchex.contract import params
+from camchex.contract.schemas import INDICATIONS, STUDIES
 from camchex.errors import DataError, ParamsError
 from camchex.reports import clean_indication, split_sections
 from camchex.reports.files import Report
@@ -21,8 +22,7 @@ from camchex.reports.indications import (
     read_indication,
 )
 from camchex.reports.overrides import study_overrides
-from camchex.reports.params import IndicationParams
-from camchex.schemas import INDICATIONS, STUDIES
+from camchex.texts.params import IndicationParams
 
 PATIENT = "10000032"
 RELEASED = IndicationParams(sections="corrected", use=("indication", "history"), cleaner="released")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camchex.reports import split_sections
-from camchex.reports.params import SectionRules
+from camchex.texts.params import SectionRules
 
 NAME_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ ()/,-")
 # Of sections, what it takes to tell one header from another.

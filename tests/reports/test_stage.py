@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camchex import schemas, tables
+from camchex.contract import schemas, tables
 from stages.extract_indications import main
 from tests.reports.test_indications import report, studies, write
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from camchex.labels import CXR_LT_2023, MIMIC_14
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 
 Row = Mapping[str, object]
 METADATA = [

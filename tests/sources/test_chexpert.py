@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023, MIMIC_14
-from camchex.sources import chexpert
+from camchex.sources.external import chexpert
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import CHEXPERT, Row, published
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from camchex.errors import DataError
-from camchex.labels import (
+from camchex.contract.labels import (
     CXR_LT_2023,
     CXR_LT_2024_TASK1,
     CXR_LT_2024_TASK2,
     CXR_LT_2024_TASK3,
 )
-from camchex.sources import cxr_lt
+from camchex.errors import DataError
+from camchex.sources.mimic import cxr_lt
 from tests.sources.raw import CXR_LT, labelled, published
 
 IDS_2024 = (

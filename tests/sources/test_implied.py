@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.labels import CXR_LT_2023, MIMIC_14
-from camchex.schemas import labels
-from camchex.sources.implied import imply_no_finding
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14
+from camchex.contract.schemas import labels
+from camchex.sources.external.implied import imply_no_finding
 
 rows = st.lists(
     st.fixed_dictionaries({n: st.sampled_from([1.0, 0.0, None]) for n in CXR_LT_2023}), min_size=1

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK1, MIMIC_14
 from camchex.errors import ParamsError
-from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK1, MIMIC_14
-from camchex.sources import chexpert, nih, vindr
-from camchex.sources.label_map import known_classes, label_map
+from camchex.sources.external import chexpert, nih, vindr
+from camchex.sources.external.label_map import known_classes, label_map
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import CHEXPERT, NIH, PHYSIONET, VINDR, Row, published
 

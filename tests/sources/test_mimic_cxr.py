@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from camchex import schemas, tables
+from camchex.contract import schemas, tables
+from camchex.contract.labels import MIMIC_14
 from camchex.errors import DataError
-from camchex.labels import MIMIC_14
-from camchex.sources import mimic_cxr
+from camchex.sources.mimic import mimic_cxr
 from tests.sources.raw import METADATA, MIMIC14, SPLIT, Row, image, published
 
 times = st.datetimes(datetime(2100, 1, 1), datetime(2211, 12, 31))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.errors import DataError
-from camchex.schemas import VITAL_SIGNS
-from camchex.sources import mimic_iv_ed
+from camchex.sources.mimic import mimic_iv_ed
 from tests.sources.raw import Row, published
 
 ID = {"subject_id": 10, "stay_id": 30}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from camchex import schemas, tables
+from camchex.aggregates.small_cells import Counts
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14, LabelParams
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023, MIMIC_14, LabelParams
-from camchex.small_cells import Counts
-from camchex.sources.mimic_cxr import read_mimic14
-from camchex.sources.mimic_tables import MimicFiles, MimicTables, read_mimic
+from camchex.sources.mimic.mimic_cxr import read_mimic14
+from camchex.sources.mimic.mimic_tables import MimicFiles, MimicTables, read_mimic
 from tests.sources.raw import CXR_LT, METADATA, MIMIC14, SPLIT, Row, image, labelled, published
 
 LT = LabelParams(space="cxr-lt-2023", splits="cxr-lt", imply_no_finding=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.sources.mimic_views import RULES, decide_view
+from camchex.sources.mimic.mimic_views import RULES, decide_view
 
 # Method, section 2: images of MIMIC-CXR by ViewPosition, and what is read as which view.
 FRONTAL = {

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023
-from camchex.sources import nih
+from camchex.sources.external import nih
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import NIH, Row, published
 

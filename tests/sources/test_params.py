@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camchex import params
+from camchex.contract import params
 from camchex.errors import ParamsError
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from camchex.errors import DataError
-from camchex.sources.raw_table import RawTable, read_csv
+from camchex.sources.csv.raw_table import RawTable, read_csv
 
 
 def table(tmp_path: Path, text: str, *columns: str) -> RawTable:

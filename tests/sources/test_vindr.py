@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK1
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023, CXR_LT_2024_TASK1
-from camchex.sources import vindr
+from camchex.sources.external import vindr
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import PHYSIONET, VINDR, Row, published
 

@@ -7,17 +7,17 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from camchex.labels import CXR_LT_2023
-from camchex.reports.cleaning import clean_indication
-from camchex.schemas import VITAL_SIGNS
-from camchex.synthetic.emergency import stays_around
-from camchex.synthetic.indication import write_indication
-from camchex.synthetic.mimic import _subjects, label
+from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.synthetic.params import DRAWN, SyntheticParams
-from camchex.synthetic.patients import invent_studies
+from camchex.synthetic.people.emergency import stays_around
+from camchex.synthetic.people.indication import write_indication
+from camchex.synthetic.people.patients import invent_studies
+from camchex.synthetic.people.report import DIRT
+from camchex.synthetic.published.mimic import _subjects, label
 from camchex.synthetic.random_streams import stream
-from camchex.synthetic.report import DIRT
-from camchex.vitals.text import vitals_text
+from camchex.texts.cleaning import clean_indication
+from camchex.texts.vitals_text import vitals_text
 
 DEMO = yaml.safe_load(Path("profiles/demo.yaml").read_text())["synthetic"]
 OUTSIDE = vitals_text({}, None)

@@ -13,34 +13,29 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023
 from camchex.synthetic.ceiling.cohort import ceilings, present_findings
 from camchex.synthetic.ceiling.events import _meant, _vocabulary, read_events
 from camchex.synthetic.ceiling.naming import WEIGHTS, kept_given, named_given, terms
 from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
 from camchex.synthetic.ceiling.posterior import DEVICES, Generator
-from camchex.synthetic.ceiling.sign_strength import (
-    Sign,
-    detectability,
-    likeness,
-    measure_signs,
-)
+from camchex.synthetic.ceiling.sign_strength import Sign, detectability, likeness, measure_signs
 from camchex.synthetic.ceiling.sign_summary import few_of_each, summarise_signs
 from camchex.synthetic.ceiling.vital_signs import MOVING, read_vital_signs
-from camchex.synthetic.conditions import NAMES, shares
-from camchex.synthetic.emergency import NORMAL, draw_signs
-from camchex.synthetic.indication import (
+from camchex.synthetic.params import DRAWN
+from camchex.synthetic.people.conditions import NAMES, shares
+from camchex.synthetic.people.emergency import NORMAL, draw_signs
+from camchex.synthetic.people.indication import (
     CLUE_ABSENT,
     CLUE_PRESENT,
     GENERAL,
     SECOND,
     write_indication,
 )
-from camchex.synthetic.params import DRAWN
-from camchex.synthetic.patients import invent_studies
+from camchex.synthetic.people.patients import invent_studies
+from camchex.synthetic.phantom.rendering import image_shape
 from camchex.synthetic.random_streams import stream
-from camchex.synthetic.rendering import image_shape
 from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, simulate
 
 EDGES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001])

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from camchex import schemas, tables
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.evaluation.ceiling import ceiling_rows
-from camchex.labels import CXR_LT_2023, MIMIC_14
+from camchex.scores.ceiling import ceiling_rows
 from stages import score_ceiling
-from tests.evaluation import factories
-from tests.evaluation.workspace import PROJECT, SEEDS, write_predictions
+from tests.report.workspace import PROJECT, SEEDS, write_predictions
+from tests.scores import factories
 from tests.synthetic.ceiling_cohort import demo, simulate
 
 SPLITS = {"train": 2, "development": 15, "test": 60}
@@ -34,7 +34,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, column in {"indication": seen.texts, "vitals_text": seen.vitals}.items():
         place = cohort.column_names.index(name)
         cohort = cohort.set_column(place, cohort.schema.field(name), [column])
-    tables.write(cohort, tmp_path / "cohort.parquet", schemas.cohort(CXR_LT_2023, MIMIC_14))
+    tables.write(cohort, tmp_path / "cohort.parquet", schemas.cohort(CXR_LT_2023))
     tables.write(truth(cohort), tmp_path / "truth/truth.parquet", schemas.labels(CXR_LT_2023))
     for seed in SEEDS:
         for folder in ("predictions", "ci_only"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from camchex.synthetic.geometry import (
+from camchex.synthetic.phantom.geometry import (
     Detector,
     Ellipsoid,
     Slab,

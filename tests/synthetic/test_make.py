@@ -13,15 +13,16 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from camchex import tables
+from camchex.contract import tables
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.images.decode import read_image
-from camchex.labels import CXR_LT_2023, MIMIC_14
-from camchex.sources import chexpert, mimic_cxr, mimic_iv_ed, nih, vindr
-from camchex.sources.cxr_lt import read_splits
+from camchex.sources.external import chexpert, nih, vindr
+from camchex.sources.mimic import mimic_cxr, mimic_iv_ed
+from camchex.sources.mimic.cxr_lt import read_splits
 from camchex.synthetic.make import TRUTH, make_cohort
-from camchex.synthetic.mimic import write_mimic
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.preview import contact_sheet, finding_sheet
+from camchex.synthetic.published.mimic import write_mimic
 from stages.make_synthetic import main
 from tests.synthetic.small import small
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from camchex.labels import CXR_LT_2023
-from camchex.params import load
-from camchex.synthetic.conditions import CONDITIONS, draw_findings, probabilities, shares
+from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.params import load
 from camchex.synthetic.params import DRAWN, SyntheticParams
-from camchex.synthetic.patients import complete, dicom_id, invent_studies
+from camchex.synthetic.people.conditions import CONDITIONS, draw_findings, probabilities, shares
+from camchex.synthetic.people.patients import complete, dicom_id, invent_studies
 from tests.synthetic.small import SMALL, small
 
 DEMO = load("synthetic", SyntheticParams)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from camchex.synthetic.anatomy import Chest, grow_chest
-from camchex.synthetic.geometry import Array
 from camchex.synthetic.params import DRAWN
+from camchex.synthetic.phantom.anatomy import Chest, grow_chest
+from camchex.synthetic.phantom.geometry import Array
+from camchex.synthetic.phantom.signs import SIGNS, with_findings
+from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
 from camchex.synthetic.random_streams import stream
-from camchex.synthetic.signs import SIGNS, with_findings
-from camchex.synthetic.xray import Site, View, aim, attenuation, expose
 
 PX = 96
 ONE_VIEW = {"Pleural Thickening": "PA", "Subcutaneous Emphysema": "PA"}

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from camchex.reports.sections import split_sections
-from camchex.synthetic.emergency import NORMAL, draw_signs, stays_around
-from camchex.synthetic.indication import write_indication
-from camchex.synthetic.mimic import label
 from camchex.synthetic.params import DRAWN
-from camchex.synthetic.patients import Patient, Study
-from camchex.synthetic.phrases import PHRASES
+from camchex.synthetic.people.emergency import NORMAL, draw_signs, stays_around
+from camchex.synthetic.people.indication import write_indication
+from camchex.synthetic.people.patients import Patient, Study
+from camchex.synthetic.people.phrases import PHRASES
+from camchex.synthetic.people.report import DIRT, write_report
+from camchex.synthetic.published.mimic import label
 from camchex.synthetic.random_streams import stream
-from camchex.synthetic.report import DIRT, write_report
 from tests.synthetic.small import small
 
 WOMAN = Patient("10000001", "F", 60)

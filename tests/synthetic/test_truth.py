@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from camchex import schemas, tables
-from camchex.labels import CXR_LT_2023
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023
 from camchex.synthetic.truth import score_pseudo_labels
 from stages import score_pseudo_labels as score_stage
-from tests.evaluation.workspace import PROJECT
+from tests.report.workspace import PROJECT
 
 IDS = [f"{i:02d}" for i in range(60)]
 PRESENT = [float(i % 3 == 0) for i in range(60)]

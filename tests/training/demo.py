@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from camchex import schemas, tables
-from camchex.images.params import ImageParams
+from camchex.contract import schemas, tables
+from camchex.contract.image_store import ImageParams
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.images.prepare import prepare_images
-from camchex.labels import CXR_LT_2023, MIMIC_14
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 32
@@ -103,7 +103,7 @@ def write_demo(folder: Path) -> None:
     """Everything below ``folder`` that the training stages read."""
     write_params(folder)
     rows = cohort_rows()
-    schema = schemas.cohort(CXR_LT_2023, MIMIC_14)
+    schema = schemas.cohort(CXR_LT_2023)
     tables.write(
         pa.Table.from_pylist(rows, schema=schema), folder / "data" / "cohort.parquet", schema
     )

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from camchex.runtime import RuntimeParams
+from camchex.networks.samples import ImageDataset, ImageSamples, prevalence
+from camchex.runs.runtime import RuntimeParams
 from camchex.training.fit import Task
-from camchex.training.image_data import ImageDataset
-from camchex.training.params import AugmentationParams
-from camchex.training.samples import ImageSamples, prevalence
-from camchex.training_params import TrainingParams
+from camchex.training.params import AugmentationParams, TrainingParams
 
 SIZE = 16
 CLASSES = 4

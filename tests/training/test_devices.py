@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from camchex.errors import ParamsError
-from camchex.training.device import device_of
+from camchex.networks.sampling import ShuffledBatches, WholeBatches
+from camchex.runs.devices import device_of
 from camchex.training.divergence import IDS
 from camchex.training.fit import CHECKPOINT, _cluster, fit
-from camchex.training.sampling import ShuffledBatches, WholeBatches
 from tests.training import two_devices
 from tests.training.demo import ROOT
 from tests.training.factories import RUNTIME

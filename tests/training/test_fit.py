@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from camchex.errors import ModelError, ParamsError
-from camchex.models.loss import asymmetric_loss, weighted_asymmetric_loss
+from camchex.networks.sampling import BatchRows, ShuffledBatches
+from camchex.runs.devices import device_of
 from camchex.training import divergence
 from camchex.training.augmentation import Augmentation
-from camchex.training.device import device_of
 from camchex.training.fit import CHECKPOINT, fit
 from camchex.training.learner import Learner
-from camchex.training.sampling import BatchRows, ShuffledBatches
+from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
+from camchex.training.params import TrainingParams
 from camchex.training.selection import Checkpoint
-from camchex.training_params import TrainingParams
 from tests.training.factories import (
     AUGMENTATION,
     RUNTIME,

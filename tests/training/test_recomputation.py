@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from camchex.errors import ModelError
 from camchex.training.recomputation import recomputation
-from tests.models.small import camchex, classifier, studies
-from tests.models.test_image_classifier import RESNET, VIT
+from tests.networks.small import camchex, classifier, studies
+from tests.networks.test_image_classifier import RESNET, VIT
 
 
 def gradients(network: nn.Module, inputs: object, *, recomputed: bool) -> dict[str, Tensor]:

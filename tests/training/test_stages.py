@@ -14,18 +14,20 @@ import pytest
 import torch
 import yaml
 
-from camchex import params, schemas, tables
+from camchex.contract import params, schemas, tables
+from camchex.contract.image_store import ImageStore
+from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError, ModelError, ParamsError
-from camchex.images.store import ImageStore
-from camchex.labels import CXR_LT_2023
-from camchex.models.image_classifier import ImageClassifier, build_image_classifier
-from camchex.models.params import EncoderParams, FusionParams
-from camchex.runtime import RuntimeParams
-from camchex.training.image_predictions import predict_by_image, study_means
-from camchex.training.samples import cohort_studies, label_matrix, read_cohort
-from camchex.training.study_training import vary
+from camchex.fusion.section import FusionParams
+from camchex.fusion.study_samples import cohort_studies
+from camchex.fusion.study_training import vary
+from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
+from camchex.networks.params import EncoderParams
+from camchex.networks.samples import label_matrix, read_cohort
+from camchex.prediction.image_predictions import predict_by_image, study_means
+from camchex.runs.runtime import RuntimeParams
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
-from tests.models.small import camchex, classifier
+from tests.networks.small import camchex, classifier
 from tests.training.demo import ROOT, SETS, SIZE, STUDIES, write_demo
 
 MODELS = Path("models")
@@ -272,7 +274,7 @@ def test_every_kind_of_fusion_trains_and_predicts(
     params["fusion"] |= VARIANTS[variant] | {"freeze_encoders": False}
     params["fusion"]["training"]["loss"] = "original"
     params["runtime"]["checkpoint_gradients"] = True
-    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    monkeypatch.setattr("camchex.contract.params.read_file", lambda _: params)
     model, out = here / "kinds" / variant, here / "kinds" / f"{variant}.parquet"
     fusion(model)
     predictions(model, out)
@@ -363,7 +365,7 @@ def test_images_of_another_size_than_the_network_reads_are_refused(
 ) -> None:
     params = yaml.safe_load((here / "params.yaml").read_text())
     params["images"]["size"] = 64
-    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    monkeypatch.setattr("camchex.contract.params.read_file", lambda _: params)
     with pytest.raises(ModelError, match=r"64 px.*32 px"):
         teacher(here / "never", here / "never-curves")
 
@@ -459,7 +461,7 @@ def test_a_student_starts_from_its_teacher_or_anew(
 ) -> None:
     params = yaml.safe_load((here / "params.yaml").read_text())
     params["noisy_student"]["init"] = init
-    monkeypatch.setattr("camchex.params.read_file", lambda _: params)
+    monkeypatch.setattr("camchex.contract.params.read_file", lambda _: params)
     started: list[dict[str, torch.Tensor]] = []
 
     def look(start: Callable[[], ImageClassifier], *_: object) -> None:

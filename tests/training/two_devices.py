@@ -16,12 +16,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from camchex.errors import ModelError
-from camchex.runtime import RuntimeParams
+from camchex.networks.inference import predict
+from camchex.networks.samples import ImageDataset, prevalence
+from camchex.runs.runtime import RuntimeParams
 from camchex.training import learner
 from camchex.training.fit import Task, fit
-from camchex.training.image_data import ImageDataset
-from camchex.training.prediction import predict
-from camchex.training.samples import prevalence
 from camchex.training.selection import Checkpoint
 from tests.training.factories import CLASSES, RUNTIME, SIZE, TRAINING, samples
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from camchex.schemas import VITAL_SIGNS
+from camchex.contract.schemas import VITAL_SIGNS
 from tests.vitals.ed import RANGES
 
 SLACK = timedelta(hours=2)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from camchex.schemas import STUDIES, VITAL_SIGNS
+from camchex.contract.schemas import STUDIES, VITAL_SIGNS
 from camchex.vitals.params import VitalRanges, VitalsParams
 
 Row = Mapping[str, object]

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from camchex.schemas import VITAL_SIGNS
-from camchex.small_cells import hide_small, percentiles, write_counts
+from camchex.aggregates.small_cells import hide_small, percentiles, write_counts
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.vitals.counts import vitals_counts
 from camchex.vitals.link import link
 from tests.vitals.ed import ONE_STAY, STUDY, WITHIN, after, edstays, studies, triage, vitalsign

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camchex.schemas import STUDIES, VITAL_SIGNS, VITALS
+from camchex.contract.schemas import STUDIES, VITAL_SIGNS, VITALS
 from camchex.vitals.link import link_vitals
 from camchex.vitals.params import VitalsParams
 from tests.vitals.by_hand import linked

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camchex import params
+from camchex.contract import params
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.errors import ParamsError
-from camchex.schemas import VITAL_SIGNS
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import believe
 from tests.vitals import by_hand

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camchex import schemas, tables
+from camchex.contract import schemas, tables
 from stages.link_vitals import main
 from tests.vitals.ed import STUDY, WITHIN, after, studies
 

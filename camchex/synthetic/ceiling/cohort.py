@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.labels import CXR_LT_2023
 from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
 from camchex.synthetic.ceiling.posterior import Floats, Generator
 from camchex.synthetic.params import DRAWN

@@ -16,11 +16,11 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from camchex.reports.cleaning import clean_indication
-from camchex.synthetic.conditions import CONDITIONS
-from camchex.synthetic.indication import REPEATED
 from camchex.synthetic.params import DRAWN
-from camchex.synthetic.phrases import ASKING, GENERAL_QUESTIONS, PHRASES
+from camchex.synthetic.people.conditions import CONDITIONS
+from camchex.synthetic.people.indication import REPEATED
+from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES
+from camchex.texts.cleaning import clean_indication
 
 STARTS = ("year old woman with", "year old man with", "f with")
 SHORTEST_MISSPELT = 5  # letters

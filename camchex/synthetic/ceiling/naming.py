@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import roots_jacobi
 
-from camchex.synthetic.indication import ABSENT, ASKED_OFTEN, GENERAL, PRESENT, SECOND
 from camchex.synthetic.params import DRAWN
+from camchex.synthetic.people.indication import ABSENT, ASKED_OFTEN, GENERAL, PRESENT, SECOND
 
 Floats = NDArray[np.float64]
 OFTEN: Floats = np.array([ASKED_OFTEN.get(finding, 1.0) for finding in DRAWN])

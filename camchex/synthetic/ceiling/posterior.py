@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from camchex.labels import CXR_LT_2023, NO_FINDING
+from camchex.contract.labels import CXR_LT_2023, NO_FINDING
 from camchex.synthetic.ceiling.events import Reading
 from camchex.synthetic.ceiling.naming import Term, kept_given, named_given, terms
 from camchex.synthetic.ceiling.vital_signs import MOVING, VitalSigns
-from camchex.synthetic.conditions import probabilities, shares
-from camchex.synthetic.indication import CLUE_ABSENT, CLUE_PRESENT
 from camchex.synthetic.params import DRAWN, SyntheticParams
+from camchex.synthetic.people.conditions import probabilities, shares
+from camchex.synthetic.people.indication import CLUE_ABSENT, CLUE_PRESENT
 
 Floats = NDArray[np.float64]
 DEVICES = DRAWN.index("Support Devices")

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from camchex.synthetic.anatomy import grow_chest
-from camchex.synthetic.geometry import Array
-from camchex.synthetic.mimic import SITE
 from camchex.synthetic.params import SyntheticParams
-from camchex.synthetic.patients import Study
+from camchex.synthetic.people.patients import Study
+from camchex.synthetic.phantom.anatomy import grow_chest
+from camchex.synthetic.phantom.geometry import Array
+from camchex.synthetic.phantom.rendering import image_shape
+from camchex.synthetic.phantom.signs import with_findings
+from camchex.synthetic.phantom.xray import FIELD_CM, PHOTONS, aim, attenuation
+from camchex.synthetic.published.mimic import SITE
 from camchex.synthetic.random_streams import stream
-from camchex.synthetic.rendering import image_shape
-from camchex.synthetic.signs import with_findings
-from camchex.synthetic.xray import FIELD_CM, PHOTONS, aim, attenuation
 
 SCATTER = 0.002  # as in ``xray.expose``
 LATERAL = "LATERAL"

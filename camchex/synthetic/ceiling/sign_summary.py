@@ -8,7 +8,7 @@ import numpy as np
 
 from camchex.synthetic.ceiling.sign_strength import Sign, likeness, measure_signs
 from camchex.synthetic.params import SyntheticParams
-from camchex.synthetic.patients import Study
+from camchex.synthetic.people.patients import Study
 
 
 def few_of_each(studies: Iterable[Study], count: int) -> list[Study]:

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from camchex.schemas import VITAL_SIGNS
-from camchex.synthetic.conditions import CONDITIONS
-from camchex.synthetic.emergency import EMPTY_TRIAGE, LIMITS, NORMAL, SHIFTS, TYPING_ERRORS
+from camchex.contract.schemas import VITAL_SIGNS
 from camchex.synthetic.params import DRAWN, SyntheticParams
-from camchex.vitals.text import MISSING, TITLES
+from camchex.synthetic.people.conditions import CONDITIONS
+from camchex.synthetic.people.emergency import EMPTY_TRIAGE, LIMITS, NORMAL, SHIFTS, TYPING_ERRORS
+from camchex.texts.vitals_text import MISSING, TITLES
 
 Floats = NDArray[np.float64]
 MOVING = tuple(finding for finding in DRAWN if finding in SHIFTS)

@@ -1,0 +1,1 @@
+"""What may be published: counts and scores whose small cells are hidden."""

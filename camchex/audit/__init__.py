@@ -1,0 +1,1 @@
+"""What labels and scores owe to the words of the indication."""

@@ -1,0 +1,187 @@
+"""What a score owes to the words of the indication.
+
+CXR-LT labels are mined from reports that contain the indication, so a label may be positive
+because the requester wrote the word, and a model that reads the word is then right for the wrong
+reason. Everything here is measured twice: against the labels that are learnt, and against
+MIMIC-CXR-JPG's, which are mined from findings and impression and cannot see the indication.
+
+Source: method, section 10.1 (audits i to iv and vi) and 10.4.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from camchex.aggregates.results import Results
+from camchex.audit.gain import WITHOUT_TEXT, ImageOnly, gain_results
+from camchex.audit.leak_results import leak_results
+from camchex.audit.mentions import how_mentioned
+from camchex.audit.ngrams import ngram_scores
+from camchex.audit.scores import Scorer
+from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, spread
+from camchex.scores.bootstrap import draw_patients
+from camchex.scores.evaluate import mean_prevalence
+from camchex.scores.label_sets import LabelSet, label_sets
+from camchex.scores.metrics import Floats, macro, score_classes
+from camchex.scores.params import AuditParams, EvaluationParams
+from camchex.scores.scored import Split, of_split
+from camchex.scores.seeds import mean_sd
+from camchex.texts.keywords import Bools, keyword_scores
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Probabilities of the test studies, in their order.
+
+    Attributes:
+        seeds: By seed, each (N, Q).
+        changed: With other texts: by name (``audit_gain.NAMES``), of every seed; empty: none.
+        image_only: A setting trained on images alone; None: this model without its texts.
+    """
+
+    seeds: Mapping[int, Floats]
+    changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)
+    image_only: ImageOnly | None = None
+
+
+def audit(
+    cohort: pa.Table,
+    classes: Sequence[str],
+    predicted: Predicted,
+    params: AuditParams,
+    evaluation: EvaluationParams,
+    workers: int = 1,
+) -> Results:
+    """Audit labels and predictions for what they owe to the indication.
+
+    Args:
+        cohort: ``schemas.cohort``; the labels of all its splits are audited, predictions of test.
+        classes: The label space.
+        predicted: Probabilities of the test studies.
+        params: What chance is compared with.
+        evaluation: Smallest number of studies that is shown, and how intervals are found.
+        workers: Threads.
+
+    Returns:
+        ``baselines``, ``by_indication`` and ``by_mention`` by set of labels (the ones learnt; the
+        same of MIMIC-CXR-JPG's classes only; MIMIC-CXR-JPG's own), ``texts`` (None without other
+        texts: see :func:`camchex.audit.gain.gain_results`), ``leak`` and ``per_class``.
+
+    Raises:
+        DataError: If there is no training or no test study, or a class without keywords.
+    """
+    test = of_split(cohort, "test", classes)
+    given = evaluation.bootstrap
+    draws = draw_patients(test.patients, given.resamples, given.seed)
+    scorer = Scorer(draws, given.level, evaluation.min_cell, workers)
+    mentioned = how_mentioned(test.table["indication"].to_pylist(), classes)
+    named: Bools = np.asarray(mentioned > 0)
+    text = {
+        "keywords": keyword_scores(named, classes),
+        "ngrams": ngram_scores(of_split(cohort, "train", classes), test),
+    }
+    sets, seeds, names_any = label_sets(test), predicted.seeds, np.asarray(named.any(axis=1))
+    return {
+        "test_studies": _study_counts(test, named, evaluation.min_cell),
+        "baselines": {k: _baselines(v, text, seeds, scorer) for k, v in sets.items()},
+        "by_indication": {k: by_indication(v, seeds, names_any, scorer) for k, v in sets.items()},
+        "by_mention": {k: by_mention(v, seeds, mentioned, scorer) for k, v in sets.items()},
+        "texts": _texts(sets, predicted, scorer),
+        "leak": leak_results(cohort, classes, params, evaluation.min_cell),
+        "per_class": _per_class(test, text, predicted, evaluation.min_cell),
+    }
+
+
+def headline(results: Results) -> Results:
+    """The few numbers that ``dvc metrics diff`` shows, and everything else under ``details``.
+
+    Args:
+        results: As :func:`audit` returns them.
+
+    Returns:
+        First the share of the gain by texts that is not owed to words the labels have seen, the
+        gain and what is owed, all as AUROC; the shares kept with the words masked, and with
+        indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
+        one: DVC takes no list for a metric.
+    """
+    texts, leak = results["texts"], results["leak"]
+    found: dict[str, object] = {}
+    if texts is not None:
+        surviving, gain = texts["surviving"], texts["gain"]["labels"]
+        found = {
+            "gain_not_owed_to_seen_words": _flat(surviving, "share"),
+            "gain_by_texts": _flat(surviving, "gain"),
+            "owed_to_seen_words": _flat(surviving, "owed_to_seen_words"),
+            "gain_kept_when_masked": _flat(gain["surviving_masked"]["AUROC"], "share"),
+            "gain_kept_when_swapped": _flat(gain["surviving_swapped"]["AUROC"], "share"),
+        }
+    return {
+        **found,
+        "label_leak_found": leak["found"],
+        "label_excess_where_named": leak["ruled_out"]["excess"],
+        "details": [results],
+    }
+
+
+def _flat(row: Results, key: str) -> Results:
+    low, high = row[f"{key}_interval"] or (None, None)
+    return {"AUROC" if key != "share" else "share": row[key], "low": low, "high": high}
+
+
+def _texts(sets: Mapping[str, LabelSet], predicted: Predicted, scorer: Scorer) -> Results | None:
+    if not predicted.changed:
+        return None
+    changed = predicted.changed
+    reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
+    return gain_results(sets, list(predicted.seeds.values()), changed, reference, scorer)
+
+
+def _study_counts(test: Split, named: Bools, min_cell: int) -> Results:
+    any_named = int(named.any(axis=1).sum())
+    counts = {
+        NAMING: any_named,
+        NAMING_NONE: len(named) - any_named,
+        "without_indication": test.table["indication"].null_count,
+    }
+    return {k: f"<{min_cell}" if 0 < n < min_cell else n for k, n in counts.items()}
+
+
+def _baselines(
+    labels: LabelSet, text: Mapping[str, Floats], seeds: Mapping[int, Floats], scorer: Scorer
+) -> Results:
+    """Text alone beside the model, on the same studies and classes, and what it leaves to it."""
+    scores = score_classes(labels.labels, text["keywords"][:, labels.columns], labels.classes)
+    own = list(seeds.values())
+    model = scorer.score(labels, own)
+    found = {source: scorer.score(labels, [guess]) for source, guess in text.items()}
+    return {
+        "classes_scored": macro(scores.values()).classes,
+        "mean_prevalence": mean_prevalence(scores.values(), scorer.min_cell),
+        **{
+            source: {
+                **scorer.shown(score),
+                "below_model": scorer.difference(model.minus(score)),
+            }
+            for source, score in found.items()
+        },
+        "model": spread([labels.macro(p) for p in own]) | scorer.intervals(model),
+    }
+
+
+def _per_class(
+    test: Split, text: Mapping[str, Floats], predicted: Predicted, min_cell: int
+) -> Results:
+    """Average precision of each class from text alone and of the model."""
+    by_source = {s: score_classes(test.labels, p, test.classes) for s, p in text.items()}
+    models = [score_classes(test.labels, p, test.classes) for p in predicted.seeds.values()]
+    return {
+        name: {
+            "prevalence": score.prevalence,
+            **{f"{source}_AP": found[name].ap for source, found in by_source.items()},
+            "model_AP": mean_sd([found[name].ap for found in models])["mean"],
+        }
+        for name, score in models[0].items()
+        if score.ap is not None and not score.is_small(min_cell)
+    }

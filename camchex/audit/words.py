@@ -1,0 +1,110 @@
+"""The model by what the indication says: whether it names a finding, and whether it asks for it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camchex.aggregates.results import Results
+from camchex.audit.mentions import Mention
+from camchex.audit.scores import Scorer
+from camchex.scores.label_sets import Bools, LabelSet
+from camchex.scores.metrics import Floats, MacroScore
+from camchex.scores.seeds import mean_sd
+
+NAMING, NAMING_NONE = "naming_a_finding", "naming_none"
+Seeds = Mapping[int, Floats]
+
+
+def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scorer) -> Results:
+    """The model where the indication names any finding, and where it names none.
+
+    Averaged over the classes with ``min_cell`` positives and negatives on both sides, so that the
+    two means are of the same classes.
+
+    Args:
+        labels: What is scored against.
+        seeds: Probabilities by seed, (N, Q).
+        names_any: Whether the indication names a finding, (N,).
+        scorer: Draws, and the smallest cell that is shown.
+    """
+    named = np.broadcast_to(names_any[:, None], labels.labels.shape)
+    return _compared(labels, seeds, {NAMING: named, NAMING_NONE: ~named}, scorer)
+
+
+def by_mention(
+    labels: LabelSet, seeds: Seeds, mentioned: NDArray[np.int8], scorer: Scorer
+) -> Results:
+    """The model where the indication asks for the very finding, states it, or is silent on it.
+
+    A cell is a study and a class. Every class is scored among the studies that speak of it in the
+    same way, and beside them among those silent on it, both averaged over the classes that have
+    ``min_cell`` positives and negatives in both.
+
+    Args:
+        labels: What is scored against.
+        seeds: Probabilities by seed, (N, Q).
+        mentioned: Each a :class:`Mention`, (N, Q).
+        scorer: Draws, and the smallest cell that is shown.
+    """
+    how = mentioned[:, list(labels.columns)]
+    silent = how == Mention.SILENT
+    return {
+        name: _cells(labels, how == kind, scorer.min_cell)
+        | _compared(labels, seeds, {name: how == kind, "silent": silent}, scorer)
+        for name, kind in (("asked", Mention.ASKED), ("stated", Mention.STATED))
+    }
+
+
+def _cells(labels: LabelSet, cells: Bools, min_cell: int) -> dict[str, object]:
+    """Cells whose label is known, and the share of them that is positive."""
+    truth = labels.labels[cells & ~np.isnan(labels.labels)]
+    positive = int(truth.sum())
+    few = any(0 < n < min_cell for n in (positive, len(truth) - positive))
+    share = None if few or not len(truth) else positive / len(truth)
+    return {
+        "cells": f"<{min_cell}" if 0 < len(truth) < min_cell else len(truth),
+        "positive": share,
+    }
+
+
+def _compared(
+    labels: LabelSet, seeds: Seeds, sides: Mapping[str, Bools], scorer: Scorer
+) -> dict[str, object]:
+    """Scores of each side over the classes that both can score, and the first less the second."""
+    least = max(scorer.min_cell, 1)
+    kept = [
+        name
+        for name, column, *cells in zip(
+            labels.classes, labels.labels.T, *(side.T for side in sides.values()), strict=True
+        )
+        if all(min((column[rows] == v).sum() for v in (0, 1)) >= least for rows in cells)
+    ]
+    at = [labels.classes.index(name) for name in kept]
+    shared = labels.only(kept)
+    given = list(seeds.values())
+    scores = {key: scorer.score(shared, given, side[:, at]) for key, side in sides.items()}
+    first, second = scores.values()
+    return {
+        "classes_scored": len(kept),
+        **{
+            key: {
+                "mean_prevalence": _prevalence(shared, sides[key][:, at]),
+                **spread([shared.macro(p, sides[key][:, at]) for p in given]),
+                **scorer.intervals(score),
+            }
+            for key, score in scores.items()
+        },
+        "difference": scorer.difference(first.minus(second)),
+    }
+
+
+def _prevalence(labels: LabelSet, cells: Bools) -> float | None:
+    if not labels.classes:
+        return None
+    return float(np.nanmean(np.where(cells, labels.labels, np.nan), axis=0).mean())
+
+
+def spread(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
+    """Mean and deviation over seeds."""
+    return {"mAP": mean_sd([s.ap for s in scores]), "AUROC": mean_sd([s.auroc for s in scores])}

@@ -1,0 +1,157 @@
+"""The commands about scores: compare two models, hand in predictions, score another release."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from camchex.scores.scored import Split
+
+COHORT = Path("data/cohort.parquet")
+SEED = Path("data/predictions/seed0.parquet")
+Predictions = Annotated[
+    Path, typer.Argument(help="A .parquet file, or a folder of seed<s>.parquet.")
+]
+Cohort = Annotated[Path, typer.Option(help="What the predictions are scored against.")]
+OneSeed = Annotated[Path, typer.Option(help="Predictions of one model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    example = "Example: [bold]camchex compare data/ablations/images data/predictions[/]"
+    app.command(epilog=example)(compare)
+    app.command(epilog="Example: [bold]camchex submit test_sample_submission.csv[/]")(submit)
+    app.command(epilog="Example: [bold]camchex score-release test_labeled_task2.csv[/]")(
+        score_release
+    )
+
+
+def compare(
+    left: Predictions, right: Predictions, *, cohort: Cohort = COHORT, as_json: AsJson = False
+) -> None:
+    """Compare two models on the test studies: the second less the first, with intervals.
+
+    Patients are resampled, for both alike; seeds of a folder are averaged.
+    """
+    from camchex.comparisons.two_models import compare as compare_settings
+    from camchex.comparisons.two_models import read_setting
+    from camchex.contract import params
+    from camchex.runs.runtime import RuntimeParams
+    from camchex.scores.bootstrap import draw_patients
+    from camchex.scores.evaluate import training_groups
+    from camchex.scores.params import EvaluationParams
+    from camchex.scores.scored import of_split
+
+    given = params.load("evaluation", EvaluationParams)
+    seeds = params.load("seeds", list[int])
+    studies, test = _test(cohort)
+    rule, groups = next(iter(training_groups(of_split(studies, "train", test.classes)).items()))
+    found = compare_settings(
+        test,
+        read_setting(left, seeds, test),
+        read_setting(right, seeds, test),
+        groups,
+        draw_patients(test.patients, given.bootstrap.resamples, given.bootstrap.seed),
+        level=given.bootstrap.level,
+        min_cell=given.min_cell,
+        workers=params.load("runtime", RuntimeParams).workers,
+    )
+    if as_json:
+        typer.echo(json.dumps({"groups": rule, **found}, indent=2))
+        return
+    Console().print(_comparison(found, left, right, rule))
+    for key, text in (("not_scored", "Not scored"), ("not_shown", "Too few studies to show")):
+        if found[key]:
+            typer.echo(f"{text}: {', '.join(found[key])}")
+
+
+def _comparison(found: Any, left: Path, right: Path, rule: str) -> Table:  # noqa: ANN401 - results
+    share = f"{100 * found['level']:g} %"
+    table = Table(
+        Column("classes"),
+        *(Column(name, no_wrap=True) for name in ("score", "left", "right", "right - left", share)),
+        title=f"{right} less {left}: {found['studies']} studies, groups of '{rule}'",
+        box=None,
+    )
+    for part in ("means", "classes"):
+        for name, row in found[part].items():
+            for metric in ("AP", "AUROC"):
+                table.add_row(*_cells(name, metric, row[metric], mean=part == "means"))
+    return table
+
+
+def _cells(name: str, metric: str, row: Any, *, mean: bool) -> list[str]:  # noqa: ANN401 - results
+    score = "mAP" if mean and metric == "AP" else metric
+    low, high = row["interval"] or (float("nan"), float("nan"))
+    return [
+        name if metric == "AP" else "",
+        score,
+        f"{row['left']:.3f}",
+        f"{row['right']:.3f}",
+        f"{row['difference']:+.3f}",
+        f"{low:+.3f} to {high:+.3f}",
+    ]
+
+
+def submit(
+    sample: Annotated[Path, typer.Argument(help="The challenge's sample submission.")],
+    *,
+    predictions: OneSeed = SEED,
+    cohort: Cohort = COHORT,
+    out: Annotated[Path, typer.Option(help="The CSV that is written.")] = Path("submission.csv"),
+) -> None:
+    """Write test predictions in the format of a CXR-LT challenge: one row per image."""
+    from camchex.comparisons.submission import write_submission
+    from camchex.scores.scored import read_probabilities
+
+    _, test = _test(cohort)
+    images = write_submission(test, read_probabilities(predictions, test), sample, out)
+    typer.echo(f"wrote {out}: {images} images")
+
+
+def score_release(
+    labels: Annotated[Path, typer.Argument(help="test_labeled_task2.csv of CXR-LT 2024.")],
+    *,
+    predictions: OneSeed = SEED,
+    cohort: Cohort = COHORT,
+) -> None:
+    """Score another release's labels (CXR-LT 2024, task 2) on test patients not learnt from."""
+    from camchex.aggregates.small_cells import hide_small
+    from camchex.comparisons.other_release import score_other_release
+    from camchex.contract import params
+    from camchex.contract.labels import CXR_LT_2024_TASK2
+    from camchex.scores.params import EvaluationParams
+    from camchex.scores.scored import read_probabilities
+    from camchex.sources.mimic.cxr_lt import read_labels
+
+    given = params.load("evaluation", EvaluationParams)
+    studies, test = _test(cohort)
+    found = score_other_release(
+        read_labels(labels, CXR_LT_2024_TASK2),
+        list(CXR_LT_2024_TASK2),
+        studies,
+        test,
+        read_probabilities(predictions, test),
+        given.bootstrap,
+    )
+    shown = {**found, "left_out": hide_small(found["left_out"], given.min_cell)}
+    typer.echo(json.dumps(shown, indent=2))
+
+
+def _test(cohort: Path) -> "tuple[pa.Table, Split]":
+    from camchex.contract import params, schemas, tables
+    from camchex.contract.labels import LabelParams
+    from camchex.scores.benchmarks import refuse_shared_patients
+    from camchex.scores.scored import of_split
+
+    classes = params.load("labels", LabelParams).classes
+    studies = tables.read(cohort, schemas.cohort(classes))
+    refuse_shared_patients(studies)
+    return studies, of_split(studies, "test", classes)

@@ -1,0 +1,1 @@
+"""One row per study, from images, labels, texts and vital signs."""

@@ -1,0 +1,1 @@
+"""Models, variants and configurations side by side."""

@@ -1,0 +1,29 @@
+"""Late fusion: models that have not seen one another's inputs, averaged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from camchex.contract import schemas
+from camchex.errors import DataError
+from camchex.scores.scored import matrix
+
+
+def average(predictions: Sequence[pa.Table], classes: Sequence[str]) -> pa.Table:
+    """Mean probability of every study over several models.
+
+    Args:
+        predictions: ``schemas.predictions`` of the same studies in the same order, one or more.
+        classes: The label space.
+
+    Raises:
+        DataError: If they are not of the same studies.
+    """
+    studies = predictions[0].select(["study_id", "split"])
+    if any(not table.select(["study_id", "split"]).equals(studies) for table in predictions):
+        raise DataError("predictions to be averaged are of different studies: predict them again")
+    mean = np.mean([matrix(table, classes) for table in predictions], axis=0).astype(np.float32)
+    columns = {name: studies[name] for name in studies.column_names}
+    columns |= {name: pa.array(mean[:, i]) for i, name in enumerate(classes)}
+    return pa.table(columns, schema=schemas.predictions(classes))

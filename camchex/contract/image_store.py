@@ -1,0 +1,207 @@
+"""Prepared images on disk: JPEGs in memory-mapped Arrow files, read at random by position.
+
+A store is a folder, written by :mod:`camchex.images.shards`::
+
+    shards.json         side of the images, and each shard's file, rows and SHA-256
+    shard-00000.arrow   one record batch (SHARD), in the order of the index
+    index.arrow         schemas.IMAGE_INDEX, one record batch, sorted by image id
+    quarantine.parquet  schemas.QUARANTINE: files that could not be read
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import simplejpeg
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from camchex.contract import schemas
+from camchex.contract.params import Section
+from camchex.errors import DataError
+
+LARGEST_SHARD_MB = 1024  # its 32-bit offsets end at 2 GiB, and one image may still follow the limit
+SHARD = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("jpeg", pa.binary(), nullable=False),  # 8-bit grey, (size, size)
+    ]
+)
+CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
+
+
+class ImageParams(Section):
+    """Section ``images``."""
+
+    size: int = Field(ge=8)  # pixels of either side of a prepared image
+    fit: Literal["stretch", "pad"]  # pad keeps the aspect
+    jpeg_quality: int = Field(ge=1, le=100)
+    shard_mb: int = Field(ge=1, le=LARGEST_SHARD_MB)  # a shard is closed once it is this large
+    max_unreadable: float = Field(ge=0, le=1)  # fraction of a data set
+
+
+class Shard(BaseModel):
+    """One Arrow file of a store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    rows: int
+    sha256: str
+
+
+class Contents(BaseModel):
+    """``shards.json``: what a store consists of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int  # pixels of either side of every image
+    shards: tuple[Shard, ...]
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class ImageStore:
+    """Grey images by position or by id; cheap to open, to pickle and to read at random.
+
+    A pickled store carries its folder only and is opened again where it arrives, so that the
+    workers of a data loader share the pages of the memory maps and nothing else.
+
+    Args:
+        folder: Written by :func:`camchex.images.prepare.prepare_images`.
+
+    Raises:
+        DataError: If the folder, its index or one of its shards is missing or does not fit.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.contents = _contents(folder)
+        index = _mapped(folder / INDEX, schemas.IMAGE_INDEX)
+        self._ids = index["image_id"]
+        self._shard = index["shard"].to_numpy()
+        self._row = index["row"].to_numpy()
+        self._maps: dict[int, pa.RecordBatch] = {}
+        if len(self) != sum(shard.rows for shard in self.contents.shards):
+            raise DataError(f"{folder}: its shards hold other images than its index. {_AGAIN}")
+
+    @property
+    def size(self) -> int:
+        """Pixels of either side of every image."""
+        return self.contents.size
+
+    @property
+    def image_ids(self) -> list[str]:
+        """Ids of all images, ascending: a new list, made when asked for."""
+        ids: list[str] = self._ids.to_pylist()
+        return ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, image_id: object) -> bool:
+        if not isinstance(image_id, str):
+            return False
+        at = bisect_left(range(len(self)), image_id, key=self._id)
+        return at < len(self) and self._id(at) == image_id
+
+    def __getitem__(self, position: int) -> NDArray[np.uint8]:
+        """One image by its position, (size, size)."""
+        image: NDArray[np.uint8] = self.batch([position])[0]
+        return image
+
+    def rows(self, image_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Positions of images, in the order asked for.
+
+        Raises:
+            DataError: If an image is not in the store.
+        """
+        wanted = pa.array(image_ids, pa.string())
+        positions = pc.index_in(wanted, value_set=self._ids)
+        if positions.null_count:
+            lost = wanted.filter(pc.is_null(positions))
+            raise DataError(
+                f"{self.folder}: {len(lost)} of {len(wanted)} images are not in the store, first "
+                f"{lost[0].as_py()}. {QUARANTINE} says which files could not be read."
+            )
+        found: NDArray[np.int64] = positions.to_numpy().astype(np.int64)
+        return found
+
+    def batch(self, positions: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Several images by position, (n, size, size).
+
+        Raises:
+            DataError: If a shard is damaged.
+            IndexError: If a position lies outside the store.
+        """
+        images = np.empty((len(positions), self.size, self.size), dtype=np.uint8)
+        for image, position in zip(images, positions, strict=True):
+            try:
+                simplejpeg.decode_jpeg(self._jpeg(int(position)), "GRAY", buffer=image)
+            except ValueError as error:
+                raise DataError(
+                    f"{self.folder}: image {self._id(position)} is damaged: {error}. {_AGAIN}"
+                ) from error
+        return images
+
+    def verify(self) -> None:
+        """Read every shard and compare its checksum.
+
+        Raises:
+            DataError: Naming the first shard that is missing or has changed.
+        """
+        for shard in self.contents.shards:
+            path = self.folder / shard.file
+            if sha256(path) != shard.sha256:
+                raise DataError(f"{path}: its SHA-256 is not {shard.sha256}. {_AGAIN}")
+
+    def _jpeg(self, position: int) -> NDArray[np.uint8]:
+        shard = int(self._shard[position])
+        if shard not in self._maps:
+            path = self.folder / self.contents.shards[shard].file
+            self._maps[shard] = _mapped(path, SHARD)
+        buffer = self._maps[shard]["jpeg"][int(self._row[position])].as_buffer()
+        return np.frombuffer(buffer, dtype=np.uint8)
+
+    def _id(self, position: int) -> str:
+        image_id: str = self._ids[int(position)].as_py()
+        return image_id
+
+    def __reduce__(self) -> tuple[type["ImageStore"], tuple[Path]]:
+        return ImageStore, (self.folder,)
+
+
+_AGAIN = "Delete the folder and run `dvc repro` to make it again."
+
+
+def _mapped(path: Path, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: cannot be opened: {error}. {_AGAIN}") from error
+    if not batch.schema.equals(schema):
+        raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {_AGAIN}")
+    return batch
+
+
+def _contents(folder: Path) -> Contents:
+    path = folder / CONTENTS
+    if not path.exists():
+        raise DataError(f"{folder}: not an image store (no {CONTENTS}). `dvc repro` makes it.")
+    try:
+        contents = Contents.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DataError(f"{path}: {error}. {_AGAIN}") from error
+    for shard in contents.shards:
+        if not (folder / shard.file).exists():
+            raise DataError(f"{folder / shard.file}: no such file. {_AGAIN}")
+    return contents

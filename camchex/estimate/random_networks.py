@@ -1,0 +1,73 @@
+"""Untrained networks of full size, without any download: what a probe or a benchmark trains."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import BertConfig
+
+from camchex.fusion.camchex import CaMChex, build_camchex
+from camchex.fusion.params import TINY, Preparation, TextParams
+from camchex.fusion.section import FusionParams
+from camchex.fusion.tokenizer import build_tokenizer
+from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
+from camchex.networks.image_encoder import NO_WEIGHTS
+from camchex.networks.params import EncoderParams
+
+PREPARATION = Preparation(fit="stretch", cleaner="released")  # decides nothing about a step
+
+
+def untrained_classifier(
+    encoder: EncoderParams, classes: Sequence[str], image_size: int
+) -> ImageClassifier:
+    """The image classifier of section ``encoder`` with random weights.
+
+    Raises:
+        ModelError: If timm cannot build the backbone.
+    """
+    torch.manual_seed(0)
+    bare = encoder.model_copy(update={"pretrained": NO_WEIGHTS})
+    return build_image_classifier(bare, classes, image_size)
+
+
+def untrained_camchex(
+    fusion: FusionParams, text: TextParams, classifier: ImageClassifier
+) -> CaMChex:
+    """The fusion of sections ``fusion`` and ``text`` over two copies of a classifier's backbone.
+
+    A text encoder that lies on this machine is loaded; ``tiny`` is what it is; in the place of any
+    other, which the Hub would have, stands a random BERT of base size.
+
+    Raises:
+        ModelError: If the parts do not fit together.
+    """
+    torch.manual_seed(0)
+    sizes = text if is_local(text) else _bert_base(text)
+    words = [" ".join(made_up_words(sizes.vocabulary))] if sizes.model == TINY else []
+    tokenizer = build_tokenizer(sizes, words)
+    return build_camchex(fusion, sizes, classifier, classifier, tokenizer, PREPARATION)
+
+
+def is_local(text: TextParams) -> bool:
+    """Whether the text encoder can be built without the Hub."""
+    return text.model == TINY or Path(text.model).is_dir()
+
+
+def made_up_words(count: int) -> list[str]:
+    """Distinct words, each of which becomes one token."""
+    return [f"w{number}" for number in range(count)]
+
+
+def _bert_base(text: TextParams) -> TextParams:
+    """The sizes of transformers' own defaults, which are those of BERT-base and of BioBERT."""
+    base = BertConfig()
+    return text.model_copy(
+        update={
+            "model": TINY,
+            "vocabulary": base.vocab_size,
+            "width": base.hidden_size,
+            "layers": base.num_hidden_layers,
+            "heads": base.num_attention_heads,
+            "ffn": base.intermediate_size,
+        }
+    )

@@ -1,0 +1,1 @@
+"""The study side of the networks: texts, the fusion of a whole study, and its training."""

@@ -1,0 +1,252 @@
+"""CaMChex: images of all views, indication and vital signs of a study, read together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from camchex.contract.params import Section
+from camchex.errors import ModelError
+from camchex.fusion.mmbt import JointSentence, Words
+from camchex.fusion.params import FusionArchitecture, Preparation, TextParams
+from camchex.fusion.study_batch import StudyBatch, Tokens, stack_tokens
+from camchex.fusion.study_fusion import StudyFusion, StudyMaps
+from camchex.fusion.text_encoder import TextEncoder, text_config
+from camchex.fusion.tokenizer import Tokenizer
+from camchex.networks.folder import (
+    check_classes,
+    find_model,
+    load_weights,
+    read_config,
+    read_text,
+    write_model,
+)
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.networks.image_encoder import ImageEncoder
+from camchex.networks.ml_decoder import MLDecoder
+from camchex.networks.params import EncoderParams
+
+TOKENIZER = "tokenizer.json"
+
+
+class CaMChexConfig(Section):
+    """``config.json`` of a CaMChex: all that is needed to build it, and to feed it."""
+
+    classes: tuple[str, ...]
+    image_size: int
+    preparation: Preparation
+    fusion: FusionArchitecture
+    frontal: EncoderParams
+    lateral: EncoderParams
+    text: TextParams
+    text_config: dict[str, JsonValue]  # as transformers writes it
+
+
+class CaMChex(nn.Module):
+    """One study in, one logit per class out; the weights are random.
+
+    What is not among ``fusion.inputs`` has no encoder and no token. ``fusion.architecture`` says
+    whether the parts meet in a transformer of their own, or all in the text encoder (MMBT).
+
+    Args:
+        config: The networks, the classes, and how inputs are prepared.
+        tokenizer: Of its text encoder.
+
+    Raises:
+        ModelError: If the parts do not fit together.
+
+    Source: paper section 3.2 and Figure 2.
+    """
+
+    def __init__(self, config: CaMChexConfig, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = tokenizer
+        inputs = config.fusion.inputs
+        width = None
+        if "images" in inputs:
+            self.frontal = ImageEncoder(config.frontal, config.image_size)
+            width = self.frontal.channels
+            if config.fusion.encoders == "by_view":
+                self.lateral = ImageEncoder(config.lateral, config.image_size)
+                alike = self.lateral.channels == width
+                self.lateral_projection = (
+                    nn.Identity() if alike else nn.Conv2d(self.lateral.channels, width, 1)
+                )
+            for encoder in self.image_encoders if config.fusion.freeze_encoders else ():
+                encoder.requires_grad_(requires_grad=False)
+        if config.fusion.architecture == "mmbt":
+            self.text = TextEncoder(config.text_config, None)
+            self.joint = JointSentence(
+                width, self.text.word_width, self.text.positions, config.fusion
+            )
+            self.classifier = nn.Linear(self.text.width, len(config.classes))
+            return
+        if {"indication", "vitals"} & set(inputs):
+            self.text = TextEncoder(config.text_config, width)
+            width = self.text.width
+        assert width is not None  # fusion.inputs is never empty
+        self.fusion = StudyFusion(width, config.fusion)
+        self.decoder = MLDecoder(
+            width,
+            len(config.classes),
+            width=config.frontal.decoder_width,
+            ffn=config.frontal.decoder_ffn,
+            heads=config.frontal.decoder_heads,
+        )
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the logits."""
+        return list(self.config.classes)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.config.image_size
+
+    @property
+    def image_encoders(self) -> list[ImageEncoder]:
+        """Those that are there: none, one that all views share, or one per view."""
+        found = [getattr(self, view, None) for view in ("frontal", "lateral")]
+        return [encoder for encoder in found if encoder is not None]
+
+    def forward(self, batch: StudyBatch) -> Tensor:
+        """Classify studies.
+
+        Args:
+            batch: Images (M, 1, H, W) in [0, 1], and texts, of B studies.
+
+        Returns:
+            Logits (B, Q).
+
+        Raises:
+            ModelError: If a study has nothing that the model reads.
+        """
+        inputs = self.config.fusion.inputs
+        images = self._encode_images(batch) if "images" in inputs and len(batch.images) else None
+        texts = [batch.indication] if "indication" in inputs else []
+        texts += [batch.vitals] if "vitals" in inputs else []
+        if self.config.fusion.architecture == "mmbt":
+            return self._read_together(images, texts, batch)
+        embeddings: list[Tensor] = []
+        if texts:  # in one call
+            together: Tensor = self.text(stack_tokens(texts, self.tokenizer.padding))
+            embeddings = list(together.chunk(len(texts)))
+        tokens, ignore = self.fusion(images, embeddings, batch.size)
+        logits: Tensor = self.decoder(tokens, ignore)
+        return logits
+
+    def _read_together(
+        self, images: StudyMaps | None, texts: list[Tokens], batch: StudyBatch
+    ) -> Tensor:
+        """Logits (B, Q) of sentences of regions and words."""
+        start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
+        words = [Words(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
+        sentence = self.joint(start, images, words, batch.size)
+        first = self.text.read_out(sentence.embeddings, sentence.mask, sentence.positions)
+        logits: Tensor = self.classifier(first)
+        return logits
+
+    def _encode_images(self, batch: StudyBatch) -> StudyMaps:
+        """Every image by the encoder of its view; a view without images runs no encoder."""
+        if self.config.fusion.encoders == "shared":
+            maps = self.frontal(batch.images)
+            return StudyMaps(maps, batch.study, batch.slot, batch.lateral)
+        order = batch.lateral.long().argsort(stable=True)  # frontal first
+        count = int((~batch.lateral).sum())
+        images = batch.images[order]
+        found = []
+        if count:
+            found.append(self.frontal(images[:count]))
+        if count < len(images):
+            found.append(self.lateral_projection(self.lateral(images[count:])))
+        if found[0].shape[2:] != found[-1].shape[2:]:
+            sizes = ", ".join(str(tuple(maps.shape[2:])) for maps in found)
+            raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
+        maps = torch.cat(found)
+        return StudyMaps(maps, batch.study[order], batch.slot[order], batch.lateral[order])
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
+        """Switch to training; frozen encoders stay as they predict."""
+        super().train(mode)
+        for encoder in self.image_encoders if self.config.fusion.freeze_encoders else ():
+            encoder.eval()
+        return self
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write configuration, weights and tokenizer; equal models give equal bytes."""
+        write_model(folder, self.config, self, {TOKENIZER: self.tokenizer.definition})
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, classes: Sequence[str] | None = None) -> Self:
+        """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
+
+        Args:
+            name: Folder, or name.
+            classes: Those of the data, which must be its own; None: not checked.
+
+        Raises:
+            ModelError: If there is none, it is incomplete or of another kind, or its classes are
+                others.
+        """
+        folder = find_model(name)
+        config = read_config(folder, CaMChexConfig)
+        check_classes(folder, config.classes, classes)
+        model = cls(config, Tokenizer(read_text(folder, TOKENIZER)))
+        load_weights(folder, model)
+        return model.eval()
+
+
+def build_camchex(
+    fusion: FusionArchitecture,
+    text: TextParams,
+    frontal: ImageClassifier,
+    lateral: ImageClassifier,
+    tokenizer: Tokenizer,
+    preparation: Preparation,
+) -> CaMChex:
+    """A new CaMChex over trained image encoders and a published, or tiny, text encoder.
+
+    Args:
+        fusion: Section ``fusion``.
+        text: Section ``text``.
+        frontal: Classifier of frontal images; its backbone is copied, its head is not.
+        lateral: The same of lateral images; not looked at where the frontal encoder is shared.
+        tokenizer: What :func:`build_tokenizer` made for ``text``.
+        preparation: How images and indications were made ready for training.
+
+    Raises:
+        ModelError: If the parts do not fit together, or the text encoder cannot be had.
+    """
+    if fusion.encoders == "shared":
+        lateral = frontal
+    if (frontal.classes, frontal.image_size) != (lateral.classes, lateral.image_size):
+        raise ModelError(
+            "the frontal and the lateral classifier differ in classes or image size: "
+            f"{len(frontal.classes)} classes at {frontal.image_size} px, "
+            f"{len(lateral.classes)} classes at {lateral.image_size} px"
+        )
+    config = CaMChexConfig(
+        classes=tuple(frontal.classes),
+        image_size=frontal.image_size,
+        preparation=preparation,
+        fusion=FusionArchitecture.model_validate(
+            fusion.model_dump(include=set(FusionArchitecture.model_fields))
+        ),
+        frontal=frontal.config.encoder,
+        lateral=lateral.config.encoder,
+        text=text,
+        text_config=text_config(text, tokenizer),
+    )
+    model = CaMChex(config, tokenizer)
+    if "images" in fusion.inputs:
+        model.frontal.load_state_dict(frontal.encoder.state_dict())
+        if fusion.encoders == "by_view":
+            model.lateral.load_state_dict(lateral.encoder.state_dict())
+    if set(fusion.inputs) - {"images"} or fusion.architecture == "mmbt":
+        model.text.load_pretrained(text.model, tokenizer)
+    return model

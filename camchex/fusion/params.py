@@ -1,0 +1,74 @@
+"""Sections ``encoder``, ``text`` and ``fusion``: what the networks are made of."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from camchex.contract.params import Section
+from camchex.networks.params import PositionKind, require_heads_divide
+from camchex.texts.params import Cleaner
+
+Modality = Literal["images", "indication", "vitals"]
+Segments = Literal["by_type", "by_slot"]
+Architecture = Literal["camchex", "mmbt"]
+Encoders = Literal["by_view", "shared"]
+BeyondMaxImages = Literal["choose", "average"]
+TINY = "tiny"
+"""``text.model``: a small BERT that is trained from scratch with the fusion."""
+
+
+def _once(names: tuple[Modality, ...]) -> tuple[Modality, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names an input twice")
+    return names
+
+
+class TextParams(Section):
+    """Section ``text``: the encoder that the indication and the vital signs share.
+
+    Source: paper section 3.2 (BioBERT, its first token).
+    """
+
+    model: str = Field(min_length=1)  # tiny, a transformers hub name, or a local folder
+    vocabulary: int = Field(ge=128)  # tokens at most; tiny only, as are the next four
+    width: int = Field(ge=1)
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    ffn: int = Field(ge=1)
+    max_tokens_indication: int = Field(ge=3)  # the rest of a text is cut off
+    max_tokens_vitals: int = Field(ge=3)
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> Self:
+        require_heads_divide(self.width, self.heads, "width, heads")
+        return self
+
+
+class FusionArchitecture(Section):
+    """What of section ``fusion`` decides the network, and is kept beside its weights.
+
+    Source: paper section 3.2 and Figure 2.
+    """
+
+    architecture: Architecture  # mmbt: image regions and words in the one BERT of section text
+    inputs: Annotated[tuple[Modality, ...], Field(min_length=1), AfterValidator(_once)]
+    encoders: Encoders  # shared: one image encoder, the frontal one, for every view
+    layers: int = Field(ge=1)  # camchex only, as are the next three
+    heads: int = Field(ge=1)
+    ffn: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    regions: int = Field(ge=1)  # per side of an image, mmbt only
+    max_images: int = Field(ge=1)  # of a study with more, some are chosen
+    beyond_max_images: BeyondMaxImages  # at prediction; average: over groups that hold them all
+    segments: Segments  # frontal, lateral, indication, vitals; or one per slot and per text
+    text_tokens: int = Field(ge=1)  # identical tokens per text; the release: 256; camchex only
+    mask_padding: bool  # false: the decoder reads a learnt token in every empty slot; camchex only
+    freeze_encoders: bool  # image encoders only
+    position_encoding: PositionKind
+
+
+class Preparation(Section):
+    """How inputs are made ready: kept beside the weights, so that a new study is read alike."""
+
+    fit: Literal["stretch", "pad"]  # images.fit
+    cleaner: Cleaner  # indications.cleaner

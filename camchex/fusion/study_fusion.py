@@ -1,0 +1,155 @@
+"""One sequence of tokens per study, from its feature maps and its texts."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from camchex.errors import ModelError
+from camchex.fusion.params import FusionArchitecture, Segments
+from camchex.networks.position import position_encoding
+
+VIEWS = 2  # frontal and lateral
+
+
+@dataclass(frozen=True)
+class StudyMaps:
+    """Feature maps of all images of a batch of studies.
+
+    Attributes:
+        maps: (M, C, h, w).
+        study: Position in the batch of each map's study, (M,).
+        slot: Number of each map within its study, (M,).
+        lateral: (M,), bool.
+    """
+
+    maps: Tensor
+    study: Tensor
+    slot: Tensor
+    lateral: Tensor
+
+
+class StudyFusion(nn.Module):
+    """Reduces the maps, places and marks every token, and lets the tokens of a study attend.
+
+    Args:
+        width: Channels C of the maps and of the text embeddings.
+        params: Section ``fusion``.
+
+    Raises:
+        ModelError: If the heads do not divide the width.
+
+    Source: paper section 3.2 and Figure 2; sizes and switches: method section 7.
+    """
+
+    def __init__(self, width: int, params: FusionArchitecture) -> None:
+        super().__init__()
+        if width % params.heads:
+            raise ModelError(f"fusion.heads: {params.heads} do not divide {width} channels")
+        self.params = params
+        kinds = len(set(params.inputs) - {"images"})
+        if "images" in params.inputs:
+            self.reduce = nn.Conv2d(width, width, 3, stride=2, padding=1)
+            kinds += image_segments(params.segments, params.max_images)
+            if not params.mask_padding:
+                self.padding = nn.Parameter(_clamped_normal(1, width))
+        self.segments = nn.Parameter(_clamped_normal(kinds, width))
+        layer = nn.TransformerEncoderLayer(
+            width, params.heads, params.ffn, params.dropout, batch_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
+
+    def forward(
+        self, images: StudyMaps | None, texts: list[Tensor], size: int
+    ) -> tuple[Tensor, Tensor]:
+        """Fuse one batch of studies.
+
+        Args:
+            images: None where the batch has no image.
+            texts: Embeddings of the texts in ``params.inputs``, indication first, each (B, C).
+            size: Number of studies B.
+
+        Returns:
+            Tokens (B, N, C), and those that the classification head ignores, (B, N), bool.
+
+        Raises:
+            ModelError: If a study has nothing to read, or more images than it may have.
+        """
+        tokens, absent = [], []
+        if images is not None:
+            maps, empty = self._image_tokens(images, size)  # (B, S, hw, C), (B, S)
+            tokens.append(maps.flatten(1, 2))
+            absent.append(empty.repeat_interleave(maps.shape[2], dim=1))
+        elif "images" in self.params.inputs and not self.params.mask_padding:
+            raise ModelError("fusion.mask_padding is false: at least one study needs an image")
+        for number, text in enumerate(texts, start=len(self.segments) - len(texts)):
+            marked = (text + self.segments[number])[:, None]
+            tokens.append(marked.expand(-1, self.params.text_tokens, -1))
+            absent.append(torch.zeros(tokens[-1].shape[:2], dtype=torch.bool, device=text.device))
+        if not texts and (images is None or bool(absent[0].all(dim=1).any())):
+            raise ModelError("a study has no image, and the model reads nothing else")
+        ignore = torch.cat(absent, dim=1)
+        fused: Tensor = self.encoder(torch.cat(tokens, dim=1), src_key_padding_mask=ignore)
+        return fused, ignore if self.params.mask_padding else torch.zeros_like(ignore)
+
+    def _image_tokens(self, images: StudyMaps, size: int) -> tuple[Tensor, Tensor]:
+        """Tokens by study and slot, (B, S, hw, C), and the slots without image, (B, S)."""
+        by_slot, masked = self.params.segments == "by_slot", self.params.mask_padding
+        check_slots(images, self.params, slots_matter=by_slot or not masked)
+        maps = self.reduce(images.maps)  # (M, C, h/2, w/2)
+        maps = maps + position_encoding(self.params.position_encoding, maps)
+        segment = self.segments[images.slot if by_slot else images.lateral.long()]
+        tokens = maps.flatten(2).transpose(1, 2) + segment[:, None]  # (M, hw, C)
+        # Learnt padding is always as long as the longest study, or the batch would matter.
+        if masked:
+            return place_by_study(tokens, images, size, tokens.new_zeros(()))
+        blank = self.padding.to(tokens.dtype)
+        return place_by_study(tokens, images, size, blank, slots=self.params.max_images)
+
+
+def image_segments(segments: Segments, max_images: int) -> int:
+    """How many kinds of images are told apart: the views, or the slots."""
+    return VIEWS if segments == "by_type" else max_images
+
+
+def check_slots(images: StudyMaps, params: FusionArchitecture, *, slots_matter: bool) -> None:
+    """Refuse more images than there are slots, where slots are told apart.
+
+    Raises:
+        ModelError: If a study has more.
+    """
+    fullest = int(images.slot.max()) + 1
+    if slots_matter and fullest > params.max_images:
+        raise ModelError(
+            f"fusion.max_images: a study has {fullest} images, at most "
+            f"{params.max_images} can be told apart"
+        )
+
+
+def place_by_study(
+    tokens: Tensor, images: StudyMaps, size: int, blank: Tensor, slots: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Lay the tokens of all images out by study.
+
+    Args:
+        tokens: Of each image, (M, n, C).
+        images: Whose they are.
+        size: Number of studies B.
+        blank: What stands in an empty slot, broadcast to (C,).
+        slots: S, per study; None: as many as the fullest study has images.
+
+    Returns:
+        Tokens by study and slot, (B, S, n, C), and the slots without image, (B, S).
+    """
+    slots = int(images.slot.max()) + 1 if slots is None else slots
+    place = (images.study, images.slot)
+    empty = torch.ones(size, slots, dtype=torch.bool, device=tokens.device)
+    return (
+        blank.expand(size, slots, *tokens.shape[1:]).index_put(place, tokens),
+        empty.index_put(place, torch.zeros((), dtype=torch.bool, device=tokens.device)),
+    )
+
+
+def _clamped_normal(count: int, width: int) -> Tensor:
+    """As the release draws its learnt tokens."""
+    return torch.randn(count, width).clamp(-1, 1)

@@ -1,0 +1,63 @@
+"""Studies with their images, texts and labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from camchex.contract.image_store import ImageStore
+from camchex.networks.batches import Floats, Rows
+from camchex.networks.samples import Cohort, label_matrix
+
+
+@dataclass(frozen=True)
+class StudySamples:
+    """Studies of one split; every list has one entry per study.
+
+    Attributes:
+        store: Where the images lie.
+        study_ids: As published.
+        splits: train, development or test.
+        rows: Positions in the store of each study's images.
+        lateral: Which of them are lateral.
+        indications: Cleaned text; None where there is none.
+        vitals: Vital signs as text.
+        targets: 1, 0, or NaN where unknown, (S, Q).
+    """
+
+    store: ImageStore
+    study_ids: list[str]
+    splits: list[str]
+    rows: list[Rows]
+    lateral: list[NDArray[np.bool_]]
+    indications: list[str | None]
+    vitals: list[str]
+    targets: Floats
+
+    def __len__(self) -> int:
+        return len(self.study_ids)
+
+
+def cohort_studies(cohort: Cohort, splits: Sequence[str]) -> StudySamples:
+    """The studies of some splits, in the order of the cohort.
+
+    Raises:
+        DataError: If the store lacks an image of the cohort.
+    """
+    part = cohort.table.filter(pc.field("split").isin(list(splits)))
+    image_ids = part["image_ids"].to_pylist()
+    ends = np.cumsum([0, *map(len, image_ids)])
+    rows = cohort.store.rows([name for names in image_ids for name in names])
+    return StudySamples(
+        store=cohort.store,
+        study_ids=part["study_id"].to_pylist(),
+        splits=part["split"].to_pylist(),
+        rows=[rows[start:end] for start, end in pairwise(ends)],
+        lateral=[np.array([v == "lateral" for v in views]) for views in part["views"].to_pylist()],
+        indications=part["indication"].to_pylist(),
+        vitals=part["vitals_text"].to_pylist(),
+        targets=label_matrix(part, cohort.classes),
+    )

@@ -1,0 +1,151 @@
+"""Texts as token ids: the tokenizer of a published BERT, or a small vocabulary of one's own."""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import torch
+from tokenizers import Regex, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer as Backend
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from camchex.errors import ModelError
+from camchex.fusion.params import TINY, TextParams
+from camchex.fusion.study_batch import Tokens
+
+NO_INDICATION = "No clinical history available."
+"""What the model reads where there is no indication (method, section 1.3)."""
+PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+WORDS = rf"{NUMBER.pattern}|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all
+LETTERS = string.ascii_lowercase + string.digits
+
+
+class Tokenizer:
+    """A fast tokenizer whose texts start with the token that the text encoder reads out.
+
+    Args:
+        definition: Its ``tokenizer.json``.
+
+    Attributes:
+        padding: The token that fills shorter texts.
+        start: The token that every text starts with.
+
+    Raises:
+        ModelError: If that is not one, or it has no padding token, or none to start with.
+    """
+
+    padding: int
+    start: int
+
+    def __init__(self, definition: str) -> None:
+        try:
+            self._backend = Backend.from_str(definition)
+        except Exception as error:  # the library raises nothing more specific
+            raise ModelError(f"not a tokenizer.json: {error}") from error
+        self._backend.no_truncation()
+        self.padding = _padding(self._backend)
+        self.definition = self._backend.to_str(pretty=True)
+        self._backend.no_padding()
+        first = self._backend.encode("a")
+        if not first.ids or not first.special_tokens_mask[0]:
+            raise ModelError("the tokenizer starts no text with a token of its own, as [CLS] is")
+        self.start = first.ids[0]
+
+    @property
+    def size(self) -> int:
+        """Number of tokens in the vocabulary."""
+        size: int = self._backend.get_vocab_size()
+        return size
+
+    def numbers(self) -> dict[int, float]:
+        """Value of each token that is a number."""
+        vocabulary: dict[str, int] = self._backend.get_vocab()
+        return {n: float(word) for word, n in vocabulary.items() if NUMBER.fullmatch(word)}
+
+    def encode(self, texts: Sequence[str], max_tokens: int) -> Tokens:
+        """Token ids of some texts, padded to the longest of them.
+
+        Args:
+            texts: B texts.
+            max_tokens: What is longer is cut; the first and the last special token stay.
+        """
+        self._backend.enable_truncation(max_tokens)
+        # One by one: encode_batch starts threads, which do not survive in a worker process.
+        ids = [self._backend.encode(text).ids for text in texts]
+        lengths = torch.tensor([len(row) for row in ids])
+        longest = max(map(len, ids), default=0)
+        padded = [row + [self.padding] * (longest - len(row)) for row in ids]
+        mask: Tensor = torch.arange(longest) < lengths[:, None]
+        return Tokens(torch.tensor(padded, dtype=torch.long).reshape(len(ids), longest), mask)
+
+
+def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
+    """The tokenizer that belongs to ``text.model``.
+
+    Args:
+        text: Section ``text``.
+        texts: Training texts: ``tiny`` takes its words from them, no other model looks at them.
+
+    Raises:
+        ModelError: If the tokenizer of a published model cannot be had.
+    """
+    if text.model == TINY:
+        return _word_pieces(text.vocabulary, texts)
+    try:
+        published = AutoTokenizer.from_pretrained(text.model, use_fast=True)
+        backend = published.backend_tokenizer
+        backend.no_padding()
+        if published.pad_token not in {None, PAD}:  # which token pads, the definition may not say
+            backend.enable_padding(pad_id=published.pad_token_id, pad_token=published.pad_token)
+        return Tokenizer(backend.to_str())
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"text.model: {text.model}: no tokenizer to be had. Name a transformers model, a "
+            f"folder that holds one (tokenizer.json or vocab.txt, config.json), or {TINY}. "
+            f"({error})"
+        ) from error
+
+
+def _padding(backend: Backend) -> int:
+    """The padding token: the one that the definition names, or else ``[PAD]``."""
+    named = backend.padding
+    token = PAD if named is None else named["pad_token"]
+    padding: int | None = backend.token_to_id(token)
+    if padding is None:
+        raise ModelError(
+            f"the tokenizer has no {token} token, and its tokenizer.json names none for padding: "
+            "save it with the padding token that its model was trained with"
+        )
+    return padding
+
+
+def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:
+    """WordPiece over the most frequent words, and single characters for all others.
+
+    The library's own trainer gives another vocabulary every time.
+    """
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True)
+    counts = Counter(
+        word
+        for text in (NO_INDICATION, *texts)
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
+    )
+    alphabet = [*LETTERS, *string.punctuation, *(f"##{letter}" for letter in f"{LETTERS}.")]
+    pieces = dict.fromkeys([PAD, UNKNOWN, START, END, *alphabet])  # an ordered set
+    by_frequency = sorted(counts, key=lambda word: (-counts[word], word))
+    pieces |= dict.fromkeys(
+        islice((word for word in by_frequency if word not in pieces), size - len(pieces))
+    )
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    backend = Backend(models.WordPiece(vocabulary, unk_token=UNKNOWN))
+    backend.normalizer = normalizer
+    backend.pre_tokenizer = splitter
+    backend.post_processor = processors.BertProcessing(
+        (END, vocabulary[END]), (START, vocabulary[START])
+    )
+    return Tokenizer(backend.to_str())

@@ -1,1 +1,0 @@
-"""A trained model, and what it says about a study."""

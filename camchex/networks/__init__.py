@@ -1,0 +1,1 @@
+"""The image side of the networks, and the batches that they read."""

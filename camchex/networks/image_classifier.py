@@ -1,0 +1,139 @@
+"""The image classifier: backbone, position encoding, ML-Decoder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from torch import Tensor, nn
+
+from camchex.contract.params import Section
+from camchex.networks.folder import (
+    check_classes,
+    find_model,
+    load_weights,
+    read_config,
+    write_model,
+)
+from camchex.networks.image_encoder import NO_WEIGHTS, ImageEncoder
+from camchex.networks.ml_decoder import MLDecoder
+from camchex.networks.params import EncoderParams
+from camchex.networks.position import position_encoding
+
+
+class ImageClassifierConfig(Section):
+    """``config.json`` of an image classifier."""
+
+    encoder: EncoderParams  # pretrained: none, since the weights lie beside it
+    classes: tuple[str, ...]
+    image_size: int
+
+
+class ImageClassifier(nn.Module):
+    """One image in, one logit per class out; the weights are random.
+
+    Args:
+        config: Backbone, head, classes and image size.
+
+    Raises:
+        ModelError: If timm cannot build the backbone.
+
+    Source: paper section 3.1.
+    """
+
+    def __init__(self, config: ImageClassifierConfig) -> None:
+        super().__init__()
+        encoder = config.encoder
+        self.config = config
+        self.encoder = ImageEncoder(encoder, config.image_size)
+        self.decoder = MLDecoder(
+            self.encoder.channels,
+            len(config.classes),
+            width=encoder.decoder_width,
+            ffn=encoder.decoder_ffn,
+            heads=encoder.decoder_heads,
+        )
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the logits."""
+        return list(self.config.classes)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.config.image_size
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature maps (B, C, h, w) of grey images (B, 1, H, W) in [0, 1]."""
+        maps: Tensor = self.encoder(images)
+        return maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, Q) of grey images (B, 1, H, W) in [0, 1]."""
+        maps = self.features(images)
+        maps = maps + position_encoding(self.config.encoder.position_encoding, maps)
+        logits: Tensor = self.decoder(maps.flatten(2).transpose(1, 2))
+        return logits
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``; equal models give equal bytes."""
+        write_model(folder, self.config, self)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        image_size: int | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> Self:
+        """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
+
+        Args:
+            name: Folder, or name.
+            image_size: Height and width of the images to read from now on, pixels, where the
+                backbone allows it; None: those it was trained on.
+            classes: Those of the data, which must be its own; None: not checked.
+
+        Raises:
+            ModelError: If there is none, it is incomplete or of another kind, its classes are
+                others, or its backbone reads one image size alone.
+        """
+        folder = find_model(name)
+        config = read_config(folder, ImageClassifierConfig)
+        check_classes(folder, config.classes, classes)
+        model = cls(config)
+        load_weights(folder, model)
+        if image_size is None or image_size == config.image_size:
+            return model.eval()
+        resized = cls(_at_size(config, image_size))
+        resized.decoder.load_state_dict(model.decoder.state_dict())
+        resized.encoder.adopt(model.encoder.backbone.state_dict(), str(folder))
+        return resized.eval()
+
+
+def _at_size(config: ImageClassifierConfig, image_size: int) -> ImageClassifierConfig:
+    args = config.encoder.backbone_args
+    if "img_size" in args:
+        args = args | {"img_size": image_size}
+    encoder = config.encoder.model_copy(update={"backbone_args": args})
+    return config.model_copy(update={"encoder": encoder, "image_size": image_size})
+
+
+def build_image_classifier(
+    encoder: EncoderParams, classes: Sequence[str], image_size: int
+) -> ImageClassifier:
+    """A new classifier, its backbone with the weights that ``encoder.pretrained`` names.
+
+    Args:
+        encoder: Section ``encoder``.
+        classes: Names of the classes, in the order of the logits.
+        image_size: Height and width of the images, pixels.
+
+    Raises:
+        ModelError: If timm cannot build the backbone, or its weights cannot be had.
+    """
+    saved = encoder.model_copy(update={"pretrained": NO_WEIGHTS})
+    config = ImageClassifierConfig(encoder=saved, classes=tuple(classes), image_size=image_size)
+    model = ImageClassifier(config)
+    model.encoder.load_pretrained(encoder.pretrained)
+    return model

@@ -1,0 +1,179 @@
+"""A timm backbone as it is used here: grey image in, un-normalised feature map out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.data import resolve_model_data_config
+from torch import Tensor, nn
+
+from camchex.errors import ModelError
+from camchex.networks.folder import WEIGHTS
+from camchex.networks.params import EncoderParams
+
+NO_WEIGHTS = "none"
+HUB = "hub"
+MAP_AXES = 4
+
+
+class ImageEncoder(nn.Module):
+    """Backbone without its head, behind the normalisation it was trained with.
+
+    timm keeps the last LayerNorm of a ConvNeXt in the head, so its maps are not normalised. The
+    weights are random; ``params.pretrained`` is not looked at.
+
+    Args:
+        params: Section ``encoder``.
+        image_size: Height and width of the images, pixels.
+
+    Raises:
+        ModelError: If timm does not know the backbone, not with these arguments, or not for
+            images of this size.
+
+    Source: paper section 3.1; method section 7.
+    """
+
+    backbone: Any  # timm is untyped
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, params: EncoderParams, image_size: int) -> None:
+        super().__init__()
+        self.params = params
+        self.backbone = _create(params)
+        if (
+            self.backbone.pretrained_cfg["fixed_input_size"]
+            and params.backbone_args.get("img_size") != image_size
+            and not params.backbone_args.get("dynamic_img_size")
+        ):
+            raise ModelError(
+                f"encoder.backbone: {params.backbone} is built for one image size; "
+                f"set encoder.backbone_args.img_size to images.size, {image_size}, or "
+                "dynamic_img_size to true where the backbone has it"
+            )
+        self.channels: int = self.backbone.num_features
+        published = resolve_model_data_config(self.backbone)
+        for name in ("mean", "std"):
+            value = torch.tensor(published[name])[:, None, None]  # (3, 1, 1)
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode grey images.
+
+        Args:
+            images: (B, 1, H, W) in [0, 1].
+
+        Returns:
+            Feature maps (B, C, h, w).
+        """
+        normalised = (images - self.mean) / self.std  # (B, 3, H, W)
+        features: Tensor = self.backbone.forward_features(
+            normalised.contiguous(memory_format=torch.channels_last)
+        )
+        if features.ndim == MAP_AXES:
+            channels_last = getattr(self.backbone, "output_fmt", "NCHW") == "NHWC"
+            return features.permute(0, 3, 1, 2) if channels_last else features
+        patches = features[:, getattr(self.backbone, "num_prefix_tokens", 0) :]  # (B, N, C)
+        embed = self.backbone.patch_embed
+        dynamic = self.params.backbone_args.get("dynamic_img_size")
+        rows, columns = embed.dynamic_feat_size(images.shape[2:]) if dynamic else embed.grid_size
+        return patches.transpose(1, 2).reshape(len(features), -1, rows, columns)
+
+    def recompute_activations(self, *, on: bool) -> None:
+        """Compute activations again for the gradient, instead of keeping them; or no longer.
+
+        Raises:
+            ModelError: If the backbone has running statistics, which would count a batch twice.
+        """
+        if on and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()):
+            raise ModelError(
+                f"runtime.checkpoint_gradients: {self.params.backbone} normalises by running "
+                "statistics, which would count every batch twice; write false"
+            )
+        self.backbone.set_grad_checkpointing(on)
+
+    def load_pretrained(self, source: str) -> None:
+        """Load published weights; ``none`` changes nothing.
+
+        Args:
+            source: none, hub, or a folder that holds timm's ``model.safetensors``.
+
+        Raises:
+            ModelError: If they cannot be had, or are not those of this backbone.
+        """
+        if source == NO_WEIGHTS:
+            return
+        path = _weights_file(source, self.backbone.pretrained_cfg)
+        try:
+            weights = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
+        self.adopt(weights, str(path))
+
+    def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
+        """Take over weights of this backbone, made for images of any size.
+
+        Args:
+            weights: By timm's names; position embeddings and the like are resampled.
+            source: Where they come from, for messages.
+
+        Raises:
+            ModelError: If some are missing.
+        """
+        # timm renames and resizes what it loads, and leaves the rest random without a word: what
+        # differs between two such models was not in the file.
+        loaded, again = (_create(self.params, weights).state_dict() for _ in range(2))
+        random = [name for name, tensor in loaded.items() if not torch.equal(tensor, again[name])]
+        if random:
+            raise ModelError(
+                f"{source}: not timm's weights of {self.params.backbone}: "
+                f"{len(random)} are missing, {random[0]} among them"
+            )
+        self.backbone.load_state_dict(loaded)
+
+
+def _create(params: EncoderParams, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """Build the backbone, with random weights or with published ones, which timm adapts."""
+    try:
+        backbone: nn.Module = timm.create_model(
+            params.backbone,
+            pretrained=weights is not None,
+            pretrained_cfg_overlay=None if weights is None else {"state_dict": dict(weights)},
+            num_classes=0,
+            global_pool="",
+            **params.backbone_args,
+        )
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(
+            f"encoder: {params.backbone} with {params.backbone_args}: {error}"
+        ) from error
+    if isinstance(getattr(backbone, "head", None), nn.Module):
+        backbone.head = nn.Identity()  # else its norm would be trained without being used
+    return backbone
+
+
+def _weights_file(source: str, published: Mapping[str, object]) -> Path:
+    """Where the weights lie; those of the Hub are fetched first. Never a pickle."""
+    name = published.get("hf_hub_id") or ""
+    if source != HUB:
+        path = Path(source) / WEIGHTS
+        if not path.is_file():
+            raise ModelError(
+                f"encoder.pretrained: {path}: no such file. Download it from "
+                f"https://huggingface.co/{name or 'timm'}, or write hub "
+                "(fetch it) or none (start from random weights)."
+            )
+        return path
+    try:
+        return Path(hf_hub_download(str(name), WEIGHTS))
+    except (OSError, HFValidationError) as error:  # most of the Hub's own errors are OSErrors
+        raise ModelError(
+            f"encoder.pretrained: hub: {name} is not to be had from the Hugging Face Hub. Without "
+            f"network: put its {WEIGHTS} into a folder, and name the folder there. ({error})"
+        ) from error

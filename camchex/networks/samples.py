@@ -1,0 +1,183 @@
+"""Images with their labels: of a split of the cohort, or of the external sets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+
+from camchex.contract import schemas, tables
+from camchex.contract.image_store import ImageStore
+from camchex.errors import DataError
+from camchex.networks.batches import Batch, Floats, Rows, labelled
+from camchex.networks.sampling import BatchRows
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The studies, their images, and the label space."""
+
+    table: pa.Table
+    store: ImageStore
+    classes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Prevalence:
+    """How often each class is positive where a network trains: the weights of its loss.
+
+    Attributes:
+        positives: Images with each class, (Q,).
+        known: Images of which it is known whether they have it, (Q,), at least 1.
+    """
+
+    positives: NDArray[np.float64]
+    known: NDArray[np.float64]
+
+
+def label_matrix(table: pa.Table, classes: Sequence[str]) -> Floats:
+    """The label columns of a table as (rows, Q), null as NaN."""
+    columns = [table[name].to_numpy() for name in classes]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def read_cohort(path: Path, store: Path, classes: Sequence[str]) -> Cohort:
+    """Open the cohort and its prepared images.
+
+    Args:
+        path: ``schemas.cohort``.
+        store: The prepared images of MIMIC-CXR.
+        classes: The label space, in order.
+
+    Raises:
+        DataError: If one of them is missing, or of other classes.
+    """
+    table = tables.read(path, schemas.cohort(classes))
+    return Cohort(table, ImageStore(store), classes)
+
+
+@dataclass(frozen=True)
+class ImageSamples:
+    """Images of one store, each with its labels.
+
+    Attributes:
+        store: Where the images lie.
+        rows: Positions in the store, (N,).
+        targets: 1, 0, a teacher's probability, or NaN where unknown, (N, Q).
+    """
+
+    store: ImageStore
+    rows: Rows
+    targets: Floats
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def cohort_images(cohort: Cohort, split: str, view: str | None = None) -> ImageSamples:
+    """Every image of a split, with the labels of its study.
+
+    Args:
+        cohort: The studies and their images.
+        split: train, development or test.
+        view: frontal or lateral; None: both.
+
+    Raises:
+        DataError: If the store lacks an image of the cohort.
+    """
+    part = cohort.table.filter(pc.field("split") == split)
+    image_ids = part["image_ids"].combine_chunks()
+    study = pc.list_parent_indices(image_ids).to_numpy()
+    ids = pc.list_flatten(image_ids).to_numpy(zero_copy_only=False)
+    if view is not None:
+        views = pc.list_flatten(part["views"].combine_chunks()).to_numpy(zero_copy_only=False)
+        ids, study = ids[views == view], study[views == view]
+    return ImageSamples(
+        store=cohort.store,
+        rows=cohort.store.rows(ids.tolist()),
+        targets=label_matrix(part, cohort.classes)[study],
+    )
+
+
+def read_pseudo_labels(
+    tables_folder: Path, stores: Path, keys: Sequence[str], classes: Sequence[str]
+) -> dict[str, ImageSamples]:
+    """The images of the external sets as a teacher labelled them.
+
+    Args:
+        tables_folder: One ``schemas.pseudo_labels`` per set, ``<key>.parquet``.
+        stores: One image store per set, ``<key>``.
+        keys: The sets.
+        classes: The label space, in order.
+
+    Raises:
+        DataError: If one of them is missing, of other classes, or lacks an image.
+    """
+    sets = {}
+    for key in keys:
+        table = tables.read(tables_folder / f"{key}.parquet", schemas.pseudo_labels(classes))
+        store = ImageStore(stores / key)
+        rows = store.rows(table["image_id"].to_pylist())
+        sets[key] = ImageSamples(store=store, rows=rows, targets=label_matrix(table, classes))
+    return sets
+
+
+class ImageDataset:
+    """The images of one or more sets, one after the other; an item is a whole batch.
+
+    Raises:
+        DataError: If the sets were prepared at several sizes.
+    """
+
+    def __init__(self, parts: Sequence[ImageSamples]) -> None:
+        self.parts = list(parts)
+        sizes = {str(part.store.folder): part.store.size for part in parts}
+        if len(set(sizes.values())) > 1:
+            raise DataError(f"image stores of several sizes, in px: {sizes}. `dvc repro` them all.")
+        self.starts = np.cumsum([0, *map(len, parts)])
+        self.targets = np.concatenate([part.targets for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels, the same in every set."""
+        return self.parts[0].store.size
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """Image ids of some rows, as published."""
+        names = []
+        for row in rows:
+            number = int(np.searchsorted(self.starts, row, side="right")) - 1
+            part = self.parts[number]
+            names.append(part.store.image_ids[part.rows[row - self.starts[number]]])
+        return names
+
+    def __getitem__(self, batch: BatchRows) -> Batch:
+        owner = np.searchsorted(self.starts, batch.rows, side="right") - 1
+        images: list[np.ndarray] = [np.empty(0)] * len(batch.rows)
+        for number in np.unique(owner):
+            part, places = self.parts[number], np.flatnonzero(owner == number)
+            rows = part.rows[batch.rows[places] - self.starts[number]]
+            for place, image in zip(places, part.store.batch(rows), strict=True):
+                images[place] = image
+        return labelled(torch.from_numpy(np.stack(images))[:, None], self.targets, batch.rows)
+
+
+def prevalence(targets: Floats, images: Rows | None = None) -> Prevalence:
+    """Count a training set; a probability counts as its share of an image.
+
+    Args:
+        targets: Labels, NaN where unknown, (N, Q).
+        images: Images per row, (N,); None: one each.
+
+    Source: method, section 8 (counts of images, also where studies are learnt).
+    """
+    weights = np.ones(len(targets)) if images is None else images.astype(np.float64)
+    known = weights @ ~np.isnan(targets)
+    return Prevalence(weights @ np.nan_to_num(targets.astype(np.float64)), np.maximum(known, 1))

@@ -1,0 +1,41 @@
+"""A trained model as one folder to hand on: weights, calibration, and its card as README.md."""
+
+import shutil
+from pathlib import Path
+
+from camchex.errors import ModelError
+from camchex.scores.calibration import FILE, beside
+
+CARD = "README.md"
+CARDS = "cards"
+CONFIG = "config.json"
+
+
+def export_model(model: Path, out: Path) -> list[str]:
+    """Copy a model, its calibration and its card into one folder, as the Hugging Face Hub has it.
+
+    Args:
+        model: As ``train_fusion`` writes it, for example ``models/fusion/seed0``.
+        out: A new or empty folder.
+
+    Returns:
+        The names of its files.
+
+    Raises:
+        ModelError: If the model, its calibration or its card is missing, or ``out`` is not empty.
+    """
+    card = model.parent.parent / CARDS / f"{model.name}.md"
+    calibration = beside(model)
+    for path, maker in (
+        (model / CONFIG, "train_fusion"),
+        (calibration, "evaluate"),
+        (card, "report"),
+    ):
+        if not path.exists():
+            raise ModelError(f"{path}: no such file. `dvc repro {maker}` makes it.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ModelError(f"{out}: is there already, and not an empty folder. Name a new one.")
+    shutil.copytree(model, out, dirs_exist_ok=True)
+    shutil.copy(calibration, out / FILE)
+    shutil.copy(card, out / CARD)
+    return sorted(path.name for path in out.iterdir())

@@ -1,0 +1,1 @@
+"""Complete configurations, and params.yaml as a whole."""

@@ -1,0 +1,138 @@
+"""Whole configurations: params.yaml validated at once, and the complete files in profiles/.
+
+A profile is a complete params.yaml. To use one is to copy it, so that DVC, git and a reader see
+every value in one file, and nothing is merged behind their backs.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, NonNegativeInt
+
+from camchex.comparisons.parameters import LOCAL, differences
+from camchex.contract import params
+from camchex.contract.image_store import ImageParams
+from camchex.contract.labels import LabelParams
+from camchex.contract.params import PARAMS, Section
+from camchex.errors import ParamsError
+from camchex.fusion.params import TextParams
+from camchex.fusion.section import FusionParams
+from camchex.networks.params import EncoderParams
+from camchex.noisy_student.params import NoisyStudentParams, ViewFinetuningParams
+from camchex.runs.runtime import RuntimeParams
+from camchex.scores.params import AuditParams, EvaluationParams
+from camchex.sources.params import DataParams, ExternalSets
+from camchex.synthetic.params import SyntheticParams
+from camchex.texts.params import IndicationParams
+from camchex.training.params import AugmentationParams
+from camchex.vitals.params import VitalsParams
+
+PROFILES = Path("profiles")
+ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
+
+
+def _once(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("names a seed twice")
+    return seeds
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    data: DataParams
+    external: ExternalSets
+    labels: LabelParams
+    synthetic: SyntheticParams
+    images: ImageParams
+    indications: IndicationParams
+    vitals: VitalsParams
+    encoder: EncoderParams
+    augmentation: AugmentationParams
+    noisy_student: NoisyStudentParams
+    view_finetuning: ViewFinetuningParams
+    text: TextParams
+    fusion: FusionParams
+    evaluation: EvaluationParams
+    audit: AuditParams
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_once)]
+    runtime: RuntimeParams
+
+
+def validate_file(path: Path = PARAMS) -> Params:
+    """Read a whole parameter file into its models.
+
+    Raises:
+        ParamsError: Naming the file, and every key whose value is not accepted.
+    """
+    try:
+        return params.validate(params.read_file(path), Params, where=str(path))
+    except ParamsError as error:
+        raise ParamsError(str(error).replace(f"{path}.", f"{path}: ")) from error
+
+
+def names(folder: Path = PROFILES) -> list[str]:
+    """Names of the profiles in ``folder``, in alphabetical order.
+
+    Raises:
+        ParamsError: If there are none, as outside the project's own folder.
+    """
+    found = sorted(path.stem for path in folder.glob("*.yaml"))
+    if not found:
+        raise ParamsError(f"{folder.resolve()}: no profiles. Run this in the project's folder.")
+    return found
+
+
+def locate(name: str, folder: Path = PROFILES) -> Path:
+    """The file of a profile, or ``name`` itself where that is a path to a YAML file.
+
+    Raises:
+        ParamsError: If there is no such profile.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    if name not in names(folder):
+        raise ParamsError(f"No profile {name!r}. There are: {', '.join(names(folder))}.")
+    return folder / f"{name}.yaml"
+
+
+def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Params:
+    """Copy a profile over params.yaml, comments and all.
+
+    Args:
+        name: A profile, or a path to a YAML file.
+        data_root: Written to ``data.root``, made absolute; None leaves the profile's own.
+        target: The file that is written, whole or not at all.
+
+    Raises:
+        ParamsError: If the profile does not exist or does not validate.
+    """
+    source = locate(name)
+    validate_file(source)
+    text = source.read_text()
+    if data_root is not None:
+        root = json.dumps(str(data_root.absolute()))  # quoted, for YAML
+        text = ROOT.sub(lambda match: f"{match[1]}{root}{match[2]}", text, count=1)
+    draft = target.with_name(f"{target.name}.draft")
+    draft.write_text(text)
+    try:
+        used = validate_file(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return used
+
+
+def unsaved(target: Path = PARAMS) -> bool:
+    """Whether ``target`` holds choices that no profile does, and that a copy would lose.
+
+    Where the data lie and on what they run (``LOCAL``) does not count.
+    """
+    if not target.exists():
+        return False
+    return all(
+        any(not d.key.startswith(LOCAL) for d in differences(locate(name), target))
+        for name in names()
+    )

@@ -1,0 +1,1 @@
+"""Labels of the external sets, completed by a teacher."""

@@ -1,0 +1,160 @@
+"""Scores on synthetic studies as a share of the best possible ones.
+
+The share is (ours - chance) / (ceiling - chance), of an average precision or of its mean over
+classes with the prevalence (or its mean) as chance, and of an AUROC with 0.5.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from camchex.aggregates.results import Results
+from camchex.scores.evaluate import class_row
+from camchex.scores.metrics import ClassScore, Floats, macro, score_classes
+from camchex.scores.scored import Split
+
+SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP, 0.5 of AUROC"
+Values = Mapping[str, float | None]
+FAR_BELOW = 0.5  # a share, of a finding
+ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to be far below
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One set of modalities.
+
+    Attributes:
+        ceiling: The best observer's probabilities, (N, Q).
+        bound: Whether that is an upper bound rather than the best there is.
+        ours: A trained model's by seed, each (N, Q); empty where no model was trained on the set.
+    """
+
+    ceiling: Floats
+    bound: bool
+    ours: Mapping[int, Floats]
+
+
+def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cell: int) -> Results:
+    """Score the ceilings of each set of modalities, and ours beside them.
+
+    A class with few positives (or negatives) counts in the means, but is not shown on its own.
+
+    Args:
+        split: The studies.
+        compared: By set of modalities.
+        min_cell: Smallest number of studies that is shown.
+
+    Returns:
+        Per set: ``ceiling`` and ``ours`` (mAP and AUROC, ours as the mean over seeds), ``share``
+        of both, ``far_below``: findings whose share of the AP is below ``FAR_BELOW``, lowest
+        first; and ``per_class`` the same of each class.
+    """
+    return {
+        "studies": len(split.labels),
+        "sets": {name: _set(split, one, min_cell) for name, one in compared.items()},
+    }
+
+
+def ceiling_rows(results: Results, split: str = "test") -> list[dict[str, object]]:
+    """Rows of a table, one per set of modalities, from what the stage wrote.
+
+    Args:
+        results: ``metrics/ceiling.json``.
+        split: test or development.
+
+    Returns:
+        ``modalities``, ``kind`` (``best possible`` or ``upper bound``), ``chance_mAP``,
+        ``ceiling_mAP``, ``ours_mAP``, ``share_mAP``, the same of AUROC, and ``far_below``; None
+        where no model was trained on the set.
+    """
+    return [
+        {
+            "modalities": name,
+            "kind": "upper bound" if one["bound"] else "best possible",
+            **{
+                f"{side}_{score}": one[side][score] if one[side] else None
+                for score in ("mAP", "AUROC")
+                for side in ("chance", "ceiling", "ours", "share")
+            },
+            "far_below": list(one["far_below"]),
+        }
+        for name, one in results["splits"][split]["sets"].items()
+    ]
+
+
+def share_of_ceiling(ours: float, ceiling: float, chance: float) -> float | None:
+    """The formula ``SHARE``; None where the ceiling is not above chance."""
+    return (ours - chance) / (ceiling - chance) if ceiling > chance else None
+
+
+def _set(split: Split, one: Compared, min_cell: int) -> Results:
+    best = score_classes(split.labels, one.ceiling, split.classes)
+    seeds = [score_classes(split.labels, p, split.classes) for p in one.ours.values()]
+    per_class = {
+        name: _class(score, [scores[name] for scores in seeds], min_cell)
+        for name, score in best.items()
+    }
+    mean = macro(best.values())
+    prevalence = [score.prevalence for score in best.values() if score.ap is not None]
+    means = [macro(scores.values()) for scores in seeds]
+    return {
+        "bound": one.bound,
+        "seeds": len(seeds),
+        **_sides(
+            {"mAP": float(np.mean(prevalence)) if prevalence else None, "AUROC": 0.5},
+            {"mAP": mean.ap, "AUROC": mean.auroc},
+            [{"mAP": ours.ap, "AUROC": ours.auroc} for ours in means],
+        ),
+        "far_below": _far_below(per_class),
+        "per_class": per_class,
+    }
+
+
+def _class(best: ClassScore, seeds: Sequence[ClassScore], min_cell: int) -> Results:
+    shown = class_row(best, min_cell)
+    return {
+        "positives": shown["positives"],
+        **_sides(
+            {"AP": shown["prevalence"], "AUROC": 0.5},
+            {"AP": shown["AP"], "AUROC": shown["AUROC"]},
+            [{name: class_row(ours, min_cell)[name] for name in ("AP", "AUROC")} for ours in seeds],
+        ),
+    }
+
+
+def _sides(chance: Values, ceiling: Values, seeds: Sequence[Values]) -> Results:
+    """Chance, ceiling, the mean of ours over seeds, and our share, of each score."""
+    ours = {name: _mean([scores[name] for scores in seeds]) for name in ceiling}
+    share = {name: _share(ours[name], ceiling[name], chance[name]) for name in ceiling}
+    return {
+        "chance": chance,
+        "ceiling": ceiling,
+        "ours": ours if seeds else None,
+        "share": share if seeds else None,
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _share(ours: float | None, ceiling: float | None, chance: float | None) -> float | None:
+    if ours is None or ceiling is None or chance is None:
+        return None
+    return share_of_ceiling(ours, ceiling, chance)
+
+
+def _far_below(per_class: Mapping[str, Results]) -> list[str]:
+    """Findings that a ceiling leaves room for and of which we reach little, lowest first."""
+    shares = {
+        name: row["share"]["AP"]
+        for name, row in per_class.items()
+        if row["share"]
+        and row["share"]["AP"] is not None
+        and row["ceiling"]["AP"] - row["chance"]["AP"] >= ROOM
+    }
+    return sorted(
+        (name for name, share in shares.items() if share < FAR_BELOW), key=lambda name: shares[name]
+    )

@@ -1,0 +1,171 @@
+"""Scores of the test studies by what is known of patient and study; small cells are left out.
+
+The cohort has no age. It knows the sex only of who was in the emergency department, whose stay
+records it; and whether an image is AP or PA only with the table of the images.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from camchex.scores.bootstrap import Draws, bootstrap, bounds, mean_over
+from camchex.scores.curves import Row
+from camchex.scores.metrics import Floats, macro, score_class
+from camchex.scores.scored import Split
+from camchex.texts.vitals_text import MISSING
+
+Bools = NDArray[np.bool_]
+UNKNOWN = "not known"
+MANY_IMAGES = 3
+HEADER = (
+    "characteristic",
+    "value",
+    "studies",
+    "classes",
+    *("mAP", "mAP_low", "mAP_high", "AUROC", "AUROC_low", "AUROC_high", "chance_mAP"),
+)
+NONE = (None, None)
+
+
+def characteristics(
+    table: pa.Table, positions: Mapping[str, str] | None = None
+) -> dict[str, list[str]]:
+    """What the subgroups are made of: by characteristic, the value of each study, (N,).
+
+    Args:
+        table: Rows of ``schemas.cohort``.
+        positions: View position (AP, PA, ...) by image; None: not known.
+    """
+    fields = [_fields(text) for text in table["vitals_text"].to_pylist()]
+    sexes = [field.get("Gender", MISSING) for field in fields]
+    measured = [any(v != MISSING for k, v in f.items() if k != "Gender") for f in fields]
+    images = table["image_ids"].to_pylist()
+    found = {
+        "sex": [UNKNOWN if sex == MISSING else sex for sex in sexes],
+        "emergency department": [
+            _yes(sex != MISSING or any_vital)
+            for sex, any_vital in zip(sexes, measured, strict=True)
+        ],
+        "vital signs": [_yes(any_vital) for any_vital in measured],
+        "indication": [_yes(text is not None) for text in table["indication"].to_pylist()],
+        "images": [_count(len(ids)) for ids in images],
+        "views": [" + ".join(sorted(set(views))) for views in table["views"].to_pylist()],
+    }
+    if positions is not None:
+        views = table["views"].to_pylist()
+        found["view positions"] = [
+            _positions(ids, of, positions) for ids, of in zip(images, views, strict=True)
+        ]
+    return found
+
+
+def _fields(text: str) -> dict[str, str]:
+    return dict(field.split(": ", 1) for field in text.split(" | ") if ": " in field)
+
+
+def _yes(is_so: bool) -> str:  # noqa: FBT001 - the word for it
+    return "yes" if is_so else "no"
+
+
+def _count(images: int) -> str:
+    return f"{MANY_IMAGES} or more" if images >= MANY_IMAGES else str(images)
+
+
+def _positions(ids: list[str], views: list[str], positions: Mapping[str, str]) -> str:
+    """AP, PA, AP + lateral, ...; any lateral position is a lateral."""
+    names = {
+        "lateral" if view == "lateral" else positions.get(image) or "frontal"
+        for image, view in zip(ids, views, strict=True)
+    }
+    if len(names) == 1:
+        return f"{names.pop()} only"
+    return " + ".join(sorted(names, key=lambda name: (name == "lateral", name)))
+
+
+def hidden(counts: Mapping[str, int], min_cell: int) -> set[str]:
+    """The values that are not shown: the small, and one more where a total would tell a single one.
+
+    Args:
+        counts: Studies by value.
+        min_cell: Smallest number that is shown.
+    """
+    small = {value for value, count in counts.items() if count < min_cell}
+    rest = sorted((count, value) for value, count in counts.items() if value not in small)
+    return small | {rest[0][1]} if len(small) == 1 and rest else small
+
+
+def subgroup_rows(
+    test: Split,
+    probabilities: Floats,
+    groups: Mapping[str, list[str]],
+    draws: Draws,
+    level: float,
+    min_cell: int,
+) -> Iterator[Row]:
+    """Macro scores per study of every subgroup that may be shown, as rows below ``HEADER``.
+
+    The classes averaged are the same for all values of a characteristic that are scored: those
+    with enough positives and negatives in each, so that the values can be compared. A value that
+    would leave fewer than half of the classes of the largest is not scored.
+
+    Args:
+        test: The test studies.
+        probabilities: Theirs, (N, Q).
+        groups: As :func:`characteristics` returns them.
+        draws: Of their patients.
+        level: Share of the resamples within an interval.
+        min_cell: Smallest number of studies, positives or negatives that is shown.
+    """
+    for name, values in groups.items():
+        own = np.array(values, dtype=object)
+        counts = {value: int((own == value).sum()) for value in sorted(set(values))}
+        left_out = hidden(counts, min_cell)
+        shown = {value: own == value for value in counts if value not in left_out}
+        classes, scored = _comparable(test.labels, shown, min_cell)
+        for value, rows in shown.items():
+            own_classes = classes if value in scored else []
+            scores = _scores(
+                test.labels[rows], probabilities[rows], own_classes, draws.rows(rows), level
+            )
+            yield name, value, counts[value], len(own_classes), *scores
+
+
+def _comparable(
+    labels: Floats, shown: Mapping[str, Bools], min_cell: int
+) -> tuple[list[int], set[str]]:
+    """The classes on which values are compared, and the values that have enough of them all."""
+    common: set[int] = set()
+    fewest = 0.0
+    scored: set[str] = set()
+    for value in sorted(shown, key=lambda value: (-int(shown[value].sum()), value)):
+        rows = labels[shown[value]]
+        own = {q for q in range(labels.shape[1]) if _enough(rows[:, q], min_cell)}
+        left = common & own if scored else own
+        fewest = fewest or len(left) / 2
+        if left and len(left) >= fewest:
+            common = left
+            scored.add(value)
+    return sorted(common), scored
+
+
+def _enough(labels: Floats, min_cell: int) -> bool:
+    return min(int((labels == 1).sum()), int((labels == 0).sum())) >= max(min_cell, 1)
+
+
+def _scores(
+    labels: Floats, probabilities: Floats, classes: list[int], draws: Draws, level: float
+) -> Row:
+    if not classes:
+        return [None] * 7
+    truth, guess = labels[:, classes], probabilities[:, classes]
+    scores = [score_class(y, p) for y, p in zip(truth.T, guess.T, strict=True)]
+    mean, resampled = macro(scores), bootstrap(truth, guess, draws)
+    return [
+        mean.ap,
+        *(bounds(mean_over(resampled.ap), level, mean.ap) or NONE),
+        mean.auroc,
+        *(bounds(mean_over(resampled.auroc), level, mean.auroc) or NONE),
+        float(np.mean([score.prevalence for score in scores])),
+    ]

@@ -1,0 +1,1 @@
+"""Published CSV files, read column by column."""

@@ -1,0 +1,1 @@
+"""MIMIC-CXR-JPG, CXR-LT and MIMIC-IV-ED."""

@@ -1,0 +1,75 @@
+"""CXR-LT: the images of a split and their labels, read by name so that releases may reorder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3, CXR_LT_2024_UNSEEN
+from camchex.sources.csv.lookup import require_known_columns
+from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
+
+IDS = ("dicom_id", "subject_id", "study_id")
+NOT_LABELS = (*IDS, "ViewPosition", "ViewCodeSequence_CodeMeaning", "path", "fpath")
+
+
+def read_labels(path: Path, classes: Sequence[str]) -> pa.Table:
+    """Read one split's file, of the release of 2023 or of any task of 2024.
+
+    Args:
+        path: ``train.csv``, ``development_labeled_task1.csv`` or the like.
+        classes: The label space.
+
+    Returns:
+        image_id, patient_id, study_id and one float32 column per class, in the file's order; null
+        for a class of task 3 that the file does not have, as that of training does not.
+
+    Raises:
+        DataError: If the file lacks a class, has a column that may be a further one, or a label
+            other than 1 and 0.
+
+    Source: method, section 4. Another release's No Finding or Normal is never read as this one's.
+    """
+    header = read_header(path)
+    known = dict.fromkeys((*NOT_LABELS, *CXR_LT_2023, *CXR_LT_2024_TASK3, *classes))
+    require_known_columns(header, known, str(path))
+    absent = [name for name in CXR_LT_2024_UNSEEN if name in classes and name not in header]
+    raw = read_csv(path, [*IDS, *(name for name in classes if name not in absent)])
+    unknown = pa.nulls(raw.table.num_rows, pa.float32())
+    labels = {n: unknown if n in absent else raw.labels(n, (1, 0)) for n in classes}
+    return pa.table({**_ids(raw), **labels})
+
+
+def read_ids(path: Path) -> pa.Table:
+    """Read image_id, patient_id and study_id of any of its files, with or without labels.
+
+    Raises:
+        DataError: If it has no such columns.
+    """
+    return pa.table(_ids(read_csv(path, IDS)))
+
+
+def read_splits(files: Mapping[str, Path], classes: Sequence[str]) -> pa.Table:
+    """Read the file of every split into one table.
+
+    Args:
+        files: The file by split.
+        classes: The label space.
+
+    Returns:
+        As :func:`read_labels`, with the column split.
+    """
+    parts = {split: read_labels(path, classes) for split, path in files.items()}
+    return pa.concat_tables(
+        [t.append_column("split", pa.repeat(split, t.num_rows)) for split, t in parts.items()]
+    )
+
+
+def _ids(raw: RawTable) -> dict[str, pa.Array]:
+    """The ids by canonical name; the release of 2024 writes a study as ``s50414267``."""
+    return {
+        "image_id": raw.unique_ids("dicom_id"),
+        "patient_id": raw.ids("subject_id"),
+        "study_id": pc.replace_substring_regex(raw.ids("study_id"), "^s", ""),
+    }

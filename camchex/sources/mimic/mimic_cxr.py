@@ -1,0 +1,136 @@
+"""MIMIC-CXR-JPG 2: images and studies, the official split, the CheXpert-labeler labels."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.contract.labels import MIMIC_14
+from camchex.contract.schemas import IMAGES, STUDIES, study_labels
+from camchex.sources.csv.lookup import require_known_columns, require_one_patient
+from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
+from camchex.sources.mimic.mimic_views import decide_view
+from camchex.sources.params import MIMIC
+
+VIEW_COLUMNS = (
+    "ViewPosition",
+    "ViewCodeSequence_CodeMeaning",
+    "PerformedProcedureStepDescription",
+    "ProcedureCodeSequence_CodeMeaning",
+)
+METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
+DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
+CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff whose leading zeros are lost
+SPLITS = {"train": "train", "validate": "development", "test": "test"}
+"""Official split and what it is called here."""
+
+
+def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
+    """Read the images, and the studies that they make up.
+
+    Args:
+        path: ``mimic-cxr-2.0.0-metadata.csv.gz``.
+        folder: The data set's folder below data.root.
+
+    Returns:
+        ``schemas.IMAGES``, and ``schemas.STUDIES`` with every split null. The time of a study is
+        that of its earliest image.
+
+    Raises:
+        DataError: At an image listed twice, an unreadable date or number, a study of two patients.
+
+    Source: method, section 2.
+    """
+    raw = read_csv(path, [*METADATA, *VIEW_COLUMNS])
+    ids = {
+        "image_id": raw.unique_ids("dicom_id"),
+        "patient_id": raw.ids("subject_id"),
+        "study_id": raw.ids("study_id"),
+    }
+    views = [
+        decide_view(*row)
+        for row in zip(*(raw.text(c).to_pylist() for c in VIEW_COLUMNS), strict=True)
+    ]
+    images = pa.table(
+        {
+            "dataset": pa.repeat(MIMIC, len(views)),
+            **ids,
+            "view_position": raw.text("ViewPosition"),
+            "view": pa.array([view.view for view in views], pa.string()),
+            "view_source": pa.array([view.source for view in views], pa.string()),
+            "path": image_paths(folder, **ids),
+            "rows": raw.numbers("Rows").cast(pa.int32()),
+            "columns": raw.numbers("Columns").cast(pa.int32()),
+        }
+    )
+    require_one_patient(images, str(path))
+    return images.cast(IMAGES).sort_by("image_id"), _studies(images, study_times(raw))
+
+
+def image_paths(
+    folder: str, image_id: pa.Array, patient_id: pa.Array, study_id: pa.Array
+) -> pa.Array:
+    """Where each image lies below data.root: ``files/p10/p10000032/s50414267/<dicom_id>.jpg``."""
+    group = pc.utf8_slice_codeunits(patient_id, 0, 2)
+    below = pc.binary_join_element_wise(
+        "p", group, "/p", patient_id, "/s", study_id, "/", image_id, ""
+    )
+    return pc.binary_join_element_wise(f"{folder}/files/", below, ".jpg", "")
+
+
+def study_times(raw: RawTable) -> pa.Array:
+    """When each image was taken, to the second.
+
+    ``StudyTime`` was published as a float: 12:34 after midnight reads ``1234.0``, and fractions of
+    a second are cut off.
+
+    Raises:
+        DataError: At a date or time that is blank or is none.
+    """
+    for column, layout, expected in (
+        ("StudyDate", DATE, "YYYYMMDD"),
+        ("StudyTime", CLOCK, "HHMMSS, with or without fraction"),
+    ):
+        good = pc.fill_null(pc.match_substring_regex(raw.text(column), layout), fill_value=False)
+        raw.refuse(pc.invert(good), column, expected)
+    clock = pc.replace_substring_regex(raw.text("StudyTime"), r"\..*$", "")
+    stamps = pc.binary_join_element_wise(raw.text("StudyDate"), pc.utf8_lpad(clock, 6, "0"), "")
+    return raw.parse_times("StudyTime", stamps, "%Y%m%d%H%M%S")
+
+
+def read_official_split(path: Path) -> pa.Table:
+    """Read ``mimic-cxr-2.0.0-split.csv.gz`` as image_id and split (train, development, test).
+
+    Raises:
+        DataError: At an image listed twice, or a split that is not one of ``SPLITS``.
+    """
+    raw = read_csv(path, ["dicom_id", "split"])
+    split = raw.choices("split", SPLITS)
+    named = pa.array([SPLITS[name] for name in split.to_pylist()], pa.string())
+    return pa.table({"image_id": raw.unique_ids("dicom_id"), "split": named})
+
+
+def read_mimic14(path: Path) -> pa.Table:
+    """Read ``mimic-cxr-2.0.0-chexpert.csv.gz`` as ``schemas.study_labels``, values as published.
+
+    Raises:
+        DataError: At a study listed twice, a label other than 1, 0, -1 and blank, or a column that
+            may be a new label.
+    """
+    require_known_columns(read_header(path), ("subject_id", "study_id", *MIMIC_14), str(path))
+    raw = read_csv(path, ["study_id", *MIMIC_14])
+    labels = {name: raw.labels(name, (1, 0, -1, None)) for name in MIMIC_14}
+    table = pa.table({"study_id": raw.unique_ids("study_id"), **labels})
+    return table.cast(study_labels(MIMIC_14)).sort_by("study_id")
+
+
+def _studies(images: pa.Table, times: pa.Array) -> pa.Table:
+    timed = images.select(["study_id", "patient_id"]).append_column("study_time", times)
+    studies = timed.group_by("study_id").aggregate([("patient_id", "min"), ("study_time", "min")])
+    columns = {
+        "study_id": studies["study_id"],
+        "patient_id": studies["patient_id_min"],
+        "study_time": studies["study_time_min"],
+        "split": pa.nulls(studies.num_rows, pa.string()),
+    }
+    return pa.table(columns).cast(STUDIES).sort_by("study_id")

@@ -1,0 +1,1 @@
+"""Invented patients: conditions, findings, vital signs, indications and reports."""

@@ -1,0 +1,1 @@
+"""An analytic chest and its X-rays, with and without findings."""

@@ -1,0 +1,234 @@
+"""What findings of heart, vessels, chest wall and abdomen change in a chest, and devices.
+
+Every sign takes the chest, a severity in (0, 1] and the study's generator, and gives the chest
+with the finding.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from camchex.synthetic.phantom.anatomy import (
+    BONE,
+    LEFT,
+    METAL,
+    RIGHT,
+    SIDES,
+    SOFT,
+    Chest,
+    Dense,
+    Ribs,
+    with_added,
+    with_inside,
+    with_organs,
+)
+from camchex.synthetic.phantom.geometry import Ellipsoid, Vector, ellipsoid, rod
+
+
+def cardiomegaly(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """A heart wider and deeper than it was, more to the left than to the right."""
+    growth = 1.10 + 0.38 * severity + rng.normal(0, 0.02)
+    heart = chest.organs["heart"].scaled(growth, 1 + 0.25 * severity, growth)
+    atrium = chest.organs["atrium"].scaled(1 + 0.35 * severity, 1, 1 + 0.15 * severity)
+    return with_organs(chest, heart=heart.moved(x=0.7 * severity, z=0.9 * severity), atrium=atrium)
+
+
+def enlarged_cardiomediastinum(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """An upper mediastinum wide to both sides."""
+    growth = 1.25 + 0.75 * severity + rng.normal(0, 0.03)
+    wide = chest.organs["mediastinum"].scaled(growth, 1.05, 0.85)
+    return with_organs(chest, mediastinum=wide.moved(z=1.5))
+
+
+def tortuous_aorta(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """A large arch, and below it an aorta that bends far to the left and to the back."""
+    arch = chest.organs["arch"].scaled(1.15 + 0.35 * severity)
+    out = 2.8 + 3.0 * severity + rng.normal(0, 0.2)
+    bend = {
+        "arch": arch.moved(x=0.7 + 0.8 * severity, z=0.5 * severity),
+        "aorta_upper": rod(np.array([2.6, 3.0, 7.5]), np.array([out, 5.5, -2.5]), 2.1),
+        "aorta_lower": rod(np.array([out, 5.5, 3.0]), np.array([1.6, 5.0, -10]), 2.1),
+    }
+    return with_organs(chest, **bend)
+
+
+def calcification_of_the_aorta(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """A bright shell of chalk around the arch, and flecks down the aorta."""
+    arch = chest.organs["arch"]
+    chalk = 0.18 + 0.35 * severity
+    shell = (Dense(arch.scaled(1.04), chalk), Dense(arch.scaled(0.72), -chalk))
+    flecks = tuple(
+        Dense(
+            ellipsoid((1.5 + rng.choice([-1.1, 1.1]), 4.6, height), (0.28, 0.8, 1.0)), 2.2 * chalk
+        )
+        for height in rng.uniform(-6, 4, size=4)
+    )
+    return with_added(chest, shell + flecks)
+
+
+def hernia(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """A part of the stomach behind the heart, its gas over its fluid; clearest from the side."""
+    radius = 2.6 + 1.4 * severity
+    centre = (1.2 + rng.normal(0, 0.5), 3.6, -6.6 + 0.3 * radius)
+    sac = ellipsoid(centre, (radius * 1.15, radius * 0.95, radius))
+    gas = sac.scaled(0.9, 0.9, 0.55).moved(z=0.36 * radius)
+    chest = with_organs(chest, sac=sac)
+    return with_added(chest, (Dense(gas, -SOFT * 0.95),))
+
+
+def pneumomediastinum(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """Dark upright streaks of air in the mediastinum and neck, beside a thin bright line."""
+    streaks = []
+    edge = float(chest.organs["mediastinum"].axes[0])
+    for side in SIDES:
+        x = side * (edge - 0.35 + rng.normal(0, 0.1))
+        streaks += [
+            ellipsoid((x, -0.5, 4.5), (0.75, 4.2, 6.5), side * 4),
+            ellipsoid((x * 0.75, -1.0, 12.5), (0.75, 2.8, 4.2), side * 8),
+        ]
+    line = (
+        Dense(ellipsoid((side * (edge + 0.35), -0.5, 3.5), (0.3, 2.5, 5.5), side * 4), 0.13)
+        for side in SIDES
+    )
+    front = ellipsoid((0.5, -5.0, 1.5), (2.6, 0.9, 6.5), 14, 0)
+    air = -SOFT * (0.5 + 0.5 * severity)
+    chest = with_added(chest, tuple(Dense(body, air) for body in [*streaks, front]))
+    for dense, side in zip(line, SIDES, strict=True):
+        chest = with_inside(chest, side, (Dense(dense.body, dense.attenuation * severity),))
+    return chest
+
+
+def pneumoperitoneum(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """A crescent of air between the diaphragm and the liver, on one side or on both."""
+    depth = 0.9 + 1.7 * severity
+    free_air = {RIGHT: depth}
+    if rng.random() < 0.6:  # noqa: PLR2004 - more often on both sides
+        free_air[LEFT] = depth * 0.8
+    return replace(chest, free_air=free_air)
+
+
+def subcutaneous_emphysema(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """Dark streaks of air within the soft tissue of one flank, shoulder and neck."""
+    side = int(rng.choice(SIDES))
+    reach = float(chest.ribs.outer.axes[0])
+    streaks = []
+    for height in np.linspace(-9, 10, 11):
+        bulge = reach * np.sqrt(max(1 - (height / 19) ** 2, 0.1))
+        middle = np.array([side * (bulge + rng.uniform(0.3, 1.6)), rng.uniform(-1, 3), height])
+        streaks.append(ellipsoid(middle, (0.7, 5.0, rng.uniform(1.3, 2.3)), side * 22))
+    neck = [
+        ellipsoid((side * (x + 0.7), 0.5, 14.2), (0.75, 3.2, 3.2), side * 15) for x in (3.0, 4.6)
+    ]
+    front = ellipsoid((side * 6, -9.4, 2), (6, 0.9, 8))
+    air = -SOFT * (0.5 + 0.5 * severity)
+    return with_added(chest, tuple(Dense(body, air) for body in (*streaks, *neck, front)))
+
+
+def fracture(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """Two to four neighbouring ribs broken at the side: gap, displaced ends, and a haematoma."""
+    side = int(rng.choice(SIDES))
+    first = int(rng.integers(1, 4))
+    gaps, added = [], []
+    for rib in range(first, first + 2 + round(2.4 * severity)):
+        site = _on_rib(chest.ribs, rib, side, float(rng.uniform(0.35, 0.75)))
+        gaps.append(ellipsoid(site, (1.9, 2.4, 1.7)))
+        for end in (-1, 1):
+            away = np.array([-side * 0.7, end * 1.2, end * (0.8 + 0.9 * severity)])
+            tip = site + np.array([-side * 0.3, 0, end * 0.4])
+            added.append(Dense(rod(tip, tip + away, 0.75), BONE * (1.2 + 2.8 * severity)))
+    middle = np.mean([body.centre for body in gaps], axis=0) + np.array([-side * 0.9, 0, 0])
+    blood = ellipsoid(middle, (1.3 + 0.8 * severity, 3.0, 1.9 * len(gaps)))
+    ribs = replace(chest.ribs, gaps=chest.ribs.gaps + tuple(gaps))
+    chest = with_inside(replace(chest, ribs=ribs), side, (Dense(blood, 0.07 + 0.13 * severity),))
+    return with_added(chest, tuple(added))
+
+
+def support_devices(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
+    """One to three of: tracheal and feeding tube, central line, pacemaker, wires, chest tube."""
+    count = 1 + round(2 * severity * rng.random())
+    names = rng.choice(len(DEVICES), size=count, replace=False)
+    bodies = [body for name in sorted(names) for body in DEVICES[name](rng)]
+    contrast = 0.35 + 0.65 * severity
+    return with_added(
+        chest, tuple(Dense(dense.body, dense.attenuation * contrast) for dense in bodies)
+    )
+
+
+def _on_rib(ribs: Ribs, rib: int, side: int, angle: float) -> Vector:
+    """A point of a rib, ``angle`` (radians) behind the outermost point of its side."""
+    middle = (ribs.outer.axes + ribs.inner.axes) / 2
+    slab = ribs.slabs[rib]
+    y = float(ribs.outer.centre[1] + middle[1] * np.sin(angle))
+    z = float((slab.offset - slab.normal[1] * y) / slab.normal[2])
+    rest = 1 - np.sin(angle) ** 2 - ((z - ribs.outer.centre[2]) / middle[2]) ** 2
+    return np.array([side * middle[0] * np.sqrt(max(rest, 0.0)), y, z])
+
+
+def _tube(points: Sequence[Sequence[float]], radius: float, attenuation: float) -> list[Dense]:
+    ends = [np.array(point, float) for point in points]
+    return [Dense(_overlapping(start, end, radius), attenuation) for start, end in pairwise(ends)]
+
+
+def _overlapping(start: Vector, end: Vector, radius: float) -> Ellipsoid:
+    """A piece longer than the way between its ends, so that a chain of them has no waists."""
+    more = (end - start) * 0.18
+    return rod(start - more, end + more, radius)
+
+
+def _airway_and_feeding_tube(rng: np.random.Generator) -> list[Dense]:
+    tip = rng.uniform(3.5, 6)
+    airway = _tube([(0.2, 0.5, 18), (0.1, 0.8, 11), (0, 1.0, tip)], 0.34, METAL * 0.45)
+    feeding = _tube(
+        [(0.6, 1.8, 18), (0.6, 2.6, 6), (0.9, 3.2, -6), (3.2, 0.5, -10.5), (6, -1, -12)],
+        0.22,
+        METAL * 0.8,
+    )
+    return airway + feeding
+
+
+def _central_line(rng: np.random.Generator) -> list[Dense]:
+    end = rng.uniform(-1.5, 2.0)
+    return _tube(
+        [(-9.5, -3, 11.5), (-5.0, -2.5, 10.2), (-2.4, -1, 8.0), (-1.9, -0.5, end)], 0.24, METAL
+    )
+
+
+def _pacemaker(rng: np.random.Generator) -> list[Dense]:
+    x, z = 9.0 + rng.normal(0, 0.6), 8.0 + rng.normal(0, 0.6)
+    can = Dense(ellipsoid((x, -8.5, z), (2.1, 0.5, 1.8)), METAL)
+    first = _tube([(x, -7, z), (3, -3, 8.5), (-1.9, -1, 5), (-1.6, -1.5, -3.5)], 0.22, METAL)
+    second = _tube([(-1.6, -1, 2), (-0.8, -2, -5.5), (4.2, -4, -7.0)], 0.22, METAL)
+    return [can, *first, *second]
+
+
+def _sternal_wires(rng: np.random.Generator) -> list[Dense]:
+    x = rng.normal(0, 0.2)
+    return [
+        dense
+        for z in np.linspace(5.5, -6.5, 6)
+        for dense in (
+            *_tube([(x - 0.9, -8.3, z), (x + 0.9, -8.3, z + 0.3)], 0.3, METAL * 1.4),
+            *_tube([(x, -8.6, z - 0.5), (x, -8.6, z + 0.5)], 0.25, METAL * 1.4),
+        )
+    ]
+
+
+def _chest_tube(rng: np.random.Generator) -> list[Dense]:
+    side = int(rng.choice(SIDES))
+    top = rng.uniform(4, 8)
+    return _tube(
+        [(side * 15.5, 1, -4.5), (side * 10.5, 2, -1.5), (side * 9.0, 3, 2), (side * 6.5, 3, top)],
+        0.36,
+        METAL * 0.5,
+    )
+
+
+DEVICES: tuple[Callable[[np.random.Generator], list[Dense]], ...] = (
+    _airway_and_feeding_tube,
+    _central_line,
+    _pacemaker,
+    _sternal_wires,
+    _chest_tube,
+)

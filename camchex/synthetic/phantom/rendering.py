@@ -1,0 +1,147 @@
+"""Image files of studies, written by several processes; their number changes no byte."""
+
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from camchex.runs.progress import progress
+from camchex.synthetic.params import SyntheticParams
+from camchex.synthetic.people.patients import Study
+from camchex.synthetic.phantom.anatomy import grow_chest
+from camchex.synthetic.phantom.signs import with_findings
+from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
+from camchex.synthetic.random_streams import stream
+
+JPEG_QUALITY = 90
+DICOM_BITS = 12
+PORTRAIT: Mapping[View, float] = {"PA": 0.35, "AP": 0.2, "LATERAL": 0.7}  # share of the images
+NARROW = 0.84  # width of a portrait image, as a share of its height
+DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"  # SOP class: Digital X-Ray Image, for presentation
+ROOT_UID = "1.2.826.0.1.3680043.8.498."  # pydicom's own
+BATCH = 16  # studies that one process is given at once
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """One study, and where its images go.
+
+    Attributes:
+        study: What is X-rayed.
+        site: With which scanner.
+        dataset: Key of the data set.
+        image_ids: One per view, as the data set writes them.
+        files: One per view; the suffix is the format: .jpg, .png or .dicom.
+    """
+
+    study: Study
+    site: Site
+    dataset: str
+    image_ids: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def write_images(studies: Sequence[StudyFiles], params: SyntheticParams, workers: int) -> None:
+    """X-ray every study and write its files.
+
+    Args:
+        studies: What to write.
+        params: The section ``synthetic``.
+        workers: Processes; 1 uses none but this one.
+    """
+    chunks = [studies[i : i + BATCH] for i in range(0, len(studies), BATCH)]
+    write = partial(_write_batch, params=params)
+    for folder in sorted({path.parent for study in studies for path in study.files}):
+        folder.mkdir(parents=True, exist_ok=True)
+    if workers == 1:
+        deque(progress(map(write, chunks), "X-raying invented patients", len(chunks)), maxlen=0)
+        return
+    # Forked processes would inherit the locks of whatever threads the caller runs.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        done = pool.map(write, chunks)
+        deque(progress(done, "X-raying invented patients", len(chunks)), maxlen=0)
+
+
+def draw_images(study: Study, params: SyntheticParams, site: Site) -> list[NDArray[np.uint8]]:
+    """X-ray one study.
+
+    Returns:
+        One (H, W) image per view; the longer side has ``params.image_px`` pixels.
+    """
+    patient = study.patient
+    chest = grow_chest(stream(params.seed, "anatomy", patient.patient_id), patient.gender)
+    strengths = {name: params.signal * value for name, value in study.severities.items()}
+    chest = with_findings(chest, strengths, stream(params.seed, "signs", study.study_id))
+    images = []
+    for i, view in enumerate(study.views):
+        rng = stream(params.seed, "exposure", study.study_id, str(i))
+        integrals = attenuation(chest, aim(view, image_shape(study, i, params), rng))
+        shown = expose(integrals, site, params.noise, rng)
+        images.append(np.asarray(np.round(shown * 255), np.uint8))
+    return images
+
+
+def image_shape(study: Study, index: int, params: SyntheticParams) -> tuple[int, int]:
+    """(H, W) pixels of one of a study's images: square or portrait."""
+    rng = stream(params.seed, "shape", study.study_id, str(index))
+    portrait = rng.random() < PORTRAIT[study.views[index]]
+    return params.image_px, round(params.image_px * (NARROW if portrait else 1.0))
+
+
+def _write_batch(studies: Sequence[StudyFiles], params: SyntheticParams) -> None:
+    cv2.setNumThreads(1)  # the processes are the parallelism
+    for study in studies:
+        images = draw_images(study.study, params, study.site)
+        for path, image in zip(study.files, images, strict=True):
+            WRITERS[path.suffix](path, image)
+
+
+def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
+    pixels = np.ascontiguousarray(image[..., None])
+    path.write_bytes(simplejpeg.encode_jpeg(pixels, quality=JPEG_QUALITY, colorspace="GRAY"))
+
+
+def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    _, content = cv2.imencode(".png", image)
+    path.write_bytes(content.tobytes())
+
+
+def _write_dicom(path: Path, image: NDArray[np.uint8]) -> None:
+    """Twelve bits in sixteen; every other image is MONOCHROME1, in which black is the maximum."""
+    top = 2**DICOM_BITS - 1
+    pixels = np.round(image.astype(np.float64) * (top / 255)).astype(np.uint16)
+    inverted = zlib.crc32(path.stem.encode()) % 2 == 1
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(DIGITAL_XRAY)
+    meta.MediaStorageSOPInstanceUID = UID(f"{ROOT_UID}{int(path.stem, 16) % 10**30}")
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID = meta.MediaStorageSOPClassUID
+    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    data.Modality = "DX"
+    data.Rows, data.Columns = pixels.shape
+    data.SamplesPerPixel = 1
+    data.PhotometricInterpretation = "MONOCHROME1" if inverted else "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, DICOM_BITS, DICOM_BITS - 1
+    data.PixelRepresentation = 0
+    data.WindowCenter, data.WindowWidth = 2 ** (DICOM_BITS - 1), 2**DICOM_BITS
+    data.PixelData = (top - pixels if inverted else pixels).astype("<u2").tobytes()
+    data.save_as(path, enforce_file_format=True)
+
+
+WRITERS: Mapping[str, Callable[[Path, NDArray[np.uint8]], None]] = {
+    ".jpg": _write_jpeg,
+    ".png": _write_png,
+    ".dicom": _write_dicom,
+}

@@ -1,0 +1,215 @@
+"""X-rays of a chest: line integrals, Beer-Lambert, and what a scanner makes of the signal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camchex.synthetic.phantom.anatomy import BONE, SIDES, SOFT, Chest, Dense, Lung, Ribs, dome
+from camchex.synthetic.phantom.geometry import (
+    Array,
+    Detector,
+    Ellipsoid,
+    Span,
+    Window,
+    both,
+    length,
+    rotation,
+    slab_span,
+    span,
+    uncovered,
+)
+
+View = Literal["PA", "AP", "LATERAL"]
+FIELD_CM = 37.0  # height of the detector
+VERTEBRA_CM = 2.5  # height of a vertebra with its disc
+PHOTONS = 4.0e4  # per pixel through air, at noise 1
+
+
+@dataclass(frozen=True)
+class Site:
+    """How a hospital's scanners differ from another's.
+
+    Attributes:
+        dark: Attenuation that is shown black, as a quantile of the image.
+        bright: Attenuation that is shown white, as a quantile.
+        gamma: Exponent of the tone curve.
+        noise: Of the detector, relative to the demo's.
+        collimated: Share of the images whose edges are cut by the collimator.
+        blur_cm: Standard deviation of the focal spot's blur.
+    """
+
+    dark: float = 0.03
+    bright: float = 0.99
+    gamma: float = 1.0
+    noise: float = 1.0
+    collimated: float = 0.25
+    blur_cm: float = 0.08
+
+
+def aim(
+    view: View, shape: tuple[int, int], rng: np.random.Generator, steady: float = 1.0
+) -> Detector:
+    """Place the patient before a detector, never exactly straight.
+
+    Args:
+        view: PA, AP or LATERAL.
+        shape: (H, W) pixels; the pixel is as large for every shape.
+        rng: Draws the pose.
+        steady: Scale of the misplacement; 0 is straight.
+    """
+    height, width = shape
+    pixel = FIELD_CM / max(shape) * rng.uniform(1 - 0.05 * steady, 1 + 0.04 * steady)
+    lateral = view == "LATERAL"
+    wobble = steady * (1.6 if view == "AP" else 1.0)  # portable exposures are the least straight
+    degrees = rng.normal(0, 2.2, size=2) * wobble
+    turn = rotation(degrees[0], 0 if lateral else 1) @ rotation(degrees[1], 2)
+    columns = (np.arange(width) - (width - 1) / 2) * pixel
+    rows = ((height - 1) / 2 - np.arange(height)) * pixel
+    return Detector(
+        ray=0 if lateral else 1,
+        across=1 if lateral else 0,
+        columns=columns.astype(np.float32),
+        rows=rows.astype(np.float32),
+        turn=turn,
+        shift=rng.normal(0, 0.6, size=3) * wobble,
+    )
+
+
+def attenuation(chest: Chest, detector: Detector) -> Array:
+    """Line integrals of the attenuation through a chest: (H, W), no unit."""
+    total = np.zeros((len(detector.rows), len(detector.columns)), np.float32)
+    shoulders = () if detector.ray == 0 else chest.shoulders
+    _add_union(total, chest.trunk + shoulders, detector)
+    for side in SIDES:
+        organs = [body for name, body in chest.organs.items() if name != f"dome{-side:+d}"]
+        _add_lung(total, chest.lungs[side], organs, detector)
+    _add_ribs(total, chest.ribs, detector)
+    discs = 0.45 + 0.22 * np.cos(2 * np.pi * detector.rows / VERTEBRA_CM)
+    total += BONE * discs[:, None] * length(span(chest.spine, detector, detector.all))
+    for dense in chest.added:
+        _add(total, dense, detector)
+    for side, depth in chest.free_air.items():
+        _add_crescent(total, dome(chest, side), depth, detector)
+    return np.maximum(total, 0)
+
+
+def expose(
+    integrals: Array, site: Site, noise: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Turn line integrals into a displayed image.
+
+    Photons that arrive follow Beer-Lambert with Poisson noise (as its normal approximation); the
+    display shows their logarithm in a window between two quantiles, bone white.
+
+    Returns:
+        (H, W) in [0, 1].
+    """
+    pixel = FIELD_CM / max(integrals.shape)
+    blurred = cv2.GaussianBlur(integrals, (0, 0), max(site.blur_cm / pixel, 0.3))
+    arrived = np.exp(-blurred) + 0.002  # and a little scatter
+    sigma = np.sqrt(arrived / PHOTONS) * noise * site.noise
+    arrived = arrived + sigma * rng.standard_normal(arrived.shape, np.float32)
+    shown = -np.log(np.maximum(arrived, 1e-4))
+    dark, bright = np.quantile(shown[::2, ::2], [site.dark, site.bright])
+    gain, offset = rng.normal(1, 0.06), rng.normal(0, 0.03)
+    shown = gain * (shown - dark) / max(bright - dark, 0.5) + offset
+    shown = np.clip(shown, 0, 1) ** (site.gamma * rng.uniform(0.85, 1.2))
+    if rng.random() < site.collimated:
+        _collimate(shown, rng)
+    return np.asarray(shown, np.float32)
+
+
+def _add(total: Array, dense: Dense, detector: Detector) -> None:
+    window = detector.shadow(dense.body)
+    total[window] += np.float32(dense.attenuation) * length(span(dense.body, detector, window))
+
+
+def _add_union(total: Array, bodies: Iterable[Ellipsoid], detector: Detector) -> None:
+    """Soft tissue wherever at least one of the bodies is."""
+    seen: list[tuple[Window, Ellipsoid]] = []
+    for body in bodies:
+        window = detector.shadow(body)
+        before = [span(other, detector, window) for _, other in seen]
+        total[window] += SOFT * uncovered(span(body, detector, window), before)
+        seen.append((window, body))
+
+
+def _add_lung(total: Array, lung: Lung, organs: Iterable[Ellipsoid], detector: Detector) -> None:
+    window = detector.shadow(lung.cavity)
+    covers = [span(body, detector, window) for body in organs]
+    within = span(lung.cavity, detector, window)
+    free = uncovered(within, covers)
+    change = -SOFT * free
+    for layer in lung.layers:
+        within = both(within, span(layer.body, detector, window))
+        rest = uncovered(within, covers)
+        change += np.float32(layer.attenuation) * (free - rest)
+        free = rest
+    change += np.float32(lung.density) * free
+    for dense in lung.inside:
+        _add_inside(change, dense, within, window, detector)
+    total[window] += change
+
+
+def _add_inside(
+    change: Array, dense: Dense, within: Span, window: Window, detector: Detector
+) -> None:
+    """Add what lies in a lung, and ends where the lung does.
+
+    Args:
+        change: (h, w) of the lung's window, changed in place.
+        dense: What is added.
+        within: The lung's interval, of the same window.
+        window: The lung's pixels.
+        detector: The rays.
+    """
+    window, part = _overlap(window, detector.shadow(dense.body))
+    lung = (within[0][part], within[1][part])
+    overlap = both(lung, span(dense.body, detector, window))
+    change[part] += np.float32(dense.attenuation) * length(overlap)
+
+
+def _overlap(lung: Window, body: Window) -> tuple[Window, Window]:
+    """Pixels that two windows share, and the same counted from the first one's corner."""
+    first = [max(a.start, b.start) for a, b in zip(lung, body, strict=True)]
+    last = [min(a.stop, b.stop) for a, b in zip(lung, body, strict=True)]
+    (top, left), (bottom, right) = first, map(max, first, last)
+    up, over = lung[0].start, lung[1].start
+    part = (slice(top - up, bottom - up), slice(left - over, right - over))
+    return (slice(top, bottom), slice(left, right)), part
+
+
+def _add_ribs(total: Array, ribs: Ribs, detector: Detector) -> None:
+    window = detector.shadow(ribs.outer)
+    outer, inner = (span(body, detector, window) for body in (ribs.outer, ribs.inner))
+    missing = [span(body, detector, window) for body in ribs.gaps]
+    bone = np.zeros_like(outer[0])
+    for slab in ribs.slabs:
+        crossing = slab_span(slab, detector, window)
+        bone += length(both(crossing, outer)) - length(both(crossing, inner))
+        for gap in missing:
+            bone -= length(both(gap, both(crossing, outer)))
+            bone += length(both(gap, both(crossing, inner)))
+    total[window] += np.float32(BONE) * np.maximum(bone, 0)
+
+
+def _add_crescent(total: Array, roof: Ellipsoid, depth: float, detector: Detector) -> None:
+    """Air between the diaphragm and what has sunk below it."""
+    window = detector.shadow(roof)
+    whole = span(roof, detector, window)
+    # Wider too, so that the air ends before the edge of the diaphragm.
+    sunk = span(roof.scaled(1.08, 1.08, 1.0).moved(z=-depth), detector, window)
+    total[window] -= np.float32(SOFT) * (length(whole) - length(both(whole, sunk)))
+
+
+def _collimate(shown: Array, rng: np.random.Generator) -> None:
+    height, width = shown.shape
+    edges = (rng.uniform(0, 0.06, size=4) * [height, height, width, width]).astype(int)
+    shown[: edges[0]] = 0
+    shown[height - edges[1] :] = 0
+    shown[:, : edges[2]] = 0
+    shown[:, width - edges[3] :] = 0

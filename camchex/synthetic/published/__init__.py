@@ -1,0 +1,1 @@
+"""Invented patients as raw files in the layouts of the published data sets."""

@@ -1,0 +1,25 @@
+"""Section ``indications`` of params.yaml: which report text a model may read, and how clean."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from camchex.contract.params import Section
+
+SectionRules = Literal["reference", "corrected"]
+Cleaner = Literal["released", "minimal", "none"]
+Source = Literal["indication", "history"]
+
+
+def _once(names: tuple[Source, ...]) -> tuple[Source, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a section twice")
+    return names
+
+
+class IndicationParams(Section):
+    """Section ``indications``."""
+
+    sections: SectionRules  # names of report sections: as MIMIC-CXR's parser, or corrected
+    use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(_once)]  # in this order
+    cleaner: Cleaner

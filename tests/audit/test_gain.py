@@ -1,0 +1,140 @@
+"""The share of the gain that survives, where it is known how much of it labels have seen."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from camchex.aggregates.results import Results
+from camchex.audit.audit import Predicted, audit, headline
+from camchex.audit.gain import ImageOnly
+from camchex.contract.labels import CXR_LT_2023
+from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
+from tests.scores import factories
+
+TRAIN, TEST = 2000, 1500
+EVALUATION = EvaluationParams(
+    min_cell=5, bootstrap=BootstrapParams(resamples=200, seed=0, level=0.95)
+)
+
+
+def audited(
+    leak: float, noise: float = 0, missed: float = 0, image_only: ImageOnly | None = None
+) -> Results:
+    """A model of an image and of the words, learnt from labels with a leak, and its audit.
+
+    The image is the truth and noise. The words name a half of the findings that are there, and a
+    tenth of those that are not, so that they help against any labels.
+    """
+    invented = factories.invent({"train": TRAIN, "test": TEST}, named=0.5)
+    labels = factories.leaked(invented, leak)
+    draw = np.random.default_rng(5)
+    labels = np.where(draw.random(labels.shape) < noise, 1 - labels, labels)
+    image = invented.truth + draw.normal(size=labels.shape)
+    own, without = np.empty((TEST, labels.shape[1])), np.empty((TEST, labels.shape[1]))
+    for q, named in enumerate(invented.named.T):
+        inputs = np.stack([image[:, q], named], axis=1)
+        learnt = LogisticRegression().fit(inputs[:TRAIN], labels[:TRAIN, q])
+        own[:, q] = learnt.predict_proba(inputs[TRAIN:])[:, 1]
+        without[:, q] = learnt.predict_proba(inputs[TRAIN:] * [1, 0])[:, 1]
+    changed = {
+        "swapped": [without],
+        "masked": [without],
+        "vitals_swapped": [own],
+        "without_vitals": [own],
+        "without_text": [without],
+    }
+    cohort = factories.cohort(invented, labels, missed=missed)
+    params = AuditParams(shuffles=2, seed=0)
+    predicted = Predicted({0: own}, changed, image_only)
+    return audit(cohort, CXR_LT_2023, predicted, params, EVALUATION)
+
+
+@pytest.fixture(scope="module")
+def by_leak() -> dict[float, Results]:
+    return {leak: audited(leak) for leak in (0, 0.25, 0.5, 1)}
+
+
+def test_a_clean_cohort_keeps_all_of_its_gain(by_leak: dict[float, Results]) -> None:
+    found = by_leak[0]["texts"]["surviving"]
+    assert found["gain_interval"][0] > 0
+    assert found["share"] == pytest.approx(1)
+    assert found["owed_to_seen_words"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("noise", "missed"), [(0.05, 0.0), (0.1, 0.0), (0.0, 0.4), (0.1, 0.4)])
+def test_errors_in_either_labels_that_no_word_made_accuse_nobody(
+    noise: float, missed: float
+) -> None:
+    found = audited(0, noise, missed)["texts"]["surviving"]
+    low, high = found["share_interval"]
+    assert low <= 1 <= high
+    assert high - low < 1
+
+
+def test_a_leak_shows_through_errors_in_either_labels() -> None:
+    assert audited(1, 0.05, 0.4)["texts"]["surviving"]["share_interval"][1] < 1
+
+
+def test_the_more_labels_leak_the_less_survives(by_leak: dict[float, Results]) -> None:
+    found = [by_leak[leak]["texts"]["surviving"] for leak in by_leak]
+    shares = [row["share"] for row in found]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[1] < 0.9
+    for row in found[1:]:
+        assert row["share_interval"][1] < 1
+        assert row["owed_to_seen_words_interval"][0] > 0
+
+
+def test_the_share_is_the_gain_that_the_truth_shows(by_leak: dict[float, Results]) -> None:
+    # MIMIC-14 is the truth here, and the words are all that the texts tell.
+    for leak, results in by_leak.items():
+        found, changed = results["texts"]["surviving"], results["texts"]["changed"]
+        seen, unseen = changed["labels_of_mimic14_classes"], changed["mimic14"]
+        images = [c["without_text"]["AUROC"] - 0.5 for c in (seen, unseen)]
+        gains = [c["own"]["AUROC"] - c["without_text"]["AUROC"] for c in (seen, unseen)]
+        relative = [gain / image for gain, image in zip(gains, images, strict=True)]
+        assert found["share"] == pytest.approx(relative[1] / relative[0]), leak
+        kept = results["texts"]["gain"]["labels"]["surviving_masked"]
+        assert kept["AUROC"]["share"] == pytest.approx(0, abs=1e-9)
+
+
+def test_vital_signs_that_nothing_reads_are_worth_nothing(by_leak: dict[float, Results]) -> None:
+    for row in by_leak[0.5]["texts"]["vitals"]["labels"].values():
+        assert (row["mAP"], row["mAP_interval"]) == (0, [0, 0])
+
+
+def test_the_headline_is_few_numbers_and_the_share_comes_first(
+    by_leak: dict[float, Results],
+) -> None:
+    found = headline(by_leak[0.5])
+    expected = by_leak[0.5]["texts"]["surviving"]
+    assert next(iter(found)) == "gain_not_owed_to_seen_words"
+    assert found["gain_not_owed_to_seen_words"] == {
+        "share": expected["share"],
+        "low": expected["share_interval"][0],
+        "high": expected["share_interval"][1],
+    }
+    assert isinstance(found["details"], list)  # which DVC does not take for a metric
+    shown = [leaf for key, group in found.items() if isinstance(group, dict) for leaf in group]
+    assert len(shown) <= 15
+
+
+def test_a_setting_of_images_alone_takes_the_place_of_the_model_without_texts() -> None:
+    poor = [np.random.default_rng(1).random((TEST, len(CXR_LT_2023)))]
+    texts = audited(0.5, image_only=ImageOnly("multi_view", poor))["texts"]
+    assert texts["reference"] == "multi_view"
+    for labels, found in texts["changed"].items():
+        assert found["multi_view"]["AUROC"] == pytest.approx(0.5, abs=0.03)
+        assert found["without_text"]["AUROC"] > 0.6
+        gain = found["own"]["AUROC"] - found["multi_view"]["AUROC"]
+        assert texts["gain"][labels]["AUROC"] == pytest.approx(gain)
+
+
+def test_without_other_texts_the_headline_has_the_labels_alone() -> None:
+    invented = factories.invent({"train": 40, "test": 40})
+    labels = invented.truth.astype(float)
+    predicted = Predicted({0: factories.guesses(labels, 2, 0)[40:]})
+    params = AuditParams(shuffles=2, seed=0)
+    results = audit(factories.cohort(invented, labels), CXR_LT_2023, predicted, params, EVALUATION)
+    found = headline(results)
+    assert list(found) == ["label_leak_found", "label_excess_where_named", "details"]

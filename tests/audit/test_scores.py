@@ -1,0 +1,126 @@
+"""Scores of the audit: equal to scikit-learn's and to a comparison's, and hidden where small."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from camchex.audit.mentions import Mention
+from camchex.audit.scores import Estimate, Scorer
+from camchex.audit.words import by_indication, by_mention
+from camchex.comparisons.two_models import compare
+from camchex.contract.labels import CXR_LT_2023
+from camchex.scores.bootstrap import draw_patients
+from camchex.scores.label_sets import LabelSet, label_sets
+from camchex.scores.scored import Split, of_split
+from tests.scores import factories
+
+LEVEL = 0.9
+LABELS = "labels"
+
+
+def made(studies: int = 120) -> tuple[Split, list[np.ndarray], Scorer]:
+    """Test studies, the probabilities of two seeds, and draws of their patients."""
+    invented = factories.invent({"test": studies})
+    labels = invented.truth.astype(float)
+    test = of_split(factories.cohort(invented, labels), "test", CXR_LT_2023)
+    seeds = [factories.guesses(labels, 2, seed) for seed in (0, 1)]
+    return test, seeds, Scorer(draw_patients(test.patients, 60, 3), LEVEL, min_cell=5)
+
+
+def test_scores_differences_and_bounds_are_those_of_a_comparison() -> None:
+    test, seeds, scorer = made()
+    others = [factories.guesses(test.labels, 1, seed) for seed in (5, 6)]
+    labels = label_sets(test)[LABELS]
+    one, other = scorer.score(labels, others), scorer.score(labels, seeds)
+    found = scorer.difference(other.minus(one))
+    expected = compare(test, others, seeds, {}, scorer.draws, level=LEVEL, min_cell=5)
+    for metric, name in (("mAP", "AP"), ("AUROC", "AUROC")):
+        row = expected["means"]["macro"][name]
+        assert scorer.shown(one)[metric] == pytest.approx(row["left"], abs=1e-12)
+        assert found[metric] == pytest.approx(row["difference"], abs=1e-12)
+        assert found[f"{metric}_interval"] == pytest.approx(row["interval"], abs=1e-12)
+    for name, row in expected["classes"].items():
+        lost = other.minus(one).classes[name]
+        assert lost.value == pytest.approx(row["AP"]["difference"], abs=1e-12)
+        assert lost.bounds(LEVEL) == pytest.approx(row["AP"]["interval"], abs=1e-12)
+
+
+def test_a_score_of_cells_is_scikit_learns_of_the_studies_of_each_class() -> None:
+    test, seeds, scorer = made()
+    labels = label_sets(test)[LABELS]
+    cells = np.random.default_rng(1).random(labels.labels.shape) < 0.5
+    found = scorer.score(labels, seeds[:1], cells)
+    columns = [(test.labels[c, q], seeds[0][c, q]) for q, c in enumerate(cells.T)]
+    ap = np.mean([average_precision_score(y, p) for y, p in columns])
+    assert found.ap.value == pytest.approx(ap, abs=1e-12)
+    auroc = np.mean([roc_auc_score(y, p) for y, p in columns])
+    assert found.auroc.value == pytest.approx(auroc, abs=1e-12)
+
+
+def test_a_single_small_class_has_no_score() -> None:
+    _, seeds, scorer = made(40)
+    truth = np.zeros((40, 1))
+    for positives, shown in ((4, False), (5, True)):
+        truth[:positives] = 1
+        found = scorer.score(LabelSet(truth, [0], ["Mass"]), seeds)
+        assert (found.ap.value is not None) is shown
+        assert (scorer.shown(found)["mAP_interval"] is not None) is shown
+        assert bool(found.classes) is shown
+
+
+def test_what_survives_of_a_gain() -> None:
+    wobble = np.linspace(-0.01, 0.01, 101)
+    gain = Estimate(0.1, 0.1 + wobble)
+    lost = Estimate(0.02, np.full(101, 0.02))
+    found = lost.surviving(gain, LEVEL)
+    assert found["share"] == pytest.approx(0.8)
+    low, high = np.quantile(1 - 0.02 / gain.drawn, [0.05, 0.95])
+    assert found["share_interval"] == pytest.approx([low, high])
+    # Draws that lie too high are moved down by twice as much; the share itself is never left out.
+    moved = Estimate(0.02, lost.drawn + 0.005).surviving(Estimate(0.1, gain.drawn + 0.01), LEVEL)
+    true_low, true_high = np.quantile(1 - 0.015 / (gain.drawn - 0.01), [0.05, 0.95])
+    assert moved["share_interval"] == pytest.approx([min(true_low, 0.8), true_high])
+
+
+@pytest.mark.parametrize("gain", [0.005, 0.0, -0.1])
+def test_there_is_no_share_of_a_gain_that_may_be_none(gain: float) -> None:
+    drawn = gain + np.linspace(-0.01, 0.01, 101)
+    found = Estimate(0.001, np.full(101, 0.001)).surviving(Estimate(gain, drawn), LEVEL)
+    assert found == {"share": None, "share_interval": None}
+
+
+def test_each_way_of_speaking_is_scored_beside_silence_on_the_same_finding() -> None:
+    test, seeds, scorer = made(400)
+    labels = label_sets(test)[LABELS]
+    mentioned = np.zeros(test.labels.shape, np.int8)
+    mentioned[:100, 0], mentioned[:60, 1] = Mention.ASKED, Mention.STATED
+    mentioned[:4, 2] = Mention.ASKED  # too few to score
+    found = by_mention(labels, {0: seeds[0]}, mentioned, scorer)
+    for name, column, count in (("asked", 0, 100), ("stated", 1, 60)):
+        row = found[name]
+        assert row["classes_scored"] == 1
+        truth, guess = test.labels[:, column], seeds[0][:, column]
+        expected = [
+            average_precision_score(truth[rows], guess[rows])
+            for rows in (slice(0, count), slice(count, None))
+        ]
+        assert row[name]["mAP"]["mean"] == pytest.approx(expected[0], abs=1e-12)
+        assert row["silent"]["mAP"]["mean"] == pytest.approx(expected[1], abs=1e-12)
+        assert row["difference"]["mAP"] == pytest.approx(expected[0] - expected[1], abs=1e-12)
+        low, high = row["difference"]["mAP_interval"]
+        assert low <= row["difference"]["mAP"] <= high
+    assert found["asked"]["cells"] == 104
+    assert found["stated"]["positive"] == pytest.approx(test.labels[:60, 1].mean())
+
+
+def test_few_cells_are_not_told() -> None:
+    test, seeds, scorer = made(400)
+    labels = label_sets(test)[LABELS]
+    mentioned = np.zeros(test.labels.shape, np.int8)
+    mentioned[:4, 0] = Mention.ASKED
+    found = by_mention(labels, {0: seeds[0]}, mentioned, scorer)["asked"]
+    assert (found["cells"], found["positive"], found["classes_scored"]) == ("<5", None, 0)
+    assert found["difference"]["mAP"] is found["difference"]["mAP_interval"] is None
+    sides = by_indication(labels, {0: seeds[0]}, np.arange(400) < 3, scorer)
+    assert sides["naming_none"]["AUROC_interval"] is None
+    assert sides["difference"]["AUROC"] is None

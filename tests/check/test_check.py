@@ -1,0 +1,201 @@
+"""camchex check: what is there, what is missing, and how to get it."""
+
+import gzip
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from camchex.check import Findings, check, data_sets, render
+from camchex.check.findings import SAMPLE, find
+from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
+from camchex.comparisons.paper import paper_numbers
+from camchex.contract import params
+from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
+from camchex.sources.params import DataParams, ExternalSets
+
+# The open cohort ships no checksum lists.
+# Nor does it pack its reports.
+TREES = {
+    "watch_images": "mimic-cxr-jpg/files",
+    "reports": "mimic-cxr-reports",
+    "watch_reports": "mimic-cxr-reports/files",
+}
+
+
+def look(root: Path, **data_params: str) -> Findings:
+    update = {"root": root, **TREES, **data_params}
+    data = params.load("data", DataParams).model_copy(update=update)
+    return check(data, params.load("external", ExternalSets), params.load("labels", LabelParams))
+
+
+def text(findings: Findings, width: int = 400) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(render(findings))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def copy(real_data: Path, tmp_path: Path) -> Path:
+    """The open cohort as links, so that files can be taken away and replaced."""
+    root = tmp_path / "raw"
+    for path in (real_data / "open_cohort").rglob("*"):
+        target = root / path.relative_to(real_data / "open_cohort")
+        if path.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    return root
+
+
+def test_the_open_cohort_is_complete(real_data: Path) -> None:
+    findings = look(real_data / "open_cohort")
+    assert findings.complete
+    counts = {
+        file.path.name: file.contents.counts
+        for data_set in findings.data_sets
+        for file in data_set.files
+    }
+    metadata = counts["mimic-cxr-2.0.0-metadata.csv.gz"]
+    assert (metadata["images"], metadata["studies"]) == (168, 147)
+    assert "7 of 7 data sets complete" in text(findings)
+    assert "168 images (published: 377,110)" in text(findings)
+
+
+def test_a_missing_root_is_said_and_every_file_expected_is_named(tmp_path: Path) -> None:
+    findings = look(tmp_path / "nowhere")
+    shown = text(findings)
+    assert not findings.complete
+    assert "set data.root in params.yaml" in shown
+    assert "0 of 7 data sets complete" in shown
+    for data_set in findings.data_sets:
+        assert data_set.page in shown
+        assert all(f"{file.path}: missing" in shown for file in data_set.files)
+
+
+def test_a_missing_image_is_found_by_its_path(copy: Path) -> None:
+    image = next((copy / "CheXpert-v1.0" / "train").rglob("*.jpg"))
+    image.unlink()
+    findings = look(copy)
+    assert [d.name for d in findings.data_sets if not d.complete] == [
+        "CheXpert (external.chexpert)"
+    ]
+    assert f"26 of 27 files are there; missing for example {image}" in text(findings)
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_reports_are_looked_for_in_their_archive(real_data: Path, copy: Path, kind: str) -> None:
+    published = real_data / "open_cohort" / "mimic-cxr-reports"
+    reports = shutil.copytree(published, copy.with_name("unpacked"))
+    complete = Path(shutil.make_archive(str(copy / "all"), kind, reports))
+    report = next(reports.rglob("*.txt"))
+    report.unlink()
+    partial = Path(shutil.make_archive(str(copy / "some"), kind, reports))
+    found = look(copy, reports=complete.name, watch_reports=complete.name)
+    assert found.complete
+    assert "147 of 147 files are there" in text(found)
+    missing = partial / report.relative_to(reports)
+    shown = text(look(copy, reports=partial.name, watch_reports=partial.name))
+    assert f"146 of 147 files are there; missing for example {missing}" in shown
+
+
+def test_a_damaged_archive_of_reports_is_a_finding(copy: Path) -> None:
+    (copy / "reports.zip").write_bytes(b"PK")
+    shown = text(look(copy, reports="reports.zip"))
+    assert f"{copy / 'reports.zip'}: present, but cannot be used" in shown
+    assert "6 of 7 data sets complete" in shown
+
+
+def test_a_damaged_table_is_a_finding(copy: Path) -> None:
+    table = copy / "mimic-iv-ed" / "ed" / "triage.csv.gz"
+    table.unlink()
+    table.write_bytes(gzip.compress(b"subject_id,stay_id\n1,2\n"))
+    shown = text(look(copy))
+    assert f"{table}: present, but cannot be used" in shown
+    assert "no column temperature" in shown
+    assert "6 of 7 data sets complete" in shown
+
+
+def test_a_table_that_matches_the_published_counts_is_said_to(real_data: Path, copy: Path) -> None:
+    table = copy / "vinbigdata" / "train.csv"
+    table.unlink()
+    packed = real_data / "label_tables" / "vinbigdata-train.csv.gz"
+    table.write_bytes(gzip.decompress(packed.read_bytes()))
+    shown = text(look(copy))
+    assert "67,914 rows (as published), 15,000 images (as published)" in shown
+    assert "0 of 1,000 files tried, of 15,000 in all are there" in shown
+
+
+@pytest.mark.parametrize("total", [1, SAMPLE, 3 * SAMPLE + 7])
+def test_files_looked_for_are_spread_over_all(tmp_path: Path, total: int) -> None:
+    paths = [tmp_path / str(i) for i in range(total)]
+    last_third = [p for i, p in enumerate(paths) if 3 * i >= 2 * total]
+    for path in last_third:
+        path.touch()
+    found = find(paths)
+    assert (found.total, found.looked_for) == (total, min(total, SAMPLE))
+    assert found.present == pytest.approx(found.looked_for / 3, abs=1)
+
+
+def test_every_class_is_counted_in_a_table_that_fits_80_columns(real_data: Path) -> None:
+    shown = text(look(real_data / "open_cohort"), width=80).splitlines()
+    paths = [line for line in shown if "open_cohort" in line]
+    assert max(len(line) for line in shown if line not in paths) <= 80
+    rows = [line.split() for line in shown]
+    assert ["class", "positive", "negative", "unknown", "as", "published"] in rows
+    assert ["Pneumonia", "78", "3", "0", "48,093"] in rows  # CXR-LT train
+    assert ["Pneumonia", "26", "0", "1"] in rows  # CheXpert: blank is unknown
+
+
+def test_a_class_counted_as_published_is_said_to_be(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_sets, "CXR_LT_POSITIVES", {"train.csv": {"Pneumonia": 78}})
+    rows = [line.split() for line in text(look(real_data / "open_cohort")).splitlines()]
+    assert ["Pneumonia", "78", "3", "0", "yes"] in rows
+    assert ["Edema", "0", "81", "0"] in rows
+
+
+def test_classes_of_which_nothing_is_said_are_named(real_data: Path) -> None:
+    shown = text(look(real_data / "open_cohort"))
+    (line,) = [one for one in shown.splitlines() if "Calcification of the Aorta, Enlarged" in one]
+    assert line.strip() == (
+        "nothing is said of: Calcification of the Aorta, Enlarged Cardiomediastinum, Fracture, "
+        "Lung Lesion, Lung Opacity, Pleural Other, Pneumomediastinum, Pneumoperitoneum, "
+        "Subcutaneous Emphysema, Support Devices, Tortuous Aorta"  # NIH, method section 5
+    )
+
+
+def test_a_map_that_names_no_class_is_a_finding(real_data: Path) -> None:
+    update = {"root": real_data / "open_cohort", **TREES}
+    data = params.load("data", DataParams).model_copy(update=update)
+    external = params.load("external", ExternalSets)
+    own = external["nih"].labels.model_copy(update={"map": {"Mass": ("Mas",)}})
+    external["nih"] = external["nih"].model_copy(update={"labels": own})
+    shown = text(check(data, external, params.load("labels", LabelParams)))
+    assert "external.nih.labels.map: 'Mass' is to be 'Mas'" in shown
+    assert "6 of 7 data sets complete" in shown
+
+
+def test_published_counts_agree_with_each_other_and_with_the_paper() -> None:
+    sizes = [CXR_LT_COUNTS[f"{split}.csv"] for split in ("train", "development", "test")]
+    for name, total in COUNTS["metadata"].items():
+        assert sum(size[name] for size in sizes) == total
+    assert sum(COUNTS["split"].values()) == COUNTS["metadata"]["images"]
+    of_2024 = ("train_labeled.csv", "development_labeled_task1.csv", "test_labeled_task1.csv")
+    assert sum(CXR_LT_COUNTS[name]["images"] for name in of_2024) == COUNTS["metadata"]["images"]
+    assert CXR_LT_POSITIVES["train.csv"] == {
+        name: row["train_images"] for name, row in paper_numbers()["tableA2"].items()
+    }
+    assert list(CXR_LT_POSITIVES["train.csv"]) == list(CXR_LT_2023)
+    assert list(CXR_LT_POSITIVES["train_labeled.csv"]) == list(CXR_LT_2024_TASK2)
+
+
+def test_what_stands_for_the_images_is_missing_and_the_parameter_to_set_is_named(
+    copy: Path,
+) -> None:
+    shown = text(look(copy, watch_images="mimic-cxr-jpg/SHA256SUMS.txt"))
+    assert "mimic-cxr-jpg/SHA256SUMS.txt: missing" in shown
+    assert "set data.watch_images to a list or a folder that is there" in shown

@@ -1,0 +1,307 @@
+"""The ``camchex`` command: what it prints, and how it fails."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from camchex import __version__
+from camchex.cli import app as cli
+from camchex.errors import DataError
+
+REPO = Path(__file__).resolve().parents[2]
+Camchex = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def camchex(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Camchex:
+    """Run the command in a folder that holds the demo's params.yaml and the profiles."""
+    (tmp_path / "profiles").symlink_to(REPO / "profiles")
+    (tmp_path / "params.yaml").write_text((REPO / "profiles" / "demo.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["camchex", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return (int(left.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_help_loads_nothing_that_is_slow() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from camchex.cli.app import app;"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
+        "slow = {'torch', 'pyarrow', 'duckdb', 'numpy', 'pydantic', 'matplotlib', 'timm'};"
+        "print(*sorted(slow & set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert loaded.split() == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["estimate"],
+        ["predict"],
+        ["profile", "use"],
+        ["profile", "diff"],
+        ["synthetic", "preview"],
+        ["synthetic", "findings"],
+    ],
+)
+def test_every_command_shows_an_example_of_itself(command: list[str]) -> None:
+    shown = CliRunner().invoke(cli.app, [*command, "--help"]).output
+    assert f"Example: camchex {' '.join(command)}" in " ".join(shown.split())
+
+
+def test_the_version_is_the_package_s(camchex: Camchex) -> None:
+    assert camchex("--version") == (0, f"camchex {__version__}\n", "")
+
+
+def test_profiles_are_listed_with_what_they_are(camchex: Camchex) -> None:
+    _, shown, _ = camchex("profile", "list")
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == [
+        "corrected",
+        "demo",
+        "paper",
+        "released",
+    ]
+    assert "synthetic cohort" in shown
+
+
+def test_a_profile_is_put_to_use_with_its_data_root(camchex: Camchex, tmp_path: Path) -> None:
+    status, shown, _ = camchex("profile", "use", "paper", "--data-root", "/data/physionet")
+    assert (status, shown) == (0, "params.yaml is now paper; data.root is /data/physionet\n")
+    used = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    assert used["data"]["root"] == "/data/physionet"
+    assert used["images"]["size"] == 1024
+
+
+def test_using_a_profile_does_not_lose_changes_unasked(camchex: Camchex, tmp_path: Path) -> None:
+    edit(tmp_path / "params.yaml", "  dropout: 0.0", "  dropout: 0.3")
+    before = (tmp_path / "params.yaml").read_text()
+    status, _, complaint = camchex("profile", "use", "paper")
+    assert status == 1
+    assert "--overwrite" in complaint
+    assert (tmp_path / "params.yaml").read_text() == before
+    assert camchex("profile", "use", "paper", "--overwrite")[0] == 0
+    assert (tmp_path / "params.yaml").read_text() != before
+
+
+def test_a_difference_is_shown_with_its_key_and_both_values(camchex: Camchex) -> None:
+    _, shown, _ = camchex("profile", "diff", "paper", "released")
+    (row,) = [line.split() for line in shown.splitlines() if "fusion.segments" in line]
+    assert row == ["fusion.segments", '"by_type"', '"by_slot"']
+
+
+def test_a_profile_is_compared_with_params_yaml_by_default(
+    camchex: Camchex, tmp_path: Path
+) -> None:
+    assert "are the same" in camchex("profile", "diff", "demo")[1]
+    edit(tmp_path / "params.yaml", "  dropout: 0.0", "  dropout: 0.3")
+    _, shown, _ = camchex("profile", "diff", "demo")
+    assert shown.splitlines()[1].split() == ["fusion.dropout", "0.0", "0.3"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("  dropout: 0.0", "  droput: 0.1", "params.yaml: fusion.droput"),
+        ("fusion:\n", "fusoin:\n", "fusoin"),
+        ("  max_images: 4", "  max_images: -4", "params.yaml: fusion.max_images"),
+        ("seeds:\n- 0", "seeds:\n- zero", "params.yaml: seeds.0"),
+        ("labels:\n", "labels: [\n", "params.yaml: not valid YAML"),
+    ],
+)
+def test_a_wrong_parameter_is_one_message_that_names_it(
+    camchex: Camchex, tmp_path: Path, old: str, new: str, named: str
+) -> None:
+    edit(tmp_path / "params.yaml", old, new)
+    status, shown, complaint = camchex("check")
+    assert (status, shown) == (1, "")
+    assert complaint.startswith("error: ")
+    assert named in complaint
+    assert "Traceback" not in complaint
+
+
+def test_without_params_yaml_the_way_to_one_is_named(camchex: Camchex, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").unlink()
+    status, _, complaint = camchex("check")
+    assert status == 1
+    assert "camchex profile use demo" in complaint
+
+
+def test_check_names_what_is_missing(camchex: Camchex) -> None:
+    status, shown, complaint = camchex("check")
+    assert (status, complaint) == (1, "")
+    assert "edstays.csv.gz" in shown
+
+
+def test_check_reads_a_cohort_in_the_published_layouts(camchex: Camchex, real_data: Path) -> None:
+    assert camchex("profile", "use", "demo", "--data-root", str(real_data / "open_cohort"))[0] == 0
+    params = Path("params.yaml")
+    text = params.read_text().replace("SHA256SUMS.txt", "files")  # it ships no lists, and no zip
+    params.write_text(text.replace("/mimic-cxr-reports.zip", ""))
+    status, shown, _ = camchex("check")
+    assert status == 0
+    assert "168" in shown  # X-rays of its 147 studies
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_vital_signs_are_read_under_their_published_names() -> None:
+    assert cli._vital_signs("temperature=101.2, o2sat=91") == {
+        "temperature_f": 101.2,
+        "o2_saturation_pct": 91.0,
+    }
+    assert cli._vital_signs(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("temp=101", r"'temp=101'.*temperature, heartrate"),
+        ("sbp=120,sbp=130", r"'sbp=130'.*once"),
+        ("sbp", r"sbp=.*above 0"),
+        ("sbp=high", r"sbp=high"),
+        ("sbp=nan", r"sbp=nan"),
+        ("heartrate=-3", r"heartrate=-3"),
+        ("temperature=38.5", r"Celsius.*temperature=101\.3"),
+    ],
+)
+def test_a_vital_sign_is_never_guessed(given: str, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        cli._vital_signs(given)
+
+
+@pytest.mark.slow  # imports the networks
+class TestPredict:
+    """The real input, and a stand-in for the network."""
+
+    @pytest.fixture
+    def seen(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+        from camchex.prediction import one_study as predict
+
+        seen: dict[str, object] = {}
+
+        def predict_study(model: Path, study: predict.StudyInput) -> dict[str, float]:
+            seen.update(model=model, study=study)
+            return {"Edema": 0.25, "Pneumonia": 0.75, "Hernia": 0.25}
+
+        monkeypatch.setattr(predict, "load", lambda folder: folder)
+        monkeypatch.setattr(predict, "predict_study", predict_study)
+        return seen
+
+    def test_a_study_reaches_the_model_as_it_was_given(
+        self, camchex: Camchex, seen: dict[str, object]
+    ) -> None:
+        from camchex.prediction.one_study import StudyInput
+
+        arguments = "--model m --frontal a.jpg --frontal b.png --lateral c.dcm --gender F"
+        status, _, _ = camchex(
+            "predict", *arguments.split(), "--indication", "Fever // ?PNA", "--vitals", "sbp=90"
+        )
+        assert status == 0
+        assert seen["model"] == Path("m")
+        images = [
+            (Path("a.jpg"), "frontal"),
+            (Path("b.png"), "frontal"),
+            (Path("c.dcm"), "lateral"),
+        ]
+        vitals = {"systolic_bp_mmhg": 90.0}
+        assert seen["study"] == StudyInput(images, "Fever // ?PNA", vitals, "F")
+
+    @pytest.mark.usefixtures("seen")
+    def test_findings_are_sorted_by_probability_then_name(self, camchex: Camchex) -> None:
+        _, shown, note = camchex("predict")
+        assert [line.split() for line in shown.splitlines()[1:]] == [
+            ["Pneumonia", "0.750"],
+            ["Edema", "0.250"],
+            ["Hernia", "0.250"],
+        ]
+        assert "not a medical device" in note
+
+    @pytest.mark.usefixtures("seen")
+    def test_json_holds_the_same_and_says_what_it_is_not(self, camchex: Camchex) -> None:
+        status, shown, _ = camchex("predict", "--json")
+        assert status == 0
+        assert json.loads(shown)["probabilities"] == {
+            "Pneumonia": 0.75,
+            "Edema": 0.25,
+            "Hernia": 0.25,
+        }
+        assert "not a medical device" in json.loads(shown)["note"]
+
+    @pytest.mark.usefixtures("seen")
+    def test_decisions_follow_the_thresholds_beside_the_model(
+        self, camchex: Camchex, tmp_path: Path
+    ) -> None:
+        from camchex.scores.calibration import Calibration, write_calibration
+
+        thresholds = {
+            "Edema": {"max_f1": 0.25, "specificity_90": 0.3},
+            "Pneumonia": {"max_f1": 0.8, "specificity_90": 0.5},
+            "Hernia": {"max_f1": None, "specificity_90": None},
+        }
+        fitted = Calibration(temperature=2, thresholds=thresholds)
+        write_calibration(fitted, tmp_path / "models/calibration/seed0.json")
+        model = ["--model", str(tmp_path / "models/fusion/seed0")]
+        _, shown, _ = camchex("predict", *model, "--decisions")
+        assert [line.split() for line in shown.splitlines()[1:]] == [
+            ["Pneumonia", "0.750", "no", "yes"],
+            ["Edema", "0.250", "yes", "no"],
+            ["Hernia", "0.250", "-", "-"],
+        ]
+        _, shown, _ = camchex("predict", *model, "--decisions", "--json")
+        answer = json.loads(shown)
+        assert answer["decisions"]["Edema"] == {"max_f1": True, "specificity_90": False}
+        assert answer["calibrated"]["Edema"] == pytest.approx(1 / (1 + 3**0.5))  # odds 1 to 3
+        _, plain, _ = camchex("predict", *model, "--json")
+        assert set(json.loads(plain)) == {"note", "probabilities"}
+
+    @pytest.mark.usefixtures("seen")
+    def test_decisions_without_thresholds_are_refused(self, camchex: Camchex) -> None:
+        status, _, complaint = camchex("predict", "--model", "a/b/c", "--decisions")
+        assert status == 1
+        assert "a/calibration/c.json: no such file" in complaint
+
+    def test_a_missing_model_is_one_message(self, camchex: Camchex) -> None:
+        status, _, complaint = camchex("predict", "--model", "nowhere")
+        assert status == 1
+        assert complaint.startswith("error: nowhere")
+        assert "Traceback" not in complaint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sheet", [["preview", "--studies", "2"], ["findings"]])
+def test_the_synthetic_cohort_can_be_looked_at(
+    camchex: Camchex, tmp_path: Path, sheet: list[str]
+) -> None:
+    status, shown, _ = camchex("synthetic", *sheet, "--out", "sheet.png")
+    assert (status, shown) == (0, "wrote sheet.png\n")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")

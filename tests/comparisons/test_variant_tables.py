@@ -1,0 +1,153 @@
+"""Tables of several models: their arithmetic by hand, and what they say of the paper."""
+
+import csv
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camchex.comparisons.paper import paper_numbers
+from camchex.comparisons.variant_tables import compare, difference, read_scores
+from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
+from camchex.comparisons.variants import COMPARISONS, TABLE3, Comparison, Row
+from camchex.errors import DataError
+from stages import compare_variants as stage
+
+ROWS = (
+    Row("before", "without", "x/seed{seed}.json", ("table3", "Multi-View")),
+    Row("after", "with", "x/seed{seed}.json", ("table3", "MV + CI")),
+    Row("single", "one model", "x.json"),
+)
+PAIR = Comparison("two models", ROWS, (("before", "after"), ("single", "after")))
+SCORES = {
+    "before": {"mAP": [0.30, 0.34, 0.32], "AUROC": [0.7, 0.7, 0.7]},
+    "after": {"mAP": [0.40, 0.41, 0.45], "AUROC": [0.8, 0.9, 0.7]},
+    "single": {"mAP": [0.40], "AUROC": [0.75]},
+}
+
+
+def write(path: Path, value: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"study": {"mAP": value, "AUROC": value + 0.4}, "image": {}}))
+
+
+def test_differences_are_paired_by_seed() -> None:
+    found = difference(SCORES["before"]["mAP"], SCORES["after"]["mAP"])
+    # 0.10, 0.07, 0.13: mean 0.10, squared deviations 0, 9e-4, 9e-4 over 3 - 1
+    assert found["mean"] == pytest.approx(0.10)
+    assert found["sd"] == pytest.approx(math.sqrt(18e-4 / 2))
+    assert found["clear"] is True
+
+
+def test_a_difference_within_twice_its_spread_is_not_clear() -> None:
+    found = difference(SCORES["before"]["AUROC"], SCORES["after"]["AUROC"])
+    # 0.1, 0.2, 0.0: mean 0.1, sd 0.1
+    assert (found["mean"], found["sd"]) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert found["clear"] is False
+
+
+def test_a_fall_can_be_as_clear_as_a_rise() -> None:
+    assert difference([0.40, 0.41, 0.45], [0.30, 0.34, 0.32])["clear"] is True
+
+
+def test_a_single_model_is_paired_with_every_seed() -> None:
+    found = difference([0.40], [0.40, 0.41, 0.45])
+    assert found["mean"] == pytest.approx(0.02)
+    assert found["sd"] == pytest.approx(math.sqrt((4e-4 + 1e-4 + 9e-4) / 2))
+
+
+@pytest.mark.parametrize(("before", "after"), [([0.1], [0.2]), ([0.1, None], [0.2, 0.3])])
+def test_where_no_spread_is_known_nothing_is_clear(
+    before: list[float | None], after: list[float | None]
+) -> None:
+    assert difference(before, after)["sd"] is None
+    assert difference(before, after)["clear"] is None
+
+
+def test_a_table_has_means_spreads_and_the_papers_numbers() -> None:
+    table = compare(PAIR, SCORES, [0, 1, 2], "synthetic")
+    row = table["rows"]["before"]
+    assert row["mAP"] == {"mean": pytest.approx(0.32), "sd": pytest.approx(0.02)}
+    assert row["paper"] == {"mAP": 0.392, "AUROC": 0.859}
+    assert row["models"] == 3
+    assert table["rows"]["single"]["mAP"] == {"mean": 0.40, "sd": None}
+    assert table["rows"]["single"]["paper"] is None
+    with_paper, without = table["steps"]
+    assert with_paper["paper"]["mAP"] == pytest.approx(0.551 - 0.392)
+    assert without["paper"] is None
+
+
+def test_numbers_of_other_labels_make_no_difference_with_the_papers_own() -> None:
+    for name in ("chexfusion", "mmbt"):
+        comparison = COMPARISONS["baselines"]
+        scores = {row.name: SCORES["after"] for row in comparison.rows}
+        table = compare(comparison, scores, [0, 1, 2], "real")
+        (step,) = (s for s in table["steps"] if s["from"] == name)
+        assert table["rows"][name]["paper"]["AUROC"] in {0.850, 0.806}
+        assert step["paper"] is None
+
+
+def test_table_3_has_the_rows_of_the_paper_in_its_order() -> None:
+    printed = [row["model"] for row in paper_numbers()["table3"]]
+    assert [row.paper[1] for row in TABLE3.rows if row.paper] == printed
+
+
+def test_the_steps_of_table_3_climb_through_the_papers_scores() -> None:
+    paper = {r["model"]: r["mAP"] for r in paper_numbers()["table3"]}
+    score = {row.name: paper[row.paper[1]] for row in TABLE3.rows if row.paper}
+    climb = sorted(score, key=score.__getitem__)
+    assert list(TABLE3.steps) == list(pairwise(climb))
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS.values(), ids=COMPARISONS.keys())
+def test_every_step_is_between_rows_of_its_table(comparison: Comparison) -> None:
+    names = [row.name for row in comparison.rows]
+    assert len(set(names)) == len(names)
+    assert {name for step in comparison.steps for name in step} <= set(names)
+    assert all(row.name == "camchex" or row.name in row.results for row in comparison.rows)
+
+
+def test_scores_of_undeclared_seeds_are_left_alone(tmp_path: Path) -> None:
+    for seed in (0, 1, 7):
+        write(tmp_path / f"x/seed{seed}.json", seed / 10)
+    assert read_scores(ROWS[0], [0, 1], tmp_path)["mAP"] == [0.0, 0.1]
+
+
+def test_a_missing_or_a_foreign_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"seed0\.json: no such file"):
+        read_scores(ROWS[0], [0], tmp_path)
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(DataError, match=r"x\.json: no scores per study"):
+        read_scores(ROWS[2], [0], tmp_path)
+
+
+@pytest.mark.parametrize(("root", "says"), [("data/synthetic/raw", True), ("/elsewhere", False)])
+def test_the_stage_says_on_what_data_it_all_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str, *, says: bool
+) -> None:
+    parameters = yaml.safe_load(Path("params.yaml").read_text())
+    parameters["data"]["root"], parameters["seeds"] = root, [0, 1]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    for number, row in enumerate(TABLE3.rows):
+        for seed in (0, 1):
+            write(tmp_path / row.results.format(seed=seed), number / 10 + seed / 100)
+    monkeypatch.chdir(tmp_path)
+    out, rows, text = (Path(f"out/table.{end}") for end in ("json", "csv", "md"))
+    stage.main(table="table3", out=out, csv=rows, text=text)
+    assert (json.loads(out.read_text())["data"] == "synthetic") is says
+    shown = text.read_text()
+    assert ("Synthetic data" in shown and "not comparable" in shown) is says
+    assert "0.405 ± 0.007" in shown  # mv_ci: 0.40 and 0.41
+    assert "| 0.551 | 0.903 | MIMIC-CXR |" in shown
+    assert len(list(csv.DictReader(rows.read_text().splitlines()))) == len(TABLE3.rows)
+
+
+def test_every_row_of_the_text_and_of_the_file_has_every_column() -> None:
+    table = compare(PAIR, SCORES, [0, 1, 2], "synthetic")
+    assert {len(list(row)) for row in csv_rows(table)} == {len(CSV_HEADER)}
+    lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
+    widths = [line.count("|") for line in lines]
+    assert len(set(widths[:5])) == len(set(widths[5:])) == 1

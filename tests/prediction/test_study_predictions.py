@@ -1,0 +1,98 @@
+"""Studies with more images than the fusion takes: some stand for all, or all are read."""
+
+import numpy as np
+import pytest
+
+from camchex.fusion.camchex import CaMChex
+from camchex.fusion.image_choice import image_groups
+from camchex.fusion.study_samples import StudySamples
+from camchex.prediction.study_predictions import mean_by_study, predict_studies
+from tests.networks.small import CLASSES, INDICATIONS, SIZE, VITALS, camchex
+from tests.training.factories import RUNTIME, MemoryStore
+
+LATERAL = [[False], [False, True, True, False, True, False, False], [], [True, False]]
+
+
+def samples(counts: slice = slice(None)) -> StudySamples:
+    """Studies of one, seven, no and two images."""
+    lateral = [np.array(views, dtype=bool) for views in LATERAL]
+    ends = np.cumsum([0, *map(len, lateral)])
+    pixels = np.random.default_rng(3).integers(0, 256, (ends[-1], SIZE, SIZE), dtype=np.uint8)
+    return StudySamples(
+        store=MemoryStore(pixels, [str(i) for i in range(ends[-1])]),
+        study_ids=["a", "b", "c", "d"][counts],
+        splits=["test"] * len(lateral[counts]),
+        rows=[np.arange(ends[i], ends[i + 1]) for i in range(4)][counts],
+        lateral=lateral[counts],
+        indications=[*INDICATIONS][counts],
+        vitals=VITALS[counts],
+        targets=np.zeros((len(lateral[counts]), len(CLASSES)), np.float32),
+    )
+
+
+def predicted(model: CaMChex, of: StudySamples) -> np.ndarray:
+    table = predict_studies(model, of, RUNTIME)
+    assert table["study_id"].to_pylist() == of.study_ids
+    return np.stack([table[name].to_numpy() for name in CLASSES], axis=1)
+
+
+def only(of: StudySamples, study: int, chosen: list[int]) -> StudySamples:
+    """One study with some of its images."""
+    values = {
+        name: [getattr(of, name)[study]]
+        for name in ("study_ids", "splits", "indications", "vitals")
+    }
+    return StudySamples(
+        store=of.store,
+        rows=[of.rows[study][chosen]],
+        lateral=[of.lateral[study][chosen]],
+        targets=of.targets[[study]],
+        **values,
+    )
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 100])
+@pytest.mark.parametrize("count", range(10))
+def test_groups_hold_every_image_once_and_spread_both_views(count: int, most: int) -> None:
+    lateral = np.random.default_rng(count).random(count) < 0.5
+    groups = image_groups(lateral, most)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(count))
+    assert len(groups) == max(1, -(-count // most))  # as few as hold them
+    assert all(len(group) <= most and group.tolist() == sorted(group) for group in groups)
+    for view in (lateral, ~lateral):
+        shares = [int(view[group].sum()) for group in groups]
+        assert max(shares) - min(shares) <= 1
+
+
+@pytest.mark.parametrize("architecture", ["camchex", "mmbt"])
+def test_under_average_a_study_has_the_mean_of_the_readings_of_its_groups(
+    architecture: str,
+) -> None:
+    model = camchex(max_images=3, beyond_max_images="average", architecture=architecture)
+    all_of_them = samples()
+    found = predicted(model, all_of_them)
+    groups = image_groups(all_of_them.lateral[1], 3)
+    assert len(groups) == 3
+    parts = [predicted(model, only(all_of_them, 1, group.tolist())) for group in groups]
+    np.testing.assert_allclose(found[1], np.mean(parts, axis=0)[0], atol=1e-5)
+    chosen = camchex(max_images=3, architecture=architecture)
+    expected = predicted(chosen, all_of_them)
+    np.testing.assert_allclose(found[[0, 2, 3]], expected[[0, 2, 3]], atol=1e-5)
+
+
+def test_a_model_without_images_reads_every_study_once() -> None:
+    model = camchex(inputs=["vitals"], max_images=1, beyond_max_images="average")
+    expected = predicted(camchex(inputs=["vitals"]), samples())
+    np.testing.assert_array_equal(predicted(model, samples()), expected)
+
+
+def test_no_study_gives_no_row() -> None:
+    none = samples(slice(0, 0))
+    assert len(predict_studies(camchex(beyond_max_images="average"), none, RUNTIME)) == 0
+
+
+def test_the_mean_is_that_of_each_study() -> None:
+    values = np.array([[1.0], [2.0], [4.0], [5.0]], np.float32)
+    found = mean_by_study(values, np.array([0, 1, 1, 2]))
+    assert found.tolist() == [[1.0], [3.0], [5.0]]
+    assert found.dtype == np.float32

@@ -1,0 +1,271 @@
+"""Profiles: complete, valid, and different in nothing that is not explained."""
+
+import functools
+import operator
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camchex.comparisons.parameters import differences
+from camchex.contract.params import SECTIONS
+from camchex.errors import ParamsError
+from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
+from camchex.sources.params import RECOMMENDED
+
+REPO = Path(__file__).resolve().parents[2]
+PAPER_AND_RELEASE = REPO / "docs" / "paper_and_release.md"
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPO)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[[str, str], Path]:
+    """The demo profile with one replacement, as a file."""
+
+    def edit(old: str, new: str) -> Path:
+        text = locate("demo").read_text()
+        assert old in text
+        path = tmp_path / "edited.yaml"
+        path.write_text(text.replace(old, new, 1))
+        return path
+
+    return edit
+
+
+def test_there_are_four_profiles() -> None:
+    assert names() == ["corrected", "demo", "paper", "released"]
+
+
+@pytest.mark.parametrize("name", ["demo", "paper", "released", "corrected"])
+def test_a_profile_is_complete_and_valid(name: str) -> None:
+    content = yaml.safe_load(locate(name).read_text())
+    assert set(content) == set(SECTIONS)
+    assert validate_file(locate(name)).labels.space == "cxr-lt-2023"
+
+
+def test_the_models_cover_every_section_in_order() -> None:
+    assert tuple(Params.model_fields) == SECTIONS
+
+
+def test_params_yaml_is_the_demo_profile() -> None:
+    if validate_file().data.root != validate_file(locate("demo")).data.root:
+        pytest.skip("params.yaml is set up for other data than the demo's")
+    assert Path("params.yaml").read_text() == locate("demo").read_text()
+
+
+@pytest.mark.parametrize("name", ["paper", "released", "corrected"])
+def test_every_profile_describes_the_same_synthetic_cohort(name: str) -> None:
+    contents = [yaml.safe_load(locate(one).read_text()) for one in (name, "demo")]
+    assert contents[0]["synthetic"] == contents[1]["synthetic"]
+
+
+@pytest.mark.parametrize("name", ["demo", "paper", "released", "corrected"])
+def test_open_labels_mean_in_a_profile_what_they_mean_to_a_reader_alone(name: str) -> None:
+    sets = validate_file(locate(name)).external
+    assert [one.labels.model_dump() for one in sets.values()] == [RECOMMENDED.model_dump()] * 3
+
+
+def test_the_paper_profile_has_the_values_that_the_paper_prints() -> None:
+    paper = validate_file(locate("paper"))
+    trainings = [
+        paper.noisy_student.teacher,
+        paper.noisy_student.student,
+        paper.view_finetuning.training,
+        paper.fusion.training,
+    ]
+    for training in trainings:  # section 4.2: across all phases
+        assert training.learning_rate == 3e-5
+        assert training.weight_decay == 1e-4
+        assert training.batch_size * training.accumulate == 16
+        assert training.schedule == "cosine"
+        assert training.warmup_fraction == 0.05
+        assert training.ema_decay is not None
+    assert paper.images.size == 1024
+    assert len(paper.seeds) == 3
+    assert paper.fusion.max_images == 4  # section 3.2
+
+
+TRAININGS = (
+    "noisy_student.teacher",
+    "noisy_student.student",
+    "view_finetuning.training",
+    "fusion.training",
+)
+IN_TRAININGS: dict[str, tuple[object, object, object]] = {  # method, section 8: its table
+    "accumulate": (1, 16, 1),
+    "weight_decay": (1e-4, 1e-2, 1e-4),
+    "decay_norm_and_bias": (True, False, True),
+    "schedule": ("cosine", "cosine_restarts_each_epoch", "cosine"),
+    "ema_decay": (0.9999, 0.9984, 0.9999),
+    "clip_norm": (None, 1.0, 1.0),
+    "precision": ("bf16-mixed", "16-mixed", "bf16-mixed"),
+    "seed": (0, 42, 0),
+}
+RANGES = {
+    "temperature_f": [77.0, 113.0],
+    "heart_rate_bpm": [20.0, 300.0],
+    "respiratory_rate_bpm": [4.0, 80.0],
+    "o2_saturation_pct": [50.0, 100.0],
+    "systolic_bp_mmhg": [40.0, 300.0],
+    "diastolic_bp_mmhg": [20.0, 200.0],
+}
+BOTH = ["indication", "history"]
+DIFFERENCES: dict[str, tuple[str, object, object, object]] = {
+    # key: section of the method, then the value of paper, released and corrected
+    "indications.sections": ("1.2", "reference", "reference", "corrected"),
+    "indications.use": ("1.3", ["indication"], BOTH, BOTH),
+    "text.max_tokens_indication": ("1.4", 384, 384, 96),
+    "vitals.rule": ("3", "nearest_any", "nearest_any", "within_stay"),
+    "vitals.ranges": ("3", None, None, RANGES),
+    "labels.imply_no_finding": ("5", False, False, True),
+    "encoder.position_encoding": ("7", "correct", "released", "correct"),
+    "fusion.position_encoding": ("7", "correct", "released", "correct"),
+    "fusion.segments": ("7", "by_type", "by_slot", "by_type"),
+    "fusion.text_tokens": ("7", 256, 256, 1),
+    "fusion.mask_padding": ("7", True, False, True),
+    "seeds": ("8", [0, 1, 2], [42], [0, 1, 2]),
+    # 5 % of the training, against 100 steps of an epoch (or 5 % of it, where that is more)
+    "noisy_student.teacher.warmup_fraction": ("8", 0.05, 0.1, 0.05),
+    "view_finetuning.training.warmup_fraction": ("8", 0.05, 0.2, 0.05),
+    "fusion.training.warmup_fraction": ("8", 0.05, 0.16, 0.05),
+} | {
+    f"{training}.{key}": ("8", *values)
+    for training in TRAININGS
+    for key, values in IN_TRAININGS.items()
+}
+
+
+def leaves(value: object, above: str = "") -> dict[str, object]:
+    """Every parameter by its full name; the ranges of vital signs are one."""
+    if not isinstance(value, dict) or above == "vitals.ranges":
+        return {above: value}
+    below = {f"{above}.{key}".removeprefix("."): item for key, item in value.items()}
+    return {name: leaf for key, item in below.items() for name, leaf in leaves(item, key).items()}
+
+
+def test_the_published_profiles_differ_where_the_method_says_so_and_nowhere_else() -> None:
+    names_of_three = ("paper", "released", "corrected")
+    paper, released, corrected = (
+        leaves(yaml.safe_load(locate(name).read_text())) for name in names_of_three
+    )
+    absent = object()
+    values = {
+        key: tuple(profile.get(key, absent) for profile in (paper, released, corrected))
+        for key in paper | released | corrected
+    }
+    found = {key: three for key, three in values.items() if not three[0] == three[1] == three[2]}
+    assert found == {key: tuple(three) for key, (_, *three) in DIFFERENCES.items()}
+
+
+@pytest.mark.parametrize("pair", [("paper", "released"), ("paper", "corrected")])
+def test_every_difference_between_published_profiles_is_explained(pair: tuple[str, str]) -> None:
+    explained = set(re.findall(r"^\| `([\w.]+)`", PAPER_AND_RELEASE.read_text(), re.MULTILINE))
+    other_trainings = r"(noisy_student\.(teacher|student)|view_finetuning\.training)\."
+    for found in differences(*map(locate, pair)):
+        key = re.sub(other_trainings, "fusion.training.", found.key)
+        key = re.sub(r"^vitals\.ranges\..*", "vitals.ranges", key)
+        if not key.endswith((".seed", "vitals.hours_before", "vitals.hours_after")):
+            assert key in explained, found
+
+
+def test_the_page_on_paper_and_release_states_the_values_of_the_profiles() -> None:
+    columns = [yaml.safe_load(locate(n).read_text()) for n in ("paper", "released", "corrected")]
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", PAPER_AND_RELEASE.read_text(), re.MULTILINE)
+    assert len(rows) > 20
+    for key, cells in rows:
+        for cell, column in zip(cells.split(" | "), columns, strict=True):
+            value = functools.reduce(operator.getitem, key.split("."), column)
+            if not isinstance(value, dict):  # the ranges, which a table cannot hold
+                assert yaml.safe_load(cell.split("`")[1]) == value, (key, cell)
+
+
+def test_a_misspelt_key_is_named_with_its_section(edited: Callable[[str, str], Path]) -> None:
+    path = edited("  dropout: 0.0\n", "  droput: 0.1\n")
+    with pytest.raises(ParamsError) as caught:
+        validate_file(path)
+    assert f"{path}: fusion.droput" in str(caught.value)
+    assert f"{path}: fusion.dropout" in str(caught.value)
+
+
+def test_every_wrong_value_is_reported_at_once(edited: Callable[[str, str], Path]) -> None:
+    path = edited("  clip_norm: 1.0", "  clip_norm: -1.0")
+    path.write_text(path.read_text().replace("  layers: 1\n  heads: 8", "  layers: -2\n  heads: 8"))
+    with pytest.raises(ParamsError, match=r"(?s)clip_norm.*-1\.0.*fusion\.layers.*-2"):
+        validate_file(path)
+
+
+@pytest.mark.parametrize("seeds", ["seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"])
+def test_seeds_are_at_least_one_distinct_and_not_negative(
+    seeds: str, edited: Callable[[str, str], Path]
+) -> None:
+    path = edited("seeds:\n- 0\n- 1\n- 2\n", f"{seeds}\n")
+    with pytest.raises(ParamsError, match="seeds"):
+        validate_file(path)
+
+
+def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
+    use("paper", target=tmp_path / "params.yaml")
+    assert (tmp_path / "params.yaml").read_bytes() == locate("paper").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize("root", ["/data/physionet", "/a b/#c: d", "/données"])
+def test_a_data_root_changes_nothing_but_data_root(root: str, tmp_path: Path) -> None:
+    target = tmp_path / "params.yaml"
+    assert use("corrected", Path(root), target).data.root == Path(root)
+    assert [found.key for found in differences(locate("corrected"), target)] == ["data.root"]
+    assert target.read_text().count("#") >= locate("corrected").read_text().count("#")
+
+
+def test_a_profile_that_does_not_validate_leaves_params_yaml_alone(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    target = tmp_path / "params.yaml"
+    target.write_text("as it was")
+    with pytest.raises(ParamsError, match="fusion"):
+        use(str(edited("  dropout: 0.0", "  dropout: 2.0")), target=target)
+    assert target.read_text() == "as it was"
+
+
+def test_an_unknown_profile_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ParamsError, match=r"'papr'.*corrected, demo, paper, released"):
+        locate("papr")
+
+
+def test_outside_the_project_there_are_no_profiles(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=re.escape(str(tmp_path))):
+        names(tmp_path)
+
+
+def test_changes_that_no_profile_holds_are_unsaved(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    assert unsaved(edited("  dropout: 0.0", "  dropout: 0.2"))
+    assert not unsaved(locate("released"))
+    assert not unsaved(tmp_path / "params.yaml")
+
+
+def test_where_the_data_lie_and_on_what_they_run_is_no_unsaved_change(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    use("paper", Path("/elsewhere"), tmp_path / "params.yaml")
+    assert not unsaved(tmp_path / "params.yaml")
+    assert not unsaved(edited("  workers: 2", "  workers: 7"))
+
+
+def test_a_file_differs_from_itself_in_nothing() -> None:
+    assert differences(locate("paper"), locate("paper")) == []
+
+
+def test_a_difference_tells_a_null_from_a_key_that_is_not_there() -> None:
+    found = {d.key: (d.left, d.right) for d in differences(locate("paper"), locate("corrected"))}
+    assert found["vitals.ranges"] == ("null", "")
+    assert found["vitals.ranges.temperature_f"] == ("", "[77.0, 113.0]")
+    mirrored = differences(locate("corrected"), locate("paper"))
+    assert {d.key: (d.right, d.left) for d in mirrored} == found

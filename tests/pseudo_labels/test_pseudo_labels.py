@@ -1,0 +1,84 @@
+"""What a teacher may fill in, and which of two merged classes it decides."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camchex.pseudo_labels.pseudo_labels import fill, spread, write_spreads
+
+CLASSES = ("Mass", "Edema", "Nodule")
+NAN = float("nan")
+NODULE_MASS = ("Nodule", "Mass")
+
+
+def filled(
+    known: list[list[float]], teacher: list[list[float]], merged: tuple[str, str] | None = None
+) -> list[list[float]]:
+    result = fill(np.array(known, np.float32), np.array(teacher, np.float32), CLASSES, merged)
+    return [[round(float(v), 4) for v in row] for row in result]
+
+
+def test_unknown_labels_become_probabilities_and_known_ones_stay() -> None:
+    assert filled([[1, NAN, 0]], [[0.2, 0.3, 0.4]]) == [[1, 0.3, 0]]
+
+
+@pytest.mark.parametrize(
+    ("mass", "nodule", "expected"),
+    [
+        (0.2, 0.7, [0.2, 0.5, 1]),  # the lower one is replaced by its probability
+        (0.7, 0.2, [1, 0.5, 0.2]),
+        (0.4, 0.4, [1, 0.5, 0.4]),  # equal: Nodule
+    ],
+)
+def test_of_a_merged_nodule_or_mass_the_less_likely_gives_way(
+    mass: float, nodule: float, expected: list[float]
+) -> None:
+    assert filled([[1, NAN, 1]], [[mass, 0.5, nodule]], NODULE_MASS) == [expected]
+
+
+def test_the_merged_rule_is_of_merged_classes_and_of_positives_only() -> None:
+    teacher = [[0.2, 0.5, 0.7]]
+    assert filled([[1, 0, 1]], teacher) == [[1, 0, 1]]
+    assert filled([[0, 0, 0]], teacher, NODULE_MASS) == [[0, 0, 0]]
+    assert filled([[1, 0, 0]], teacher, NODULE_MASS) == [[1, 0, 0]]
+    assert filled([[NAN, 0, 1]], teacher, NODULE_MASS) == [[0.2, 0, 1]]
+
+
+def test_a_label_space_without_mass_knows_no_merged_class() -> None:
+    known = np.array([[1, np.nan]], np.float32)
+    result = fill(known, np.array([[0.1, 0.2]], np.float32), ("Nodule", "Edema"), NODULE_MASS)
+    np.testing.assert_allclose(result, [[1, 0.2]])
+
+
+@given(st.integers(0, 2**31), st.sampled_from([NODULE_MASS, None]))
+def test_filled_labels_are_complete_and_within_range(
+    seed: int, merged: tuple[str, str] | None
+) -> None:
+    draw = np.random.default_rng(seed)
+    known = draw.choice(np.array([0, 1, np.nan], np.float32), (20, 3))
+    teacher = draw.random((20, 3)).astype(np.float32)
+    result = fill(known, teacher, CLASSES, merged)
+    assert not np.isnan(result).any()
+    changed = (result != known) & ~np.isnan(known)
+    assert changed.any(axis=1).sum() == changed.sum()  # of a row at most one known label gives way
+    np.testing.assert_array_equal(result[changed], teacher[changed])
+
+
+def test_the_spread_of_predicted_labels_is_of_many_or_not_shown() -> None:
+    values = np.linspace(0, 1, 101).astype(np.float32)
+    assert spread(values) == {"predicted": 101, "mean": 0.5, "q05": 0.05, "q50": 0.5, "q95": 0.95}
+    assert spread(values[:99]) == {"predicted": 99}
+
+
+def test_spreads_are_written_as_they_are_reported_and_blank_where_not_shown(tmp_path: Path) -> None:
+    shown = {"predicted": 101, "mean": 0.5, "q05": 0.05, "q50": 0.5, "q95": 0.95}
+    sets = {"nih": {"classes": {"Mass": shown, "Edema": {"predicted": 3}}}}
+    write_spreads(sets, 2, tmp_path / "curves" / "gen2.csv")
+    assert (tmp_path / "curves" / "gen2.csv").read_text().splitlines() == [
+        "set,class,generation,predicted,mean,q05,q50,q95",
+        "nih,Mass,2,101,0.5,0.05,0.5,0.95",
+        "nih,Edema,2,3,,,,",
+    ]

@@ -1,0 +1,117 @@
+"""What made a result: it names code and data, and stays the same as long as these do."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camchex.comparisons.parameters import nearest_profile
+from camchex.contract import params
+from camchex.errors import ParamsError
+from camchex.report.provenance import CODE_COMMIT, LOCK_DIGEST, UNKNOWN, digest, provenance
+from camchex.report.recorded import (
+    NOT_COMMITTED,
+    code_of_stage,
+    digest_of_lock,
+    last_commit,
+    locked,
+)
+from tests.report.workspace import PROJECT
+
+LOCK = {
+    "stages": {
+        "evaluate@0": {"outs": [{"path": "metrics/seeds/seed0.json", "md5": "aa"}]},
+        "predict@0": {"outs": [{"path": "data/predictions/seed0.parquet", "md5": "bb"}]},
+        "train_fusion@0": {"outs": [{"path": "models/fusion/seed0", "md5": "cc.dir"}]},
+        "report": {"outs": [{"path": "report.html", "md5": "dd"}]},
+    }
+}
+PIPELINE = {"stages": {"report": {"deps": ["stages/report.py", "camchex/page.py", "metrics/x"]}}}
+
+
+def git(*words: str) -> str:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    done = subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit of code."""
+    folder = tmp_path / "project"
+    for name in ("stages/report.py", "camchex/page.py", "camchex/other.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("one\n")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
+    (folder / "dvc.lock").write_text(yaml.safe_dump(LOCK))
+    (folder / "params.yaml").write_text((PROJECT / "params.yaml").read_text())
+    monkeypatch.chdir(folder)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "code")
+    return folder
+
+
+def test_the_commit_is_the_last_that_changed_the_stages_own_code(project: Path) -> None:
+    first = git("rev-parse", "HEAD")
+    code = code_of_stage("report")
+    assert code == ["stages/report.py", "camchex/page.py"]
+    (project / "camchex/other.py").write_text("two\n")
+    (project / "dvc.lock").write_text("stages: {}\n")
+    git("commit", "-qam", "results, and code of another stage")
+    assert last_commit(code) == first
+    (project / "camchex/page.py").write_text("two\n")
+    assert last_commit(code) == NOT_COMMITTED
+    git("commit", "-qam", "the page")
+    assert last_commit(code) == git("rev-parse", "HEAD") != first
+
+
+def test_without_history_no_commit_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("commit", "-qm", "two", "--allow-empty")
+    git("clone", "-q", "--depth", "1", f"file://{project}", "../shallow")
+    monkeypatch.chdir(project.parent / "shallow")
+    assert last_commit(code_of_stage("report")) is None
+    monkeypatch.chdir(project.parent)
+    assert code_of_stage("report") == []
+    assert last_commit(["project"]) is None  # no repository
+
+
+def test_the_lock_is_read_below_the_paths_asked_for_and_never_of_the_page_itself(
+    project: Path,
+) -> None:
+    paths = [Path("metrics/seeds"), Path("data/predictions")]
+    assert locked(paths) == {
+        "data/predictions/seed0.parquet": "bb",
+        "metrics/seeds/seed0.json": "aa",
+    }
+    before = digest_of_lock(locked(paths))
+    after = {"stages": {**LOCK["stages"], "report": {"outs": []}}}
+    (project / "dvc.lock").write_text(yaml.safe_dump(after))
+    assert digest_of_lock(locked(paths)) == before
+    assert digest_of_lock({}) is None
+    assert locked(paths, Path("no.lock")) == {}
+
+
+def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> None:
+    found = provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles")
+    assert found.facts["parameters"] == digest(params.read_file(project / "params.yaml"))
+    assert found.facts[CODE_COMMIT] == git("rev-parse", "HEAD")
+    assert found.facts[LOCK_DIGEST] == digest_of_lock({"metrics/seeds/seed0.json": "aa"})
+    assert found.weights == {0: "cc.dir"}
+    assert {"python", "torch", "scikit-learn", "camchex"} <= set(found.facts)
+    nothing = provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles")
+    assert nothing.facts[LOCK_DIGEST] == UNKNOWN
+
+
+def test_the_nearest_profile_is_the_one_with_the_fewest_differences(tmp_path: Path) -> None:
+    values = yaml.safe_load((PROJECT / "profiles/released.yaml").read_text())
+    values["fusion"]["layers"] = 17
+    values["data"]["root"] = "/elsewhere"  # says only where it ran
+    values["runtime"]["workers"] = 77
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    name, differs = nearest_profile(PROJECT / "profiles", tmp_path / "params.yaml")
+    assert name == "released"
+    assert [(d.key, d.right) for d in differs] == [("fusion.layers", "17")]
+    with pytest.raises(ParamsError, match="no profiles"):
+        nearest_profile(tmp_path / "none", tmp_path / "params.yaml")

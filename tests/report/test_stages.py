@@ -1,0 +1,460 @@
+"""The last stages, from predictions to the report."""
+
+import hashlib
+import json
+import re
+import shutil
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from pyarrow import csv
+
+from camchex.comparisons.origin import INVENTED
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023
+from camchex.errors import DataError
+from camchex.report.examples import WRONG
+from camchex.report.page import BANNER
+from camchex.scores.calibration import read_calibration
+from stages import audit_leakage, evaluate, report
+from tests.report.workspace import PROJECT, SEEDS, write_workspace
+
+LARGEST = 5_000_000  # bytes
+
+
+def run_all() -> None:
+    for seed in (*SEEDS, 7):  # 7 is not declared
+        evaluate.main(
+            Path("data/cohort.parquet"),
+            Path(f"data/predictions/seed{seed}.parquet"),
+            Path(f"metrics/seeds/seed{seed}.json"),
+            Path(f"metrics/curves/test/seed{seed}"),
+        )
+    audit_leakage.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions"),
+        Path("metrics/audit.json"),
+        Path("metrics/curves/audit"),
+        Path("data/counterfactuals"),
+    )
+    run_report()
+
+
+def run_report() -> None:
+    report.main(
+        seeds=Path("metrics/seeds"),
+        audit=Path("metrics/audit.json"),
+        data_metrics=Path("metrics/data"),
+        pseudo_labels=Path("metrics/pseudo_labels"),
+        training_curves=Path("metrics/curves/train"),
+        test_curves=Path("metrics/curves/test"),
+        cohort=Path("data/cohort.parquet"),
+        predictions=Path("data/predictions"),
+        store=Path("data/images/mimic"),
+        shown=Path("metrics/shown"),
+        profiles=Path("profiles"),
+        out=Path("metrics/summary.json"),
+        html=Path("report.html"),
+        plots=Path("metrics/curves/summary"),
+        cards=Path("models/cards"),
+    )
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Every file that the three stages write."""
+    cards = [f"models/cards/seed{seed}.md" for seed in SEEDS]
+    written = ["report.html", "metrics/summary.json", "metrics/audit.json", *cards]
+    curves = [
+        p for kind in ("test", "audit", "summary") for p in folder.rglob(f"curves/{kind}/**/*")
+    ]
+    paths = [folder / name for name in written] + [p for p in curves if p.is_file()]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in paths}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of the synthetic cohort after the three stages."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    write_workspace(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_all()
+    return folder
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it that a test may change, and in which it stands."""
+    folder = tmp_path / "copy"
+    shutil.copytree(made, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+class Page(HTMLParser):
+    """Tags that are open, and everything that a browser would fetch."""
+
+    VOID = ("meta", "br", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self.unbalanced: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        named = ("src", "href", "xlink:href", "data", "action", "srcset", "poster")
+        self.loads += [value or "" for name, value in attrs if name in named]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+
+def test_the_summary_has_mean_and_spread_of_the_declared_seeds_only(made: Path) -> None:
+    (summary,) = json.loads((made / "metrics/summary.json").read_text())["details"]
+    seeds = [json.loads((made / f"metrics/seeds/seed{s}.json").read_text()) for s in SEEDS]
+    values = [seed["study"]["mAP"] for seed in seeds]
+    assert summary["seeds"] == list(SEEDS)
+    assert summary["study"]["mAP"]["mean"] == pytest.approx(sum(values) / 2, abs=2e-6)
+    assert summary["study"]["mAP"]["sd"] == pytest.approx(
+        abs(values[0] - values[1]) / 2**0.5, abs=2e-6
+    )
+    assert summary["data"] == "synthetic"
+    assert summary["audit"]["label_leak_found"] is True
+    assert list(summary["per_class"]) == list(CXR_LT_2023)
+
+
+def test_the_summary_begins_with_a_dozen_numbers_and_keeps_the_rest_from_dvc(made: Path) -> None:
+    written = json.loads((made / "metrics/summary.json").read_text())
+    (summary,) = written.pop("details")
+    leaves = [
+        leaf
+        for value in written.values()
+        for leaf in (value.values() if isinstance(value, dict) else [value])
+    ]
+    assert len(leaves) <= 16
+    assert not [leaf for leaf in leaves if isinstance(leaf, dict | list)]
+    assert written["study"]["mAP"] == summary["study"]["mAP"]["mean"]
+    assert written["study"]["AUROC_sd"] == summary["study"]["AUROC"]["sd"]
+    assert [written["study"][f"mAP_{end}"] for end in ("low", "high")] == (
+        summary["study"]["mAP_interval"]
+    )
+    errors = [
+        json.loads((made / f"metrics/seeds/seed{s}.json").read_text())["calibration"]["ECE_scaled"]
+        for s in SEEDS
+    ]
+    assert written["ECE_scaled"] == pytest.approx(sum(errors) / len(errors), abs=2e-6)
+
+
+def test_the_page_shows_the_numbers_of_the_metrics(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    (summary,) = json.loads((made / "metrics/summary.json").read_text())["details"]
+    for level in ("study", "image"):
+        for score in ("mAP", "AUROC"):
+            found, (low, high) = summary[level][score], summary[level][f"{score}_interval"]
+            card = f'<strong>{found["mean"]:.3f} <span class="sd">± {found["sd"]:.3f}</span>'
+            assert card in text
+            assert f"95 %: {low:.3f} to {high:.3f}" in text
+    assert f"chance {summary['mean_prevalence']:.3f}" in text
+    for name, row in summary["per_class"].items():
+        low, high = row["AP_interval"]
+        shown = text.split(f'<th scope="row">{name}</th><td><span class="bar">')[1]
+        assert f'<b style="width:{100 * row["AP"]["mean"]:.1f}%">' in shown[:60]
+        assert f"({low:.3f} to {high:.3f})" in shown.partition("</tr>")[0]
+    scaled = summary["calibration"]["ECE_scaled"]
+    assert f'{scaled["mean"]:.3f} <span class="sd">± {scaled["sd"]:.3f}</span>' in text
+    assert "empty file: 12, no such file: &lt;5" in text
+
+
+def test_subgroups_are_shown_as_they_were_written_and_hidden_ones_are_not(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    written = [
+        csv.read_csv(made / f"metrics/curves/test/seed{s}/subgroups.csv").to_pylist() for s in SEEDS
+    ]
+    section = text.split('id="subgroups"')[1].partition("</section>")[0]
+    shown = re.findall(r'<th scope="row">([^<]+): ([^<]+)</th><td>([\d,]+)</td>', section)
+    expected = [(r["characteristic"], r["value"], f"{r['studies']:,}") for r in written[0]]
+    assert [(a, unescape(b), n) for a, b, n in shown] == expected
+    mean = sum(rows[0]["AUROC"] for rows in written) / len(written)
+    assert f"<td>{mean:.3f} <span" in section
+
+
+def test_the_reliability_curve_of_all_labels_hides_small_bins(made: Path) -> None:
+    rows = csv.read_csv(made / "metrics/curves/test/seed0/reliability_all.csv").to_pylist()
+    assert {row["probability"] for row in rows} == {"as predicted", "scaled"}
+    for row in rows:
+        positives = round(row["share_positive"] * row["labels"])
+        assert row["labels"] >= 5
+        assert all(n == 0 or n >= 5 for n in (positives, row["labels"] - positives))
+
+
+def test_what_other_pipelines_would_add_is_named_with_its_command(made: Path) -> None:
+    text = unescape((made / "report.html").read_text())
+    for command in ("ceiling", "truth", "table3", "baselines", "parts"):
+        assert f"Not measured yet: <code>make {command}</code>" in text
+
+
+def test_what_other_pipelines_measured_of_this_run_is_on_the_page(copy: Path) -> None:
+    (summary,) = json.loads((copy / "metrics/summary.json").read_text())["details"]
+    scores = {score: summary["study"][score] for score in ("mAP", "AUROC")}
+    row = {"label": "all of it", "paper": {"mAP": 0.576, "AUROC": 0.916}, "paper_differs": None}
+    table = {
+        "title": "Others",
+        "data": "synthetic",
+        "seeds": list(SEEDS),
+        "rows": {"camchex": {**row, **scores}},
+    }
+    truth = {
+        path.stem: {
+            "AUROC": 0.611,
+            "by_set": {"chexpert": {"AUROC": 0.622}},
+            "spread_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in (copy / "metrics/pseudo_labels").glob("gen*.json")
+    }
+    for name, content in {"table3": table, "parts": table, "pseudo_labels": truth}.items():
+        (copy / f"metrics/shown/{name}.json").write_text(json.dumps(content))
+    run_report()
+    text = unescape((copy / "report.html").read_text())
+    mean = f"{scores['mAP']['mean']:.3f}"
+    assert re.search(f"all of it</th><td>{mean} <span[^>]*>[^<]*</span></td><td>0.576</td>", text)
+    assert "mAP, synthetic cohort</th>" in text  # never as if it were the paper's data
+    assert "mAP, paper, MIMIC-CXR</th>" in text
+    assert "<td>0.611</td>" in text
+    assert "<td>0.622</td>" in text
+    for command in ("truth", "table3", "parts"):
+        assert f"make {command}" not in text
+    (copy / "metrics/pseudo_labels/gen0.json").write_text(
+        (copy / "metrics/pseudo_labels/gen0.json").read_text() + " "
+    )
+    run_report()
+    text = unescape((copy / "report.html").read_text())
+    assert "<td>0.611</td>" not in text
+    assert "of other data, parameters or trainings" in text
+    assert "<code>make truth</code> measures it anew" in text
+
+
+def test_the_metrics_of_a_seed_are_few_and_have_bounds(made: Path) -> None:
+    seed = json.loads((made / "metrics/seeds/seed0.json").read_text())
+    shown = [leaf for key in seed if key != "details" for leaf in seed[key]]
+    assert isinstance(seed["details"], list)  # which DVC does not take for a metric
+    assert len(shown) <= 25
+    for level in ("study", "image"):
+        for score in ("mAP", "AUROC"):
+            scores = seed[level]
+            assert scores[f"{score}_low"] < scores[score] < scores[f"{score}_high"]
+            bounds = seed["details"][0][level][f"{score}_interval"]
+            assert bounds == [scores[f"{score}_low"], scores[f"{score}_high"]]
+
+
+def test_thresholds_views_and_tables_are_written_beside_the_scores(copy: Path) -> None:
+    studies = pq.read_table(copy / "data/cohort.parquet")
+    ids = sorted(i for images in studies["image_ids"].to_pylist() for i in images)
+    column = {name: ["x"] * len(ids) for name in schemas.IMAGES.names}
+    column |= {"image_id": ids, "view_position": ["AP"] * len(ids)}
+    column |= {"rows": [1] * len(ids), "columns": [1] * len(ids)}
+    tables.write(pa.table(column, schema=schemas.IMAGES), copy / "images.parquet", schemas.IMAGES)
+    evaluate.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions/seed0.parquet"),
+        Path("new.json"),
+        Path("new"),
+        calibration=Path("models/calibration/seed0.json"),
+        images=Path("images.parquet"),
+    )
+    assert (copy / "new.json").read_bytes() == (copy / "metrics/seeds/seed0.json").read_bytes()
+    fitted = read_calibration(copy / "models/calibration/seed0.json")
+    assert list(fitted.thresholds) == list(CXR_LT_2023)
+    assert "AP only" in (copy / "new/subgroups.csv").read_text()
+    for name in ("benchmarks", "decisions", "reliability"):
+        assert len((copy / f"new/{name}.csv").read_text().splitlines()) > 10
+
+
+def test_a_patient_in_two_splits_stops_the_evaluation(copy: Path) -> None:
+    path, schema = copy / "data/cohort.parquet", schemas.cohort(CXR_LT_2023)
+    studies = tables.read(path, schema)
+    patients = pa.repeat(studies["patient_id"][0], studies.num_rows)
+    at = studies.column_names.index("patient_id")
+    tables.write(studies.set_column(at, schema.field("patient_id"), patients), path, schema)
+    with pytest.raises(DataError, match=r"1 patients are in .* development, test, train"):
+        evaluate.main(path, Path("data/predictions/seed0.parquet"), Path("n.json"), Path("n"))
+
+
+def test_the_audit_begins_with_few_numbers_that_the_report_shows(made: Path) -> None:
+    audit = json.loads((made / "metrics/audit.json").read_text())
+    first = audit["gain_not_owed_to_seen_words"]
+    assert next(iter(audit)) == "gain_not_owed_to_seen_words"
+    assert first["low"] <= first["share"] <= first["high"]
+    assert len(audit["details"]) == 1
+    summary = json.loads((made / "metrics/summary.json").read_text())
+    assert summary["gain_not_owed_to_seen_words"] == first["share"]
+    text = (made / "report.html").read_text()
+    assert f"{first['share']:.3f}" in text
+    assert f"({first['low']:.3f} to {first['high']:.3f})" in text
+    lost = audit["details"][0]["texts"]["changed"]["labels"]["masked"]["lost"]
+    low, high = lost["AUROC_interval"]
+    assert f"{lost['AUROC']:+.3f}" in text
+    assert f"({low:+.3f} to {high:+.3f})" in text
+
+
+def test_the_bounds_of_what_a_finding_loses_are_plotted_around_it(made: Path) -> None:
+    table = csv.read_csv(made / "metrics/curves/audit/texts.csv").to_pylist()
+    assert {row["labels"] for row in table} == {"labels", "labels_of_mimic14_classes", "mimic14"}
+    for row in table:
+        for key in ("lost_masked", "lost_swapped"):
+            assert row[f"{key}_low"] <= row[key] <= row[f"{key}_high"]
+
+
+def test_a_setting_of_images_alone_can_be_named(copy: Path) -> None:
+    shutil.copytree(copy / "data/counterfactuals/seed0", copy / "multi_view")
+    for seed in SEEDS:
+        shutil.copy(copy / f"data/predictions/seed{seed}.parquet", copy / "multi_view")
+    read = (Path("data/cohort.parquet"), Path("data/predictions"))
+    out, curves = Path("audit.json"), Path("curves")
+    texts = (Path("data/counterfactuals"), Path("multi_view"))
+    audit_leakage.main(*read, out, curves, *texts)
+    audit = json.loads(out.read_text())
+    assert audit["details"][0]["texts"]["reference"] == "multi_view"
+    assert audit["gain_by_texts"]["AUROC"] == 0  # of a model over itself
+    assert audit["gain_not_owed_to_seen_words"]["share"] is None
+    (copy / "data/counterfactuals/seed1/masked.parquet").unlink()
+    with pytest.raises(DataError, match=r"seed1/masked\.parquet"):
+        audit_leakage.main(*read, out, curves, *texts)
+
+
+def test_a_stale_seed_changes_nothing(made: Path, copy: Path) -> None:
+    for stale in ("metrics/seeds/seed7.json", "data/predictions/seed7.parquet"):
+        (copy / stale).write_text("stale")
+    shutil.rmtree(copy / "metrics/curves/train/fusion_seed7")
+    shutil.rmtree(copy / "metrics/curves/test/seed7")
+    before = {k: v for k, v in results(made).items() if "seed7" not in k}
+    audit_leakage.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions"),
+        Path("metrics/audit.json"),
+        Path("metrics/curves/audit"),
+        Path("data/counterfactuals"),
+    )
+    run_report()
+    assert results(copy) == before
+
+
+def test_two_runs_write_the_same_bytes(made: Path, copy: Path) -> None:
+    run_all()
+    assert results(copy) == results(made)
+
+
+def test_the_report_is_one_small_page_that_fetches_nothing(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    page = Page(text)
+    assert len(text.encode()) < LARGEST
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & page.tags
+    outside = [load for load in page.loads if not load.startswith(("data:image/png;base64,", "#"))]
+    assert outside == []
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", text)
+    assert "default-src 'none'" in text  # and a browser is told so
+    assert page.open == []
+    assert page.unbalanced == []
+
+
+def test_the_report_says_synthetic_wherever_it_shows_results(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    assert BANNER in text
+    headings = re.findall(r"<section[^>]*><h2>(.*?)</h2>", text)
+    assert len(headings) == 14
+    assert all("synthetic cohort" in heading for heading in headings)
+    assert "<strong>Not comparable.</strong>" in text
+    assert "Not a medical device" in text
+    assert text.count("<article>") == 6 + 2 * WRONG
+
+
+def test_the_report_shows_no_place_where_a_template_was_not_filled(made: Path) -> None:
+    text = (made / "report.html").read_text()
+    assert not re.search(r"\$\w|>None<|\bnan\b", text)
+
+
+def test_real_data_shows_no_study_and_no_banner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workspace(tmp_path, root="/data/physionet")
+    monkeypatch.chdir(tmp_path)
+    run_all_without_images(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "synthetic" not in text.lower()
+    assert "<article>" not in text
+    assert "data:image/png" not in text
+    assert "most wrong" not in text
+    assert "r/o" not in text
+    assert "/data/physionet" not in text
+    assert json.loads((tmp_path / "metrics/summary.json").read_text())["data"] == "real"
+
+
+def run_all_without_images(folder: Path) -> None:
+    """Images and predictions of real patients are not opened: the report works without them."""
+    for seed in SEEDS:
+        evaluate.main(
+            Path("data/cohort.parquet"),
+            Path(f"data/predictions/seed{seed}.parquet"),
+            Path(f"metrics/seeds/seed{seed}.json"),
+            Path(f"metrics/curves/test/seed{seed}"),
+        )
+    cohort, predictions = Path("data/cohort.parquet"), Path("data/predictions")
+    audit_leakage.main(
+        cohort, predictions, Path("metrics/audit.json"), Path("metrics/curves/audit")
+    )
+    shutil.rmtree(folder / "data")
+    run_report()
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("metrics/seeds/seed1.json", "seed1.json: no such file"),
+        ("metrics/curves/train/gen3", "gen3: no curves of this training"),
+        ("metrics/curves/test/seed0/precision_recall.csv", "precision_recall.csv: no such file"),
+        ("metrics/pseudo_labels/gen2.json", "gen2.json: no such file"),
+    ],
+)
+def test_what_is_missing_is_named(copy: Path, lost: str, message: str) -> None:
+    path = copy / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(DataError, match=message):
+        run_report()
+
+
+def test_the_cohort_counts_as_synthetic_where_its_own_pipeline_writes_it() -> None:
+    pipeline = yaml.safe_load((PROJECT / "data/synthetic/dvc.yaml").read_text())
+    made = pipeline["stages"]["make_synthetic"]["outs"]
+    assert str(INVENTED) in {path for out in made for path in out}
+
+
+def test_outputs_hold_no_id_of_a_study_or_image(made: Path) -> None:
+    ids = re.compile(rb"\b5\d{7}\b")
+    for name, content in results(made).items():
+        assert not ids.search(content), name
+    for path in (made / "metrics/seeds").glob("*.json"):
+        assert not ids.search(path.read_bytes())
+
+
+def test_a_training_without_development_score_is_shown_without_it(copy: Path) -> None:
+    for path in copy.rglob("development_mAP.tsv"):
+        path.unlink()
+    run_report()
+    assert "Fusion: training loss" in (copy / "report.html").read_text()
+    assert "Fusion: development mAP" not in (copy / "report.html").read_text()

@@ -1,0 +1,122 @@
+"""A folder with everything that the last stages read, made from an invented cohort."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import simplejpeg
+import yaml
+
+from camchex.audit.gain import NAMES
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023
+from camchex.images.shards import ShardWriter
+from tests.scores import factories
+
+PROJECT = Path(__file__).resolve().parents[2]
+SEEDS = (0, 1)
+
+
+def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories.Invented:
+    """Write params.yaml, cohort, images, predictions and the other stages' metrics.
+
+    Args:
+        folder: Where the stages then run.
+        root: ``data.root``.
+    """
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    params["data"]["root"] = root
+    params["seeds"] = list(SEEDS)
+    params["audit"]["shuffles"] = 5
+    params["evaluation"]["bootstrap"]["resamples"] = 100
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copytree(PROJECT / "profiles", folder / "profiles")
+    invented = factories.invent({"development": 20, "test": 150, "train": 200})
+    labels = factories.leaked(invented, rate=0.5)
+    cohort = factories.cohort(invented, labels)
+    tables.write(cohort, folder / "data/cohort.parquet", schemas.cohort(CXR_LT_2023))
+    for seed in (*SEEDS, 7):  # 7 is stale: declared by nobody
+        write_predictions(folder / f"data/predictions/seed{seed}.parquet", cohort, labels, 2, seed)
+    write_predictions(folder / "data/swapped.parquet", cohort, labels, 1, 0)
+    for place, name in enumerate(NAMES):
+        for seed in SEEDS:
+            path = folder / f"data/counterfactuals/seed{seed}/{name}.parquet"
+            write_predictions(path, cohort, labels, 1.5 - place / 10, seed)
+    write_store(folder / "data/images/mimic", cohort)
+    write_metrics(folder / "metrics", cohort)
+    return invented
+
+
+def write_predictions(
+    path: Path, cohort: pa.Table, labels: np.ndarray, skill: float, seed: int
+) -> None:
+    table = factories.predictions(cohort, factories.guesses(labels, skill, seed))
+    tables.write(table, path, schemas.predictions(CXR_LT_2023))
+
+
+def write_store(folder: Path, cohort: pa.Table, size: int = 16) -> None:
+    """A store with an image of noise for every image of the cohort."""
+    folder.mkdir(parents=True)
+    writer = ShardWriter(folder, size, shard_mb=1)
+    draw = np.random.default_rng(0)
+    for image_id in sorted(i for ids in cohort["image_ids"].to_pylist() for i in ids):
+        pixels = draw.integers(0, 255, (size, size, 1), dtype=np.uint8)
+        writer.add(image_id, simplejpeg.encode_jpeg(pixels, colorspace="GRAY"))
+    writer.close()
+
+
+def write_metrics(folder: Path, cohort: pa.Table) -> None:
+    """Counts of the cohort, pseudo-labels and training curves, as their stages write them."""
+    split = {
+        "studies": cohort.num_rows,
+        "patients": cohort.num_rows,
+        "images": {"frontal": 300, "lateral": 100},
+        "without_indication": 20,
+        "indication_reads_like_findings": 7,
+        "outside_ed_stay": 40,
+        "without_mimic14": "<5",
+        "positive": {name: positive(cohort[name]) for name in CXR_LT_2023},
+    }
+    counts = {
+        "studies": 400,
+        "left_out": {"no_split": 0, "no_prepared_image": "<5"},
+        "images": 700,
+        "images_not_prepared": 0,
+        "splits": dict.fromkeys(("train", "development", "test"), split),
+    }
+    write_json(folder / "data/cohort.json", counts)
+    unreadable = {"empty file": 12, "no such file": "<5", "no pixel data": 0}
+    images = {"images": 700, "prepared": 685, "unreadable": unreadable}
+    write_json(folder / "data/images_mimic.json", images)
+    (folder / "shown").mkdir()
+    few = {"predicted": 3}
+    many = {"predicted": 200, "mean": 0.12, "q05": 0.01, "q50": 0.1, "q95": 0.4}
+    sets = {"images": 250, "classes": {n: few if n == "Hernia" else many for n in CXR_LT_2023}}
+    for generation in range(4):
+        spread = dict.fromkeys(("chexpert", "nih"), sets)
+        write_json(folder / f"pseudo_labels/gen{generation}.json", spread)
+    write_training_curves(folder / "curves/train", ["frontal", "lateral"])
+    write_training_curves(folder / "curves/train", [f"gen{g}" for g in range(5)])
+    write_training_curves(folder / "curves/train", [f"fusion_seed{s}" for s in (*SEEDS, 7)])
+
+
+def positive(labels: pa.ChunkedArray) -> dict[str, object]:
+    count = int(np.nansum(labels.to_numpy()))
+    return {"count": count, "share": count / len(labels)}
+
+
+def write_training_curves(folder: Path, runs: Sequence[str]) -> None:
+    for run in runs:
+        (folder / run).mkdir(parents=True)
+        for quantity, slope in (("train_loss", -0.01), ("development_mAP", 0.02)):
+            rows = [f"{step}\t{0.3 + slope * step}" for step in range(6)]
+            text = "\n".join([f"step\t{quantity}", *rows]) + "\n"
+            (folder / run / f"{quantity}.tsv").write_text(text)
+
+
+def write_json(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))

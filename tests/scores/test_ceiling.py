@@ -1,0 +1,106 @@
+"""Shares of a ceiling: by the formula, per class and set, and what is named as far below."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from camchex.contract.labels import CXR_LT_2023
+from camchex.scores.ceiling import Compared, ceiling_rows, compare_with_ceiling, share_of_ceiling
+from camchex.scores.scored import Split, of_split
+from tests.scores import factories
+
+FIRST = CXR_LT_2023[0]
+
+
+@pytest.fixture(scope="module")
+def test_split() -> Split:
+    invented = factories.invent({"train": 10, "test": 200})
+    cohort = factories.cohort(invented, invented.truth.astype(float))
+    return of_split(cohort, "test", CXR_LT_2023)
+
+
+def compared(split: Split, worst: int = 0) -> dict[str, Compared]:
+    """A perfect ceiling; ours good, but for one class at chance."""
+    ours = {seed: factories.guesses(split.labels, 4, seed) for seed in (0, 1)}
+    for guess in ours.values():
+        guess[:, worst] = 0.5
+    perfect = split.labels.copy()
+    return {
+        "indication": Compared(perfect, bound=False, ours=ours),
+        "images": Compared(perfect, bound=True, ours={}),
+    }
+
+
+def results(split: Split) -> dict[str, Any]:
+    return dict(compare_with_ceiling(split, compared(split), 5))
+
+
+def test_the_share_is_0_at_chance_and_1_at_the_ceiling() -> None:
+    assert share_of_ceiling(0.2, 0.6, 0.2) == 0
+    assert share_of_ceiling(0.6, 0.6, 0.2) == 1
+    assert share_of_ceiling(0.3, 0.6, 0.2) == pytest.approx(0.25)
+    assert share_of_ceiling(0.3, 0.2, 0.2) is None
+
+
+def test_scores_of_a_class_are_the_mean_over_seeds_of_scikit_learn(test_split: Split) -> None:
+    row = results(test_split)["sets"]["indication"]["per_class"][CXR_LT_2023[4]]
+    truth = test_split.labels[:, 4]
+    guesses = [one[:, 4] for one in compared(test_split)["indication"].ours.values()]
+    ap = np.mean([average_precision_score(truth, guess) for guess in guesses])
+    auroc = np.mean([roc_auc_score(truth, guess) for guess in guesses])
+    assert row["ceiling"] == {"AP": 1, "AUROC": 1}
+    assert row["ours"] == pytest.approx({"AP": ap, "AUROC": auroc})
+    prevalence = truth.mean()
+    assert row["chance"] == pytest.approx({"AP": prevalence, "AUROC": 0.5})
+    expected = {"AP": (ap - prevalence) / (1 - prevalence), "AUROC": (auroc - 0.5) / 0.5}
+    assert row["share"] == pytest.approx(expected)
+
+
+def test_macro_scores_are_means_over_classes(test_split: Split) -> None:
+    found = results(test_split)["sets"]["indication"]
+    rows = found["per_class"].values()
+    for side in ("chance", "ceiling", "ours"):
+        assert found[side]["mAP"] == pytest.approx(np.mean([row[side]["AP"] for row in rows]))
+        assert found[side]["AUROC"] == pytest.approx(np.mean([row[side]["AUROC"] for row in rows]))
+    assert found["share"]["mAP"] == pytest.approx(
+        share_of_ceiling(found["ours"]["mAP"], 1, found["chance"]["mAP"])
+    )
+
+
+def test_a_class_at_chance_is_named_as_far_below(test_split: Split) -> None:
+    found = results(test_split)["sets"]
+    assert FIRST in found["indication"]["far_below"]
+    assert found["indication"]["per_class"][FIRST]["share"]["AP"] == pytest.approx(0)
+    assert found["images"]["far_below"] == []
+
+
+def test_a_set_without_a_model_has_a_ceiling_only(test_split: Split) -> None:
+    found = results(test_split)["sets"]["images"]
+    assert found["bound"]
+    assert found["ours"] is None
+    assert found["share"] is None
+    assert found["ceiling"]["mAP"] == 1
+
+
+def test_a_class_with_few_positives_is_averaged_but_not_shown(test_split: Split) -> None:
+    labels = test_split.labels.copy()
+    labels[:, 2] = np.arange(len(labels)) < 3
+    split = Split(test_split.table, CXR_LT_2023, labels, test_split.images)
+    found = results(split)["sets"]["indication"]
+    row = found["per_class"][CXR_LT_2023[2]]
+    assert row["positives"] == "<5"
+    assert row["ceiling"] == {"AP": None, "AUROC": None}
+    assert row["share"] == {"AP": None, "AUROC": None}
+    assert CXR_LT_2023[2] not in found["far_below"]
+
+
+def test_the_rows_of_the_table_say_which_ceilings_are_bounds(test_split: Split) -> None:
+    whole = results(test_split)
+    exact, bound = ceiling_rows({"splits": {"test": whole}})
+    assert (exact["modalities"], exact["kind"]) == ("indication", "best possible")
+    assert (bound["modalities"], bound["kind"]) == ("images", "upper bound")
+    assert exact["share_mAP"] == whole["sets"]["indication"]["share"]["mAP"]
+    assert bound["ours_mAP"] is None
+    assert bound["ceiling_AUROC"] == 1
