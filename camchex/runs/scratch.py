@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-import camchex
 from camchex.contract.params import Section
 from camchex.errors import DataError
 from camchex.runs.devices import first_device
@@ -19,7 +18,7 @@ from camchex.runs.lock import SCRATCH, exclusive
 
 STORE_FILES = ("shards.json", "index.arrow")  # what identifies an image store
 KEY_DIGITS = 16
-CODE = Path(camchex.__file__).parent
+CODE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
