@@ -1,36 +1,41 @@
-"""dvc.yaml names what each stage imports, reads and writes: no more, no less."""
+"""dvc.yaml names what each stage imports, reads and writes, and reruns what an edit can change."""
 
 import importlib
 import inspect
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
-import grimp
 import pytest
 import yaml
 from dvc.dependency import ParamsDependency
-from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from stages import Input, Output
+from tests.pipeline.code_of_stages import (
+    HEADLINE,
+    PACKAGE,
+    ROOT,
+    STAGES,
+    command,
+    decides,
+    declared_code,
+    imported_code,
+    is_declared,
+    kinds,
+    paths,
+    rerun_table,
+    reruns,
+    rooms,
+    source,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-IMPORTS = grimp.build_graph("camchex", "stages", cache_dir=None)
-# These change when a stage runs and what it shows meanwhile, never what it computes.
-NEUTRAL = {
-    Path("camchex/__init__.py"),
-    Path("camchex/errors.py"),
-    Path("camchex/runs/lock.py"),
-    Path("camchex/runs/progress.py"),
-    Path("camchex/runs/runtime.py"),
-    Path("stages/__init__.py"),
-}
-RESOURCES = {".sql", ".csv", ".yaml", ".html"}
+MOST_CODE = 6  # files and folders of code of one stage
+MOST_LINES = 480  # of dvc.yaml
+MOST_MODULES = 16  # of one package
 HEADLINE_STAGES = 33
 DATA_STAGES = (
     "ingest_mimic",
@@ -44,79 +49,124 @@ DATA_STAGES = (
     "report",
     "make_synthetic",
     "compare_variants",
-    "score_late",
+    "average_late",
+    "score_predictions",
 )
-
-
-def load_stages() -> list[PipelineStage]:
-    with Repo(str(ROOT)) as repo:
-        return [s for s in repo.index.stages if isinstance(s, PipelineStage)]
-
-
-STAGES = {stage.addressing: stage for stage in load_stages()}
-HEADLINE = {name: stage for name, stage in STAGES.items() if ":" not in name}
+PREPARATION = {"prepare_images_mimic", "prepare_images"}
+NOISY_STUDENT = {"train_teacher", "pseudo_label", "train_student"}
+TRAININGS = {"train_teacher", "train_student", "finetune_view", "train_fusion"}
+NETWORK_STAGES = TRAININGS | {"pseudo_label", "predict"}
+DATA = {"ingest_mimic", "ingest_external", "extract_indications", "link_vitals", "build_cohort"}
+AFTER = {"evaluate", "audit_leakage", "report"}
+EVERY = DATA | PREPARATION | NETWORK_STAGES | AFTER
+RERUNS = {
+    "aggregates": DATA - {"ingest_external"} | PREPARATION | {"pseudo_label"} | AFTER,
+    "audit": {"audit_leakage"},
+    "check": set(),
+    "cli": set(),
+    "cohort": {"build_cohort"},
+    "comparisons": {"report"},
+    "contract": EVERY,
+    "estimate": set(),
+    "fusion": {"train_fusion", "predict"},
+    "images": PREPARATION,
+    "networks": NETWORK_STAGES,
+    "noisy_student": {"train_teacher", "train_student", "finetune_view"},
+    "prediction": {"predict"},
+    "profiles": set(),
+    "pseudo_labels": {"pseudo_label"},
+    "report": {"report"},
+    "reports": {"extract_indications"},
+    "runs": set(),
+    "scores": AFTER,
+    "sources": DATA | {"pseudo_label"},
+    "synthetic": set(),
+    "texts": {
+        *("extract_indications", "link_vitals"),
+        *("train_fusion", "predict", "evaluate", "audit_leakage"),
+    },
+    "training": TRAININGS,
+    "vitals": {"link_vitals"},
+}
+"""Kinds of stages of dvc.yaml that an edit in a room reruns: what a user may count on."""
 every_stage = pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
-
-
-def command(stage: PipelineStage) -> tuple[str, list[tuple[str, str]]]:
-    """The module a stage runs, and its options."""
-    python, minus_m, module, *words = shlex.split(stage.cmd)
-    assert (python, minus_m) == ("python", "-m")
-    return module, list(zip(words[::2], words[1::2], strict=True))
-
-
-def source(module: str) -> Path:
-    path = Path(*module.split("."))
-    return path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
-
-
-def files_needed(module: str) -> set[Path]:
-    """Source files a module imports, and the data files (SQL, CSV, ...) that these name."""
-    sources = {source(m) for m in IMPORTS.find_upstream_modules(module) | {module}}
-    text = "".join((ROOT / path).read_text() for path in sources)
-    resources = {
-        path.relative_to(ROOT)
-        for path in (ROOT / "camchex").rglob("*.*")
-        if path.suffix in RESOURCES and path.name in text
-    }
-    return {p for p in sources | resources if (ROOT / p).stat().st_size} - NEUTRAL
-
-
-def paths(outputs: list) -> set[str]:
-    return {o.def_path for o in outputs if not isinstance(o, ParamsDependency)}
 
 
 @every_stage
 def test_every_file_of_code_a_stage_uses_is_a_dependency(stage: PipelineStage) -> None:
-    needed = files_needed(command(stage)[0])
-    declared = {Path(p) for p in paths(stage.deps)}
-    assert not {str(f) for f in needed if not declared & {f, *f.parents}}
+    declared = declared_code(stage)
+    assert not {path for path in imported_code(stage) if not is_declared(path, declared)}
 
 
 @every_stage
-def test_no_code_is_declared_that_a_stage_does_not_use(stage: PipelineStage) -> None:
-    needed = files_needed(command(stage)[0])
-    used = needed | {parent for f in needed for parent in f.parents}
-    code = {Path(p) for p in paths(stage.deps) if p.startswith(("camchex", "stages"))}
-    assert not {str(f) for f in code - used}
+def test_no_code_is_declared_of_which_a_stage_uses_nothing(stage: PipelineStage) -> None:
+    used = imported_code(stage)
+    assert not {d for d in declared_code(stage) if not any(is_declared(u, {d}) for u in used)}
 
 
-@pytest.mark.parametrize("stage", HEADLINE.values(), ids=HEADLINE.keys())
-def test_a_folder_of_code_is_declared_only_where_all_of_it_is_used(stage: PipelineStage) -> None:
-    needed = files_needed(command(stage)[0])
-    for name in paths(stage.deps):
-        if (ROOT / name).is_dir() and name.startswith("camchex"):
-            held = {p.relative_to(ROOT) for p in (ROOT / name).rglob("*.*") if code_of(p)}
-            assert not {str(f) for f in held - needed - NEUTRAL}
+@every_stage
+def test_the_code_of_a_stage_is_at_most_six_files_and_folders(stage: PipelineStage) -> None:
+    assert len(declared_code(stage)) <= MOST_CODE
 
 
-def code_of(path: Path) -> bool:
-    """Whether a file decides what a stage does."""
-    return path.suffix in RESOURCES | {".py"} and path.name != "__init__.py"
+@pytest.mark.parametrize(
+    "name", sorted(n for n in HEADLINE if kinds([n]) <= TRAININGS | PREPARATION)
+)
+def test_what_takes_hours_declares_no_code_that_it_does_not_use(name: str) -> None:
+    declared, used = declared_code(HEADLINE[name]), imported_code(HEADLINE[name])
+    held = {
+        path.relative_to(ROOT).as_posix()
+        for folder in declared
+        for path in (ROOT / folder).rglob("*.*")
+    }
+    assert not {path for path in held if decides(path) and "__pycache__" not in path} - used
 
 
-def is_declared(path: str, declared: set[str]) -> bool:
-    return any(path == d or path.startswith(f"{d}/") for d in declared)
+@pytest.mark.parametrize("room", rooms())
+def test_an_edit_in_a_room_reruns_these_stages_and_no_other(room: str) -> None:
+    assert reruns(room, HEADLINE) == RERUNS[room]
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_every_stage_that_imports_from_a_room_is_rerun_by_an_edit_in_it(room: str) -> None:
+    importing = kinds(
+        name
+        for name, stage in HEADLINE.items()
+        if any(is_declared(path, {f"camchex/{room}"}) for path in imported_code(stage))
+    )
+    assert importing <= RERUNS[room]
+
+
+@pytest.mark.parametrize("room", ["fusion", "texts", "prediction", "audit", "scores", "report"])
+def test_the_noisy_student_is_not_rerun_by_what_comes_after_it(room: str) -> None:
+    assert not RERUNS[room] & NOISY_STUDENT
+
+
+def test_the_parameters_of_the_fusion_are_no_code_of_the_noisy_student() -> None:
+    section = "camchex/fusion/section.py"
+    assert "class FusionParams" in (ROOT / section).read_text()
+    of_noisy_student = [stage for name, stage in HEADLINE.items() if kinds([name]) <= NOISY_STUDENT]
+    assert len(of_noisy_student) == 9  # a teacher, four students, four rounds of labels
+    assert not [s.addressing for s in of_noisy_student if is_declared(section, declared_code(s))]
+
+
+def test_the_page_on_architecture_holds_the_rerun_table() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    block = re.search(r"<!-- reruns -->\n(.*?)\n<!-- /reruns -->", page, re.DOTALL)
+    assert block, "docs/architecture.md lacks the block <!-- reruns -->"
+    remake = "print it with `python -m tests.pipeline.code_of_stages`"
+    assert block[1].strip() == rerun_table().strip(), remake
+
+
+def test_the_pipeline_can_be_read_top_to_bottom() -> None:
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= MOST_LINES
+
+
+def test_no_package_is_a_heap() -> None:
+    for folder in {path.parent for path in PACKAGE.rglob("*.py")}:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= MOST_MODULES, folder
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "errors.py"}
 
 
 @every_stage
@@ -185,13 +235,6 @@ for name in {DATA_STAGES!r}:
     assert not heavy, (name, heavy)
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-def test_the_fusion_model_is_no_dependency_of_the_noisy_student() -> None:
-    noisy_student = [s for n, s in HEADLINE.items() if n.startswith(("train_teacher", "train_st"))]
-    assert noisy_student
-    for stage in noisy_student:
-        assert not is_declared("camchex/fusion/camchex.py", paths(stage.deps))
 
 
 def downstream(start: str) -> Iterator[str]:
