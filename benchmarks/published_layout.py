@@ -1,4 +1,4 @@
-"""The published training step, written from its description alone (method, sections 7 and 8).
+"""The published training step, from its description: docs/method.md, sections 7 and 8.
 
 It shares no code with ``camchex``: what is made faster there does not make this faster. Every
 study has four image slots; empty ones are dropped before the encoders, but their tokens are always
@@ -253,7 +253,7 @@ class PublishedFusion(nn.Module):
 
 
 def asymmetric_loss(logits: Tensor, targets: Tensor, share: Tensor) -> Tensor:
-    """The weighted asymmetric loss, in single precision (method, section 8)."""
+    """The weighted asymmetric loss, in single precision (docs/method.md, section 8)."""
     s = logits.float().sigmoid()
     lowered = (1 - s + 0.05).clamp(max=1)
     s, lowered = s.clamp(1e-8, 1 - 1e-8), lowered.clamp(1e-8, 1 - 1e-8)

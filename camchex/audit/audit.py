@@ -5,7 +5,7 @@ because the requester wrote the word, and a model that reads the word is then ri
 reason. Everything here is measured twice: against the labels that are learnt, and against
 MIMIC-CXR-JPG's, which are mined from findings and impression and cannot see the indication.
 
-Source: method, section 10.1 (audits i to iv and vi) and 10.4.
+Source: docs/method.md, section 10.1 (audits i to iv and vi) and 10.4.
 """
 
 from collections.abc import Mapping, Sequence

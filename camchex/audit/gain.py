@@ -67,7 +67,7 @@ def gain_results(
         survive ``masked`` and ``swapped``. ``surviving``, as AUROC: the gain (labels learnt, of
         MIMIC-CXR-JPG's classes), what of it seen words account for, and the share that is left.
 
-    Source: method, section 10.1 (audits ii, iv and vi) and 10.4.
+    Source: docs/method.md, section 10.1 (audits ii, iv and vi) and 10.4.
     """
     given = {"own": own, **changed, reference.name: reference.seeds}
     scores = {

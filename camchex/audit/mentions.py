@@ -53,7 +53,7 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.
 
-    Source: method, sections 1.1 (how indications are written) and 10.1.
+    Source: docs/method.md, sections 1.1 (how indications are written) and 10.1.
     """
     require_words(classes)
     found = np.zeros((len(indications), len(classes)), np.int8)

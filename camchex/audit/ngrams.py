@@ -25,7 +25,7 @@ def ngram_scores(train: Split, test: Split) -> Floats:
     Returns:
         (N, Q), of the test studies.
 
-    Source: method, section 10.1 (the indication alone).
+    Source: docs/method.md, section 10.1 (the indication alone).
     """
     known, asked = texts(train), texts(test)
     scores = np.zeros(test.labels.shape)

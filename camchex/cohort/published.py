@@ -49,7 +49,7 @@ COUNTS: Mapping[str, Mapping[str, int]] = {
     "vindr_test": {"rows": 3_000, "images": 3_000},
 }
 """Counts by table, of MIMIC-CXR-JPG 2, MIMIC-IV-ED 2.2, CheXpert 1.0, ChestX-ray14, VinBigData and
-VinDr-CXR (method, sections 2, 3 and 5)."""
+VinDr-CXR (docs/method.md, sections 2, 3 and 5)."""
 
 CXR_LT_COUNTS: Mapping[str, Mapping[str, int]] = {
     "train.csv": {"images": 264_849, "studies": 160_052, "patients": 45_766},
@@ -60,7 +60,10 @@ CXR_LT_COUNTS: Mapping[str, Mapping[str, int]] = {
     "test_labeled_task1.csv": {"images": 78_946},
     "test_labeled_task2.csv": {"images": 406},
 }
-"""Counts by file of CXR-LT: the first three are the release of 2023 (method, sections 4.1, 4.2)."""
+"""Counts by file of CXR-LT; the first three files are of 2023.
+
+Source: docs/method.md, sections 4.1 and 4.2.
+"""
 
 CXR_LT_POSITIVES: Mapping[str, Mapping[str, int]] = {
     "train.csv": {
@@ -120,7 +123,10 @@ CXR_LT_POSITIVES: Mapping[str, Mapping[str, int]] = {
         "Tortuous Aorta": 3_336,
     },
 }
-"""Positive training images of the 26 classes of task 2, by file (method, sections 4.1 and 4.2)."""
+"""Positive training images of the 26 classes of task 2, by file.
+
+Source: docs/method.md, sections 4.1 and 4.2.
+"""
 
 
 def cxr_lt_published(files: Mapping[str, str]) -> Counts:

@@ -22,7 +22,7 @@ def paper_numbers() -> Results:
 def paper_groups() -> dict[str, dict[str, float]]:
     """Mean AP of the paper's model by grouping and group, from the rows of Table A2.
 
-    Source: method, section 9 (Table 2 compares groups of different classes).
+    Source: docs/method.md, section 9 (Table 2 compares groups of different classes).
     """
     rows = paper_numbers()["tableA2"]
     positives = {name: row["train_images"] for name, row in rows.items()}

@@ -12,13 +12,13 @@ from camchex.networks.batches import Batch, Floats
 from camchex.networks.sampling import BatchRows
 
 STUDIES_BY_IMAGES = (69_478, 71_298, 13_529, 1_422, 96)
-"""Studies of 1, 2, 3, 4 and more images: CXR-LT 2024, training (method, section 2)."""
+"""Studies of 1, 2, 3, 4 and more images: CXR-LT 2024, training (docs/method.md, section 2)."""
 INDICATION_WORDS, INDICATION_SPREAD = 12, 0.4
-"""Median words of an indication (method, section 1.4), and the width of their logarithm."""
+"""Median words of an indication (docs/method.md, section 1.4), and the width of their logarithm."""
 SPECIAL_TOKENS = 3  # start, end, and the full stop that the cleaner appends
 VITALS_TOKENS = (34, 46)
 """Tokens of the vital signs as text: all missing, and all measured."""
-POSITIVE = 0.0923  # macro prevalence of CXR-LT 2023 (method, section 4.1)
+POSITIVE = 0.0923  # macro prevalence of CXR-LT 2023 (docs/method.md, section 4.1)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from camchex.sources.external import vindr
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
 VIEWS: Mapping[str, int] = {"frontal": 253_714, "lateral": 123_246}
-"""Images of MIMIC-CXR by view, as its authors grouped them (method, section 2)."""
+"""Images of MIMIC-CXR by view, as its authors grouped them (docs/method.md, section 2)."""
 
 
 @dataclass(frozen=True)

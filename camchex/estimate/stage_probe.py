@@ -24,7 +24,7 @@ from camchex.training.augmentation import Augmentation
 from camchex.training.params import TrainingParams
 
 CPU_SIDE = 512  # pixels; a CPU needs half a minute for one image of 1024
-IMAGES_PER_STUDY = (2, 1, 2, 1, 2, 1, 2, 3)  # nearly as CXR-LT has them (method, section 2)
+IMAGES_PER_STUDY = (2, 1, 2, 1, 2, 1, 2, 3)  # nearly as CXR-LT has them (docs/method.md, section 2)
 MOST_STEPS = 1000
 MEGABYTE = 1e6
 Unit = Literal["images", "studies"]

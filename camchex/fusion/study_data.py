@@ -53,7 +53,7 @@ class StudyDataset:
         seed: Of the training: a study of too many images shows others each epoch. None: always
             the same, as many of each view as there are.
 
-    Source: method, section 7 (random 4 in training; at test by view, then order of the table).
+    Source: docs/method.md, section 7 (random 4 in training; at test by view, then order of the table).
     """
 
     def __init__(self, samples: StudySamples, reader: StudyReader, seed: int | None = None) -> None:

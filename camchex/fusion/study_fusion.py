@@ -39,7 +39,7 @@ class StudyFusion(nn.Module):
     Raises:
         ModelError: If the heads do not divide the width.
 
-    Source: paper section 3.2 and Figure 2; sizes and switches: method section 7.
+    Source: paper section 3.2 and Figure 2; sizes and switches: docs/method.md, section 7.
     """
 
     def __init__(self, width: int, params: FusionArchitecture) -> None:

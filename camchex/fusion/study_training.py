@@ -95,7 +95,7 @@ def train_on_studies(
     Raises:
         DataError: If there is no training study.
 
-    Source: paper section 3.2; method, section 8.
+    Source: paper section 3.2; docs/method.md, section 8.
     """
     torch.manual_seed(recipe.training.seed)
     model = start([*filter(None, train.indications), *train.vitals])

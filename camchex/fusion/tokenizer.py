@@ -17,7 +17,7 @@ from camchex.fusion.params import TINY, TextParams
 from camchex.fusion.study_batch import Tokens
 
 NO_INDICATION = "No clinical history available."
-"""What the model reads where there is no indication (method, section 1.3)."""
+"""What the model reads where there is no indication (docs/method.md, section 1.3)."""
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 WORDS = rf"{NUMBER.pattern}|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all

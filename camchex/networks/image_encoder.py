@@ -36,7 +36,7 @@ class ImageEncoder(nn.Module):
         ModelError: If timm does not know the backbone, not with these arguments, or not for
             images of this size.
 
-    Source: paper section 3.1; method section 7.
+    Source: paper section 3.1; docs/method.md, section 7.
     """
 
     backbone: Any  # timm is untyped

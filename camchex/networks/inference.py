@@ -40,7 +40,7 @@ def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
     Returns:
         (B, Q), single precision.
 
-    Source: CheXFusion and the release (method, section 8).
+    Source: CheXFusion and the release (docs/method.md, section 8).
     """
     mirrored = map_images(inputs, lambda images: images.flip(-1))
     return (probabilities(model, inputs) + probabilities(model, mirrored)) / 2
@@ -55,7 +55,7 @@ def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> F
     Raises:
         ParamsError: If there is no such device.
 
-    Source: method, section 8 (test-time augmentation of CheXFusion and of the release).
+    Source: docs/method.md, section 8 (test-time augmentation of CheXFusion and of the release).
     """
     found = torch.zeros(data.targets.shape)
     if runtime.processes == 1:

@@ -33,7 +33,7 @@ class MLDecoder(nn.Module):
         ffn: Width of the feed-forward layer.
         heads: Attention heads; must divide ``width``.
 
-    Source: ML-Decoder (Ridnik et al., 2023), as CheXFusion uses it (method, section 7).
+    Source: ML-Decoder (Ridnik et al., 2023), as CheXFusion uses it (docs/method.md, section 7).
     """
 
     queries: Tensor

@@ -27,7 +27,8 @@ def position_encoding(kind: PositionKind, maps: Tensor) -> Tensor:
     Raises:
         ModelError: If a map is wider than C / 2 columns and ``kind`` is ``released``.
 
-    Source: method section 7; the class is PositionalEncodingPermute2D's channels-last twin in
+    Source: docs/method.md, section 7; the class is PositionalEncodingPermute2D's channels-last
+    twin in
         tatp22/multidim-positional-encoding.
     """
     _, C, H, W = maps.shape

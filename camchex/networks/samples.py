@@ -176,7 +176,7 @@ def prevalence(targets: Floats, images: Rows | None = None) -> Prevalence:
         targets: Labels, NaN where unknown, (N, Q).
         images: Images per row, (N,); None: one each.
 
-    Source: method, section 8 (counts of images, also where studies are learnt).
+    Source: docs/method.md, section 8 (counts of images, also where studies are learnt).
     """
     weights = np.ones(len(targets)) if images is None else images.astype(np.float64)
     known = weights @ ~np.isnan(targets)

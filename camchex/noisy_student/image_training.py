@@ -29,7 +29,7 @@ def train_on_images(
     Raises:
         DataError: If there is no training image.
 
-    Source: paper section 3.1; method, section 6 (plain concatenation, uniform shuffle).
+    Source: paper section 3.1; docs/method.md, section 6 (plain concatenation, uniform shuffle).
     """
     torch.manual_seed(recipe.training.seed)
     network = start()

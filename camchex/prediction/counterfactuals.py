@@ -53,7 +53,7 @@ def swap_indications(samples: StudySamples, seed: int) -> StudySamples:
     both not, and both with an indication. So neither whether there is one, nor where the patient
     was, changes with it.
 
-    Source: method, section 10 (audit vi: shuffle indications between studies).
+    Source: docs/method.md, section 10 (audit vi: shuffle indications between studies).
     """
     strata = list(
         zip(
@@ -72,7 +72,7 @@ def swap_vitals(samples: StudySamples, seed: int) -> StudySamples:
 
     That the patient was there is still told; how the patient was is not.
 
-    Source: method, section 10 (4: vital signs reveal the emergency department).
+    Source: docs/method.md, section 10 (4: vital signs reveal the emergency department).
     """
     strata = list(zip(samples.splits, in_emergency_department(samples), strict=True))
     donors = _donors(strata, seed)

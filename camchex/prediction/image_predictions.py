@@ -31,7 +31,7 @@ def predict_by_image(
         DataError: If a study has no image.
         ModelError: If the images do not fit a model, or the models know other classes.
 
-    Source: paper Table 3, Single-View; method, section 7 (ablation rows).
+    Source: paper Table 3, Single-View; docs/method.md, section 7 (ablation rows).
     """
     classes = models["frontal"].classes
     if models["lateral"].classes != classes:

@@ -40,7 +40,7 @@ def pseudo_label(
     Raises:
         ModelError: If the images do not fit the teacher.
 
-    Source: paper section 3.1; method, section 5 (unknown cells only, merged classes).
+    Source: paper section 3.1; docs/method.md, section 5 (unknown cells only, merged classes).
     """
     prepared = pa.array([image_id in store for image_id in labels["image_id"].to_pylist()])
     kept = labels.filter(prepared).sort_by("image_id")
@@ -80,7 +80,7 @@ def fill(
         classes: The Q names.
         merged: Two classes that the source annotates as one.
 
-    Source: method, section 5 (the rule of CheXFusion for Nodule/Mass).
+    Source: docs/method.md, section 5 (the rule of CheXFusion for Nodule/Mass).
     """
     filled = np.where(np.isnan(known), probabilities, known)
     if merged is None or not set(merged) <= set(classes):

@@ -80,7 +80,7 @@ def average_precision(
     Raises:
         DataError: If the shapes do not agree, or a value is none that is expected.
 
-    Source: scikit-learn, ``average_precision_score``; method, section 9.
+    Source: scikit-learn, ``average_precision_score``; docs/method.md, section 9.
     """
     return _score(labels, scores, weights, classes, AP)
 
@@ -98,7 +98,7 @@ def roc_auc(
     Raises:
         DataError: If the shapes do not agree, or a value is none that is expected.
 
-    Source: scikit-learn, ``roc_auc_score``; method, section 9.
+    Source: scikit-learn, ``roc_auc_score``; docs/method.md, section 9.
     """
     return _score(labels, scores, weights, classes, AUROC)
 

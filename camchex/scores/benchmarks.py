@@ -26,7 +26,7 @@ POLICIES = {
 }
 """What a blank and an uncertain label of MIMIC-CXR-JPG count as; the first is recommended.
 
-Source: method, section 4.4. The paper does not say which it used.
+Source: docs/method.md, section 4.4. The paper does not say which it used.
 """
 NONE = (None, None)
 

@@ -44,7 +44,7 @@ def evaluate(
     Raises:
         DataError: If the cohort has no training study.
 
-    Source: paper Tables 1 to 3 and A2; method, section 9 (levels and groups).
+    Source: paper Tables 1 to 3 and A2; docs/method.md, section 9 (levels and groups).
     """
     groups = training_groups(of_split(cohort, "train", test.classes))
     study = score_classes(test.labels, probabilities, test.classes)

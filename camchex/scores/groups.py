@@ -65,7 +65,7 @@ def groupings(
     Returns:
         By rule: ``paper`` (only for the 26 classes of CXR-LT 2023), ``percent``, ``challenge``.
 
-    Source: paper Tables 2 and A2; method, section 9 (Table 2 compares different groups).
+    Source: paper Tables 2 and A2; docs/method.md, section 9 (Table 2 compares different groups).
     """
     classes = list(positives)
     share = {name: positives[name] / max(known[name], 1) for name in classes}

@@ -68,7 +68,7 @@ def mimic14_labels(
             that it rules out count as absent.
         uncertain: What a finding is that the report is not sure of: NaN, 0 or 1.
 
-    Source: method, section 4.4 (blank is 0, uncertain is left out).
+    Source: docs/method.md, section 4.4 (blank is 0, uncertain is left out).
     """
     published = matrix(table, [f"mimic14.{name}" for name in MIMIC_14])
     listed = ~np.isnan(published).all(axis=1, keepdims=True)

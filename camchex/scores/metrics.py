@@ -56,7 +56,7 @@ def score_class(
         probabilities: Any score that ranks, (N,).
         weights: How often each study counts, (N,): its images, for the score per image.
 
-    Source: method, section 9 (step-wise AP, trapezoid AUROC, undefined classes left out).
+    Source: docs/method.md, section 9 (step-wise AP, trapezoid AUROC, undefined classes left out).
     """
     known = ~np.isnan(labels)
     truth, guess = labels[known], probabilities[known]

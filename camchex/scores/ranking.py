@@ -50,7 +50,7 @@ class Ranking:
             Two arrays (R,), equal to scikit-learn's on rows repeated, or weighted, like that; NaN
             where no positive or no negative has a weight.
 
-        Source: method, section 9 (step-wise average precision, trapezoid AUROC).
+        Source: docs/method.md, section 9 (step-wise average precision, trapezoid AUROC).
         """
         if not len(self.positive) or len(self.positive) == len(self.order):
             return np.full(len(weights), np.nan), np.full(len(weights), np.nan)

@@ -84,7 +84,7 @@ class LabelPolicy(Section):
         map: Classes by published finding, for those that are to mean something else than in the
             source's module; none: the finding is left out.
 
-    Source: method, section 5.
+    Source: docs/method.md, section 5.
     """
 
     uncertain: Literal["unknown", "positive", "negative"] = "unknown"

@@ -46,7 +46,7 @@ def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.
 
-    Source: method, section 10.1 (keyword baseline on the indication alone).
+    Source: docs/method.md, section 10.1 (keyword baseline on the indication alone).
     """
     require_words(classes)
     named = np.zeros((len(indications), len(classes)), dtype=bool)

@@ -30,7 +30,7 @@ def mask_findings(text: str | None, classes: Sequence[str]) -> str | None:
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.
 
-    Source: method, section 10.1 (audit ii).
+    Source: docs/method.md, section 10.1 (audit ii).
     """
     require_words(classes)
     if text is None:

@@ -17,7 +17,7 @@ class MovingAverage(WeightAveraging):
         decay: Share of the average that an optimizer step keeps.
         warmup_steps: Optimizer steps before which nothing is averaged.
 
-    Source: method, section 8 (the release averages from the end of its warm-up on).
+    Source: docs/method.md, section 8 (the release averages from the end of its warm-up on).
     """
 
     def __init__(self, decay: float, warmup_steps: int) -> None:

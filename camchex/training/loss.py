@@ -7,7 +7,7 @@ GAMMA_POSITIVE = 1.0
 GAMMA_NEGATIVE = 4.0
 MARGIN = 0.05  # a negative below this probability costs nothing
 EPSILON = 1e-8
-"""The paper names the loss only; these are the constants of its public code (method, section 8)."""
+"""Constants of the release; the paper only names the loss (docs/method.md, section 8)."""
 
 
 def weighted_asymmetric_loss(
@@ -60,7 +60,7 @@ def asymmetric_loss(logits: Tensor, targets: Tensor, known: Tensor | None = None
     Returns:
         A scalar, in single precision under any autocast; 0 if nothing is known.
 
-    Source: Ben-Baruch et al., 2021, the class AsymmetricLoss of its code (method, section 8).
+    Source: Ben-Baruch et al., 2021, class AsymmetricLoss; docs/method.md, section 8.
     """
     with torch.autocast(logits.device.type, enabled=False):
         y = targets.float()

@@ -22,7 +22,7 @@ def warmup_steps(params: TrainingParams, steps_per_epoch: int) -> int:
 def learning_rate_factor(params: TrainingParams, steps_per_epoch: int, step: int) -> float:
     """The learning rate of optimizer step ``step`` (from 0) over ``params.learning_rate``.
 
-    Source: paper section 4.2 (cosine); the release's restarts (method, section 8).
+    Source: paper section 4.2 (cosine); the release's restarts (docs/method.md, section 8).
     """
     warmup = warmup_steps(params, steps_per_epoch)
     since = step - warmup

@@ -164,7 +164,7 @@ def test_classes_of_which_nothing_is_said_are_named(real_data: Path) -> None:
     assert line.strip() == (
         "nothing is said of: Calcification of the Aorta, Enlarged Cardiomediastinum, Fracture, "
         "Lung Lesion, Lung Opacity, Pleural Other, Pneumomediastinum, Pneumoperitoneum, "
-        "Subcutaneous Emphysema, Support Devices, Tortuous Aorta"  # NIH, method section 5
+        "Subcutaneous Emphysema, Support Devices, Tortuous Aorta"  # NIH, docs/method.md, section 5
     )
 
 

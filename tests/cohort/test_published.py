@@ -1,7 +1,7 @@
 """The full published label tables: what is read adds up to what was published, and to SQL.
 
 The SQL is written by hand over the raw files and shares nothing with the readers.
-Numbers: method, section 5.
+Numbers: docs/method.md, section 5.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The label spaces: sizes and names as published (method, section 4.2)."""
+"""The label spaces: sizes and names as published (docs/method.md, section 4.2)."""
 
 import pytest
 

@@ -97,7 +97,7 @@ TRAININGS = (
     "view_finetuning.training",
     "fusion.training",
 )
-IN_TRAININGS: dict[str, tuple[object, object, object]] = {  # method, section 8: its table
+IN_TRAININGS: dict[str, tuple[object, object, object]] = {  # docs/method.md, section 8: its table
     "accumulate": (1, 16, 1),
     "weight_decay": (1e-4, 1e-2, 1e-4),
     "decay_norm_and_bias": (True, False, True),

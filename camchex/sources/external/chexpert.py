@@ -32,7 +32,7 @@ def read_images(table: Path, folder: str, dataset: str = "chexpert") -> pa.Table
     Raises:
         DataError: At a path that is not CheXpert's, or a view that is neither frontal nor lateral.
 
-    Source: method, section 5.
+    Source: docs/method.md, section 5.
     """
     raw = read_csv(table, ["Path", "Frontal/Lateral", "AP/PA"])
     image_id = _image_ids(raw)
@@ -69,7 +69,7 @@ def read_labels(
     Raises:
         DataError: At a label other than 1, 0, -1 and blank, or a column that may be a new label.
 
-    Source: method, section 5; paper, section 3.1 (uncertain and blank labels are predicted).
+    Source: docs/method.md, section 5; paper section 3.1 (uncertain and blank: predicted).
     """
     mapping = label_map(CLASSES, policy, classes, dataset)
     require_known_columns(read_header(table), (*NOT_LABELS, *CLASSES), str(table))

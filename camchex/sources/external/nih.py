@@ -34,7 +34,7 @@ CLASSES = {
     "Pleural_Thickening": ("Pleural Thickening",),
     NO_FINDING: (NO_FINDING,),
 }
-"""Published name and the classes it stands for (method, section 5)."""
+"""Published name and the classes it stands for (docs/method.md, section 5)."""
 FINDINGS = tuple(name for name in CLASSES if name != NO_FINDING)
 
 
@@ -52,7 +52,7 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> p
     Raises:
         DataError: At an image listed twice, or a view position other than PA and AP.
 
-    Source: method, section 5.
+    Source: docs/method.md, section 5.
     """
     raw = read_csv(table, ["Image Index", "Patient ID", "View Position"])
     image_id = raw.unique_ids("Image Index")
@@ -89,7 +89,7 @@ def read_labels(
     Raises:
         DataError: At a finding that is not one of ``CLASSES``, or beside No Finding.
 
-    Source: method, section 5.
+    Source: docs/method.md, section 5.
     """
     mapping = label_map(CLASSES, policy, classes, dataset)
     raw = read_csv(table, ["Image Index", "Finding Labels"])

@@ -35,7 +35,7 @@ KAGGLE: dict[str, Classes] = {
     "Pulmonary fibrosis": ("Fibrosis",),
     **dict.fromkeys(("Aortic enlargement", "Calcification", "ILD", "Other lesion"), ()),
 }
-"""Published name and the classes it stands for (method, section 5); none: it is left out."""
+"""Classes by published name, none where it is left out (docs/method.md, section 5)."""
 PHYSIONET: dict[str, Classes] = {
     **KAGGLE,
     "Clavicle fracture": ("Fracture", "Clavicle Fracture"),
@@ -76,7 +76,7 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "vindr") ->
         folder: The set's folder below it.
         dataset: Key of the set.
 
-    Source: method, section 5. Patients and studies are not published.
+    Source: docs/method.md, section 5. Patients and studies are not published.
     """
     image_id = pc.unique(read_csv(table, ["image_id"]).ids("image_id")).sort()
     part = "test" if release(table) == "test" else "train"
@@ -112,7 +112,7 @@ def read_labels(
     Raises:
         DataError: At an unknown finding, or an image with fewer readers than must agree.
 
-    Source: method, section 5.
+    Source: docs/method.md, section 5.
     """
     kind = release(table)
     mapping = label_map(KAGGLE if kind == "kaggle" else PHYSIONET, policy, classes, dataset)

@@ -29,7 +29,8 @@ def read_labels(path: Path, classes: Sequence[str]) -> pa.Table:
         DataError: If the file lacks a class, has a column that may be a further one, or a label
             other than 1 and 0.
 
-    Source: method, section 4. Another release's No Finding or Normal is never read as this one's.
+    Source: docs/method.md, section 4. No Finding or Normal of another release is never
+    read as the class of this one.
     """
     header = read_header(path)
     known = dict.fromkeys((*NOT_LABELS, *CXR_LT_2023, *CXR_LT_2024_TASK3, *classes))

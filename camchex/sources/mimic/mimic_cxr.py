@@ -39,7 +39,7 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
     Raises:
         DataError: At an image listed twice, an unreadable date or number, a study of two patients.
 
-    Source: method, section 2.
+    Source: docs/method.md, section 2.
     """
     raw = read_csv(path, [*METADATA, *VIEW_COLUMNS])
     ids = {

@@ -30,7 +30,7 @@ def read_edstays(path: Path) -> pa.Table:
     Raises:
         DataError: At a blank id, or a time or gender that is none.
 
-    Source: method, section 3.
+    Source: docs/method.md, section 3.
     """
     raw = read_csv(path, ["subject_id", "stay_id", "intime", "outtime", "gender"])
     times = {name: raw.times(name) for name in ("intime", "outtime")}

@@ -72,7 +72,7 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
         DataError: If the tables contradict each other: a labelled image that MIMIC-CXR-JPG does not
             have, images of a study with different labels, a patient in two splits.
 
-    Source: method, sections 2, 4, 10.6 and 10.7.
+    Source: docs/method.md, sections 2, 4, 10.6 and 10.7.
     """
     images, studies = mimic_cxr.read_metadata(files.metadata, folder)
     official = mimic_cxr.read_official_split(files.split)
@@ -129,7 +129,7 @@ def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
         labelled: image_id, study_id, patient_id and split.
         path: A file of CXR-LT.
 
-    Source: method, section 10.6 (the splits of 2023 and 2024 cross).
+    Source: docs/method.md, section 10.6 (the splits of 2023 and 2024 cross).
     """
     other = cxr_lt.read_ids(path)
     train = labelled.filter(pc.equal(labelled["split"], "train"))
@@ -150,7 +150,7 @@ def mimic14_labels(images: pa.Table, official: pa.Table, mimic14: pa.Table) -> p
     Returns:
         As ``cxr_lt.read_splits``.
 
-    Source: method, section 4.4 (recommended).
+    Source: docs/method.md, section 4.4 (recommended).
     """
     split = values_of(images["image_id"], official, "image_id", "split")
     kept = images.select(["image_id", "patient_id", "study_id"]).append_column("split", split)

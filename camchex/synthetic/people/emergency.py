@@ -158,7 +158,7 @@ TYPING_ERRORS: Sequence[tuple[str, str]] = (
     ("sbp", "12080.0"),
     ("dbp", "74810.0"),
 )
-"""Values that were seen in MIMIC-IV-ED (method, section 3)."""
+"""Values that were seen in MIMIC-IV-ED (docs/method.md, section 3)."""
 
 
 def draw_signs(about: Study | None, rng: np.random.Generator) -> dict[str, float]:

@@ -29,7 +29,7 @@ VIEWS: Mapping[tuple[View, ...], float] = {
     ("PA", "PA", "LATERAL", "LATERAL"): 0.006,
     ("AP", "AP", "PA", "LATERAL", "LATERAL"): 0.004,
 }
-"""Views of a study: 45 % have one image, 46 % a frontal and a lateral (method, section 2)."""
+"""Views of a study: 45 % one image, 46 % frontal and lateral (docs/method.md, section 2)."""
 SPLITS = ("train", "development", "test", "chexpert", "nih", "vindr")
 MOST = 1_000_000  # studies of one split
 STEP = 6_700_417  # a prime

@@ -19,7 +19,7 @@ from camchex.synthetic.published.csv_files import write_csv
 from camchex.synthetic.random_streams import stream
 
 SITE = Site()
-NO_POSITION = 0.042  # images without ViewPosition (method, section 2)
+NO_POSITION = 0.042  # images without ViewPosition (docs/method.md, section 2)
 CODED = 0.6  # of these, with a view code
 LL = 0.3  # share of the lateral images that are called LL
 OFFICIAL = {"train": 0.90, "validate": 0.04, "test": 0.06}  # by patient, whatever CXR-LT's split is
@@ -219,7 +219,7 @@ def _chexpert_row(study: Study, seed: int) -> dict[str, object]:
 def mined(present: int, finding: str, rng: np.random.Generator) -> str:
     """A cell as the CheXpert labeler writes it; No Finding is 1 or blank.
 
-    Source: method, sections 2 and 5 (1.0, 0.0, -1.0 or blank, and no 0 of No Finding).
+    Source: docs/method.md, sections 2 and 5 (1.0, 0.0, -1.0 or blank, and no 0 of No Finding).
     """
     if finding == "No Finding":
         return "1.0" if present else ""
