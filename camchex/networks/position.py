@@ -28,8 +28,7 @@ def position_encoding(kind: PositionKind, maps: Tensor) -> Tensor:
         ModelError: If a map is wider than C / 2 columns and ``kind`` is ``released``.
 
     Source: docs/method.md, section 7; the class is PositionalEncodingPermute2D's channels-last
-    twin in
-        tatp22/multidim-positional-encoding.
+        twin in tatp22/multidim-positional-encoding.
     """
     _, C, H, W = maps.shape
     half = (C + 3) // 4 * 2  # channels per axis
