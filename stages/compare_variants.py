@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from camchex.aggregates.csv_files import write_csv
 from camchex.aggregates.results import write_results
 from camchex.comparisons.origin import origin
 from camchex.comparisons.variant_tables import compare, read_scores
 from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
 from camchex.comparisons.variants import COMPARISONS
 from camchex.contract import params
-from camchex.scores.curves import write_csv
 from stages import Name, Output, run
 
 

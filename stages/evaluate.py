@@ -6,6 +6,7 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
+from camchex.aggregates.csv_files import write_csv
 from camchex.aggregates.results import write_results
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
@@ -13,7 +14,7 @@ from camchex.runs.runtime import RuntimeParams
 from camchex.scores import benchmarks, decisions, subgroups
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.calibration import write_calibration
-from camchex.scores.curves import write_calibration_curves, write_csv, write_curves
+from camchex.scores.curves import write_calibration_curves, write_curves
 from camchex.scores.evaluate import evaluate, headline
 from camchex.scores.fit_calibration import calibration_scores, fit
 from camchex.scores.intervals import resample

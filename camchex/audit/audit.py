@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import hide_small
 from camchex.audit.gain import WITHOUT_TEXT, ImageOnly, gain_results
 from camchex.audit.leak_results import leak_results
 from camchex.audit.mentions import how_mentioned
@@ -145,7 +146,7 @@ def _study_counts(test: Split, named: Bools, min_cell: int) -> Results:
         NAMING_NONE: len(named) - any_named,
         "without_indication": test.table["indication"].null_count,
     }
-    return {k: f"<{min_cell}" if 0 < n < min_cell else n for k, n in counts.items()}
+    return hide_small(counts, min_cell)
 
 
 def _baselines(
@@ -183,5 +184,5 @@ def _per_class(
             "model_AP": mean_sd([found[name].ap for found in models])["mean"],
         }
         for name, score in models[0].items()
-        if score.ap is not None and not score.is_small(min_cell)
+        if score.may_be_shown(min_cell)
     }

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from camchex.aggregates.csv_files import Row, write_csv
 from camchex.aggregates.results import Results
 from camchex.audit.leak_results import BLANK
-from camchex.scores.curves import Row, write_csv
 
 TEXTS = (
     *("labels", "class", "AP"),

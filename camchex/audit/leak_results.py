@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import shown_count, shown_share
 from camchex.audit.leak import Leak, find_leak
 from camchex.contract.labels import MIMIC_14
 from camchex.scores.label_sets import mimic14_labels
@@ -66,16 +67,10 @@ def _per_class(leak: Leak, classes: Sequence[str], min_cell: int) -> Results:
     for i, name in enumerate(classes):
         count = int(found.named[i])
         rows[name] = {
-            "named": f"<{min_cell}" if 0 < count < min_cell else count,
-            "rate_named": _rate(int(found.named_positive[i]), count, min_cell),
-            "rate_unnamed": _rate(int(found.unnamed_positive[i]), int(found.unnamed[i]), min_cell),
+            "named": shown_count(count, min_cell),
+            "rate_named": shown_share(int(found.named_positive[i]), count, min_cell),
+            "rate_unnamed": shown_share(
+                int(found.unnamed_positive[i]), int(found.unnamed[i]), min_cell
+            ),
         }
     return rows
-
-
-def _rate(positive: int, studies: int, min_cell: int) -> float | None:
-    """A share, or None where it would tell a small count."""
-    few = (positive, studies - positive, studies)
-    if not studies or any(0 < count < min_cell for count in few):
-        return None
-    return positive / studies

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import tells_one_small
 from camchex.scores.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
 from camchex.scores.label_sets import Bools, LabelSet
 from camchex.scores.metrics import Floats, score_class, score_classes
@@ -137,7 +138,7 @@ class Scorer:
         counted = score_classes(known, known, labels.classes)
         at = [q for q, one in enumerate(counted.values()) if one.ap is not None]
         small = [one.is_small(self.min_cell) for one in counted.values()]
-        if not at or (len(at) == 1 and small[at[0]]):
+        if not at or tells_one_small([small[q] for q in at]):
             nothing = Estimate(None, np.full(len(self.draws.counts), np.nan))
             return Score(nothing, nothing, {})
         truth, columns = known[:, at], [labels.columns[q] for q in at]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import has_enough_of_both, shown_count, shown_share
 from camchex.audit.mentions import Mention
 from camchex.audit.scores import Scorer
 from camchex.scores.label_sets import Bools, LabelSet
@@ -59,12 +60,9 @@ def by_mention(
 def _cells(labels: LabelSet, cells: Bools, min_cell: int) -> dict[str, object]:
     """Cells whose label is known, and the share of them that is positive."""
     truth = labels.labels[cells & ~np.isnan(labels.labels)]
-    positive = int(truth.sum())
-    few = any(0 < n < min_cell for n in (positive, len(truth) - positive))
-    share = None if few or not len(truth) else positive / len(truth)
     return {
-        "cells": f"<{min_cell}" if 0 < len(truth) < min_cell else len(truth),
-        "positive": share,
+        "cells": shown_count(len(truth), min_cell),
+        "positive": shown_share(int(truth.sum()), len(truth), min_cell),
     }
 
 
@@ -72,13 +70,15 @@ def _compared(
     labels: LabelSet, seeds: Seeds, sides: Mapping[str, Bools], scorer: Scorer
 ) -> dict[str, object]:
     """Scores of each side over the classes that both can score, and the first less the second."""
-    least = max(scorer.min_cell, 1)
     kept = [
         name
         for name, column, *cells in zip(
             labels.classes, labels.labels.T, *(side.T for side in sides.values()), strict=True
         )
-        if all(min((column[rows] == v).sum() for v in (0, 1)) >= least for rows in cells)
+        if all(
+            has_enough_of_both(*((column[rows] == v).sum() for v in (1, 0)), scorer.min_cell)
+            for rows in cells
+        )
     ]
     at = [labels.classes.index(name) for name in kept]
     shared = labels.only(kept)

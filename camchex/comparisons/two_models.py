@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import tells_one_small
 from camchex.errors import DataError
 from camchex.scores.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
 from camchex.scores.metrics import ClassScore, Floats, score_classes
@@ -105,7 +106,7 @@ def compare(  # noqa: PLR0913 - the two settings, and how they are compared
 
 def _gives_away(columns: Sequence[int], scores: Sequence[ClassScore], min_cell: int) -> bool:
     """Whether a mean is of nothing, or of one small class."""
-    return not columns or (len(columns) == 1 and scores[columns[0]].is_small(min_cell))
+    return not columns or tells_one_small([scores[q].is_small(min_cell) for q in columns])
 
 
 def _row(one: _Setting, other: _Setting, columns: list[int], level: float) -> Results:

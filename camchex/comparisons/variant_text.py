@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from camchex.aggregates.csv_files import Row
 from camchex.aggregates.results import Results
 from camchex.comparisons.variant_tables import SCORES
-from camchex.scores.curves import Row
 
 CSV_HEADER = ("name", "label", "data", "mAP", "mAP_sd", "AUROC", "AUROC_sd", "mAP_paper_MIMIC")
 VERDICT = {True: "yes", False: "no", None: "not known"}

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from camchex.aggregates.csv_files import Row, write_csv
 from camchex.aggregates.results import Results, read_results
 from camchex.errors import DataError
-from camchex.scores.curves import Row, write_csv
 from camchex.scores.seeds import mean_sd, over_seeds
 
 HEADLINE = ("mAP", "AUROC")

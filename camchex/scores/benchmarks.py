@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.aggregates.csv_files import Row
 from camchex.contract.labels import MIMIC_14
 from camchex.errors import DataError
 from camchex.scores.bootstrap import Draws, bootstrap, bounds, mean_over
-from camchex.scores.curves import Row
 from camchex.scores.label_sets import mimic14_labels
 from camchex.scores.metrics import Floats, macro, score_classes
 from camchex.scores.scored import Split

@@ -1,13 +1,13 @@
 """Scores as DVC plots them: small CSV files without a value of a single patient."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
-from camchex.aggregates.results import DECIMALS
+from camchex.aggregates.csv_files import Row, write_csv
+from camchex.aggregates.small_cells import is_small_class
 from camchex.scores.calibration import rescale
 from camchex.scores.fit_calibration import reliability
 from camchex.scores.intervals import NO_SPREAD, Spread
@@ -21,17 +21,6 @@ PER_CLASS = (
     *("AP_low", "AP_high", "AUROC_low", "AUROC_high"),
 )
 NONE = (None, None)
-Row = Sequence[str | int | float | None]
-
-
-def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
-    """Write one CSV file, floats rounded, None as an empty cell."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        for row in rows:
-            table.writerow([round(v, DECIMALS) if isinstance(v, float) else v for v in row])
 
 
 def write_curves(
@@ -53,7 +42,7 @@ def write_curves(
         spread: For the bounds of each score; without it they are empty.
     """
     scores = score_classes(test.labels, probabilities, test.classes)
-    shown = {n: s for n, s in scores.items() if s.ap is not None and not s.is_small(min_cell)}
+    shown = {n: s for n, s in scores.items() if s.may_be_shown(min_cell)}
     rows = _per_class(shown, spread, min_cell)
     write_csv(PER_CLASS, rows, folder / "per_class.csv")
     curves = {
@@ -108,8 +97,7 @@ def write_calibration_curves(
 def _shown_bins(truth: Floats, guess: Floats, min_cell: int) -> Iterator[tuple[float, float, int]]:
     """Bins with as many studies, and positives and negatives, as may be shown, or none of them."""
     for mean, share, count in reliability(truth, guess):
-        parts = (round(share * count), round((1 - share) * count))
-        if count >= min_cell and not any(0 < n < min_cell for n in parts):
+        if not is_small_class(round(share * count), round((1 - share) * count), min_cell):
             yield mean, share, int(count)
 
 

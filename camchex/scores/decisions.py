@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from camchex.aggregates.csv_files import Row
+from camchex.aggregates.small_cells import has_enough_of_both
 from camchex.scores.calibration import RULES, Calibration
-from camchex.scores.curves import Row
 from camchex.scores.metrics import Floats
 from camchex.scores.scored import Split
 
@@ -28,7 +29,7 @@ def decision_rows(
     for name, truth, guess in zip(test.classes, test.labels.T, probabilities.T, strict=True):
         known = ~np.isnan(truth)
         positive = truth[known] == 1
-        if min(positive.sum(), (~positive).sum()) < max(min_cell, 1):
+        if not has_enough_of_both(positive.sum(), (~positive).sum(), min_cell):
             continue
         for rule in RULES:
             threshold = calibration.thresholds[name][rule]

@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import shown_positives, tells_one_small
 from camchex.scores.averages import by_class
 from camchex.scores.groups import groupings
 from camchex.scores.intervals import NO_SPREAD, Resamples, Spread
@@ -85,7 +86,7 @@ def training_groups(train: Split) -> dict[str, dict[str, list[str]]]:
 
 def mean_prevalence(scores: Iterable[ClassScore], min_cell: int) -> float | None:
     """Mean over the classes that are scored and shown; with the others, a small count follows."""
-    shown = [s.prevalence for s in scores if s.ap is not None and not s.is_small(min_cell)]
+    shown = [s.prevalence for s in scores if s.may_be_shown(min_cell)]
     return float(np.mean(shown)) if shown else None
 
 
@@ -98,9 +99,7 @@ def class_row(score: ClassScore, min_cell: int) -> Results:
             "positives": score.positives,
             "prevalence": score.prevalence,
         }
-    known = score.positives + score.negatives
-    few = 0 < score.positives < min_cell
-    positives = f"<{min_cell}" if few else f">{known - min_cell}"
+    positives = shown_positives(score.positives, score.negatives, min_cell)
     return {"AP": None, "AUROC": None, "positives": positives, "prevalence": None}
 
 
@@ -135,11 +134,7 @@ def _other_means(
     times: NDArray[np.int64] | None = None,
 ) -> Results:
     """Micro and weighted means of the classes shown: with the others, a small count follows."""
-    shown = [
-        q
-        for q, score in enumerate(scores.values())
-        if score.ap is not None and not score.is_small(min_cell)
-    ]
+    shown = [q for q, score in enumerate(scores.values()) if score.may_be_shown(min_cell)]
     if not shown:
         return dict.fromkeys(("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"))
     ap, auroc = by_class(test.labels[:, shown], probabilities[:, shown], times)
@@ -154,8 +149,7 @@ def _other_means(
 def _group(scores: Scores, min_cell: int, spread: Spread) -> Results:
     """The mean of a group; of a single small class it would be that class's score."""
     mean = macro(scores.values())
-    scored = [s for s in scores.values() if s.ap is not None]
-    hidden = len(scored) == 1 and scored[0].is_small(min_cell)
+    hidden = tells_one_small([s.is_small(min_cell) for s in scores.values() if s.ap is not None])
     return {
         "mAP": None if hidden else mean.ap,
         "AUROC": None if hidden else mean.auroc,

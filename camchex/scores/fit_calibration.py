@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import has_enough_of_both
 from camchex.scores.calibration import RULES, TINY, Calibration, Rule, rescale
 from camchex.scores.metrics import Floats
 
@@ -122,7 +123,7 @@ def fit(
     for name, truth, guess in zip(classes, labels.T, probabilities.T, strict=True):
         known = ~np.isnan(truth)
         positives = int(truth[known].sum())
-        enough = min(positives, int(known.sum()) - positives) >= max(min_cell, 1)
+        enough = has_enough_of_both(positives, int(known.sum()) - positives, min_cell)
         thresholds[name] = {
             rule: FITS[rule](truth[known], guess[known]) if enough else None for rule in RULES
         }

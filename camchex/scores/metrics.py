@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from camchex.aggregates.small_cells import is_small_class
 from camchex.scores.ranking import rank
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,11 @@ class ClassScore:
 
     def is_small(self, min_cell: int) -> bool:
         """Whether so few studies are positive, or negative, that they are not shown alone."""
-        return any(0 < count < min_cell for count in (self.positives, self.negatives))
+        return is_small_class(self.positives, self.negatives, min_cell)
+
+    def may_be_shown(self, min_cell: int) -> bool:
+        """Whether the class has a score, and enough positives and negatives to show it alone."""
+        return self.ap is not None and not self.is_small(min_cell)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from camchex.aggregates.csv_files import Row
+from camchex.aggregates.small_cells import has_enough_of_both, hidden_values
 from camchex.scores.bootstrap import Draws, bootstrap, bounds, mean_over
-from camchex.scores.curves import Row
 from camchex.scores.metrics import Floats, macro, score_class
 from camchex.scores.scored import Split
 from camchex.texts.vitals_text import MISSING
@@ -84,18 +85,6 @@ def _positions(ids: list[str], views: list[str], positions: Mapping[str, str]) -
     return " + ".join(sorted(names, key=lambda name: (name == "lateral", name)))
 
 
-def hidden(counts: Mapping[str, int], min_cell: int) -> set[str]:
-    """The values that are not shown: the small, and one more where a total would tell a single one.
-
-    Args:
-        counts: Studies by value.
-        min_cell: Smallest number that is shown.
-    """
-    small = {value for value, count in counts.items() if count < min_cell}
-    rest = sorted((count, value) for value, count in counts.items() if value not in small)
-    return small | {rest[0][1]} if len(small) == 1 and rest else small
-
-
 def subgroup_rows(
     test: Split,
     probabilities: Floats,
@@ -121,7 +110,7 @@ def subgroup_rows(
     for name, values in groups.items():
         own = np.array(values, dtype=object)
         counts = {value: int((own == value).sum()) for value in sorted(set(values))}
-        left_out = hidden(counts, min_cell)
+        left_out = hidden_values(counts, min_cell)
         shown = {value: own == value for value in counts if value not in left_out}
         classes, scored = _comparable(test.labels, shown, min_cell)
         for value, rows in shown.items():
@@ -141,17 +130,18 @@ def _comparable(
     scored: set[str] = set()
     for value in sorted(shown, key=lambda value: (-int(shown[value].sum()), value)):
         rows = labels[shown[value]]
-        own = {q for q in range(labels.shape[1]) if _enough(rows[:, q], min_cell)}
+        positives, negatives = (rows == 1).sum(axis=0), (rows == 0).sum(axis=0)
+        own = {
+            q
+            for q in range(labels.shape[1])
+            if has_enough_of_both(positives[q], negatives[q], min_cell)
+        }
         left = common & own if scored else own
         fewest = fewest or len(left) / 2
         if left and len(left) >= fewest:
             common = left
             scored.add(value)
     return sorted(common), scored
-
-
-def _enough(labels: Floats, min_cell: int) -> bool:
-    return min(int((labels == 1).sum()), int((labels == 0).sum())) >= max(min_cell, 1)
 
 
 def _scores(

@@ -1,11 +1,25 @@
-"""What may be published of patients: small counts, and shares of them, are hidden."""
+"""What may be published of patients: nothing that tells a small count."""
 
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from camchex.aggregates.small_cells import Share, hide_small, write_counts
+from camchex.aggregates.small_cells import (
+    Share,
+    has_enough_of_both,
+    hidden_values,
+    hide_small,
+    is_small_class,
+    shown_positives,
+    shown_share,
+    tells_one_small,
+    write_counts,
+)
+
+COUNTS = st.integers(0, 12)
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, "<5"), (4, "<5"), (5, 5)])
@@ -25,3 +39,54 @@ def test_a_share_is_hidden_with_its_count() -> None:
 def test_a_share_of_nothing_has_no_value(tmp_path: Path) -> None:
     write_counts({"a": Share(0, of=0)}, tmp_path / "counts.json", 5)
     assert json.loads((tmp_path / "counts.json").read_text()) == {"a": {"count": 0, "share": None}}
+
+
+@given(COUNTS, COUNTS, st.integers(1, 6))
+def test_no_share_tells_a_small_count(part: int, rest: int, min_cell: int) -> None:
+    found = shown_share(part, part + rest, min_cell)
+    if found is not None:
+        assert found == part / (part + rest)
+        assert not 0 < part < min_cell
+        assert not 0 < rest < min_cell
+
+
+@given(COUNTS, COUNTS, st.integers(1, 6))
+def test_a_class_with_enough_of_both_is_one_that_is_neither_small_nor_one_sided(
+    positives: int, negatives: int, min_cell: int
+) -> None:
+    both = positives > 0 and negatives > 0
+    small = is_small_class(positives, negatives, min_cell)
+    assert has_enough_of_both(positives, negatives, min_cell) is (both and not small)
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "shown"),
+    [(4, 100, "<5"), (100, 4, ">99"), (4, 3, "<5"), (100, 0, 100), (0, 100, 0), (5, 5, 5)],
+)
+def test_the_positives_of_a_small_class_are_told_as_a_bound(
+    positives: int, negatives: int, shown: object
+) -> None:
+    assert shown_positives(positives, negatives, 5) == shown
+
+
+def test_only_the_mean_of_a_single_class_is_its_score() -> None:
+    assert tells_one_small([True])
+    assert not tells_one_small([False])
+    assert not tells_one_small([True, True])
+    assert not tells_one_small([])
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 12), min_size=1))
+def test_hidden_values_cannot_be_worked_out_from_the_total(counts: dict[str, int]) -> None:
+    hidden = hidden_values(counts, 5)
+    small = {value for value, count in counts.items() if count < 5}
+    assert small <= hidden
+    assert len(hidden) <= max(len(small), 2)
+    if small and len(counts) > 1:
+        assert len(hidden) > 1  # the total less what is shown is not one count
+
+
+def test_the_smallest_of_the_others_is_hidden_with_a_single_small_value() -> None:
+    assert hidden_values({"a": 4, "b": 60, "c": 50}, 5) == {"a", "c"}
+    assert hidden_values({"a": 4, "b": 3, "c": 60}, 5) == {"a", "b"}
+    assert hidden_values({"a": 50, "b": 60}, 5) == set()

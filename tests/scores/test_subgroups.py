@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.scored import Split, of_split
-from camchex.scores.subgroups import HEADER, characteristics, hidden, subgroup_rows
+from camchex.scores.subgroups import HEADER, characteristics, subgroup_rows
 from camchex.texts.vitals_text import vitals_text
 from tests.scores import factories
 
@@ -88,17 +88,3 @@ def test_a_value_with_few_studies_is_listed_and_does_not_restrict_the_others(tes
     assert rows["tiny"]["mAP"] is None
     assert rows["large"]["classes"] == rows["middle"]["classes"] > 20
     assert rows["middle"]["mAP"] is not None
-
-
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        ({"a": 50, "b": 60}, set()),
-        ({"a": 4, "b": 3, "c": 60}, {"a", "b"}),
-        ({"a": 4, "b": 50, "c": 60}, {"a", "b"}),  # else 4 is what is missing from the total
-        ({"a": 4}, {"a"}),
-        ({"a": 4, "b": 50}, {"a", "b"}),
-    ],
-)
-def test_small_subgroups_cannot_be_worked_out(counts: dict[str, int], expected: set[str]) -> None:
-    assert hidden(counts, 5) == expected
