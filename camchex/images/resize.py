@@ -27,7 +27,7 @@ def fit(image: NDArray[np.uint8], size: int, how: Fit) -> NDArray[np.uint8]:
         Grey levels, (size, size).
 
     Source:
-        Method section 6 (plain Lanczos resize of the whole image).
+        docs/method.md, section 6 (plain Lanczos resize of the whole image).
     """
     if image.shape == (size, size):
         return image

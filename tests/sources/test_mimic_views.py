@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from camchex.sources.mimic.mimic_views import RULES, decide_view
 
-# Method, section 2: images of MIMIC-CXR by ViewPosition, and what is read as which view.
+# docs/method.md, section 2: images of MIMIC-CXR by ViewPosition, and what is read as which view.
 FRONTAL = {
     "AP": 147_173,
     "PA": 96_161,

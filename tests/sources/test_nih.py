@@ -10,7 +10,7 @@ from camchex.sources.external import nih
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import NIH, Row, published
 
-# Method, section 5: the eleven classes that the set does not annotate.
+# docs/method.md, section 5: the eleven classes that the set does not annotate.
 UNKNOWN = {
     "Calcification of the Aorta",
     "Enlarged Cardiomediastinum",

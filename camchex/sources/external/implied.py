@@ -20,7 +20,7 @@ def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
             2024 is another label.
 
     Source:
-        Method, section 5: CheXpert's No Finding has no negatives, although 183,519 images have it
+        docs/method.md, section 5: CheXpert's No Finding has no negatives, although 183,519 images have it
         blank beside another positive finding.
     """
     if NO_FINDING not in classes:

@@ -42,7 +42,7 @@ def decide_view(
         code_text: ``ProcedureCodeSequence_CodeMeaning``.
 
     Source:
-        Method, section 2: the first rule that knows the image decides. The paper and the code of
+        docs/method.md, section 2: the first rule that knows the image decides. The paper and the code of
         its release do not say what becomes of an image without ViewPosition.
     """
     by_position = VIEW_POSITIONS.get(_words(position).upper())

@@ -41,7 +41,7 @@ def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -
         rng: Of this study's text.
 
     Source:
-        Method, section 1.1: the template, and the words that stand on both sides of ``//``.
+        docs/method.md, section 1.1: the template, and the words that stand on both sides of ``//``.
     """
     person = "woman" if patient.gender == "F" else "man"
     histories = CONDITIONS[about.condition].histories
