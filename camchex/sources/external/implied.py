@@ -20,8 +20,8 @@ def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
             2024 is another label.
 
     Source:
-        docs/method.md, section 5: CheXpert's No Finding has no negatives, although 183,519 images have it
-        blank beside another positive finding.
+        docs/method.md, section 5: CheXpert's No Finding has no negatives, although 183,519 images
+        have it blank beside another positive finding.
     """
     if NO_FINDING not in classes:
         return labels

@@ -42,8 +42,8 @@ def decide_view(
         code_text: ``ProcedureCodeSequence_CodeMeaning``.
 
     Source:
-        docs/method.md, section 2: the first rule that knows the image decides. The paper and the code of
-        its release do not say what becomes of an image without ViewPosition.
+        docs/method.md, section 2: the first rule that knows the image decides. The paper and the
+        code of its release do not say what becomes of an image without ViewPosition.
     """
     by_position = VIEW_POSITIONS.get(_words(position).upper())
     if by_position:

@@ -28,8 +28,8 @@ def write_report(study: Study, indication: str, dirt: float, rng: np.random.Gene
         rng: Of this study's report.
 
     Source:
-        docs/method.md, section 1.1: lines start with one space and hold at most 79 characters, blank lines
-        hold one space, headers are capitals before a colon.
+        docs/method.md, section 1.1: lines start with one space and hold at most 79 characters,
+        blank lines hold one space, headers are capitals before a colon.
     """
     header = [*HEADERS][rng.choice(len(HEADERS), p=[*HEADERS.values()])]
     sections = [
