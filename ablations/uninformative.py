@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _stage(row: str) -> str:
-    return "evaluate" if row == CAMCHEX.name else f"ablations/dvc.yaml:variant@{row}"
+    return "evaluate" if row == CAMCHEX.name else f"ablations/dvc.yaml:evaluate_variant@{row}"
 
 
 if __name__ == "__main__":

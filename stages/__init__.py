@@ -1,23 +1,61 @@
 """One thin module per DVC stage: declared paths in, one library call, declared paths out."""
 
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from camchex.contract import params
 from camchex.errors import CamchexError
 
 Input = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as a dependency.")]
 Output = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as an output.")]
 Name = Annotated[str, typer.Option(help="Which item of the stage this is.")]
+SEED = "{seed}"
+"""Stands in a command for every seed of params.yaml: the stage is run once for each."""
 
 
 def run(main: Callable[..., None]) -> None:
     """Run a stage's ``main`` from the command line; an error the user can act on is one message."""
     try:
-        typer.run(main)
+        if any(SEED in word for word in sys.argv):
+            _run_every_seed(main)
+        else:
+            typer.run(main)
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(1)
+
+
+def _run_every_seed(main: Callable[..., None]) -> None:
+    """Run this very command once per seed, and delete the outputs of undeclared seeds before.
+
+    Each seed has a process of its own, since a stage on several devices may start its process anew.
+    """
+    seeds = params.load("seeds", list[int])
+    outputs = [name for name, kind in main.__annotations__.items() if kind == Output]
+    for option, value in zip(sys.argv, sys.argv[1:], strict=False):
+        if option.removeprefix("--").replace("-", "_") in outputs and SEED in value:
+            _delete_other_seeds(Path(value), seeds)
+    for seed in seeds:
+        words = [word.replace(SEED, str(seed)) for word in sys.orig_argv[1:]]
+        status = subprocess.run([sys.executable, *words], check=False).returncode  # noqa: S603 - ours
+        if status:
+            raise CamchexError(f"seed {seed}: the stage ended with status {status}, see above")
+
+
+def _delete_other_seeds(output: Path, seeds: Sequence[int]) -> None:
+    """Delete what stands in the place of ``output`` for seeds that params.yaml does not declare."""
+    numbered = next(path for path in (output, *output.parents) if SEED in path.name)
+    stem = numbered.name.partition(".")[0]
+    declared = {stem.replace(SEED, str(seed)) for seed in seeds}
+    for path in numbered.parent.glob(f"*{stem.replace(SEED, '[0-9]*')}"):  # unfinished ones, too
+        if path.name.strip(".").partition(".")[0] not in declared:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from camchex.contract import schemas
+from camchex.contract.tables import predictions_table
 from camchex.errors import DataError
-from camchex.scores.scored import matrix
+from camchex.scores.labelled_split import matrix
 
 
 def average(predictions: Sequence[pa.Table], classes: Sequence[str]) -> pa.Table:
@@ -24,6 +24,4 @@ def average(predictions: Sequence[pa.Table], classes: Sequence[str]) -> pa.Table
     if any(not table.select(["study_id", "split"]).equals(studies) for table in predictions):
         raise DataError("predictions to be averaged are of different studies: predict them again")
     mean = np.mean([matrix(table, classes) for table in predictions], axis=0).astype(np.float32)
-    columns = {name: studies[name] for name in studies.column_names}
-    columns |= {name: pa.array(mean[:, i]) for i, name in enumerate(classes)}
-    return pa.table(columns, schema=schemas.predictions(classes))
+    return predictions_table(studies["study_id"], studies["split"], mean, classes)

@@ -1,13 +1,16 @@
 """SQL over Arrow tables, and Parquet files whose schema is checked on the way in and out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from camchex.contract import schemas
 from camchex.errors import DataError
 
 
@@ -66,3 +69,22 @@ def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
             raise ValueError(f"{path}: {field.name} holds {table[field.name].null_count} nulls")
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.combine_chunks(), path, compression="zstd")
+
+
+def predictions_table(
+    study_ids: Sequence[str],
+    splits: Sequence[str],
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+) -> pa.Table:
+    """Build a table of ``schemas.predictions``.
+
+    Args:
+        study_ids: One id per study, (S,).
+        splits: The split of each study, (S,).
+        probabilities: Probability of each class, (S, Q).
+        classes: The label space, Q names in the order of the columns.
+    """
+    columns = [study_ids, splits, *(pa.array(column) for column in probabilities.T)]
+    schema = schemas.predictions(classes)
+    return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)

@@ -1,57 +1,60 @@
-"""Probabilities of studies from image classifiers alone: each image by itself, then their mean."""
+"""Probabilities of studies from image classifiers alone: the mean over the images of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from camchex.contract import schemas
+from camchex.contract.tables import predictions_table
 from camchex.errors import DataError, ModelError
-from camchex.fusion.study_samples import StudySamples
 from camchex.networks.batches import Floats, Rows, check_size
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.inference import predict
-from camchex.networks.samples import ImageDataset, ImageSamples
+from camchex.networks.samples import Cohort, ImageDataset, ImageSamples
 from camchex.runs.runtime import RuntimeParams
 
 VIEWS = ("frontal", "lateral")
 
 
 def predict_by_image(
-    models: Mapping[str, ImageClassifier], samples: StudySamples, runtime: RuntimeParams
+    models: Mapping[str, ImageClassifier],
+    cohort: Cohort,
+    splits: Sequence[str],
+    runtime: RuntimeParams,
 ) -> pa.Table:
-    """Probabilities of studies (``schemas.predictions``), in their order.
+    """Predict the studies of some splits: ``schemas.predictions`` in the order of the cohort.
 
     Args:
-        models: The classifier of each view; may be one and the same.
-        samples: Studies, each with an image.
-        runtime: On what the models run.
+        models: The classifier of each of ``VIEWS``; both may be the same one.
+        cohort: Studies, each with an image.
+        splits: Some of train, development and test.
+        runtime: Hardware settings.
 
     Raises:
         DataError: If a study has no image.
-        ModelError: If the images do not fit a model, or the models know other classes.
+        ModelError: If the images do not fit a model, or the models know different classes.
 
     Source: paper Table 3, Single-View; docs/method.md, section 7 (ablation rows).
     """
     classes = models["frontal"].classes
     if models["lateral"].classes != classes:
         raise ModelError("the frontal and the lateral classifier differ in classes")
-    lateral = np.concatenate([np.empty(0, np.bool_), *samples.lateral])
-    rows = np.concatenate([np.empty(0, np.int64), *samples.rows])
+    part = cohort.table.filter(pc.field("split").isin(list(splits)))
+    rows = cohort.store.rows(pc.list_flatten(part["image_ids"]).to_pylist())
+    lateral = np.array(pc.list_flatten(part["views"]).to_pylist(), dtype=str) == "lateral"
     by_image = np.empty((len(rows), len(classes)), np.float32)
-    for view, of_view in zip(VIEWS, (~lateral, lateral), strict=True):
-        unknown = np.full((int(of_view.sum()), len(classes)), np.nan, np.float32)
-        images = ImageDataset([ImageSamples(samples.store, rows[of_view], unknown)])
+    for view, chosen in zip(VIEWS, (~lateral, lateral), strict=True):
+        unknown = np.full((int(chosen.sum()), len(classes)), np.nan, np.float32)
+        images = ImageDataset([ImageSamples(cohort.store, rows[chosen], unknown)])
         check_size(images, models[view].image_size)
-        by_image[of_view] = predict(models[view], images, runtime)
-    probabilities = study_means(by_image, np.array([len(of_study) for of_study in samples.rows]))
-    columns = {"study_id": samples.study_ids, "split": samples.splits}
-    columns |= {name: pa.array(probabilities[:, i]) for i, name in enumerate(classes)}
-    return pa.table(columns, schema=schemas.predictions(classes))
+        by_image[chosen] = predict(models[view], images, runtime)
+    probabilities = study_means(by_image, pc.list_value_length(part["image_ids"]).to_numpy())
+    return predictions_table(part["study_id"], part["split"], probabilities, classes)
 
 
 def study_means(by_image: Floats, counts: Rows) -> Floats:
-    """Mean over the images of each study.
+    """Average over the images of each study.
 
     Args:
         by_image: Probabilities of all images, study after study, (M, Q).

@@ -1,23 +1,20 @@
-"""ablations/dvc.yaml: the variants there are, the tables over them, and one variant's stage."""
+"""ablations/dvc.yaml: the variants, the tables over them, and stages that run every seed."""
 
-import importlib
-import inspect
+import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from camchex.comparisons.variants import COMPARISONS, SEED
 from camchex.contract import params
-from camchex.errors import CamchexError
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
-from stages import run_variant
-from stages.score_image_models import GENERATIONS
+from stages.predict_images import GENERATIONS
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT, STAGES, is_declared, paths
 
 FILE = "ablations/dvc.yaml"
@@ -27,7 +24,7 @@ ABLATIONS = {
 VARIANTS = {
     name.partition("@")[2]: stage
     for name, stage in ABLATIONS.items()
-    if name.startswith("variant@")
+    if name.startswith("train_variant@")
 }
 
 
@@ -91,78 +88,74 @@ def dry(target: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """In a folder with two declared seeds: what a variant would run, and does not."""
-    parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
-    parameters["seeds"] = [3, 11]
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
-    monkeypatch.chdir(tmp_path)
-    ran: list[list[str]] = []
+STAGE = """
+from pathlib import Path
+import sys
+from stages import Input, Output, run
 
-    def record(words: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
-        ran.append(words)
-        return subprocess.CompletedProcess(
-            words, int("seed11" in " ".join(words) and Path("stop").exists())
+def main(model: Input, out: Output, curves: Output, seed: int = -1) -> None:
+    if out.name == "seed11.json" and Path("stop").exists():
+        sys.exit(3)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(f"{model} {curves} {seed}")
+
+run(main)
+"""
+
+
+@pytest.fixture
+def run_stage(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a stage that notes its options, in a folder whose params.yaml declares seeds 3 and 11."""
+    parameters = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"seeds": [3, 11]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    (tmp_path / "stage.py").write_text(STAGE)
+
+    def run(seed: str) -> subprocess.CompletedProcess[str]:
+        paths = ["--curves", f"curves/seed{seed}/test", "--out", f"scores/seed{seed}.json"]
+        return subprocess.run(
+            [sys.executable, "stage.py", "--seed", seed, "--model", f"models/seed{seed}", *paths],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
-    monkeypatch.setattr("stages.run_variant.subprocess", SimpleNamespace(run=record))
-    return ran
+    return run
 
 
-def run_one() -> None:
-    run_variant.main(
-        frontal=Path("f"),
-        lateral=Path("l"),
-        cohort=Path("c"),
-        store=Path("s"),
-        out=Path("models/v"),
-        predictions=Path("data/v"),
-        metrics=Path("metrics/v"),
-        settings=["inputs=[images]", "layers=2"],
-    )
-
-
-def test_a_variant_is_trained_applied_and_scored_once_per_seed(commands: list[list[str]]) -> None:
-    run_one()
-    assert [words[:3] for words in commands] == [
-        [sys.executable, "-m", f"stages.{name}"] for name in ("train_fusion", "predict", "evaluate")
-    ] * 2
-    train, predict, evaluate = (dict(zip(w[3::2], w[4::2], strict=True)) for w in commands[3:])
-    assert train["--seed"] == "11"
-    assert settings(shlex.join(commands[3])) == ["inputs=[images]", "layers=2"]
-    assert train["--out"] == predict["--model"] == "models/v/seed11"
-    assert predict["--out"] == evaluate["--predictions"] == "data/v/seed11.parquet"
-    assert evaluate["--out"] == "metrics/v/seed11.json"
-
-
-def test_the_options_of_a_variant_are_those_of_the_stages_it_runs(
-    commands: list[list[str]],
+def test_a_command_with_a_seed_left_open_is_run_for_every_declared_seed(
+    run_stage: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    run_one()
-    for words in commands[:3]:
-        main = inspect.signature(importlib.import_module(words[2]).main).parameters
-        named = {option.removeprefix("--").replace("-", "_") for option in words[3::2]}
-        assert named - {"set"} <= set(main)
-        assert ("settings" in main) == ("set" in named)
-        required = {name for name, one in main.items() if one.default is one.empty}
-        assert required <= named
+    assert run_stage("{seed}").returncode == 0
+    written = {path.name: path.read_text() for path in (tmp_path / "scores").iterdir()}
+    assert written == {f"seed{s}.json": f"models/seed{s} curves/seed{s}/test {s}" for s in (3, 11)}
 
 
-def test_only_what_belongs_to_no_declared_seed_is_deleted(commands: list[list[str]]) -> None:
-    kept = ["models/v/seed3/config.json", "data/v/seed11.parquet", "metrics/v/seed3/train/a.tsv"]
-    gone = ["models/v/seed1/config.json", "models/v/.seed7.unfinished/a", "metrics/v/seed1.json"]
-    for name in [*kept, *gone]:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text("")
-    run_one()
-    assert commands
-    assert all(Path(name).exists() for name in kept)
-    assert not [name for name in gone if Path(name).exists()]
+def test_a_command_that_names_a_seed_is_run_for_that_seed_alone(
+    run_stage: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    assert run_stage("5").returncode == 0
+    assert [path.name for path in (tmp_path / "scores").iterdir()] == ["seed5.json"]
 
 
-def test_a_variant_stops_where_one_of_its_stages_fails(commands: list[list[str]]) -> None:
-    Path("stop").touch()
-    with pytest.raises(CamchexError, match=r"stages\.train_fusion ended with status 1"):
-        run_one()
-    assert len(commands) == 4
+def test_only_outputs_that_belong_to_no_declared_seed_are_deleted(
+    run_stage: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    kept = ["models/seed1/config.json", "curves/seed3/a.tsv", "scores/notes.md"]
+    gone = ["curves/seed1/a.tsv", "curves/.seed7.unfinished/a", "scores/seed1.json"]
+    for path in (tmp_path / name for name in [*kept, *gone]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert run_stage("{seed}").returncode == 0
+    assert [name for name in [*kept, *gone] if (tmp_path / name).exists()] == kept
+
+
+def test_a_seed_that_fails_ends_the_stage_with_a_message_that_names_it(
+    run_stage: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "stop").touch()
+    ended = run_stage("{seed}")
+    assert ended.returncode == 1
+    assert "seed 11" in ended.stderr
+    assert [path.name for path in (tmp_path / "scores").iterdir()] == ["seed3.json"]

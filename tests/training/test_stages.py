@@ -318,13 +318,14 @@ def test_a_setting_that_cannot_be_is_an_error_that_names_it(setting: str, says: 
 
 
 def test_an_image_model_scores_a_study_by_the_mean_of_its_images(here: Path) -> None:
-    studies = cohort_studies(read_cohort(COHORT, STORE, CXR_LT_2023), ["test"])
+    cohort = read_cohort(COHORT, STORE, CXR_LT_2023)
+    studies = cohort_studies(cohort, ["test"])
     models = {
         view: ImageClassifier.from_pretrained(here / MODELS / "views" / view)
         for view in ("frontal", "lateral")
     }
     runtime = params.load("runtime", RuntimeParams)
-    table = predict_by_image(models, studies, runtime)
+    table = predict_by_image(models, cohort, ["test"], runtime)
     assert table["study_id"].to_pylist() == studies.study_ids
     assert {len(rows) for rows in studies.rows} > {1}
     found = label_matrix(table, CXR_LT_2023)
