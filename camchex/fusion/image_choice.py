@@ -1,4 +1,4 @@
-"""Which images stand for a study that has more of them than the fusion reads."""
+"""The choice of images from a study that has more of them than the fusion reads."""
 
 import zlib
 
@@ -9,38 +9,41 @@ from camchex.networks.batches import Rows
 
 
 def first_images(lateral: NDArray[np.bool_], most: int) -> Rows:
-    """Which images of a study stand for it where there is no chance: both views, in turn.
+    """Choose images without chance: the first frontal, the first lateral, the second frontal, ...
 
     Args:
         lateral: Which of the study's images are lateral, in the order of the table, (n,).
-        most: How many are wanted.
+        most: Images to choose at most.
 
     Returns:
-        Their positions, ascending: at most ``most``, as evenly from both views as there are.
+        Positions of the chosen images, ascending.
     """
     within_view = np.where(lateral, np.cumsum(lateral), np.cumsum(~lateral))
     return np.sort(np.lexsort((lateral, within_view))[:most])
 
 
 def image_groups(lateral: NDArray[np.bool_], most: int) -> list[Rows]:
-    """The images of a study in as few groups as hold them all, each with its share of both views.
+    """Divide all images of a study into as few groups as possible, both views shared out evenly.
 
     Args:
         lateral: Which of the study's images are lateral, in the order of the table, (n,).
-        most: Of images in a group, at least 1.
+        most: Images in a group at most; at least 1.
 
     Returns:
-        Their positions, ascending in each group: at least one group, of at most ``most``.
+        Positions of the images, ascending in each group; one empty group for a study without image.
     """
     groups = max(1, -(-len(lateral) // most))
-    dealt = np.argsort(lateral, kind="stable")  # frontal first, as cards to the groups in turn
+    dealt = np.argsort(lateral, kind="stable")  # frontal first, then dealt to the groups in turn
     return [np.sort(dealt[first::groups]) for first in range(groups)]
 
 
-def random_images(count: int, most: int, study_id: str, epoch: int, seed: int) -> Rows:
-    """Which images of a study of more than ``most`` an epoch sees: ``most`` of them, at random.
+def draw_images(count: int, most: int, study_id: str, epoch: int, seed: int) -> Rows:
+    """Choose ``most`` of ``count`` images at random, or all if there are no more.
 
     The draw depends on nothing but the study, the epoch and the seed.
+
+    Returns:
+        Positions of the chosen images, ascending.
     """
     if count <= most:
         return np.arange(count)

@@ -1,10 +1,12 @@
-"""A batch of whole studies, packed: no image is empty, and no text is longer than it must be."""
+"""A batch of whole studies without empty images, its texts only as long as the longest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,7 +19,7 @@ class Tokens(Movable):
 
     Attributes:
         ids: (B, T), long, padded to the longest text of the batch.
-        mask: Which of them are the text's own, (B, T), bool.
+        mask: True for the tokens of the text, False for padding, (B, T), bool.
     """
 
     ids: Tensor
@@ -25,10 +27,10 @@ class Tokens(Movable):
 
 
 def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
-    """Several texts of each of B studies as one batch, (parts * B, T), one part after the other.
+    """Stack several texts of each of B studies, one part after the other: (parts * B, T).
 
     Args:
-        parts: Each of B texts.
+        parts: B texts each.
         padding: The token that fills shorter texts.
     """
     longest = max(part.ids.shape[1] for part in parts)
@@ -40,15 +42,15 @@ def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
 
 @dataclass(frozen=True)
 class StudyBatch(Movable):
-    """All images of B studies in one tensor, and their texts.
+    """All images of B studies in one tensor, and the texts of the studies.
 
     Attributes:
-        images: (M, 1, H, W): M images in all, in any order.
+        images: All M images, in any order, (M, 1, H, W).
         study: Position in the batch of the study that each image belongs to, (M,), long.
         slot: Number of each image within its study, from 0, (M,), long.
         lateral: Which images are lateral, (M,), bool; the others are frontal.
-        indication: Of each study.
-        vitals: Of each study.
+        indication: One text per study.
+        vitals: One text per study.
     """
 
     images: Tensor
@@ -64,5 +66,27 @@ class StudyBatch(Movable):
         return len(self.indication.ids)
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """The batch with other images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
+        """Replace the images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
         return replace(self, images=change(self.images))
+
+
+def pack_studies(
+    images: Tensor, lateral: Sequence[NDArray[np.bool_]], indication: Tokens, vitals: Tokens
+) -> StudyBatch:
+    """Build the batch of B studies.
+
+    Args:
+        images: The images, study after study, (M, 1, H, W).
+        lateral: Which images of each study are lateral, B arrays with M values in all.
+        indication: B texts.
+        vitals: B texts.
+    """
+    counts = torch.tensor([len(views) for views in lateral])
+    return StudyBatch(
+        images=images,
+        study=torch.arange(len(lateral)).repeat_interleave(counts),
+        slot=torch.cat([torch.arange(len(views)) for views in lateral]),
+        lateral=torch.from_numpy(np.concatenate(lateral)),
+        indication=indication,
+        vitals=vitals,
+    )

@@ -1,8 +1,9 @@
-"""Studies with their images, texts and labels."""
+"""Studies of the cohort with their images, texts and labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,14 +16,14 @@ from camchex.networks.samples import Cohort, label_matrix
 
 @dataclass(frozen=True)
 class StudySamples:
-    """Studies of one split; every list has one entry per study.
+    """S studies; every list has one entry per study.
 
     Attributes:
-        store: Where the images lie.
-        study_ids: As published.
+        store: The prepared images.
+        study_ids: Study ids as published.
         splits: train, development or test.
-        rows: Positions in the store of each study's images.
-        lateral: Which of them are lateral.
+        rows: Positions in the store of each study's images, (n,).
+        lateral: Which of a study's images are lateral, (n,).
         indications: Cleaned text; None where there is none.
         vitals: Vital signs as text.
         targets: 1, 0, or NaN where unknown, (S, Q).
@@ -40,9 +41,18 @@ class StudySamples:
     def __len__(self) -> int:
         return len(self.study_ids)
 
+    def take(self, rows: Sequence[int] | Rows) -> Self:
+        """Select studies by position, in the given order; a study may be taken more than once."""
+        lists = {
+            field.name: [getattr(self, field.name)[row] for row in rows]
+            for field in fields(self)
+            if field.name not in {"store", "targets"}
+        }
+        return replace(self, **lists, targets=self.targets[list(rows)])
+
 
 def cohort_studies(cohort: Cohort, splits: Sequence[str]) -> StudySamples:
-    """The studies of some splits, in the order of the cohort.
+    """Select the studies of some splits, in the order of the cohort.
 
     Raises:
         DataError: If the store lacks an image of the cohort.
@@ -56,7 +66,7 @@ def cohort_studies(cohort: Cohort, splits: Sequence[str]) -> StudySamples:
         study_ids=part["study_id"].to_pylist(),
         splits=part["split"].to_pylist(),
         rows=[rows[start:end] for start, end in pairwise(ends)],
-        lateral=[np.array([v == "lateral" for v in views]) for views in part["views"].to_pylist()],
+        lateral=[np.array(views, dtype=str) == "lateral" for views in part["views"].to_pylist()],
         indications=part["indication"].to_pylist(),
         vitals=part["vitals_text"].to_pylist(),
         targets=label_matrix(part, cohort.classes),

@@ -1,6 +1,7 @@
-"""The test studies as they might have been: other indications or vital signs, or none.
+"""Counterfactual studies: the test studies with exchanged, masked or missing texts.
 
-What a model's score owes to a text is what it loses when the text is another study's, or gone.
+The part of a score that a model owes to a text is the part it loses when the text is that of
+another study, or gone.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,22 +19,22 @@ from camchex.runs.runtime import RuntimeParams
 from camchex.texts.vitals_text import vitals_text
 
 NO_VITALS = vitals_text({}, None)
-"""What the model reads of a study outside the emergency department: NA in every field."""
+"""Vital signs of a study outside the emergency department: NA in every field."""
 Mask = Callable[[str | None], str | None]
 
 
 def counterfactuals(samples: StudySamples, seed: int, mask: Mask) -> dict[str, StudySamples]:
-    """Every variation of some studies that the audit scores.
+    """Make every variation of some studies that the audit scores.
 
     Args:
         samples: The studies.
-        seed: Of the swaps.
-        mask: Gives an indication without the words that name a finding.
+        seed: Seed of the exchanges.
+        mask: Removes the words that name a finding from an indication.
 
     Returns:
-        ``swapped``, ``masked`` (indications), ``vitals_swapped``, ``without_vitals``, and
-        ``without_text``, in which neither is left. All are texts that training showed too: that
-        of a study without an indication, and that of one outside the emergency department.
+        ``swapped`` and ``masked`` (the indications), ``vitals_swapped``, ``without_vitals``, and
+        ``without_text`` (neither indication nor vital signs). A missing text is replaced as in
+        training: by the placeholder, or by NA in every field.
     """
     nothing: list[str | None] = [None] * len(samples)
     no_vitals = [NO_VITALS] * len(samples)
@@ -47,30 +48,23 @@ def counterfactuals(samples: StudySamples, seed: int, mask: Mask) -> dict[str, S
 
 
 def swap_indications(samples: StudySamples, seed: int) -> StudySamples:
-    """Give every study the indication of a random study that is like it in what may be told.
+    """Give every study the indication of a random study of its stratum.
 
-    Studies exchange texts within a stratum: the same split, both in the emergency department or
-    both not, and both with an indication. So neither whether there is one, nor where the patient
-    was, changes with it.
+    A stratum: one split, all in the emergency department or none, all with an indication or none.
+    So the exchange changes neither whether there is an indication nor where the patient was.
 
     Source: docs/method.md, section 10 (audit vi: shuffle indications between studies).
     """
-    strata = list(
-        zip(
-            samples.splits,
-            in_emergency_department(samples),
-            [text is not None for text in samples.indications],
-            strict=True,
-        )
-    )
+    told = [text is not None for text in samples.indications]
+    strata = list(zip(samples.splits, in_emergency_department(samples), told, strict=True))
     donors = _donors(strata, seed)
     return replace(samples, indications=[samples.indications[i] for i in donors])
 
 
 def swap_vitals(samples: StudySamples, seed: int) -> StudySamples:
-    """Give every study of the emergency department all vital signs, and the sex, of another.
+    """Give every study of the emergency department all vital signs, and the sex, of another one.
 
-    That the patient was there is still told; how the patient was is not.
+    The text then still tells that the patient was there, but not how the patient was.
 
     Source: docs/method.md, section 10 (4: vital signs reveal the emergency department).
     """
@@ -80,12 +74,12 @@ def swap_vitals(samples: StudySamples, seed: int) -> StudySamples:
 
 
 def in_emergency_department(samples: StudySamples) -> list[bool]:
-    """Whether anything is known of a stay, for each study."""
+    """Tell for each study whether anything is known of a stay in the emergency department."""
     return [text != NO_VITALS for text in samples.vitals]
 
 
 def _donors(strata: Sequence[object], seed: int) -> NDArray[np.intp]:
-    """For every study another of its stratum, each once; a study alone in it keeps its own."""
+    """Choose another study of the same stratum for each, every study once; a single one keeps its own."""
     draw = np.random.default_rng(seed)
     donors = np.arange(len(strata))
     members: dict[object, list[int]] = {}
@@ -104,36 +98,22 @@ def predict_changed(
     changed: StudySamples,
     runtime: RuntimeParams,
 ) -> pa.Table:
-    """Probabilities of changed studies (``schemas.predictions``); who reads as before is not read.
+    """Predict changed studies (``schemas.predictions``); unchanged studies are not predicted again.
 
     Args:
         model: The model.
         plain: The studies as they are.
-        known: Their probabilities, in the same order.
+        known: Predictions of ``plain``, in the same order.
         changed: The same studies with other texts.
-        runtime: Where it runs.
+        runtime: Hardware settings.
     """
     texts = zip(plain.indications, plain.vitals, strict=True)
     others = zip(changed.indications, changed.vitals, strict=True)
     rows = [i for i, (a, b) in enumerate(zip(texts, others, strict=True)) if a != b]
     if not rows:
         return known
-    found = predict_studies(model, select(changed, rows), runtime)
+    found = predict_studies(model, changed.take(rows), runtime)
     source = np.arange(len(plain))
     source[rows] = len(plain) + np.arange(len(rows))
     both = pa.concat_tables([known, found]).combine_chunks()
     return both.take(pa.array(source)).cast(schemas.predictions(model.classes))
-
-
-def select(samples: StudySamples, rows: Sequence[int]) -> StudySamples:
-    """Some of the studies, in the given order."""
-    return StudySamples(
-        store=samples.store,
-        study_ids=[samples.study_ids[i] for i in rows],
-        splits=[samples.splits[i] for i in rows],
-        rows=[samples.rows[i] for i in rows],
-        lateral=[samples.lateral[i] for i in rows],
-        indications=[samples.indications[i] for i in rows],
-        vitals=[samples.vitals[i] for i in rows],
-        targets=samples.targets[list(rows)],
-    )

@@ -1,10 +1,10 @@
-"""A trained model as one folder to hand on: weights, calibration, and its card as README.md."""
+"""Export of a trained model as one folder: weights, calibration, and the card as README.md."""
 
 import shutil
 from pathlib import Path
 
 from camchex.errors import ModelError
-from camchex.scores.calibration import FILE, beside
+from camchex.scores.calibration_file import FILE, beside
 
 CARD = "README.md"
 CARDS = "cards"
@@ -12,14 +12,14 @@ CONFIG = "config.json"
 
 
 def export_model(model: Path, out: Path) -> list[str]:
-    """Copy a model, its calibration and its card into one folder, as the Hugging Face Hub has it.
+    """Copy a model, its calibration and its card into one folder, laid out as on the Hugging Face Hub.
 
     Args:
-        model: As ``train_fusion`` writes it, for example ``models/fusion/seed0``.
+        model: Folder written by ``train_fusion``, for example ``models/fusion/seed0``.
         out: A new or empty folder.
 
     Returns:
-        The names of its files.
+        Names of the files in ``out``.
 
     Raises:
         ModelError: If the model, its calibration or its card is missing, or ``out`` is not empty.
@@ -34,7 +34,7 @@ def export_model(model: Path, out: Path) -> list[str]:
         if not path.exists():
             raise ModelError(f"{path}: no such file. `dvc repro {maker}` makes it.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ModelError(f"{out}: is there already, and not an empty folder. Name a new one.")
+        raise ModelError(f"{out}: exists and is not an empty folder. Name a new one.")
     shutil.copytree(model, out, dirs_exist_ok=True)
     shutil.copy(calibration, out / FILE)
     shutil.copy(card, out / CARD)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from camchex.contract import schemas
+from camchex.contract.tables import predictions_table
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
 from camchex.fusion.params import FusionArchitecture
@@ -17,7 +17,7 @@ from camchex.runs.runtime import RuntimeParams
 
 
 def predict_studies(model: CaMChex, samples: StudySamples, runtime: RuntimeParams) -> pa.Table:
-    """Probabilities of studies (``schemas.predictions``), in their order.
+    """Predict studies: a table of ``schemas.predictions`` in their order.
 
     Raises:
         ModelError: If the images do not fit the model.
@@ -26,38 +26,39 @@ def predict_studies(model: CaMChex, samples: StudySamples, runtime: RuntimeParam
     studies = StudyDataset(read, reader_of(model))
     check_size(studies, model.image_size)
     probabilities = mean_by_study(predict(model, studies, runtime), owners)
-    columns = {"study_id": samples.study_ids, "split": samples.splits}
-    columns |= {name: pa.array(probabilities[:, i]) for i, name in enumerate(model.classes)}
-    return pa.table(columns, schema=schemas.predictions(model.classes))
+    return predictions_table(samples.study_ids, samples.splits, probabilities, model.classes)
 
 
 def readings(samples: StudySamples, fusion: FusionArchitecture) -> tuple[StudySamples, Rows]:
-    """The studies as they are read: once, or under ``average`` in groups of their images.
+    """List what the model reads: each study once, or under ``average`` each group of its images.
 
     Returns:
-        One entry per reading, and the row in ``samples`` of its study, ascending.
+        One entry per reading, (R), and the row in ``samples`` of its study, ascending, (R,).
     """
     owners = np.arange(len(samples))
     if fusion.beyond_max_images == "choose" or "images" not in fusion.inputs:
         return samples, owners
     groups = [image_groups(lateral, fusion.max_images) for lateral in samples.lateral]
     owners = np.repeat(owners, [len(of_study) for of_study in groups])
+    repeated = samples.take(owners)
     chosen = [group for of_study in groups for group in of_study]
-    repeated = replace(
-        samples,
-        study_ids=[samples.study_ids[i] for i in owners],
-        splits=[samples.splits[i] for i in owners],
-        rows=[samples.rows[i][c] for i, c in zip(owners, chosen, strict=True)],
-        lateral=[samples.lateral[i][c] for i, c in zip(owners, chosen, strict=True)],
-        indications=[samples.indications[i] for i in owners],
-        vitals=[samples.vitals[i] for i in owners],
-        targets=samples.targets[owners],
-    )
-    return repeated, owners
+    return replace(
+        repeated,
+        rows=[rows[group] for rows, group in zip(repeated.rows, chosen, strict=True)],
+        lateral=[views[group] for views, group in zip(repeated.lateral, chosen, strict=True)],
+    ), owners
 
 
 def mean_by_study(probabilities: Floats, owners: Rows) -> Floats:
-    """Mean probabilities of the readings of each study, (S, Q), from those of all, (R, Q)."""
+    """Average over the readings of each study.
+
+    Args:
+        probabilities: Probabilities of all readings, (R, Q).
+        owners: The study of each reading, ascending, (R,).
+
+    Returns:
+        Mean probabilities, (S, Q).
+    """
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     counts = np.diff(starts, append=len(owners))
     sums = np.add.reduceat(probabilities, starts) if len(owners) else probabilities

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14
-from camchex.fusion.image_choice import first_images, random_images
+from camchex.fusion.image_choice import first_images, draw_images
 from camchex.fusion.study_samples import cohort_studies
 from camchex.networks.samples import Cohort, ImageDataset, ImageSamples, cohort_images, prevalence
 from camchex.networks.sampling import BatchRows, OrderedBatches, ShuffledBatches, derived_seed
@@ -103,7 +103,7 @@ def test_unknown_labels_are_masked() -> None:
 
 def test_up_to_four_images_are_all_read() -> None:
     assert first_images(np.array([False, True]), 4).tolist() == [0, 1]
-    assert random_images(4, 4, "s", epoch=3, seed=1).tolist() == [0, 1, 2, 3]
+    assert draw_images(4, 4, "s", epoch=3, seed=1).tolist() == [0, 1, 2, 3]
 
 
 def test_without_chance_both_views_take_turns_and_the_order_of_the_table_stays() -> None:
@@ -127,7 +127,7 @@ def test_the_choice_without_chance_keeps_both_views_if_there_are_two(
 
 def test_the_random_four_depend_on_study_epoch_and_seed_alone() -> None:
     def choice(study: str = "s1", epoch: int = 0, seed: int = 0) -> list[int]:
-        return random_images(12, 4, study, epoch, seed).tolist()
+        return draw_images(12, 4, study, epoch, seed).tolist()
 
     assert choice() == choice()
     others = [choice("s2"), choice(epoch=1), choice(seed=1)]

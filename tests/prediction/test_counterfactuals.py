@@ -14,7 +14,6 @@ from camchex.prediction.counterfactuals import (
     NO_VITALS,
     counterfactuals,
     predict_changed,
-    select,
     swap_indications,
     swap_vitals,
 )
@@ -76,7 +75,7 @@ def test_vital_signs_are_dealt_out_among_those_in_the_department() -> None:
 
 
 def test_a_study_alone_in_its_stratum_keeps_its_own() -> None:
-    one = select(studies(), [0])
+    one = studies().take([0])
     assert swap_indications(one, 0).indications == one.indications
     assert swap_vitals(one, 0).vitals == one.vitals
 
@@ -101,7 +100,7 @@ def test_only_the_texts_named_change() -> None:
 def test_only_changed_studies_are_read_and_every_row_is_as_if_all_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain, model = select(studies(), range(12)), camchex()
+    plain, model = studies().take(range(12)), camchex()
     changed = replace(plain, indications=["other", None, *plain.indications[2:]])
     known = predict_studies(model, plain, RUNTIME)
     expected = predict_studies(model, changed, RUNTIME)
