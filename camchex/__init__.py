@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from camchex.texts.cleaning import clean_indication
     from camchex.training.loss import weighted_asymmetric_loss
     from camchex.vitals.link import link_vitals
+    from camchex.vitals.params import VitalsParams
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ImageStore",
     "MLDecoder",
     "StudyInput",
+    "VitalsParams",
     "average_precision",
     "clean_indication",
     "link_vitals",
@@ -43,6 +45,7 @@ _MODULES = {
     "ImageStore": "contract.image_store",
     "MLDecoder": "networks.ml_decoder",
     "StudyInput": "prediction.one_study",
+    "VitalsParams": "vitals.params",
     "average_precision": "scores.averages",
     "clean_indication": "texts.cleaning",
     "link_vitals": "vitals.link",
