@@ -23,7 +23,7 @@ from camchex.audit.validation import (
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
 from camchex.scores.label_sets import LabelSet, label_sets
-from camchex.scores.scored import Split, of_split, read_probabilities
+from camchex.scores.labelled_split import Split, labelled_split, read_probabilities
 
 COPIES = PROJECT / ".camchex" / "audit_validation"
 OUT = Path("metrics/ablations/audit_validation.json")
@@ -64,7 +64,7 @@ def _audited(copy: Path, classes: list[str], clean: LabelSet) -> Audited:
 
 def _test(copy: Path, classes: list[str]) -> Split:
     cohort = tables.read(copy / "data/cohort.parquet", schemas.cohort(classes))
-    return of_split(cohort, "test", classes)
+    return labelled_split(cohort, "test", classes)
 
 
 def _labels(test: Split) -> LabelSet:

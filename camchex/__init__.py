@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from camchex.networks.ml_decoder import MLDecoder
     from camchex.prediction.one_study import StudyInput, predict_study
     from camchex.reports.sections import split_sections
-    from camchex.scores.averages import average_precision, roc_auc
+    from camchex.scores.metrics import average_precision, roc_auc
     from camchex.sources.external.read import read_labels
     from camchex.texts.cleaning import clean_indication
     from camchex.training.loss import weighted_asymmetric_loss
@@ -46,12 +46,12 @@ _MODULES = {
     "MLDecoder": "networks.ml_decoder",
     "StudyInput": "prediction.one_study",
     "VitalsParams": "vitals.params",
-    "average_precision": "scores.averages",
+    "average_precision": "scores.metrics",
     "clean_indication": "texts.cleaning",
     "link_vitals": "vitals.link",
     "predict_study": "prediction.one_study",
     "read_labels": "sources.external.read",
-    "roc_auc": "scores.averages",
+    "roc_auc": "scores.metrics",
     "split_sections": "reports.sections",
     "weighted_asymmetric_loss": "training.loss",
 }

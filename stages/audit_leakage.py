@@ -13,9 +13,9 @@ from camchex.audit.gain import NAMES, ImageOnly
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
 from camchex.runs.runtime import RuntimeParams
+from camchex.scores.labelled_split import Split, labelled_split, read_probabilities, read_seeds
 from camchex.scores.metrics import Floats
 from camchex.scores.params import AuditParams, EvaluationParams
-from camchex.scores.scored import Split, of_split, read_probabilities, read_seeds
 from stages import Input, Output, run
 
 Counterfactuals = Annotated[
@@ -40,7 +40,7 @@ def main(
     classes = params.load("labels", LabelParams).classes
     seeds = params.load("seeds", list[int])
     studies = tables.read(cohort, schemas.cohort(classes))
-    test = of_split(studies, "test", classes)
+    test = labelled_split(studies, "test", classes)
     predicted = Predicted(
         seeds=read_seeds(predictions, seeds, test),
         changed={} if counterfactuals is None else _changed(counterfactuals, seeds, test),

@@ -1,13 +1,14 @@
 """Aggregates as CSV files: rounded like the JSON ones, None as an empty cell."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
 from camchex.aggregates.results import DECIMALS
 
 Row = Sequence[str | int | float | None]
+Table = tuple[Sequence[str], Iterable[Row]]
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
@@ -19,3 +20,9 @@ def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
         table.writerow([round(v, DECIMALS) if isinstance(v, float) else v for v in row])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.getvalue())
+
+
+def write_tables(tables: Mapping[str, Table], folder: Path) -> None:
+    """Write tables of rows below a header into a folder, each as ``<name>.csv``."""
+    for name, (header, rows) in tables.items():
+        write_csv(header, rows, folder / f"{name}.csv")

@@ -25,9 +25,9 @@ from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, 
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
 from camchex.scores.label_sets import LabelSet, label_sets
+from camchex.scores.labelled_split import Split, labelled_split
 from camchex.scores.metrics import Floats, macro, score_classes
 from camchex.scores.params import AuditParams, EvaluationParams
-from camchex.scores.scored import Split, of_split
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import Bools, keyword_scores
 
@@ -73,7 +73,7 @@ def audit(
     Raises:
         DataError: If there is no training or no test study, or a class without keywords.
     """
-    test = of_split(cohort, "test", classes)
+    test = labelled_split(cohort, "test", classes)
     given = evaluation.bootstrap
     draws = draw_patients(test.patients, given.resamples, given.seed)
     scorer = Scorer(draws, given.level, evaluation.min_cell, workers)
@@ -81,7 +81,7 @@ def audit(
     named: Bools = np.asarray(mentioned > 0)
     text = {
         "keywords": keyword_scores(named, classes),
-        "ngrams": ngram_scores(of_split(cohort, "train", classes), test),
+        "ngrams": ngram_scores(labelled_split(cohort, "train", classes), test),
     }
     sets, seeds, names_any = label_sets(test), predicted.seeds, np.asarray(named.any(axis=1))
     return {

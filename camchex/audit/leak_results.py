@@ -9,9 +9,9 @@ from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import shown_count, shown_share
 from camchex.audit.leak import Leak, find_leak
 from camchex.contract.labels import MIMIC_14
-from camchex.scores.label_sets import mimic14_labels
+from camchex.scores.label_sets import mimic14_matrix
+from camchex.scores.labelled_split import matrix
 from camchex.scores.params import AuditParams
-from camchex.scores.scored import matrix
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import mentions
 
@@ -41,7 +41,7 @@ def leak_results(
     named = mentions(cohort["indication"].to_pylist(), shared)
     leaks = {
         kind: find_leak(
-            labels, mimic14_labels(cohort, shared, blank), named, params.shuffles, params.seed
+            labels, mimic14_matrix(cohort, shared, blank), named, params.shuffles, params.seed
         )
         for kind, blank in BLANK.items()
     }

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
-from camchex.scores.scored import Split
 
 WORDS = r"[^\s.]+"  # "s/p", "r/o" and "-year-old" are words; the full stop between sentences is not
 LARGEST_VOCABULARY = 20_000  # words and pairs of words; keeps MIMIC-CXR to minutes on one core

@@ -49,8 +49,7 @@ class Estimate:
 
     def bounds(self, level: float) -> list[float] | None:
         """Low and high; None without a value, or if too few resamples have one."""
-        found = None if self.value is None else interval(self.drawn, level, self.value)
-        return None if found is None else [found.low, found.high]
+        return interval(self.drawn, level, self.value)
 
     def surviving(self, gain: "Estimate", level: float) -> Results:
         """What is left of a gain once this much of it is taken away: 1 - this / gain.

@@ -76,7 +76,9 @@ def _compared(
             labels.classes, labels.labels.T, *(side.T for side in sides.values()), strict=True
         )
         if all(
-            has_enough_of_both(*((column[rows] == v).sum() for v in (1, 0)), scorer.min_cell)
+            has_enough_of_both(
+                (column[rows] == 1).sum(), (column[rows] == 0).sum(), scorer.min_cell
+            )
             for rows in cells
         )
     ]

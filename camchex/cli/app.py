@@ -261,7 +261,7 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     import numpy as np
 
     from camchex.prediction.one_study import StudyInput, View, load, predict_study
-    from camchex.scores.calibration import RULES, beside, read_calibration, rescale
+    from camchex.scores.calibration_file import RULES, beside, read_calibration, rescale
 
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]

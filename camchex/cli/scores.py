@@ -11,7 +11,7 @@ from rich.table import Column, Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from camchex.scores.scored import Split
+    from camchex.scores.labelled_split import Split
 
 COHORT = Path("data/cohort.parquet")
 SEED = Path("data/predictions/seed0.parquet")
@@ -46,13 +46,14 @@ def compare(
     from camchex.runs.runtime import RuntimeParams
     from camchex.scores.bootstrap import draw_patients
     from camchex.scores.evaluate import training_groups
+    from camchex.scores.labelled_split import labelled_split
     from camchex.scores.params import EvaluationParams
-    from camchex.scores.scored import of_split
 
     given = params.load("evaluation", EvaluationParams)
     seeds = params.load("seeds", list[int])
     studies, test = _test(cohort)
-    rule, groups = next(iter(training_groups(of_split(studies, "train", test.classes)).items()))
+    train = labelled_split(studies, "train", test.classes)
+    rule, groups = next(iter(training_groups(train).items()))
     found = compare_settings(
         test,
         read_setting(left, seeds, test),
@@ -109,7 +110,7 @@ def submit(
 ) -> None:
     """Write test predictions in the format of a CXR-LT challenge: one row per image."""
     from camchex.comparisons.submission import write_submission
-    from camchex.scores.scored import read_probabilities
+    from camchex.scores.labelled_split import read_probabilities
 
     _, test = _test(cohort)
     images = write_submission(test, read_probabilities(predictions, test), sample, out)
@@ -127,8 +128,8 @@ def score_release(
     from camchex.comparisons.other_release import score_other_release
     from camchex.contract import params
     from camchex.contract.labels import CXR_LT_2024_TASK2
+    from camchex.scores.labelled_split import read_probabilities
     from camchex.scores.params import EvaluationParams
-    from camchex.scores.scored import read_probabilities
     from camchex.sources.mimic.cxr_lt import read_labels
 
     given = params.load("evaluation", EvaluationParams)
@@ -148,10 +149,9 @@ def score_release(
 def _test(cohort: Path) -> "tuple[pa.Table, Split]":
     from camchex.contract import params, schemas, tables
     from camchex.contract.labels import LabelParams
-    from camchex.scores.benchmarks import refuse_shared_patients
-    from camchex.scores.scored import of_split
+    from camchex.scores.labelled_split import labelled_split
 
     classes = params.load("labels", LabelParams).classes
     studies = tables.read(cohort, schemas.cohort(classes))
-    refuse_shared_patients(studies)
-    return studies, of_split(studies, "test", classes)
+    tables.require_disjoint_patients(studies)
+    return studies, labelled_split(studies, "test", classes)

@@ -6,10 +6,10 @@ import pyarrow as pa
 from camchex.aggregates.results import Results
 from camchex.comparisons.submission import SAME
 from camchex.errors import DataError
-from camchex.scores.bootstrap import bootstrap, bounds, draw_patients, mean_over
+from camchex.scores.bootstrap import bootstrap, draw_patients, mean_over, score_interval
+from camchex.scores.labelled_split import Split, matrix
 from camchex.scores.metrics import Floats, macro, not_scored, score_classes
 from camchex.scores.params import BootstrapParams
-from camchex.scores.scored import Split, matrix
 
 
 def score_other_release(
@@ -76,9 +76,11 @@ def score_other_release(
             "not in the test split": int((~predicted & ~overlap).sum()),
         },
         "mAP": mean.ap,
-        "mAP_interval": bounds(mean_over(resampled.ap, scored), params.level, mean.ap),
+        "mAP_interval": score_interval(mean_over(resampled.ap, scored), params.level, mean.ap),
         "AUROC": mean.auroc,
-        "AUROC_interval": bounds(mean_over(resampled.auroc, scored), params.level, mean.auroc),
+        "AUROC_interval": score_interval(
+            mean_over(resampled.auroc, scored), params.level, mean.auroc
+        ),
         "classes_scored": mean.classes,
         "classes_not_scored": not_scored(scores),
     }

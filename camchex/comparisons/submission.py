@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from camchex.errors import DataError
+from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
-from camchex.scores.scored import Split
 
 ID = "dicom_id"
 SAME = {"Normal": "No Finding", "No Finding": "Normal"}

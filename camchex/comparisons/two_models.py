@@ -9,8 +9,8 @@ from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import tells_one_small
 from camchex.errors import DataError
 from camchex.scores.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
+from camchex.scores.labelled_split import Split, read_probabilities, read_seeds
 from camchex.scores.metrics import ClassScore, Floats, score_classes
-from camchex.scores.scored import Split, read_probabilities, read_seeds
 
 Groups = dict[str, list[str]]
 METRICS = {"AP": "ap", "AUROC": "auroc"}
@@ -114,11 +114,10 @@ def _row(one: _Setting, other: _Setting, columns: list[int], level: float) -> Re
     for metric, key in METRICS.items():
         before, after = (float(s.points[metric][columns].mean()) for s in (one, other))
         drawn = [mean_over(getattr(s.drawn, key), columns) for s in (other, one)]
-        spread = interval(drawn[0] - drawn[1], level, after - before)
         found[metric] = {
             "left": before,
             "right": after,
             "difference": after - before,
-            "interval": None if spread is None else [spread.low, spread.high],
+            "interval": interval(drawn[0] - drawn[1], level, after - before),
         }
     return found

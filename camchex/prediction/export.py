@@ -12,7 +12,7 @@ CONFIG = "config.json"
 
 
 def export_model(model: Path, out: Path) -> list[str]:
-    """Copy a model, its calibration and its card into one folder, laid out as on the Hugging Face Hub.
+    """Copy a model, its calibration and its card into one folder, as the Hugging Face Hub has it.
 
     Args:
         model: Folder written by ``train_fusion``, for example ``models/fusion/seed0``.
@@ -26,11 +26,8 @@ def export_model(model: Path, out: Path) -> list[str]:
     """
     card = model.parent.parent / CARDS / f"{model.name}.md"
     calibration = beside(model)
-    for path, maker in (
-        (model / CONFIG, "train_fusion"),
-        (calibration, "evaluate"),
-        (card, "report"),
-    ):
+    makers = {model / CONFIG: "train_fusion", calibration: "evaluate", card: "report"}
+    for path, maker in makers.items():
         if not path.exists():
             raise ModelError(f"{path}: no such file. `dvc repro {maker}` makes it.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -12,8 +12,8 @@ from PIL import Image
 
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
+from camchex.scores.labelled_split import Split, labelled_split, read_seeds
 from camchex.scores.metrics import Floats
-from camchex.scores.scored import Split, of_split, read_seeds
 
 HOW_MANY = 6
 GUESSES = 5
@@ -77,7 +77,7 @@ def read_examples(
     Raises:
         DataError: If a file is missing, or they do not belong together.
     """
-    test = of_split(tables.read(cohort, schemas.cohort(classes)), "test", classes)
+    test = labelled_split(tables.read(cohort, schemas.cohort(classes)), "test", classes)
     probabilities = list(read_seeds(predictions, seeds, test).values())
     mean, images = np.mean(probabilities, axis=0), ImageStore(store)
     return examples(test, mean, images), failures(test, mean, images)

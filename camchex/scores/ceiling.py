@@ -11,8 +11,8 @@ import numpy as np
 
 from camchex.aggregates.results import Results
 from camchex.scores.evaluate import class_row
+from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import ClassScore, Floats, macro, score_classes
-from camchex.scores.scored import Split
 
 SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP, 0.5 of AUROC"
 Values = Mapping[str, float | None]
@@ -54,33 +54,6 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
         "studies": len(split.labels),
         "sets": {name: _set(split, one, min_cell) for name, one in compared.items()},
     }
-
-
-def ceiling_rows(results: Results, split: str = "test") -> list[dict[str, object]]:
-    """Rows of a table, one per set of modalities, from what the stage wrote.
-
-    Args:
-        results: ``metrics/ceiling.json``.
-        split: test or development.
-
-    Returns:
-        ``modalities``, ``kind`` (``best possible`` or ``upper bound``), ``chance_mAP``,
-        ``ceiling_mAP``, ``ours_mAP``, ``share_mAP``, the same of AUROC, and ``far_below``; None
-        where no model was trained on the set.
-    """
-    return [
-        {
-            "modalities": name,
-            "kind": "upper bound" if one["bound"] else "best possible",
-            **{
-                f"{side}_{score}": one[side][score] if one[side] else None
-                for score in ("mAP", "AUROC")
-                for side in ("chance", "ceiling", "ours", "share")
-            },
-            "far_below": list(one["far_below"]),
-        }
-        for name, one in results["splits"][split]["sets"].items()
-    ]
 
 
 def share_of_ceiling(ours: float, ceiling: float, chance: float) -> float | None:

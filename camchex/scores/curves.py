@@ -1,18 +1,17 @@
 """Scores as DVC plots them: small CSV files without a value of a single patient."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
-from camchex.aggregates.csv_files import Row, write_csv
+from camchex.aggregates.csv_files import Row, Table
 from camchex.aggregates.small_cells import is_small_class
-from camchex.scores.calibration import rescale
+from camchex.scores.calibration_file import rescale
 from camchex.scores.fit_calibration import reliability
-from camchex.scores.intervals import NO_SPREAD, Spread
-from camchex.scores.metrics import ClassScore, Floats, score_classes
-from camchex.scores.scored import Split
+from camchex.scores.intervals import Intervals
+from camchex.scores.labelled_split import Split
+from camchex.scores.metrics import Floats, score_classes
 
 RECALLS: Floats = np.linspace(0, 1, 21).round(2)
 MACRO = "macro"
@@ -20,31 +19,32 @@ PER_CLASS = (
     *("class", "AP", "AUROC", "prevalence", "positives"),
     *("AP_low", "AP_high", "AUROC_low", "AUROC_high"),
 )
+RELIABILITY = ("probability", "mean_probability", "share_positive")
 NONE = (None, None)
 
 
-def write_curves(
-    test: Split,
-    probabilities: Floats,
-    folder: Path,
-    min_cell: int,
-    spread: Spread = NO_SPREAD,
-) -> None:
-    """Write ``per_class.csv`` and ``precision_recall.csv`` of the classes that may be shown.
-
-    ``precision_recall_macro.csv`` is the mean curve alone, as one line of a plot.
+def score_curves(
+    test: Split, probabilities: Floats, min_cell: int, intervals: Intervals
+) -> dict[str, Table]:
+    """Scores and precision-recall curves of the classes that may be shown, as tables by file name.
 
     Args:
         test: The test studies.
-        probabilities: Theirs, (N, Q).
-        folder: Made if need be.
+        probabilities: Probabilities of the test studies, (N, Q).
         min_cell: Smallest number of positives, or negatives, of a class that is shown.
-        spread: For the bounds of each score; without it they are empty.
+        intervals: Intervals per study; without them the bounds are empty.
+
+    Returns:
+        ``per_class``; ``precision_recall``, whose class ``macro`` is the mean curve; and
+        ``precision_recall_macro``, the mean curve alone, as one line of a plot.
     """
     scores = score_classes(test.labels, probabilities, test.classes)
-    shown = {n: s for n, s in scores.items() if s.may_be_shown(min_cell)}
-    rows = _per_class(shown, spread, min_cell)
-    write_csv(PER_CLASS, rows, folder / "per_class.csv")
+    shown = {name: score for name, score in scores.items() if score.may_be_shown(min_cell)}
+    per_class = []
+    for name, score in shown.items():
+        ends = intervals.of_class(name, score, min_cell)
+        bounds = (*(ends.get("AP_interval") or NONE), *(ends.get("AUROC_interval") or NONE))
+        per_class.append((name, score.ap, score.auroc, score.prevalence, score.positives, *bounds))
     curves = {
         name: precision_at(labels, guesses, RECALLS)
         for name, labels, guesses in zip(test.classes, test.labels.T, probabilities.T, strict=True)
@@ -57,45 +57,44 @@ def write_curves(
         for name, curve in curves.items()
         for recall, precision in zip(RECALLS, curve, strict=True)
     ]
-    write_csv(["class", "recall", "precision"], points, folder / "precision_recall.csv")
-    macro = [row[1:] for row in points if row[0] == MACRO]
-    write_csv(["recall", "precision"], macro, folder / "precision_recall_macro.csv")
+    mean = [point[1:] for point in points if point[0] == MACRO]
+    return {
+        "per_class": (PER_CLASS, per_class),
+        "precision_recall": (("class", "recall", "precision"), points),
+        "precision_recall_macro": (("recall", "precision"), mean),
+    }
 
 
-def write_calibration_curves(
-    test: Split, probabilities: Floats, temperature: float, folder: Path, min_cell: int
-) -> None:
-    """Write ``reliability.csv``: of every class and bin, how sure and how often right.
-
-    ``reliability_all.csv`` is the same of all labels together, where few bins are too small.
+def reliability_curves(
+    test: Split, probabilities: Floats, temperature: float, min_cell: int
+) -> dict[str, Table]:
+    """How sure the model was and how often it was right, as tables by file name.
 
     Args:
         test: The test studies.
-        probabilities: Theirs, (N, Q).
-        temperature: Fitted on the development studies.
-        folder: Made if need be.
-        min_cell: Smallest number of studies, positives or negatives of a bin that is shown.
+        probabilities: Probabilities of the test studies, (N, Q).
+        temperature: Temperature that was fitted on the development studies.
+        min_cell: Smallest number of positives, or negatives, of a bin that is shown.
+
+    Returns:
+        ``reliability``, by class and bin; and ``reliability_all`` of all labels together, where
+        few bins are too small.
     """
     kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
-    rows = [
-        (name, kind, *row)
-        for kind, guesses in kinds.items()
-        for name, truth, guess in zip(test.classes, test.labels.T, guesses.T, strict=True)
-        for row in _shown_bins(truth, guess, min_cell)
-    ]
-    header = ["class", "probability", "mean_probability", "share_positive", "studies"]
-    write_csv(header, rows, folder / "reliability.csv")
-    together = [
-        (kind, *row)
-        for kind, guesses in kinds.items()
-        for row in _shown_bins(test.labels.ravel(), guesses.ravel(), min_cell)
-    ]
-    header = ["probability", "mean_probability", "share_positive", "labels"]
-    write_csv(header, together, folder / "reliability_all.csv")
+    each: list[Row] = []
+    pooled: list[Row] = []
+    for kind, guesses in kinds.items():
+        for name, truth, guess in zip(test.classes, test.labels.T, guesses.T, strict=True):
+            each += [(name, kind, *row) for row in _shown_bins(truth, guess, min_cell)]
+        every = _shown_bins(test.labels.ravel(), guesses.ravel(), min_cell)
+        pooled += [(kind, *row) for row in every]
+    return {
+        "reliability": (("class", *RELIABILITY, "studies"), each),
+        "reliability_all": ((*RELIABILITY, "labels"), pooled),
+    }
 
 
 def _shown_bins(truth: Floats, guess: Floats, min_cell: int) -> Iterator[tuple[float, float, int]]:
-    """Bins with as many studies, and positives and negatives, as may be shown, or none of them."""
     for mean, share, count in reliability(truth, guess):
         if not is_small_class(round(share * count), round((1 - share) * count), min_cell):
             yield mean, share, int(count)
@@ -108,8 +107,8 @@ def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floa
 
     Args:
         labels: 1, 0, or NaN where unknown, (N,), with at least one positive.
-        probabilities: (N,).
-        recalls: From 0 to 1, (R,).
+        probabilities: Probabilities of the label, (N,).
+        recalls: Recalls from 0 to 1, (R,).
 
     Returns:
         Precision, (R,).
@@ -121,14 +120,3 @@ def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floa
     at = np.searchsorted(reached, recalls - 1e-9)  # 1e-9: 0.15 is not always 3/20 in floats
     found: Floats = rising[at]
     return found
-
-
-def _per_class(scores: Mapping[str, ClassScore], spread: Spread, min_cell: int) -> Iterator[Row]:
-    for name, score in scores.items():
-        bounds = spread.of_class(name, score, min_cell)
-        low, high = bounds.get("AP_interval") or NONE
-        from_, to = bounds.get("AUROC_interval") or NONE
-        yield (
-            *(name, score.ap, score.auroc, score.prevalence, score.positives),
-            *(low, high, from_, to),
-        )

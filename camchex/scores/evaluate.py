@@ -1,20 +1,102 @@
 """The scores of one model on the test studies, as aggregates that may be published."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from camchex.aggregates.csv_files import Table
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import shown_positives, tells_one_small
-from camchex.scores.averages import by_class
+from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
+from camchex.scores.bootstrap import draw_patients
+from camchex.scores.calibration_file import Calibration
+from camchex.scores.curves import reliability_curves, score_curves
+from camchex.scores.fit_calibration import (
+    DECISIONS,
+    calibration_scores,
+    decision_rows,
+    fit_calibration,
+)
 from camchex.scores.groups import groupings
-from camchex.scores.intervals import NO_SPREAD, Resamples, Spread
-from camchex.scores.metrics import ClassScore, Floats, macro, not_scored, score_classes
-from camchex.scores.scored import Split, of_split
+from camchex.scores.intervals import NO_INTERVALS, ByLevel, Intervals, intervals
+from camchex.scores.labelled_split import Split, labelled_split, read_probabilities
+from camchex.scores.metrics import ClassScore, Floats, by_class, macro, not_scored, score_classes
+from camchex.scores.params import EvaluationParams
+from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows
 
 Scores = Mapping[str, ClassScore]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is measured of one model.
+
+    Attributes:
+        metrics: The few numbers that ``dvc metrics diff`` shows: scores with their bounds per
+            study and per image, head, body and tail (in the grouping of the paper where it
+            applies), and calibration. All results stand in ``details``, a list of one: DVC takes
+            no list for a metric.
+        calibration: Temperature and thresholds.
+        tables: Curves, decisions, subgroups and benchmarks, by file name.
+    """
+
+    metrics: Results
+    calibration: Calibration
+    tables: Mapping[str, Table]
+
+
+def evaluate_model(  # noqa: PLR0913 - one model's inputs, and how they are scored
+    cohort: pa.Table,
+    classes: Sequence[str],
+    predictions: Path,
+    params: EvaluationParams,
+    *,
+    label_space: str,
+    positions: Mapping[str, str] | None,
+    workers: int = 1,
+) -> Evaluation:
+    """Fit the calibration of a model to the development studies, and score it on the test studies.
+
+    Args:
+        cohort: ``schemas.cohort``.
+        classes: The label space, Q names.
+        predictions: ``schemas.predictions`` of development and test.
+        params: Smallest number of studies that is shown, and how intervals are found.
+        label_space: Name of the label space.
+        positions: View position (AP, PA, ...) by image, for subgroups; None: not known.
+        workers: Threads.
+
+    Raises:
+        DataError: If a split has no study, or the predictions are not of these studies.
+    """
+    development, test = (labelled_split(cohort, name, classes) for name in ("development", "test"))
+    probabilities, min_cell = read_probabilities(predictions, test), params.min_cell
+    fitted = fit_calibration(
+        development.labels, read_probabilities(predictions, development), classes, min_cell
+    )
+    level = params.bootstrap.level
+    draws = draw_patients(test.patients, params.bootstrap.resamples, params.bootstrap.seed)
+    bounds = intervals(test, probabilities, draws, level, workers)
+    results = evaluate(test, probabilities, cohort, min_cell, bounds)
+    calibrated = calibration_scores(test.labels, probabilities, fitted.temperature)
+    groups = characteristics(test.table, positions)
+    subgroups = subgroup_rows(test, probabilities, groups, draws, level, min_cell)
+    benchmarks = benchmark_rows(test, probabilities, label_space, draws, level)
+    return Evaluation(
+        _metrics(results, calibrated),
+        fitted,
+        {
+            **score_curves(test, probabilities, min_cell, bounds["study"]),
+            **reliability_curves(test, probabilities, fitted.temperature, min_cell),
+            "decisions": (DECISIONS, decision_rows(test, probabilities, fitted, min_cell)),
+            "subgroups": (SUBGROUPS, subgroups),
+            "benchmarks": (BENCHMARKS, benchmarks),
+        },
+    )
 
 
 def evaluate(
@@ -22,7 +104,7 @@ def evaluate(
     probabilities: Floats,
     cohort: pa.Table,
     min_cell: int,
-    resamples: Resamples | None = None,
+    levels: ByLevel = NO_INTERVALS,
 ) -> Results:
     """Score the predictions of one model, per study and per image.
 
@@ -30,11 +112,11 @@ def evaluate(
 
     Args:
         test: The test studies.
-        probabilities: Theirs, (N, Q).
+        probabilities: Probabilities of the test studies, (N, Q).
         cohort: ``schemas.cohort``; its training images say which classes are frequent.
         min_cell: Smallest number of studies that is shown.
-        resamples: For intervals (``mAP_interval``, ``AP_interval``, ``AUROC_interval``: low, high)
-            beside each score; None: none.
+        levels: Intervals (``mAP_interval``, ``AP_interval``, ``AUROC_interval``: low, high) that
+            stand beside each score; without them there are none.
 
     Returns:
         Scores per study (``study``) and, each study's prediction repeated for its images, per
@@ -47,29 +129,27 @@ def evaluate(
 
     Source: paper Tables 1 to 3 and A2; docs/method.md, section 9 (levels and groups).
     """
-    groups = training_groups(of_split(cohort, "train", test.classes))
-    study = score_classes(test.labels, probabilities, test.classes)
-    image = score_classes(test.labels, probabilities, test.classes, test.images)
-    spread = (
-        {"study": NO_SPREAD, "image": NO_SPREAD}
-        if resamples is None
-        else resamples.spread(test.classes)
-    )
+    groups = training_groups(labelled_split(cohort, "train", test.classes))
+    units = {"study": np.ones(len(test.labels), np.int64), "image": test.images}
+    scores = {
+        unit: score_classes(test.labels, probabilities, test.classes, times)
+        for unit, times in units.items()
+    }
+    study = levels["study"]
     return {
         "studies": len(test.labels),
         "images": int(test.images.sum()),
-        "mean_prevalence": mean_prevalence(study.values(), min_cell),
-        "study": {
-            **_level(study, groups, min_cell, spread["study"]),
-            **_other_means(test, probabilities, study, min_cell),
-        },
-        "image": {
-            **_level(image, groups, min_cell, spread["image"]),
-            **_other_means(test, probabilities, image, min_cell, test.images),
+        "mean_prevalence": mean_prevalence(scores["study"].values(), min_cell),
+        **{
+            unit: {
+                **_level(scores[unit], groups, min_cell, levels[unit]),
+                **_other_means(test, probabilities, scores[unit], min_cell, times),
+            }
+            for unit, times in units.items()
         },
         "per_class": {
-            name: {**class_row(score, min_cell), **spread["study"].of_class(name, score, min_cell)}
-            for name, score in study.items()
+            name: {**class_row(score, min_cell), **study.of_class(name, score, min_cell)}
+            for name, score in scores["study"].items()
         },
     }
 
@@ -85,40 +165,41 @@ def training_groups(train: Split) -> dict[str, dict[str, list[str]]]:
 
 
 def mean_prevalence(scores: Iterable[ClassScore], min_cell: int) -> float | None:
-    """Mean over the classes that are scored and shown; with the others, a small count follows."""
-    shown = [s.prevalence for s in scores if s.may_be_shown(min_cell)]
+    """Mean prevalence of the classes that are scored and shown.
+
+    Hidden classes are left out, or their counts could be solved for.
+    """
+    shown = [score.prevalence for score in scores if score.may_be_shown(min_cell)]
     return float(np.mean(shown)) if shown else None
 
 
 def class_row(score: ClassScore, min_cell: int) -> Results:
     """One class as it may be shown: no score and no exact count where there are few studies."""
-    if not score.is_small(min_cell):
-        return {
-            "AP": score.ap,
-            "AUROC": score.auroc,
-            "positives": score.positives,
-            "prevalence": score.prevalence,
-        }
-    positives = shown_positives(score.positives, score.negatives, min_cell)
-    return {"AP": None, "AUROC": None, "positives": positives, "prevalence": None}
+    small = score.is_small(min_cell)
+    return {
+        "AP": None if small else score.ap,
+        "AUROC": None if small else score.auroc,
+        "positives": shown_positives(score.positives, score.negatives, min_cell),
+        "prevalence": None if small else score.prevalence,
+    }
 
 
 def _level(
     scores: Scores,
     groups: Mapping[str, Mapping[str, Sequence[str]]],
     min_cell: int,
-    spread: Spread,
+    bounds: Intervals,
 ) -> Results:
     mean = macro(scores.values())
     return {
         "mAP": mean.ap,
         "AUROC": mean.auroc,
-        **spread.of_mean(scores),
+        **bounds.of_mean(scores),
         "classes_scored": mean.classes,
         "classes_not_scored": not_scored(scores),
         "groups": {
             rule: {
-                group: _group({name: scores[name] for name in names}, min_cell, spread)
+                group: _group({name: scores[name] for name in names}, min_cell, bounds)
                 for group, names in members.items()
             }
             for rule, members in groups.items()
@@ -126,63 +207,51 @@ def _level(
     }
 
 
-def _other_means(
-    test: Split,
-    probabilities: Floats,
-    scores: Scores,
-    min_cell: int,
-    times: NDArray[np.int64] | None = None,
-) -> Results:
-    """Micro and weighted means of the classes shown: with the others, a small count follows."""
-    shown = [q for q, score in enumerate(scores.values()) if score.may_be_shown(min_cell)]
-    if not shown:
-        return dict.fromkeys(("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"))
-    ap, auroc = by_class(test.labels[:, shown], probabilities[:, shown], times)
-    return {
-        "mAP_micro": ap.micro,
-        "mAP_weighted": ap.weighted,
-        "AUROC_micro": auroc.micro,
-        "AUROC_weighted": auroc.weighted,
-    }
-
-
-def _group(scores: Scores, min_cell: int, spread: Spread) -> Results:
-    """The mean of a group; of a single small class it would be that class's score."""
+def _group(scores: Scores, min_cell: int, bounds: Intervals) -> Results:
+    """Mean of a group; None where it would be the score of a single small class."""
     mean = macro(scores.values())
     hidden = tells_one_small([s.is_small(min_cell) for s in scores.values() if s.ap is not None])
     return {
         "mAP": None if hidden else mean.ap,
         "AUROC": None if hidden else mean.auroc,
-        **spread.of_mean(scores, hidden=hidden),
+        **bounds.of_mean(scores, hidden=hidden),
         "classes": list(scores),
         "classes_scored": mean.classes,
     }
 
 
-def headline(results: Results, calibration: Results) -> Results:
-    """The few numbers that ``dvc metrics diff`` shows, and everything else under ``details``.
+def _other_means(
+    test: Split, probabilities: Floats, scores: Scores, min_cell: int, times: NDArray[np.int64]
+) -> Results:
+    """Micro and weighted means of the classes shown.
 
-    Args:
-        results: As :func:`evaluate` returns them.
-        calibration: As :func:`camchex.scores.fit_calibration.calibration_scores` returns it.
-
-    Returns:
-        Scores with their bounds per study and per image, head, body and tail (in the grouping of
-        the paper where it applies), and calibration. ``details`` is a list of one: DVC takes no
-        list for a metric.
+    Hidden classes are left out, or their counts could be solved for.
     """
-    rule, groups = next(iter(results["study"]["groups"].items()))
+    shown = [q for q, score in enumerate(scores.values()) if score.may_be_shown(min_cell)]
+    if not shown:
+        return dict.fromkeys(("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"))
+    names = [test.classes[q] for q in shown]
+    found = by_class(test.labels[:, shown], probabilities[:, shown], names, times)
     return {
-        **{level: _flat(results[level]) for level in ("study", "image")},
-        f"study_mAP_{rule}": {group: row["mAP"] for group, row in groups.items()},
-        "calibration": calibration,
-        "details": [results],
+        f"{key}_{average}": getattr(one, average)
+        for key, one in (("mAP", found["ap"]), ("AUROC", found["auroc"]))
+        for average in ("micro", "weighted")
     }
 
 
-def _flat(level: Results) -> Results:
-    found: dict[str, object] = {}
-    for score in ("mAP", "AUROC"):
-        low, high = level.get(f"{score}_interval") or (None, None)
-        found |= {score: level[score], f"{score}_low": low, f"{score}_high": high}
-    return found
+def _metrics(results: Results, calibrated: Results) -> Results:
+    """The numbers of ``Evaluation.metrics``, and the results as their details."""
+    rule, groups = next(iter(results["study"]["groups"].items()))
+    metrics: dict[str, object] = {}
+    for unit in ("study", "image"):
+        shown: dict[str, object] = {}
+        for score in ("mAP", "AUROC"):
+            low, high = results[unit].get(f"{score}_interval") or (None, None)
+            shown |= {score: results[unit][score], f"{score}_low": low, f"{score}_high": high}
+        metrics[unit] = shown
+    return {
+        **metrics,
+        f"study_mAP_{rule}": {group: row["mAP"] for group, row in groups.items()},
+        "calibration": calibrated,
+        "details": [results],
+    }

@@ -1,23 +1,27 @@
-"""Whether probabilities mean what they say, and where to draw the line between yes and no."""
+"""Calibration: whether probabilities are frequencies, and where yes and no are divided."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from scipy.special import expit, logit
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from camchex.aggregates.csv_files import Row
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import has_enough_of_both
-from camchex.scores.calibration import RULES, TINY, Calibration, Rule, rescale
+from camchex.scores.calibration_file import RULES, TINY, Calibration, Rule, rescale
+from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
 
 BINS = 15  # Guo et al. 2017
 SPECIFICITY = 0.9
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures: beyond them every probability is 0, 1 or 0.5
 STEPS = 60  # of bisection: more than a float resolves
+DECISIONS = ("class", "rule", "threshold", "sensitivity", "specificity", "precision", "F1")
 
 
 def brier(labels: Floats, probabilities: Floats) -> float | None:
-    """Mean squared distance from the label of the known, (N,); None if none is known."""
+    """Mean squared distance of the known labels, (N,), from theirs; None if no label is known."""
     known = ~np.isnan(labels)
     return float(np.mean((probabilities[known] - labels[known]) ** 2)) if known.any() else None
 
@@ -27,8 +31,8 @@ def reliability(labels: Floats, probabilities: Floats, bins: int = BINS) -> list
 
     Args:
         labels: 1, 0, or NaN where unknown, (N,).
-        probabilities: (N,).
-        bins: Of equal width, from 0 to 1.
+        probabilities: Probabilities of the label, (N,).
+        bins: Number of bins of equal width, from 0 to 1.
     """
     known = ~np.isnan(labels)
     truth, guess = labels[known], probabilities[known]
@@ -58,7 +62,7 @@ def fit_temperature(labels: Floats, probabilities: Floats) -> float:
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: (N, Q).
+        probabilities: Probabilities of the labels, (N, Q).
 
     Returns:
         Between 0.01 and 100; 1 if no label is known.
@@ -67,15 +71,13 @@ def fit_temperature(labels: Floats, probabilities: Floats) -> float:
     zero, which bisection finds.
     """
     known = ~np.isnan(labels)
-    inside = np.clip(probabilities[known], TINY, 1 - TINY)
-    logits, truth = np.log(inside) - np.log1p(-inside), labels[known]
+    logits, truth = logit(np.clip(probabilities[known], TINY, 1 - TINY)), labels[known]
     if not len(truth):
         return 1.0
     low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)
     for _ in range(STEPS):
         middle = (low + high) / 2
-        guess = 1 / (1 + np.exp(-np.clip(np.exp(middle) * logits, -700, 700)))
-        slope = float(np.mean((guess - truth) * logits))
+        slope = float(np.mean((expit(np.exp(middle) * logits) - truth) * logits))
         low, high = (middle, high) if slope < 0 else (low, middle)
     return float(np.exp(-(low + high) / 2))
 
@@ -108,16 +110,16 @@ FITS: dict[Rule, Callable[[Floats, Floats], float | None]] = {
 }
 
 
-def fit(
+def fit_calibration(
     labels: Floats, probabilities: Floats, classes: Sequence[str], min_cell: int
 ) -> Calibration:
     """Fit temperature and thresholds to the development studies.
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: (N, Q).
+        probabilities: Probabilities of the labels, (N, Q).
         classes: The Q names.
-        min_cell: A class with fewer positives, or negatives, gets no threshold.
+        min_cell: Smallest number of positives, and of negatives, to which a threshold is fitted.
     """
     thresholds: dict[str, dict[Rule, float | None]] = {}
     for name, truth, guess in zip(classes, labels.T, probabilities.T, strict=True):
@@ -131,26 +133,53 @@ def fit(
 
 
 def calibration_scores(labels: Floats, probabilities: Floats, temperature: float) -> Results:
-    """ECE and Brier score, means over the classes, as predicted and after scaling.
+    """Expected calibration error and Brier score, as predicted and after scaling.
+
+    Both are means over the classes with a known label.
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: (N, Q).
-        temperature: Fitted on other studies.
+        probabilities: Probabilities of the labels, (N, Q).
+        temperature: Temperature that was fitted on other studies.
     """
     scaled = rescale(probabilities, temperature)
-    return {
-        "ECE": _mean(expected_error, labels, probabilities),
-        "ECE_scaled": _mean(expected_error, labels, scaled),
-        "Brier": _mean(brier, labels, probabilities),
-        "Brier_scaled": _mean(brier, labels, scaled),
-        "temperature": temperature,
-    }
+    scores: dict[str, float | None] = {}
+    for name, score in (("ECE", expected_error), ("Brier", brier)):
+        for key, guesses in ((name, probabilities), (f"{name}_scaled", scaled)):
+            found = [score(y, p) for y, p in zip(labels.T, guesses.T, strict=True)]
+            known = [value for value in found if value is not None]
+            scores[key] = float(np.mean(known)) if known else None
+    return {**scores, "temperature": temperature}
 
 
-def _mean(
-    score: Callable[[Floats, Floats], float | None], labels: Floats, probabilities: Floats
-) -> float | None:
-    found = [score(y, p) for y, p in zip(labels.T, probabilities.T, strict=True)]
-    known = [value for value in found if value is not None]
-    return float(np.mean(known)) if known else None
+def decision_rows(
+    test: Split, probabilities: Floats, calibration: Calibration, min_cell: int
+) -> Iterator[Row]:
+    """Scores of the fitted thresholds on the test studies, as rows below ``DECISIONS``.
+
+    Only classes that may be shown and have a threshold get a row. The precision of a threshold
+    that no study reaches is None.
+
+    Args:
+        test: The test studies.
+        probabilities: Probabilities of the test studies, (N, Q).
+        calibration: The thresholds of this model.
+        min_cell: Smallest number of positives, or negatives, of a class that is shown.
+    """
+    for name, truth, guess in zip(test.classes, test.labels.T, probabilities.T, strict=True):
+        known = ~np.isnan(truth)
+        positive = truth[known] == 1
+        positives = int(positive.sum())
+        if not has_enough_of_both(positives, len(positive) - positives, min_cell):
+            continue
+        for rule in RULES:
+            threshold = calibration.thresholds[name][rule]
+            if threshold is None:
+                continue
+            yes = guess[known] >= threshold
+            hits, called = int((positive & yes).sum()), int(yes.sum())
+            yield (
+                *(name, rule, threshold, hits / positives, float((~yes[~positive]).mean())),
+                hits / called if called else None,
+                2 * hits / (called + positives),
+            )

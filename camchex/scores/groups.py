@@ -9,43 +9,25 @@ Groups = Mapping[str, Sequence[str]]
 HEAD, BODY, TAIL = "head", "body", "tail"
 
 PERCENT = (0.10, 0.01)
-"""Of the training images: more is head, less is tail, as Table 2 prints its groups."""
+"""Shares of the training images, as Table 2 prints its groups: more is head, less is tail."""
 
 CHALLENGE = (10_000, 1_000)
-"""Training images: the groups behind the challenge's scores that Table 2 quotes."""
+"""Numbers of training images: the groups behind the challenge's scores that Table 2 quotes."""
 
 PAPER: Groups = MappingProxyType(
     {
         HEAD: (
-            "Atelectasis",
-            "Cardiomegaly",
-            "Edema",
-            "Lung Opacity",
-            "No Finding",
-            "Pleural Effusion",
-            "Pneumonia",
-            "Support Devices",
+            *("Atelectasis", "Cardiomegaly", "Edema", "Lung Opacity", "No Finding"),
+            *("Pleural Effusion", "Pneumonia", "Support Devices"),
         ),
         BODY: (
-            "Calcification of the Aorta",
-            "Consolidation",
-            "Emphysema",
-            "Enlarged Cardiomediastinum",
-            "Fracture",
-            "Hernia",
-            "Infiltration",
-            "Mass",
-            "Nodule",
-            "Pneumothorax",
+            *("Calcification of the Aorta", "Consolidation", "Emphysema"),
+            *("Enlarged Cardiomediastinum", "Fracture", "Hernia", "Infiltration", "Mass"),
+            *("Nodule", "Pneumothorax"),
         ),
         TAIL: (
-            "Fibrosis",
-            "Lung Lesion",
-            "Pleural Other",
-            "Pleural Thickening",
-            "Pneumomediastinum",
-            "Pneumoperitoneum",
-            "Subcutaneous Emphysema",
+            *("Fibrosis", "Lung Lesion", "Pleural Other", "Pleural Thickening"),
+            *("Pneumomediastinum", "Pneumoperitoneum", "Subcutaneous Emphysema"),
             "Tortuous Aorta",
         ),
     }
@@ -60,10 +42,11 @@ def groupings(
 
     Args:
         positives: Training images with each class.
-        known: Training images of which it is known whether they have it.
+        known: Training images whose label of the class is known.
 
     Returns:
-        By rule: ``paper`` (only for the 26 classes of CXR-LT 2023), ``percent``, ``challenge``.
+        Names of the classes by group, for each rule: ``paper`` (only for the 26 classes of CXR-LT
+        2023), ``percent``, ``challenge``.
 
     Source: paper Tables 2 and A2; docs/method.md, section 9 (Table 2 compares different groups).
     """
@@ -75,8 +58,8 @@ def groupings(
     return found
 
 
-def _divide(frequency: Mapping[str, float], bounds: tuple[float, float]) -> dict[str, list[str]]:
-    above, below = bounds
+def _divide(frequency: Mapping[str, float], limits: tuple[float, float]) -> dict[str, list[str]]:
+    above, below = limits
     groups: dict[str, list[str]] = {HEAD: [], BODY: [], TAIL: []}
     for name, value in frequency.items():
         groups[HEAD if value > above else TAIL if value < below else BODY].append(name)

@@ -1,15 +1,23 @@
-"""Average precision and AUROC: per class, and their mean over the classes that have both sides."""
+"""Average precision and AUROC: per class, and averaged over classes.
+
+Both are equal to scikit-learn's, but a class that cannot be scored is named and left out of every
+mean; scikit-learn gives an average precision of 0 for a class without positives.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from camchex.aggregates.small_cells import is_small_class
-from camchex.scores.ranking import rank
+from camchex.errors import DataError
+from camchex.scores.ranking import Weights, rank
 
 Floats = NDArray[np.float64]
+Metric = Literal["ap", "auroc"]
+MATRIX = 2  # dimensions
 
 
 @dataclass(frozen=True)
@@ -51,29 +59,157 @@ class MacroScore:
     classes: int
 
 
+@dataclass(frozen=True)
+class ByClass:
+    """One score for every class.
+
+    As an array (``np.asarray``) it is the scores, NaN where a class has none.
+
+    Attributes:
+        scores: Score by class name; None where the class has no positive, or no negative.
+        support: Weight of the positives of each class: their number, without weights.
+        micro: Score of all labels at once, as if of one class; None if it has none.
+    """
+
+    scores: dict[str, float | None]
+    support: dict[str, float]
+    micro: float | None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The classes that could not be scored, which no mean includes."""
+        return tuple(name for name, score in self.scores.items() if score is None)
+
+    @property
+    def macro(self) -> float | None:
+        """Mean over the classes with a score, each with the same weight."""
+        return self._mean(dict.fromkeys(self.scores, 1.0))
+
+    @property
+    def weighted(self) -> float | None:
+        """Mean over the classes with a score, each by its support."""
+        return self._mean(self.support)
+
+    def _mean(self, weights: dict[str, float]) -> float | None:
+        scored = {name: score for name, score in self.scores.items() if score is not None}
+        if not scored:
+            return None
+        shares = [weights[name] for name in scored]
+        return float(np.average(list(scored.values()), weights=shares))
+
+    def __array__(self, dtype: type | None = None, *, copy: bool | None = None) -> Floats:
+        values = [np.nan if score is None else score for score in self.scores.values()]
+        return np.array(values, dtype or np.float64)
+
+
+def average_precision(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    weights: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+) -> float | ByClass | None:
+    """Step-wise average precision, of one class or of several.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, which is left out, (N,) or (N, Q).
+        scores: Numbers that rank, of the same shape.
+        weights: Weights of the rows, not negative, (N,); None: each row once.
+        classes: The Q names; None: ``class 0``, ``class 1``, ...
+
+    Returns:
+        For (N,) the score, None without a positive or without a negative. For (N, Q) the score of
+        every class, and their means.
+
+    Raises:
+        DataError: If the shapes do not agree, or a value is none that is expected.
+
+    Source: scikit-learn, ``average_precision_score``; docs/method.md, section 9.
+    """
+    return _score(labels, scores, weights, classes, "ap")
+
+
+def roc_auc(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    weights: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+) -> float | ByClass | None:
+    """Area under the ROC curve, of one class or of several.
+
+    Args and returned values are those of :func:`average_precision`.
+
+    Raises:
+        DataError: If the shapes do not agree, or a value is none that is expected.
+
+    Source: scikit-learn, ``roc_auc_score``; docs/method.md, section 9.
+    """
+    return _score(labels, scores, weights, classes, "auroc")
+
+
+def _score(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    weights: ArrayLike | None,
+    classes: Sequence[str] | None,
+    metric: Metric,
+) -> float | ByClass | None:
+    truth, guess = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
+    if truth.shape != guess.shape or not 1 <= truth.ndim <= MATRIX:
+        raise DataError(f"labels {truth.shape}, scores {guess.shape}: expected (N,) or (N, Q).")
+    times = np.ones(len(truth), np.int64) if weights is None else np.asarray(weights)
+    if times.shape != truth.shape[:1] or not (times >= 0).all():
+        raise DataError(f"weights {times.shape}: expected ({len(truth)},), none of them negative.")
+    if truth.ndim == 1:
+        found: float | None = getattr(score_class(truth, guess, times), metric)
+        return found
+    names = [f"class {i}" for i in range(truth.shape[1])] if classes is None else list(classes)
+    if len(names) != truth.shape[1]:
+        raise DataError(f"{len(names)} names of classes for {truth.shape[1]} columns")
+    return by_class(truth, guess, names, times)[metric]
+
+
+def by_class(
+    labels: Floats, scores: Floats, classes: Sequence[str], weights: Weights
+) -> dict[Metric, ByClass]:
+    """Average precision and AUROC of every class, and of all labels as if of one class.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, (N, Q).
+        scores: Numbers that rank, (N, Q).
+        classes: The Q names.
+        weights: Weights of the rows, not negative, (N,).
+    """
+    each = score_classes(labels, scores, classes, weights)
+    pooled = score_class(labels.ravel(), scores.ravel(), np.repeat(weights, len(classes)))
+    support = {
+        name: float(weights[truth == 1].sum())
+        for name, truth in zip(classes, labels.T, strict=True)
+    }
+    return {
+        "ap": ByClass({name: one.ap for name, one in each.items()}, support, pooled.ap),
+        "auroc": ByClass({name: one.auroc for name, one in each.items()}, support, pooled.auroc),
+    }
+
+
 def score_class(
-    labels: Floats, probabilities: Floats, weights: NDArray[np.int64] | None = None
+    labels: Floats, probabilities: Floats, weights: Weights | None = None
 ) -> ClassScore:
     """Score one class.
 
     Args:
         labels: 1, 0, or NaN where unknown, which is left out, (N,).
-        probabilities: Any score that ranks, (N,).
+        probabilities: Numbers that rank, (N,).
         weights: How often each study counts, (N,): its images, for the score per image.
 
     Source: docs/method.md, section 9 (step-wise AP, trapezoid AUROC, undefined classes left out).
     """
-    known = ~np.isnan(labels)
-    truth, guess = labels[known], probabilities[known]
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return ClassScore(None, None, positives, negatives)
-    ranking = rank(truth, guess)
-    times = np.ones(len(truth), np.int64) if weights is None else weights[known]
+    ranking = rank(labels, probabilities)
+    times = np.ones(len(labels), np.int64) if weights is None else weights
     ap, auroc = (float(score[0]) for score in ranking.scores(times[ranking.order][None]))
-    scored = not np.isnan(ap)  # not where every positive, or every negative, weighs nothing
-    return ClassScore(ap if scored else None, auroc if scored else None, positives, negatives)
+    positives, known = len(ranking.positive), len(ranking.order)
+    if np.isnan(ap):  # every positive, or every negative, is missing or weighs nothing
+        return ClassScore(None, None, positives, known - positives)
+    return ClassScore(ap, auroc, positives, known - positives)
 
 
 def score_classes(
@@ -86,7 +222,7 @@ def score_classes(
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: (N, Q).
+        probabilities: Numbers that rank, (N, Q).
         classes: The Q names.
         weights: How often each study counts, (N,); None: once.
     """

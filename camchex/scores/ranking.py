@@ -21,15 +21,17 @@ INT64 = 8  # bytes: smaller integers are summed in 32 bits, which is twice as fa
 
 @dataclass(frozen=True)
 class Ranking:
-    """The rows of a class whose label is known, highest score first.
+    """The M rows of a class whose label is known, highest score first.
+
+    Rows of one score are tied; K groups of tied rows hold a positive.
 
     Attributes:
-        order: The M known rows, by falling score, (M,).
+        order: Row numbers by falling score, (M,).
         positive: Places in ``order`` that hold a positive, (P,).
-        last: Of each of the K groups of tied scores with a positive, its last one in ``positive``.
-        starts: Place in ``order`` where each of these groups starts, (K,).
-        ends: And where it ends, inclusive, (K,).
-        mixed: Which of these groups hold a negative as well.
+        last: Place in ``positive`` of the last positive of each group, (K,).
+        starts: Place in ``order`` where each group starts, (K,).
+        ends: Place in ``order`` where each group ends, inclusive, (K,).
+        mixed: Numbers of the groups that hold a negative as well.
     """
 
     order: Places
@@ -43,8 +45,8 @@ class Ranking:
         """Average precision and AUROC under each of R weightings.
 
         Args:
-            weights: Of the known rows in the order of ``order``, not negative, (R, M). Integers
-                are summed exactly.
+            weights: Weights of the known rows in the order of ``order``, not negative, (R, M).
+                Integers are summed exactly.
 
         Returns:
             Two arrays (R,), equal to scikit-learn's on rows repeated, or weighted, like that; NaN
@@ -52,42 +54,33 @@ class Ranking:
 
         Source: docs/method.md, section 9 (step-wise average precision, trapezoid AUROC).
         """
+        nothing = np.full(len(weights), np.nan)
         if not len(self.positive) or len(self.positive) == len(self.order):
-            return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
+            return nothing, nothing.copy()
         counts = np.issubdtype(weights.dtype, np.integer)
         exact = np.int32 if weights.dtype.itemsize < INT64 else np.int64
         kind = exact if counts else np.float64
         total: Weights = np.cumsum(weights, axis=1, dtype=kind)
         hits = np.cumsum(np.take(weights, self.positive, axis=1), axis=1, dtype=kind)
-        found: Weights = np.take(hits, self.last, axis=1)
+        found: Weights = np.take(hits, self.last, axis=1)  # (R, K), as all that follow
         above: Weights = np.take(total, self.ends, axis=1)
         new = np.diff(found, axis=1, prepend=0).astype(np.float64)
         # A group that no resampled row belongs to may have nothing above it either: 0, not 0 / 0.
         precision = np.divide(found, above, out=np.zeros(found.shape), where=above > 0)
         false: Floats = np.subtract(above, found, dtype=np.float64)
-        false[:, self.mixed] -= self._tied(total, above, new) / 2
+        starts = self.starts[self.mixed]
+        before = np.where(starts > 0, np.take(total, starts - 1, axis=1), 0)
+        tied_negatives: Floats = above[:, self.mixed] - before - new[:, self.mixed]
+        false[:, self.mixed] -= tied_negatives / 2
         positives = found[:, -1].astype(np.float64)
         negatives = total[:, -1] - positives
         defined = (positives > 0) & (negatives > 0)
-        ranked = _dot(new, negatives[:, None] - false)
-        nothing = np.full(len(weights), np.nan)
+        hit = np.einsum("rk,rk->r", new, precision)
+        ranked = np.einsum("rk,rk->r", new, negatives[:, None] - false)
         return (
-            np.divide(_dot(new, precision), positives, out=nothing.copy(), where=defined),
+            np.divide(hit, positives, out=nothing.copy(), where=defined),
             np.divide(ranked, positives * negatives, out=nothing, where=defined),
         )
-
-    def _tied(self, total: Weights, above: Weights, new: Floats) -> Floats:
-        """Weight of the negatives in each group that has some, (R, mixed)."""
-        starts = self.starts[self.mixed]
-        before = np.where(starts > 0, np.take(total, starts - 1, axis=1), 0)
-        tied: Floats = above[:, self.mixed] - before - new[:, self.mixed]
-        return tied
-
-
-def _dot(left: Floats, right: Floats) -> Floats:
-    """Of each row, (R, K) and (R, K) to (R,)."""
-    product: Floats = np.einsum("rk,rk->r", left, right)
-    return product
 
 
 def rank(labels: ArrayLike, scores: ArrayLike) -> Ranking:
@@ -95,7 +88,7 @@ def rank(labels: ArrayLike, scores: ArrayLike) -> Ranking:
 
     Args:
         labels: 1, 0, or NaN where unknown, (N,).
-        scores: Any numbers that rank, (N,).
+        scores: Numbers that rank, (N,).
 
     Raises:
         DataError: If the two have other lengths, a label is something else, or a score is NaN.

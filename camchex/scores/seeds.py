@@ -12,7 +12,7 @@ SCORES = (
 )
 """Keys whose values depend on the seed; everything else describes the test studies."""
 INTERVAL = "_interval"
-"""How a key ends that holds low and high of a score: their means, as wide as of one seed."""
+"""End of a key that holds low and high of a score. The mean over seeds is as wide as for one."""
 AGAIN = "Some are stale: run `dvc repro`."
 
 
@@ -25,10 +25,10 @@ def mean_sd(values: Sequence[float | None]) -> dict[str, float | None]:
 
 
 def over_seeds(results: Sequence[Results], where: str = "") -> dict[str, object]:
-    """Join the same results of several seeds: scores become mean and sd, the rest must be equal.
+    """Join results of several seeds: scores become mean and sd, everything else must be equal.
 
     Args:
-        results: One per seed, all with the same keys.
+        results: Results of each seed, all with the same keys.
         where: Dotted key of these results, for messages.
 
     Raises:
@@ -47,11 +47,9 @@ def _join(values: Sequence[object], where: str) -> object:
     if len(scores) == len(values) and where.rpartition(".")[2] in SCORES:
         return mean_sd(scores)
     if where.endswith(INTERVAL):
-        return _mean_bounds([v for v in values if isinstance(v, Sequence)], len(values))
+        known = [v for v in values if isinstance(v, Sequence)]
+        whole = len(known) == len(values)
+        return [fmean(ends) for ends in zip(*known, strict=True)] if whole else None
     if any(v != values[0] for v in values):
         raise DataError(f"metrics of the seeds: {where} is {values}, expected the same. {AGAIN}")
     return values[0]
-
-
-def _mean_bounds(values: Sequence[Sequence[float]], seeds: int) -> list[float] | None:
-    return [fmean(ends) for ends in zip(*values, strict=True)] if len(values) == seeds else None

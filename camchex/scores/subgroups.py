@@ -1,7 +1,8 @@
-"""Scores of the test studies by what is known of patient and study; small cells are left out.
+"""Scores of subgroups: the test studies by what is known of patient and study.
 
-The cohort has no age. It knows the sex only of who was in the emergency department, whose stay
-records it; and whether an image is AP or PA only with the table of the images.
+Small subgroups are left out. The cohort has no age. The sex is known only of patients who were in
+the emergency department, whose stay records it; whether an image is AP or PA, only with the table
+of the images.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,15 +13,16 @@ from numpy.typing import NDArray
 
 from camchex.aggregates.csv_files import Row
 from camchex.aggregates.small_cells import has_enough_of_both, hidden_values
-from camchex.scores.bootstrap import Draws, bootstrap, bounds, mean_over
+from camchex.scores.bootstrap import Draws, bootstrap, mean_over, score_interval
+from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats, macro, score_class
-from camchex.scores.scored import Split
 from camchex.texts.vitals_text import MISSING
 
 Bools = NDArray[np.bool_]
 UNKNOWN = "not known"
 MANY_IMAGES = 3
-HEADER = (
+YES_NO = {True: "yes", False: "no"}
+SUBGROUPS = (
     "characteristic",
     "value",
     "studies",
@@ -33,49 +35,49 @@ NONE = (None, None)
 def characteristics(
     table: pa.Table, positions: Mapping[str, str] | None = None
 ) -> dict[str, list[str]]:
-    """What the subgroups are made of: by characteristic, the value of each study, (N,).
+    """The characteristics that subgroups are made of: for each, the value of every study, (N,).
 
     Args:
         table: Rows of ``schemas.cohort``.
         positions: View position (AP, PA, ...) by image; None: not known.
     """
-    fields = [_fields(text) for text in table["vitals_text"].to_pylist()]
-    sexes = [field.get("Gender", MISSING) for field in fields]
-    measured = [any(v != MISSING for k, v in f.items() if k != "Gender") for f in fields]
-    images = table["image_ids"].to_pylist()
+    texts = [
+        dict(field.split(": ", 1) for field in text.split(" | ") if ": " in field)
+        for text in table["vitals_text"].to_pylist()
+    ]
+    sexes = [fields.get("Gender", MISSING) for fields in texts]
+    measured = [any(v != MISSING for k, v in f.items() if k != "Gender") for f in texts]
+    images, views = table["image_ids"].to_pylist(), table["views"].to_pylist()
     found = {
         "sex": [UNKNOWN if sex == MISSING else sex for sex in sexes],
         "emergency department": [
-            _yes(sex != MISSING or any_vital)
-            for sex, any_vital in zip(sexes, measured, strict=True)
+            YES_NO[sex != MISSING or vital] for sex, vital in zip(sexes, measured, strict=True)
         ],
-        "vital signs": [_yes(any_vital) for any_vital in measured],
-        "indication": [_yes(text is not None) for text in table["indication"].to_pylist()],
-        "images": [_count(len(ids)) for ids in images],
-        "views": [" + ".join(sorted(set(views))) for views in table["views"].to_pylist()],
+        "vital signs": [YES_NO[vital] for vital in measured],
+        "indication": [YES_NO[text is not None] for text in table["indication"].to_pylist()],
+        "images": [
+            f"{MANY_IMAGES} or more" if len(ids) >= MANY_IMAGES else str(len(ids)) for ids in images
+        ],
+        "views": [" + ".join(sorted(set(of_study))) for of_study in views],
     }
     if positions is not None:
-        views = table["views"].to_pylist()
         found["view positions"] = [
-            _positions(ids, of, positions) for ids, of in zip(images, views, strict=True)
+            _positions(*study, positions) for study in zip(images, views, strict=True)
         ]
     return found
 
 
-def _fields(text: str) -> dict[str, str]:
-    return dict(field.split(": ", 1) for field in text.split(" | ") if ": " in field)
-
-
-def _yes(is_so: bool) -> str:  # noqa: FBT001 - the word for it
-    return "yes" if is_so else "no"
-
-
-def _count(images: int) -> str:
-    return f"{MANY_IMAGES} or more" if images >= MANY_IMAGES else str(images)
+def view_positions(images: pa.Table) -> dict[str, str]:
+    """View position of every image of ``schemas.IMAGES`` that has one, by image."""
+    pairs = zip(images["image_id"].to_pylist(), images["view_position"].to_pylist(), strict=True)
+    return {image: position for image, position in pairs if position}
 
 
 def _positions(ids: list[str], views: list[str], positions: Mapping[str, str]) -> str:
-    """AP, PA, AP + lateral, ...; any lateral position is a lateral."""
+    """Name the positions of one study: ``AP only``, ``AP + lateral``, ...
+
+    Any lateral position is a lateral; a frontal one of unknown position is ``frontal``.
+    """
     names = {
         "lateral" if view == "lateral" else positions.get(image) or "frontal"
         for image, view in zip(ids, views, strict=True)
@@ -93,7 +95,7 @@ def subgroup_rows(
     level: float,
     min_cell: int,
 ) -> Iterator[Row]:
-    """Macro scores per study of every subgroup that may be shown, as rows below ``HEADER``.
+    """Macro scores per study of every subgroup that may be shown, as rows below ``SUBGROUPS``.
 
     The classes averaged are the same for all values of a characteristic that are scored: those
     with enough positives and negatives in each, so that the values can be compared. A value that
@@ -101,9 +103,9 @@ def subgroup_rows(
 
     Args:
         test: The test studies.
-        probabilities: Theirs, (N, Q).
-        groups: As :func:`characteristics` returns them.
-        draws: Of their patients.
+        probabilities: Probabilities of the test studies, (N, Q).
+        groups: Value of each study, (N,), by characteristic (:func:`characteristics`).
+        draws: Draws of the patients of the test studies.
         level: Share of the resamples within an interval.
         min_cell: Smallest number of studies, positives or negatives that is shown.
     """
@@ -154,8 +156,8 @@ def _scores(
     mean, resampled = macro(scores), bootstrap(truth, guess, draws)
     return [
         mean.ap,
-        *(bounds(mean_over(resampled.ap), level, mean.ap) or NONE),
+        *(score_interval(mean_over(resampled.ap), level, mean.ap) or NONE),
         mean.auroc,
-        *(bounds(mean_over(resampled.auroc), level, mean.auroc) or NONE),
+        *(score_interval(mean_over(resampled.auroc), level, mean.auroc) or NONE),
         float(np.mean([score.prevalence for score in scores])),
     ]

@@ -12,9 +12,9 @@ from camchex.audit.leak_results import leak_results
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
 from camchex.report.audit import reading
-from camchex.scores.label_sets import label_sets, mimic14_labels
+from camchex.scores.label_sets import label_sets, mimic14_matrix
+from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
-from camchex.scores.scored import of_split
 from tests.scores import factories
 
 PARAMS = AuditParams(shuffles=10, seed=0)
@@ -174,16 +174,16 @@ def test_mimic_labels_blank_is_no_and_uncertain_is_unknown() -> None:
         cohort = cohort.set_column(at, field, pa.array(column, pa.int8()))
     unknown = np.nan  # of the third study the table has no row
     expected = [[1, 0], [unknown, 0], [unknown] * 2, [0, 1]]
-    np.testing.assert_array_equal(mimic14_labels(cohort, ["Pneumonia", "Edema"], 0), expected)
+    np.testing.assert_array_equal(mimic14_matrix(cohort, ["Pneumonia", "Edema"], 0), expected)
     ruled_out = [[1, 0], [unknown] * 2, [unknown] * 2, [unknown, 1]]
-    found = mimic14_labels(cohort, ["Pneumonia", "Edema"], np.nan)
+    found = mimic14_matrix(cohort, ["Pneumonia", "Edema"], np.nan)
     np.testing.assert_array_equal(found, ruled_out)
 
 
 def test_label_sets_compare_the_same_columns() -> None:
     invented = factories.invent({"test": 60})
     cohort = factories.cohort(invented, invented.truth.astype(float))
-    sets = label_sets(of_split(cohort, "test", CXR_LT_2023))
+    sets = label_sets(labelled_split(cohort, "test", CXR_LT_2023))
     fourteen, independent = sets["labels_of_mimic14_classes"], sets["mimic14"]
     assert list(fourteen.classes) == list(independent.classes) == list(MIMIC_14)
     assert list(fourteen.columns) == list(independent.columns)

@@ -11,7 +11,7 @@ from camchex.comparisons.two_models import compare
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.label_sets import LabelSet, label_sets
-from camchex.scores.scored import Split, of_split
+from camchex.scores.labelled_split import Split, labelled_split
 from tests.scores import factories
 
 LEVEL = 0.9
@@ -22,7 +22,7 @@ def made(studies: int = 120) -> tuple[Split, list[np.ndarray], Scorer]:
     """Test studies, the probabilities of two seeds, and draws of their patients."""
     invented = factories.invent({"test": studies})
     labels = invented.truth.astype(float)
-    test = of_split(factories.cohort(invented, labels), "test", CXR_LT_2023)
+    test = labelled_split(factories.cohort(invented, labels), "test", CXR_LT_2023)
     seeds = [factories.guesses(labels, 2, seed) for seed in (0, 1)]
     return test, seeds, Scorer(draw_patients(test.patients, 60, 3), LEVEL, min_cell=5)
 

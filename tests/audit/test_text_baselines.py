@@ -5,8 +5,8 @@ import pytest
 
 from camchex.audit.ngrams import ngram_scores
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3
+from camchex.scores.labelled_split import labelled_split
 from camchex.scores.metrics import score_classes
-from camchex.scores.scored import of_split
 from camchex.texts.keywords import keyword_scores, mentions, patterns
 from tests.scores import factories
 
@@ -67,7 +67,7 @@ def test_no_finding_scores_where_nothing_is_named(classes: tuple[str, ...], noth
 def test_ngrams_learn_the_words_for_a_finding() -> None:
     invented = factories.invent({"train": 300, "test": 300}, named=0.9)
     cohort = factories.cohort(invented, invented.truth.astype(float))
-    train, test = (of_split(cohort, split, CXR_LT_2023) for split in ("train", "test"))
+    train, test = (labelled_split(cohort, split, CXR_LT_2023) for split in ("train", "test"))
     scores = score_classes(test.labels, ngram_scores(train, test), CXR_LT_2023)
     for name, score in scores.items():
         assert score.auroc is not None
@@ -82,9 +82,9 @@ def test_ngrams_see_nothing_of_the_test_labels() -> None:
     cohort = factories.cohort(invented, invented.truth.astype(float))
     other = invented.truth.astype(float)
     other[50:] = 1 - other[50:]
-    train = of_split(cohort, "train", CXR_LT_2023)
-    flipped = of_split(factories.cohort(invented, other), "test", CXR_LT_2023)
-    same = ngram_scores(train, of_split(cohort, "test", CXR_LT_2023))
+    train = labelled_split(cohort, "train", CXR_LT_2023)
+    flipped = labelled_split(factories.cohort(invented, other), "test", CXR_LT_2023)
+    same = ngram_scores(train, labelled_split(cohort, "test", CXR_LT_2023))
     np.testing.assert_array_equal(ngram_scores(train, flipped), same)
 
 
@@ -92,13 +92,13 @@ def test_ngrams_without_anything_to_learn_rank_nothing() -> None:
     invented = factories.invent({"train": 40, "test": 20}, named=0)
     labels = invented.truth.astype(float)
     cohort = factories.cohort(invented, labels)
-    train, test = (of_split(cohort, split, CXR_LT_2023) for split in ("train", "test"))
+    train, test = (labelled_split(cohort, split, CXR_LT_2023) for split in ("train", "test"))
     assert not ngram_scores(train, test).any()
     invented.named[:, 20] = np.arange(60) % 2 == 0
     labels[:40, 8] = 0
     labels[:40, 9] = np.nan
     cohort = factories.cohort(invented, labels)
-    train = of_split(cohort, "train", CXR_LT_2023)
-    scores = ngram_scores(train, of_split(cohort, "test", CXR_LT_2023))
+    train = labelled_split(cohort, "train", CXR_LT_2023)
+    scores = ngram_scores(train, labelled_split(cohort, "test", CXR_LT_2023))
     assert not scores[:, [8, 9]].any()
     assert scores[:, 20].any()

@@ -261,7 +261,7 @@ class TestPredict:
     def test_decisions_follow_the_thresholds_beside_the_model(
         self, camchex: Camchex, tmp_path: Path
     ) -> None:
-        from camchex.scores.calibration import Calibration, write_calibration
+        from camchex.scores.calibration_file import Calibration, write_calibration
 
         thresholds = {
             "Edema": {"max_f1": 0.25, "specificity_90": 0.3},

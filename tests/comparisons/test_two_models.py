@@ -16,10 +16,10 @@ from camchex.comparisons.submission import write_submission
 from camchex.comparisons.two_models import compare
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2
 from camchex.errors import DataError
-from camchex.scores.benchmarks import HEADER, benchmark_rows, refuse_shared_patients
+from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
 from camchex.scores.bootstrap import draw_patients
+from camchex.scores.labelled_split import Split, labelled_split
 from camchex.scores.params import BootstrapParams
-from camchex.scores.scored import Split, of_split
 from tests.report.workspace import write_workspace
 from tests.scores import factories
 
@@ -38,7 +38,7 @@ def cohort() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def test(cohort: pa.Table) -> Split:
-    return of_split(cohort, "test", CXR_LT_2023)
+    return labelled_split(cohort, "test", CXR_LT_2023)
 
 
 def test_the_difference_of_every_resample_is_that_of_scikit_learn(test: Split) -> None:
@@ -83,16 +83,6 @@ def test_a_small_class_counts_in_the_mean_and_is_not_shown(test: Split) -> None:
     assert all(row["difference"] == 0 and row["interval"] == [0, 0] for row in same)
 
 
-def test_a_patient_in_two_splits_is_refused(cohort: pa.Table) -> None:
-    refuse_shared_patients(cohort)
-    patients = cohort["patient_id"].to_pylist()
-    patients[-1] = patients[0]
-    at = cohort.column_names.index("patient_id")
-    shared = cohort.set_column(at, "patient_id", pa.array(patients))
-    with pytest.raises(DataError, match=r"1 patients are in more than one of .* test, train"):
-        refuse_shared_patients(shared)
-
-
 def test_the_policies_of_mimic_14_stand_side_by_side(test: Split) -> None:
     """Uncertain as negative, positive or left out, scored here the slow way."""
     table = test.table
@@ -104,7 +94,7 @@ def test_the_policies_of_mimic_14_stand_side_by_side(test: Split) -> None:
     guesses = factories.guesses(test.labels, 1, 0)
     draws = draw_patients(test.patients, 10, 0)
     rows = [
-        dict(zip(HEADER, row, strict=True))
+        dict(zip(BENCHMARKS, row, strict=True))
         for row in benchmark_rows(uncertain, guesses, "cxr-lt-2023", draws, 0.95)
     ]
     found = {(r["benchmark"], r["blank"], r["uncertain"], r["level"]): r for r in rows}

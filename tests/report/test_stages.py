@@ -20,7 +20,7 @@ from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
 from camchex.report.examples import WRONG
 from camchex.report.page import BANNER
-from camchex.scores.calibration import read_calibration
+from camchex.scores.calibration_file import read_calibration
 from stages import audit_leakage, evaluate, report
 from tests.report.workspace import PROJECT, SEEDS, write_workspace
 

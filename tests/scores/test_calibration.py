@@ -11,7 +11,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, recall_score
 
 from camchex.errors import DataError
-from camchex.scores.calibration import (
+from camchex.scores.calibration_file import (
     Calibration,
     beside,
     read_calibration,
@@ -23,7 +23,7 @@ from camchex.scores.fit_calibration import (
     brier,
     calibration_scores,
     expected_error,
-    fit,
+    fit_calibration,
     fit_temperature,
     reliability,
     specificity_threshold,
@@ -125,7 +125,7 @@ def test_no_threshold_of_enough_specificity_is_more_sensitive(
 def test_a_class_with_few_studies_gets_no_threshold() -> None:
     labels, guesses = invented(1)
     labels[:, 2] = np.arange(len(labels)) < 4
-    found = fit(labels, guesses, ["a", "b", "rare"], min_cell=5)
+    found = fit_calibration(labels, guesses, ["a", "b", "rare"], min_cell=5)
     assert found.thresholds["rare"] == {"max_f1": None, "specificity_90": None}
     assert found.decide({"rare": 0.9}) == {"rare": {"max_f1": None, "specificity_90": None}}
     assert None not in found.thresholds["a"].values()
@@ -133,7 +133,7 @@ def test_a_class_with_few_studies_gets_no_threshold() -> None:
 
 def test_a_decision_is_yes_from_the_threshold_on_after_the_file_too(tmp_path: Path) -> None:
     labels, guesses = invented(1)
-    found = fit(labels, guesses, ["a", "b", "c"], min_cell=5)
+    found = fit_calibration(labels, guesses, ["a", "b", "c"], min_cell=5)
     write_calibration(found, tmp_path / "new" / "seed0.json")
     again = read_calibration(tmp_path / "new" / "seed0.json")
     assert again == found

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.contract.labels import CXR_LT_2023
-from camchex.scores.ceiling import Compared, ceiling_rows, compare_with_ceiling, share_of_ceiling
-from camchex.scores.scored import Split, of_split
+from camchex.scores.ceiling import Compared, compare_with_ceiling, share_of_ceiling
+from camchex.scores.labelled_split import Split, labelled_split
 from tests.scores import factories
 
 FIRST = CXR_LT_2023[0]
@@ -18,7 +18,7 @@ FIRST = CXR_LT_2023[0]
 def test_split() -> Split:
     invented = factories.invent({"train": 10, "test": 200})
     cohort = factories.cohort(invented, invented.truth.astype(float))
-    return of_split(cohort, "test", CXR_LT_2023)
+    return labelled_split(cohort, "test", CXR_LT_2023)
 
 
 def compared(split: Split, worst: int = 0) -> dict[str, Compared]:
@@ -94,13 +94,3 @@ def test_a_class_with_few_positives_is_averaged_but_not_shown(test_split: Split)
     assert row["ceiling"] == {"AP": None, "AUROC": None}
     assert row["share"] == {"AP": None, "AUROC": None}
     assert CXR_LT_2023[2] not in found["far_below"]
-
-
-def test_the_rows_of_the_table_say_which_ceilings_are_bounds(test_split: Split) -> None:
-    whole = results(test_split)
-    exact, bound = ceiling_rows({"splits": {"test": whole}})
-    assert (exact["modalities"], exact["kind"]) == ("indication", "best possible")
-    assert (bound["modalities"], bound["kind"]) == ("images", "upper bound")
-    assert exact["share_mAP"] == whole["sets"]["indication"]["share"]["mAP"]
-    assert bound["ours_mAP"] is None
-    assert bound["ceiling_AUROC"] == 1

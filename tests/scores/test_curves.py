@@ -1,8 +1,5 @@
 """Precision and recall on a fixed grid."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +7,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from camchex.contract.labels import CXR_LT_2023
-from camchex.scores.curves import PER_CLASS, RECALLS, precision_at, write_curves
-from camchex.scores.scored import of_split
+from camchex.scores.curves import RECALLS, precision_at, reliability_curves, score_curves
+from camchex.scores.intervals import Intervals
+from camchex.scores.labelled_split import labelled_split
 from tests.scores import factories
 
 
@@ -33,31 +31,37 @@ def test_the_curve_of_a_hand_made_ranking() -> None:
     assert curve == pytest.approx([1, 1, 2 / 3, 2 / 3, 3 / 5])
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_small_classes_have_no_curve_and_macro_is_the_mean_of_those_shown(tmp_path: Path) -> None:
+def test_small_classes_have_no_curve_and_macro_is_the_mean_of_those_shown() -> None:
     invented = factories.invent({"train": 5, "test": 80})
     labels = invented.truth.astype(float)
     labels[:, 0] = 0
     labels[5:8, 0] = 1  # three positive test studies
     labels[:, 1] = 0  # none
-    test = of_split(factories.cohort(invented, labels), "test", CXR_LT_2023)
-    write_curves(test, factories.guesses(test.labels, 2, 0), tmp_path, min_cell=5)
-    shown = [row["class"] for row in rows(tmp_path / "per_class.csv")]
+    test = labelled_split(factories.cohort(invented, labels), "test", CXR_LT_2023)
+    found = score_curves(test, factories.guesses(test.labels, 2, 0), 5, Intervals())
+    shown = [row[0] for row in found["per_class"][1]]
     assert shown == list(CXR_LT_2023[2:])
-    curves = rows(tmp_path / "precision_recall.csv")
-    points = {(r["class"], r["recall"]): float(r["precision"]) for r in curves}
+    points = {(name, recall): value for name, recall, value in found["precision_recall"][1]}
     assert len(points) == len(RECALLS) * (len(shown) + 1)
-    mean = np.mean([points[name, "0.35"] for name in shown])
-    assert points["macro", "0.35"] == pytest.approx(mean, abs=2e-6)
+    for recall, value in found["precision_recall_macro"][1]:
+        assert value == points["macro", recall]
+        assert value == pytest.approx(np.mean([points[name, recall] for name in shown]))
 
 
-def test_a_test_set_without_any_class_to_show_gives_empty_tables(tmp_path: Path) -> None:
+def test_a_test_set_without_any_class_to_show_gives_empty_tables() -> None:
     invented = factories.invent({"train": 5, "test": 6})
-    test = of_split(factories.cohort(invented, np.zeros((11, 26))), "test", CXR_LT_2023)
-    write_curves(test, np.full((6, 26), 0.5), tmp_path, min_cell=5)
-    assert (tmp_path / "per_class.csv").read_text() == f"{','.join(PER_CLASS)}\n"
-    assert (tmp_path / "precision_recall.csv").read_text() == "class,recall,precision\n"
+    cohort = factories.cohort(invented, np.zeros((11, 26)))
+    test = labelled_split(cohort, "test", CXR_LT_2023)
+    found = score_curves(test, np.full((6, 26), 0.5), 5, Intervals())
+    assert [list(rows) for _, rows in found.values()] == [[], [], []]
+
+
+def test_no_bin_of_few_positives_or_negatives_is_shown() -> None:
+    invented = factories.invent({"test": 120})
+    test = labelled_split(factories.cohort(invented, invented.truth * 1.0), "test", CXR_LT_2023)
+    found = reliability_curves(test, factories.guesses(test.labels, 2, 0), 1.5, 5)
+    rows = list(found["reliability"][1])
+    assert {kind for _, kind, *_ in rows} == {"as predicted", "scaled"}
+    for *_, share, count in rows:
+        for number in (round(share * count), round((1 - share) * count)):
+            assert number == 0 or number >= 5

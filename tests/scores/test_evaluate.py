@@ -12,10 +12,9 @@ from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import class_row, evaluate
-from camchex.scores.intervals import resample
+from camchex.scores.intervals import intervals
+from camchex.scores.labelled_split import labelled_split, read_probabilities, read_seeds
 from camchex.scores.metrics import ClassScore
-from camchex.scores.params import BootstrapParams
-from camchex.scores.scored import of_split, read_probabilities, read_seeds
 from tests.scores import factories
 
 MIN_CELL = 5
@@ -23,7 +22,7 @@ MIN_CELL = 5
 
 def results(labels: np.ndarray, invented: factories.Invented) -> dict[str, Any]:
     cohort = factories.cohort(invented, labels)
-    test = of_split(cohort, "test", CXR_LT_2023)
+    test = labelled_split(cohort, "test", CXR_LT_2023)
     return dict(evaluate(test, factories.guesses(test.labels, 2, 0), cohort, MIN_CELL))
 
 
@@ -126,11 +125,10 @@ def test_intervals_are_the_quantiles_of_scikit_learns_scores_of_the_resamples(
     invented: factories.Invented,
 ) -> None:
     cohort = factories.cohort(invented, invented.truth.astype(float))
-    test = of_split(cohort, "test", CXR_LT_2023)
+    test = labelled_split(cohort, "test", CXR_LT_2023)
     guesses = factories.guesses(test.labels, 2, 0)
-    drawn = resample(test, guesses, BootstrapParams(resamples=30, seed=2, level=0.8))
-    found = evaluate(test, guesses, cohort, MIN_CELL, drawn)
     draws = draw_patients(test.patients, 30, 2)
+    found = evaluate(test, guesses, cohort, MIN_CELL, intervals(test, guesses, draws, 0.8))
     scores = {"study": [], "image": []}
     for counts in draws.counts:
         for level, times in (("study", 1), ("image", test.images)):
@@ -164,16 +162,18 @@ def test_a_small_class_has_no_interval_and_is_in_no_weighted_mean(
         labels = invented.truth.astype(float)
         labels[60:, 3] = np.arange(100) < count
         cohort = factories.cohort(invented, labels)
-        test = of_split(cohort, "test", CXR_LT_2023)
+        test = labelled_split(cohort, "test", CXR_LT_2023)
         guesses = factories.guesses(invented.truth[60:].astype(float), 2, 0)
-        drawn = resample(test, guesses, BootstrapParams(resamples=5, seed=2, level=0.8))
-        return dict(evaluate(test, guesses, cohort, MIN_CELL, drawn))
+        bounds = intervals(test, guesses, draw_patients(test.patients, 5, 2), 0.8)
+        return dict(evaluate(test, guesses, cohort, MIN_CELL, bounds))
 
     one, four = with_positives(1), with_positives(4)
     assert one["per_class"][CXR_LT_2023[3]]["AP_interval"] is None
     for key in ("mAP_weighted", "mAP_micro", "AUROC_weighted", "AUROC_micro"):
         assert one["study"][key] == four["study"][key]
-    test = of_split(factories.cohort(invented, invented.truth.astype(float)), "test", CXR_LT_2023)
+    test = labelled_split(
+        factories.cohort(invented, invented.truth.astype(float)), "test", CXR_LT_2023
+    )
     guesses = factories.guesses(test.labels, 2, 0)
     others = [q for q in range(26) if q != 3]
     for average in ("micro", "weighted"):
@@ -187,7 +187,7 @@ def test_an_empty_split_is_an_error() -> None:
     invented = factories.invent({"train": 5})
     cohort = factories.cohort(invented, invented.truth.astype(float))
     with pytest.raises(DataError, match="no study in the split 'test'"):
-        of_split(cohort, "test", CXR_LT_2023)
+        labelled_split(cohort, "test", CXR_LT_2023)
 
 
 class TestPredictions:
@@ -202,7 +202,7 @@ class TestPredictions:
         return tmp_path
 
     def test_they_come_back_in_the_order_of_the_studies(self, folder: Path) -> None:
-        test = of_split(self.cohort, "test", CXR_LT_2023)
+        test = labelled_split(self.cohort, "test", CXR_LT_2023)
         found = read_seeds(folder, [0], test)[0]
         assert found.shape == test.labels.shape
         table = tables.read(folder / "seed0.parquet", schemas.predictions(CXR_LT_2023))
@@ -210,7 +210,7 @@ class TestPredictions:
 
     def test_a_study_less_is_an_error(self, folder: Path) -> None:
         fewer = self.cohort.slice(0, self.cohort.num_rows - 1)
-        test = of_split(fewer, "test", CXR_LT_2023)
+        test = labelled_split(fewer, "test", CXR_LT_2023)
         with pytest.raises(DataError, match=r"seed0.parquet: 100 studies .* cohort has 99"):
             read_probabilities(folder / "seed0.parquet", test)
 
@@ -222,7 +222,7 @@ class TestPredictions:
         bad[3] = np.nan
         at = table.column_names.index("Edema")
         tables.write(table.set_column(at, schema.field("Edema"), [bad]), path, schema)
-        test = of_split(self.cohort, "test", CXR_LT_2023)
+        test = labelled_split(self.cohort, "test", CXR_LT_2023)
         study = table["study_id"][3]
         with pytest.raises(DataError, match=f"study {study}, Edema: .* found nan"):
             read_probabilities(path, test)
@@ -232,7 +232,7 @@ def test_another_label_space_is_evaluated_the_same_way(invented: factories.Inven
     columns = [CXR_LT_2023.index(name) for name in MIMIC_14]
     labels = invented.truth[:, columns].astype(float)
     cohort = factories.cohort(invented, labels, MIMIC_14)
-    test = of_split(cohort, "test", MIMIC_14)
+    test = labelled_split(cohort, "test", MIMIC_14)
     found = evaluate(test, factories.guesses(test.labels, 2, 0), cohort, MIN_CELL)
     assert list(found["per_class"]) == list(MIMIC_14)
     assert set(found["study"]["groups"]) == {"percent", "challenge"}

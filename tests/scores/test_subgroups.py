@@ -7,8 +7,8 @@ from sklearn.metrics import average_precision_score
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.bootstrap import draw_patients
-from camchex.scores.scored import Split, of_split
-from camchex.scores.subgroups import HEADER, characteristics, subgroup_rows
+from camchex.scores.labelled_split import Split, labelled_split
+from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows
 from camchex.texts.vitals_text import vitals_text
 from tests.scores import factories
 
@@ -25,7 +25,7 @@ def test() -> Split:
         for i in range(210)
     ]
     at = cohort.column_names.index("vitals_text")
-    return of_split(
+    return labelled_split(
         cohort.set_column(at, cohort.schema.field("vitals_text"), [pa.array(texts)]),
         "test",
         CXR_LT_2023,
@@ -54,7 +54,7 @@ def test_the_score_of_a_subgroup_is_of_its_studies_and_classes(test: Split) -> N
     groups = {"sex": characteristics(test.table)["sex"]}
     draws = draw_patients(test.patients, 20, 0)
     rows = [
-        dict(zip(HEADER, row, strict=True))
+        dict(zip(SUBGROUPS, row, strict=True))
         for row in subgroup_rows(test, guesses, groups, draws, 0.95, 9)
     ]
     assert [(r["value"], r["studies"]) for r in rows] == [("F", 60), ("M", 60), ("not known", 80)]
@@ -81,7 +81,7 @@ def test_a_value_with_few_studies_is_listed_and_does_not_restrict_the_others(tes
     values = ["large"] * 120 + ["middle"] * 68 + ["tiny"] * 12
     draws = draw_patients(test.patients, 20, 0)
     rows = {
-        row[1]: dict(zip(HEADER, row, strict=True))
+        row[1]: dict(zip(SUBGROUPS, row, strict=True))
         for row in subgroup_rows(test, guesses, {"kind": values}, draws, 0.95, 5)
     }
     assert rows["tiny"]["studies"] == 12

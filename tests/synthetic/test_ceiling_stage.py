@@ -11,7 +11,6 @@ import yaml
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.scores.ceiling import ceiling_rows
 from stages import score_ceiling
 from tests.report.workspace import PROJECT, SEEDS, write_predictions
 from tests.scores import factories
@@ -72,20 +71,20 @@ def run() -> dict[str, object]:
 def test_the_stage_writes_every_set_of_modalities_and_says_that_it_is_synthetic() -> None:
     results = run()
     assert results["data"] == "synthetic"
-    rows = {row["modalities"]: row for row in ceiling_rows(results)}
+    rows = results["splits"]["test"]["sets"]
     assert list(rows) == [
         "indication", "vitals", "indication+vitals", "images", "images+indication+vitals",
     ]  # fmt: skip
-    assert {name for name, row in rows.items() if row["ours_mAP"] is not None} == {
+    assert {name for name, row in rows.items() if row["ours"] is not None} == {
         "indication", "images+indication+vitals",
     }  # fmt: skip
-    assert {name for name, row in rows.items() if row["kind"] == "upper bound"} == {
+    assert {name for name, row in rows.items() if row["bound"]} == {
         "images", "images+indication+vitals",
     }  # fmt: skip
     assert results["seen"]["development"]["with_indication"] == SPLITS["development"]
     assert results["sign_strength"]["studies"] == 2
-    assert len(ceiling_rows(results, "development")) == 5
-    assert all(np.isfinite(row["ceiling_mAP"]) for row in rows.values())
+    assert len(results["splits"]["development"]["sets"]) == 5
+    assert all(np.isfinite(row["ceiling"]["mAP"]) for row in rows.values())
 
 
 def test_rules_of_linkage_for_which_no_ceiling_is_known_are_refused(workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""Predictions beside the labels they are scored against."""
+"""The studies of one split: their labels, and the predictions of a model beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from camchex.scores.metrics import Floats
 
 @dataclass(frozen=True)
 class Split:
-    """The studies of one split, as the cohort describes them.
+    """The N studies of one split, as the cohort describes them.
 
     Attributes:
-        table: The rows of ``schemas.cohort``.
-        classes: The label space, (Q).
+        table: Rows of ``schemas.cohort``.
+        classes: The label space, Q names.
         labels: 1, 0, or NaN where unknown, (N, Q).
-        images: Images of each study, (N,).
+        images: Number of images of each study, (N,).
     """
 
     table: pa.Table
@@ -43,7 +43,7 @@ def matrix(table: pa.Table, columns: Sequence[str]) -> Floats:
     return np.stack(filled, axis=1)
 
 
-def of_split(cohort: pa.Table, split: str, classes: Sequence[str]) -> Split:
+def labelled_split(cohort: pa.Table, split: str, classes: Sequence[str]) -> Split:
     """Select one split of the cohort.
 
     Raises:
@@ -61,7 +61,7 @@ def read_probabilities(path: Path, split: Split) -> Floats:
 
     Args:
         path: ``schemas.predictions``; other splits in it are ignored.
-        split: Studies.
+        split: The studies.
 
     Raises:
         DataError: If a study has no prediction, two, or one that is no probability, or if the

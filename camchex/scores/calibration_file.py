@@ -1,4 +1,4 @@
-"""What was fitted on the development studies of a model: its temperature and its thresholds.
+"""The temperature and the thresholds of one model, fitted on its development studies.
 
 The file stands beside the model (``models/calibration/seed0.json`` for ``models/fusion/seed0``),
 so that a prediction can also say yes or no.
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.special import expit, logit
 
 from camchex.errors import DataError
+from camchex.scores.ranking import Floats
 
-Floats = NDArray[np.float64]
 Rule = Literal["max_f1", "specificity_90"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """Largest F1, and largest sensitivity at a specificity of at least 0.9."""
 FILE = "calibration.json"
-TINY = 1e-12  # from 0 and 1: the logit of a probability that float32 rounded to either
+TINY = 1e-12  # distance from 0 and 1 that is kept: the logit of either is infinite
 
 
 class Calibration(BaseModel):
-    """Aggregates of the development studies."""
+    """Temperature and thresholds; aggregates of the development studies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +35,7 @@ class Calibration(BaseModel):
         """Yes or no for every class by every rule; None where there is no threshold.
 
         Args:
-            probabilities: By class, as the model gives them, not rescaled.
+            probabilities: Probabilities by class, as the model gives them, not rescaled.
 
         Raises:
             DataError: If a class was not among those fitted.
@@ -43,21 +43,20 @@ class Calibration(BaseModel):
         strange = sorted(set(probabilities) - set(self.thresholds))
         if strange:
             raise DataError(f"calibration: no threshold was fitted for {', '.join(strange)}")
-        return {
-            name: {rule: _reaches(value, self.thresholds[name].get(rule)) for rule in RULES}
-            for name, value in probabilities.items()
-        }
-
-
-def _reaches(value: float, threshold: float | None) -> bool | None:
-    return None if threshold is None else bool(value >= threshold)
+        decided: dict[str, dict[Rule, bool | None]] = {}
+        for name, value in probabilities.items():
+            limits = {rule: self.thresholds[name].get(rule) for rule in RULES}
+            decided[name] = {
+                rule: None if limit is None else bool(value >= limit)
+                for rule, limit in limits.items()
+            }
+        return decided
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:
     """Probabilities with their logits divided by the temperature, of any shape."""
     inside = np.clip(probabilities, TINY, 1 - TINY)
-    odds = (np.log(inside) - np.log1p(-inside)) / temperature
-    rescaled: Floats = 1 / (1 + np.exp(-odds))
+    rescaled: Floats = expit(logit(inside) / temperature)
     return rescaled
 
 
@@ -85,6 +84,6 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def beside(model: Path) -> Path:
-    """Where the calibration of a model folder is: in it, or where the pipeline puts it."""
+    """The path of a model's calibration: in its folder, or where the pipeline puts it."""
     inside = model / FILE
     return inside if inside.exists() else model.parent.parent / "calibration" / f"{model.name}.json"
