@@ -1,7 +1,5 @@
 """What the documents tell a reader to type, open or set exists."""
 
-import ast
-import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -112,21 +110,6 @@ class TestPage:
         declared = "".join((REPO / maker).read_text() for maker in makers)
         for path in re.findall(r"`((?:metrics|models)/[\w/.]*|report\.html)`", page.read_text()):
             assert path in declared, path
-
-
-@pytest.mark.slow  # imports the networks
-def test_the_python_example_imports_what_exists() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (REPO / "README.md").read_text(), re.DOTALL)
-    imports = [
-        (node.module, alias.name)
-        for block in blocks
-        for node in ast.walk(ast.parse(block))
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    ]
-    assert len(imports) > 3
-    for module, name in imports:
-        assert hasattr(importlib.import_module(str(module)), name), f"{module}.{name}"
 
 
 def test_the_raw_layout_is_the_one_that_params_yaml_expects() -> None:
