@@ -22,8 +22,13 @@ from camchex.audit.validation import (
 )
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
-from camchex.scores.label_sets import LabelSet, label_sets
-from camchex.scores.labelled_split import Split, labelled_split, read_probabilities
+from camchex.scores.labelled_split import (
+    LabelSet,
+    Split,
+    label_sets,
+    labelled_split,
+    read_probabilities,
+)
 
 COPIES = PROJECT / ".camchex" / "audit_validation"
 OUT = Path("metrics/ablations/audit_validation.json")

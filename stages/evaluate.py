@@ -11,7 +11,7 @@ from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
 from camchex.runs.runtime import RuntimeParams
 from camchex.scores.calibration_file import write_calibration
-from camchex.scores.evaluate import evaluate_model
+from camchex.scores.evaluate_model import evaluate_model
 from camchex.scores.params import EvaluationParams
 from camchex.scores.subgroups import view_positions
 from stages import Input, Output, run

@@ -24,8 +24,7 @@ from camchex.audit.scores import Scorer
 from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, spread
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
-from camchex.scores.label_sets import LabelSet, label_sets
-from camchex.scores.labelled_split import Split, labelled_split
+from camchex.scores.labelled_split import LabelSet, Split, label_sets, labelled_split
 from camchex.scores.metrics import Floats, macro, score_classes
 from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.scores.seeds import mean_sd

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from camchex.aggregates.results import Results
 from camchex.audit.scores import Score, Scorer
-from camchex.scores.label_sets import LabelSet
+from camchex.scores.labelled_split import LabelSet
 from camchex.scores.metrics import Floats
 
 SEEN, UNSEEN = "labels_of_mimic14_classes", "mimic14"
@@ -54,7 +54,7 @@ def gain_results(
     """Scores with other texts, the gain by texts, and what of it is owed to seen words.
 
     Args:
-        sets: Labels, as :func:`camchex.scores.label_sets.label_sets` returns them.
+        sets: Labels, as :func:`camchex.scores.labelled_split.label_sets` returns them.
         own: Probabilities of the studies as they are, by seed, (N, Q).
         changed: By name (``NAMES``), the same of every seed.
         reference: What the gain is over.

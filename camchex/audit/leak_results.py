@@ -9,8 +9,7 @@ from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import shown_count, shown_share
 from camchex.audit.leak import Leak, find_leak
 from camchex.contract.labels import MIMIC_14
-from camchex.scores.label_sets import mimic14_matrix
-from camchex.scores.labelled_split import matrix
+from camchex.scores.labelled_split import matrix, mimic14_matrix
 from camchex.scores.params import AuditParams
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import mentions

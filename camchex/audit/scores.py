@@ -8,7 +8,7 @@ import numpy as np
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import tells_one_small
 from camchex.scores.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
-from camchex.scores.label_sets import Bools, LabelSet
+from camchex.scores.labelled_split import Bools, LabelSet
 from camchex.scores.metrics import Floats, score_class, score_classes
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from camchex.aggregates.results import Results
 from camchex.audit.gain import CHANCE
 from camchex.report.charts import STYLE
-from camchex.scores.label_sets import LabelSet
+from camchex.scores.labelled_split import LabelSet
 from camchex.scores.metrics import Floats
 
 LEAKS = (0.0, 0.25, 0.5, 1.0)

@@ -9,7 +9,7 @@ from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import has_enough_of_both, shown_count, shown_share
 from camchex.audit.mentions import Mention
 from camchex.audit.scores import Scorer
-from camchex.scores.label_sets import Bools, LabelSet
+from camchex.scores.labelled_split import Bools, LabelSet
 from camchex.scores.metrics import Floats, MacroScore
 from camchex.scores.seeds import mean_sd
 

@@ -7,8 +7,7 @@ import numpy as np
 from camchex.aggregates.csv_files import Row
 from camchex.contract.labels import MIMIC_14
 from camchex.scores.bootstrap import Draws, bootstrap, mean_over, score_interval
-from camchex.scores.label_sets import mimic14_matrix
-from camchex.scores.labelled_split import Split
+from camchex.scores.labelled_split import Split, mimic14_matrix
 from camchex.scores.metrics import Floats, macro, not_scored, score_classes
 
 BENCHMARKS = (

@@ -12,8 +12,7 @@ from camchex.audit.leak_results import leak_results
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
 from camchex.report.audit import reading
-from camchex.scores.label_sets import label_sets, mimic14_matrix
-from camchex.scores.labelled_split import labelled_split
+from camchex.scores.labelled_split import label_sets, labelled_split, mimic14_matrix
 from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
 from tests.scores import factories
 

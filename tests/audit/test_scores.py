@@ -10,8 +10,7 @@ from camchex.audit.words import by_indication, by_mention
 from camchex.comparisons.two_models import compare
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.bootstrap import draw_patients
-from camchex.scores.label_sets import LabelSet, label_sets
-from camchex.scores.labelled_split import Split, labelled_split
+from camchex.scores.labelled_split import LabelSet, Split, label_sets, labelled_split
 from tests.scores import factories
 
 LEVEL = 0.9

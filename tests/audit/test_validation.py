@@ -17,7 +17,7 @@ from camchex.audit.validation import (
     validation_figure,
     validation_text,
 )
-from camchex.scores.label_sets import LabelSet
+from camchex.scores.labelled_split import LabelSet
 from camchex.synthetic.params import DRAWN
 from camchex.synthetic.people.indication import Indication
 from camchex.synthetic.people.patients import invent_studies
