@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from camchex.synthetic.params import SyntheticParams
-from camchex.synthetic.people.emergency import draw_signs
+from camchex.synthetic.people.emergency import draw_vital_signs
 from camchex.synthetic.people.indication import write_indication
 from camchex.synthetic.people.patients import Study, invent_studies
 from camchex.synthetic.phantom.anatomy import Chest, grow_chest
+from camchex.synthetic.phantom.radiological_signs import RADIOLOGICAL_SIGNS, with_findings
 from camchex.synthetic.phantom.rendering import draw_images
-from camchex.synthetic.phantom.signs import SIGNS, with_findings
 from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
 from camchex.synthetic.random_streams import stream
 
@@ -66,7 +66,7 @@ def finding_sheet(params: SyntheticParams, out: Path) -> None:
     body = grow_chest(stream(params.seed, "finding sheet"), "M")
     healthy = _views(body, params)
     panels = []
-    for finding in sorted(SIGNS):
+    for finding in sorted(RADIOLOGICAL_SIGNS):
         rng = stream(params.seed, "finding sheet", finding)
         ill = with_findings(body, {finding: SHOWN * params.signal}, rng)
         pairs = zip(healthy, _views(ill, params), strict=True)
@@ -95,7 +95,7 @@ def _caption(study: Study, params: SyntheticParams) -> str:
     indication = write_indication(
         study.patient, study, stream(params.seed, "indication", study.study_id)
     )
-    signs = draw_signs(study, stream(params.seed, "preview", study.study_id))
+    signs = draw_vital_signs(study, stream(params.seed, "preview", study.study_id))
     findings = (f"{name} {severity:.1f}" for name, severity in study.severities.items())
     parts = [
         f"[{study.condition}] {', '.join(findings) or 'No Finding'}",

@@ -5,7 +5,9 @@ from statistics import mean
 
 import numpy as np
 import pyarrow as pa
-from sklearn.metrics import roc_auc_score
+import pyarrow.compute as pc
+
+from camchex.scores.metrics import score_class
 
 MIN_CASES = 10  # an AUROC over fewer positives or negatives says nothing
 
@@ -20,7 +22,7 @@ def score_pseudo_labels(
 
     Args:
         pseudo: One generation's pseudo-labels per external set (``schemas.pseudo_labels``).
-        labels: The published labels of the same sets; only their unknown cells are scored.
+        labels: The published labels of these sets; only their unknown cells are scored.
         truth: ``schemas.labels`` with a value in every cell.
         classes: The label space.
 
@@ -29,10 +31,10 @@ def score_pseudo_labels(
     """
     by_set = {key: _auroc(pseudo[key], labels[key], truth, classes) for key in pseudo}
     return {
-        "AUROC": round(mean(v for scores in by_set.values() for v in scores.values()), 6),
+        "AUROC": mean(v for scores in by_set.values() for v in scores.values()),
         "by_set": {
             key: {
-                "AUROC": round(mean(scores.values()), 6),
+                "AUROC": mean(scores.values()),
                 "classes": len(scores),
                 "lowest": dict(sorted(scores.items(), key=lambda item: item[1])[:3]),
             }
@@ -44,16 +46,14 @@ def score_pseudo_labels(
 def _auroc(
     pseudo: pa.Table, labels: pa.Table, truth: pa.Table, classes: Sequence[str]
 ) -> dict[str, float]:
-    """AUROC per class over the cells whose published label is unknown."""
-    row = {image: i for i, image in enumerate(truth["image_id"].to_pylist())}
-    rows = np.array([row[image] for image in pseudo["image_id"].to_pylist()])
-    known = {image: i for i, image in enumerate(labels["image_id"].to_pylist())}
-    published = np.array([known[image] for image in pseudo["image_id"].to_pylist()])
+    """AUROC per class over the cells whose published label is unknown, to six decimals."""
+    real = truth.take(pc.index_in(pseudo["image_id"], truth["image_id"]))
+    published = labels.take(pc.index_in(pseudo["image_id"], labels["image_id"]))
     scores = {}
     for name in classes:
-        unknown = ~labels[name].is_valid().to_numpy()[published]
-        real = truth[name].to_numpy()[rows][unknown]
-        guess = pseudo[name].to_numpy()[unknown]
-        if min(real.sum(), (1 - real).sum()) >= MIN_CASES:
-            scores[name] = round(float(roc_auc_score(real, guess)), 6)
+        known = published[name].is_valid().to_numpy()
+        hidden = np.where(known, np.nan, real[name].to_numpy().astype(np.float64))
+        score = score_class(hidden, pseudo[name].to_numpy())
+        if score.auroc is not None and min(score.positives, score.negatives) >= MIN_CASES:
+            scores[name] = round(score.auroc, 6)
     return scores

@@ -14,7 +14,7 @@ from camchex.synthetic.people.emergency import stays_around
 from camchex.synthetic.people.indication import write_indication
 from camchex.synthetic.people.patients import invent_studies
 from camchex.synthetic.people.report import DIRT
-from camchex.synthetic.published.mimic import _subjects, label
+from camchex.synthetic.published.mimic import label, subjects
 from camchex.synthetic.random_streams import stream
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
@@ -39,7 +39,7 @@ class Simulated:
 def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simulated:
     """Every study with its text, and what was measured at triage of the stay around it."""
     studies = invent_studies(params, split, count, params.prevalence)
-    told = _subjects(studies, params, "indication", params.text_informativeness)
+    told = subjects(studies, params, "indication", params.text_informativeness)
     texts, labels = [], []
     for study, about in zip(studies, told, strict=True):
         rng = stream(params.seed, "indication", study.study_id)
@@ -47,7 +47,7 @@ def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simula
         texts.append(clean_indication(_dirty(indication.text, params, study.study_id)) or "")
         published = label(study, indication, params)
         labels.append([published[name] for name in CXR_LT_2023])
-    about = _subjects(studies, params, "vital signs", params.vitals_informativeness)
+    about = subjects(studies, params, "vital signs", params.vitals_informativeness)
     vitals = []
     for study, other in zip(studies, about, strict=True):
         stays = [

@@ -16,16 +16,21 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
 from camchex.synthetic.ceiling.cohort import ceilings, present_findings
-from camchex.synthetic.ceiling.events import _meant, _vocabulary, read_events
+from camchex.synthetic.ceiling.events import meant, read_events, vocabulary
+from camchex.synthetic.ceiling.measured_signs import (
+    MeasuredSign,
+    first_of_each,
+    likeness,
+    measure_signs,
+    summarise_signs,
+)
 from camchex.synthetic.ceiling.naming import WEIGHTS, kept_given, named_given, terms
-from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
+from camchex.synthetic.ceiling.observer import Evidence, posteriors, read_evidence, upper_bounds
 from camchex.synthetic.ceiling.posterior import DEVICES, Generator
-from camchex.synthetic.ceiling.sign_strength import Sign, detectability, likeness, measure_signs
-from camchex.synthetic.ceiling.sign_summary import few_of_each, summarise_signs
 from camchex.synthetic.ceiling.vital_signs import MOVING, read_vital_signs
-from camchex.synthetic.params import DRAWN
+from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.conditions import NAMES, shares
-from camchex.synthetic.people.emergency import NORMAL, draw_signs
+from camchex.synthetic.people.emergency import NORMAL, draw_vital_signs
 from camchex.synthetic.people.indication import (
     CLUE_ABSENT,
     CLUE_PRESENT,
@@ -33,7 +38,7 @@ from camchex.synthetic.people.indication import (
     SECOND,
     write_indication,
 )
-from camchex.synthetic.people.patients import invent_studies
+from camchex.synthetic.people.patients import Study, invent_studies
 from camchex.synthetic.phantom.rendering import image_shape
 from camchex.synthetic.random_streams import stream
 from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, simulate
@@ -89,7 +94,7 @@ def test_a_finding_is_named_as_often_as_all_questions_that_name_it_are_asked() -
 
 
 def test_no_misspelt_word_is_another_word_of_the_generator() -> None:
-    assert not [word for word in _vocabulary() if len(word) > 4 and set(_meant(word)) - {word}]
+    assert not [word for word in vocabulary() if len(word) > 4 and set(meant(word)) - {word}]
 
 
 def test_a_text_is_read_back_as_what_was_drawn() -> None:
@@ -148,7 +153,7 @@ def test_the_posterior_of_a_text_is_that_of_weighted_draws(text: str) -> None:
 
 def test_signs_that_say_nothing_leave_the_prior() -> None:
     model = Generator(demo())
-    belief = model.by_signs(model.states)
+    belief = model.by_vital_signs(model.states)
     np.testing.assert_allclose(belief.findings, model.prior.findings, rtol=1e-12)
     assert belief.clean == pytest.approx(model.prior.clean, rel=1e-12)
 
@@ -161,7 +166,7 @@ def test_the_prevalence_is_the_prior_of_a_finding() -> None:
 
 @pytest.mark.parametrize("sign", NORMAL)
 def test_the_chances_of_all_values_of_a_sign_add_up_to_one(sign: str) -> None:
-    signs = Generator(demo(vitals_missing=0.3, vitals_dirt=0.0)).signs
+    signs = Generator(demo(vitals_missing=0.3, vitals_dirt=0.0)).vital_signs
     step = 0.1 if sign == "temperature" else 1.0
     grid = np.round(np.arange(-400, 401) * step + round(NORMAL[sign][0]), 1)
     total = sum(signs.likelihood({sign: float(v)}) for v in grid if sign != "o2sat" or v <= 100)
@@ -169,21 +174,21 @@ def test_the_chances_of_all_values_of_a_sign_add_up_to_one(sign: str) -> None:
 
 
 def test_the_chances_of_all_diastolic_pressures_add_up_to_that_of_the_systolic_one() -> None:
-    signs = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0)).signs
+    signs = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0)).vital_signs
     total = sum(signs.likelihood({"sbp": 84.0, "dbp": float(d)}) for d in range(-40, 70))
     np.testing.assert_allclose(total, signs.likelihood({"sbp": 84.0}), rtol=1e-9)
 
 
 def test_the_likelihood_of_signs_is_how_often_the_generator_draws_them() -> None:
     params = demo(vitals_missing=0.0, vitals_dirt=0.0)
-    signs = Generator(params).signs
+    signs = Generator(params).vital_signs
     study = next(
         s for s in invent_studies(params, "test", 500, params.prevalence)
         if {"Pneumoperitoneum"} <= set(s.severities)
     )  # fmt: skip
     state = int(np.flatnonzero((signs.bits == [f in study.severities for f in MOVING]).all(1))[0])
     place = (NAMES.index(study.condition), state)
-    drawn = [draw_signs(study, stream(5, str(i))) for i in range(20_000)]
+    drawn = [draw_vital_signs(study, stream(5, str(i))) for i in range(20_000)]
     for name, value in {"o2sat": 100, "o2sat ": 96, "resprate": 18, "heartrate": 110}.items():
         chance = signs.likelihood({name.strip(): float(value)})[place]
         seen = np.mean([round(one[name.strip()]) == value for one in drawn])
@@ -220,14 +225,14 @@ def test_without_noise_and_leak_the_images_say_every_label() -> None:
     model, cohort = Generator(params), simulate(params, 40)
     for i in range(40):
         seen = read_evidence(cohort.texts[i], cohort.vitals[i])
-        for told in bounds(model, seen, cohort.present[i], {}).values():
+        for told in upper_bounds(model, seen, cohort.present[i], {}).values():
             np.testing.assert_allclose(told, cohort.labels[i], atol=1e-12)
 
 
 def test_images_without_signs_say_nothing() -> None:
     model, seen = Generator(demo(signal=0.0)), Evidence([], {})
     exact = posteriors(model, seen)
-    told = bounds(model, seen, drawn_findings(1)[0], exact)
+    told = upper_bounds(model, seen, drawn_findings(1)[0], exact)
     np.testing.assert_allclose(told["images"], model.prior_labels)
     np.testing.assert_allclose(told["images+indication+vitals"], exact["indication+vitals"])
 
@@ -259,7 +264,7 @@ def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
     for i in range(4):
         seen = read_evidence(cohort.texts[i], cohort.vitals[i])
         exact = posteriors(model, seen)
-        for name, one in {**exact, **bounds(model, seen, cohort.present[i], exact)}.items():
+        for name, one in {**exact, **upper_bounds(model, seen, cohort.present[i], exact)}.items():
             np.testing.assert_allclose(found.probabilities[name][i], one[columns], atol=1e-12)
     np.testing.assert_allclose(
         found.probabilities["indication"][4:],
@@ -411,20 +416,25 @@ def numbers(vitals: list[str]) -> Floats:
 # ----- signs on images --------------------------------------------------------------------------
 
 
+def strengths(study: Study, params: SyntheticParams) -> dict[str, float]:
+    measured = measure_signs([study], params, params.image_px)
+    return {name: signs[0].strength for name, signs in measured.items()}
+
+
 def test_signs_are_as_visible_as_noise_and_signal_make_them() -> None:
     params = demo(image_px=64)
     study = next(
         s for s in invent_studies(params, "test", 50, params.prevalence) if len(s.severities) > 1
     )
-    visible = detectability(study, params)
+    visible = strengths(study, params)
     assert set(visible) == set(study.severities)
     assert min(visible.values()) > 0
-    doubled = detectability(study, demo(image_px=64, noise=2.0))
+    doubled = strengths(study, demo(image_px=64, noise=2.0))
     assert {k: 2 * v for k, v in doubled.items()} == pytest.approx(visible)
-    assert not any(detectability(study, demo(image_px=64, signal=0.0)).values())
-    assert set(detectability(study, demo(noise=0.0)).values()) == {np.inf}
+    assert not any(strengths(study, demo(image_px=64, signal=0.0)).values())
+    assert set(strengths(study, demo(noise=0.0)).values()) == {np.inf}
     bland = replace(study, severities={})
-    assert detectability(bland, params) == {}
+    assert strengths(bland, params) == {}
 
 
 def test_a_sign_drawn_alike_is_like_itself_and_one_on_the_other_side_is_not() -> None:
@@ -438,8 +448,8 @@ def test_a_sign_drawn_alike_is_like_itself_and_one_on_the_other_side_is_not() ->
     assert likeness([sign(left), sign(left, view="lateral")]) is None  # no two of a view
 
 
-def sign(change: np.ndarray, view: str = "frontal") -> Sign:
-    return Sign(
+def sign(change: np.ndarray, view: str = "frontal") -> MeasuredSign:
+    return MeasuredSign(
         strength=1.0,
         kept=1.0,
         area=1.0,
@@ -461,10 +471,8 @@ def test_what_is_left_of_a_sign_at_its_own_size_is_all_of_it() -> None:
     ]
     assert square
     for study in square:
-        strengths = detectability(study, params)
-        for name, found in measure_signs([study], params, 64).items():
+        for found in measure_signs([study], params, 64).values():
             assert found[0].kept == pytest.approx(1, rel=1e-5)
-            assert found[0].strength == pytest.approx(strengths[name])
             assert 0 < found[0].area <= 64 * 64
     coarse = measure_signs(studies, params, 8)
     for name, signs in coarse.items():
@@ -477,7 +485,7 @@ def test_the_first_studies_hold_as_many_signs_as_asked_for_or_all() -> None:
     params = demo()
     studies = invent_studies(params, "test", 60, params.prevalence)
     total = Counter(name for study in studies for name in study.severities)
-    chosen = few_of_each(studies, 3)
+    chosen = first_of_each(studies, 3)
     held = Counter(name for study in chosen for name in study.severities)
     assert all(held[name] >= min(3, count) for name, count in total.items())
     assert len(chosen) < len(studies)

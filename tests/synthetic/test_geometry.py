@@ -69,7 +69,7 @@ def test_the_shadow_window_loses_nothing_of_a_body() -> None:
         rays = detector(ray, rotation(12, 1))
         whole = length(span(body, rays, rays.all))
         inside = np.zeros_like(whole)
-        window = rays.shadow(body)
+        window = rays.window(body)
         inside[window] = length(span(body, rays, window))
         np.testing.assert_array_equal(inside, whole)
         assert inside[window].size < whole.size / 2
@@ -77,7 +77,7 @@ def test_the_shadow_window_loses_nothing_of_a_body() -> None:
 
 def test_a_body_beside_the_detector_leaves_no_shadow() -> None:
     rays = detector(1)
-    window = rays.shadow(ellipsoid((50, 0, 0), (2, 2, 2)))
+    window = rays.window(ellipsoid((50, 0, 0), (2, 2, 2)))
     assert length(span(ellipsoid((50, 0, 0), (2, 2, 2)), rays, window)).size == 0
 
 

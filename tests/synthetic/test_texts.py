@@ -7,7 +7,7 @@ import pytest
 
 from camchex.reports.sections import split_sections
 from camchex.synthetic.params import DRAWN
-from camchex.synthetic.people.emergency import NORMAL, draw_signs, stays_around
+from camchex.synthetic.people.emergency import NORMAL, draw_vital_signs, stays_around
 from camchex.synthetic.people.indication import write_indication
 from camchex.synthetic.people.patients import Patient, Study
 from camchex.synthetic.people.phrases import PHRASES
@@ -100,7 +100,7 @@ def test_dirt_is_as_common_as_asked_for() -> None:
 
 def test_pneumonia_has_fever_and_a_tension_of_the_chest_a_fast_pulse() -> None:
     def mean(about: Study | None, sign: str) -> float:
-        return float(np.mean([draw_signs(about, rng(i))[sign] for i in range(200)]))
+        return float(np.mean([draw_vital_signs(about, rng(i))[sign] for i in range(200)]))
 
     consolidated = replace(ILL, severities={"Consolidation": 0.7})
     assert mean(ILL, "temperature") > mean(consolidated, "temperature") + 1.5
@@ -113,7 +113,7 @@ def test_vital_signs_are_those_of_a_living_person() -> None:
     everything = replace(ILL, severities=dict.fromkeys(DRAWN, 1.0))
     for about in (everything, HEALTHY, None):
         for i in range(100):
-            signs = draw_signs(about, rng(i))
+            signs = draw_vital_signs(about, rng(i))
             assert signs["o2sat"] <= 100
             assert signs["dbp"] < signs["sbp"]
 

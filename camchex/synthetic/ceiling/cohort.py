@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.synthetic.ceiling.observer import Evidence, bounds, posteriors, read_evidence
-from camchex.synthetic.ceiling.posterior import Floats, Generator
+from camchex.synthetic.ceiling.naming import Floats
+from camchex.synthetic.ceiling.observer import posteriors, read_evidence, upper_bounds
+from camchex.synthetic.ceiling.posterior import Generator
 from camchex.synthetic.params import DRAWN
 
-DIGITS = 12  # the same evidence is then a tie, however its sums were rounded
+DIGITS = 12  # equal evidence is then a tie, however its sums were rounded
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,11 @@ class Ceilings:
     """What the best observers say of the studies of one split.
 
     Attributes:
-        probabilities: (N, Q) by set of modalities, in the order of the studies and classes given.
-        indications: Studies whose indication can be read.
-        unread: Studies with an indication that the generator does not write; they count as having
-            none. 0, unless the section rules let in what radiologists wrote.
-        vitals: Studies with at least one vital sign.
+        probabilities: Arrays (N, Q) by set of modalities, in the order of studies and classes.
+        indications: Number of studies whose indication can be read.
+        unread: Number of studies with an indication that the generator does not write; they count
+            as having none. 0, unless the section rules let in what radiologists wrote.
+        vitals: Number of studies with at least one vital sign.
     """
 
     probabilities: dict[str, Floats]
@@ -41,8 +42,8 @@ def ceilings(
     """Compute the ceilings' probabilities.
 
     Args:
-        model: That wrote the cohort.
-        studies: ``schemas.cohort``, the N rows of one split.
+        model: The generator that wrote the cohort.
+        studies: The N rows of one split, ``schemas.cohort``.
         truth: What is really there, per image (``make.TRUTH``).
         classes: The label space; a part of CXR-LT 2023.
 
@@ -59,25 +60,23 @@ def ceilings(
     indications = studies["indication"].to_pylist()
     texts = zip(indications, studies["vitals_text"].to_pylist(), strict=True)
     seen = [read_evidence(*pair) for pair in texts]
-    rows = [
-        _of_study(model, evidence, present)
-        for evidence, present in zip(seen, present_findings(studies, truth), strict=True)
-    ]
+    rows = []
+    for evidence, present in zip(seen, present_findings(studies, truth), strict=True):
+        exact = posteriors(model, evidence)
+        rows.append({**exact, **upper_bounds(model, evidence, present, exact)})
+    read = [bool(evidence.readings) for evidence in seen]
     return Ceilings(
         probabilities={
             name: np.stack([row[name][columns] for row in rows]).round(DIGITS) for name in rows[0]
         },
-        indications=sum(bool(evidence.readings) for evidence in seen),
-        unread=sum(
-            text is not None and not evidence.readings
-            for text, evidence in zip(indications, seen, strict=True)
-        ),
+        indications=sum(read),
+        unread=sum(text is not None for text in indications) - sum(read),
         vitals=sum(bool(evidence.values) for evidence in seen),
     )
 
 
 def present_findings(studies: pa.Table, truth: pa.Table) -> NDArray[np.bool_]:
-    """(N, F) findings that are really there, by the first image of each study.
+    """Look up the findings that are really there, by the first image of each study, (N, F).
 
     Raises:
         DataError: If an image has no truth: the cohort is not the synthetic one.
@@ -93,8 +92,3 @@ def present_findings(studies: pa.Table, truth: pa.Table) -> NDArray[np.bool_]:
         )
     table = np.stack([ours[finding].to_numpy() for finding in DRAWN], axis=1)
     return np.asarray(table[[place[image] for image in first]] == 1)
-
-
-def _of_study(model: Generator, seen: Evidence, present: NDArray[np.bool_]) -> dict[str, Floats]:
-    exact = posteriors(model, seen)
-    return {**exact, **bounds(model, seen, present, exact)}

@@ -3,12 +3,12 @@
 The text that a model reads is a function of a history, clues, a question, and of letters that are
 swapped. Reading it back gives every way in which the generator could have written it, each with
 its probability given what was drawn; what does not depend on findings or conditions (the sex, the
-order of the clues, swapped letters) is left out, as it cancels.
+order of the clues, swapped letters) cancels and is left out.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
@@ -23,7 +23,6 @@ from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES
 from camchex.texts.cleaning import clean_indication
 
 STARTS = ("year old woman with", "year old man with", "f with")
-SHORTEST_MISSPELT = 5  # letters
 Words = tuple[str, ...]
 
 
@@ -32,9 +31,9 @@ class Reading:
     """One way in which a text may have come about.
 
     Attributes:
-        history: (K,) probability of its history given each condition.
-        clues: Findings, as positions in ``DRAWN``, of which it holds a clue.
-        named: Findings that it asks for, in the order asked.
+        history: Probability of its history given each condition, (K,).
+        clues: Findings, as positions in ``DRAWN``, of which the text holds a clue.
+        named: Findings that the text asks for, in the order asked.
         words: Probability of the words given all of these.
     """
 
@@ -48,39 +47,45 @@ def read_events(text: str) -> list[Reading]:
     """Turn an indication back into what was drawn.
 
     Args:
-        text: As a model reads it; by whichever cleaner.
+        text: The text that a model reads, from any cleaner.
 
     Returns:
-        Every way to write it; none, if the generator does not write such a text.
+        Every way to write the text; none, if the generator does not write such a text.
     """
-    return [reading for words in _spelt(_words(text)) for reading in _readings(words)]
+    # The text with every misspelt word as it was meant.
+    options = [[word] if word in vocabulary() else meant(word) for word in _words(text)]
+    return [reading for words in product(*options) for reading in _readings(words)]
+
+
+def meant(word: str) -> list[str]:
+    """Find the generator's words of which this one is a misspelling: two letters are swapped."""
+    swapped = (word[:k] + word[k + 1] + word[k] + word[k + 2 :] for k in range(1, len(word) - 2))
+    return [other for other in swapped if other in vocabulary()]
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Collect all words that the generator writes in an indication."""
+    texts = [*STARTS, *GENERAL_QUESTIONS, *(form.format("or") for form in ASKING)]
+    texts += [text for words in PHRASES.values() for text in (*words.asked, *words.clues)]
+    texts += [text for condition in CONDITIONS.values() for text in condition.histories]
+    return frozenset(word for text in texts for word in _words(text))
 
 
 def _words(text: str) -> Words:
-    """Words as the released cleaner leaves them, without full stops and line breaks in a word."""
+    """Split a text as the released cleaner leaves it, without full stops and breaks in a word."""
     cleaned = clean_indication(text, "released") or ""
     return tuple(re.sub(r"(?<=\w)- ", "-", cleaned.replace(" .", "")).split())
 
 
-def _spelt(words: Words) -> Iterator[Words]:
-    """The text with every misspelt word as it was meant."""
-    options = [[word] if word in _vocabulary() else _meant(word) for word in words]
-    yield from product(*options)
-
-
-def _meant(word: str) -> list[str]:
-    swapped = (word[:k] + word[k + 1] + word[k] + word[k + 2 :] for k in range(1, len(word) - 2))
-    return [other for other in swapped if other in _vocabulary()]
-
-
 def _readings(words: Words) -> Iterator[Reading]:
+    """Cut a text into start, history, clues and question, in every way."""
     start = next((len(s) for s in map(_words, STARTS) if words[: len(s)] == s), None)
     if start is None:
         return
     for split in range(start + 1, len(words)):
-        question = words[split:]
+        question, body = words[split:], words[start:split]
         for named, asked in _questions().get(question, {}).items():
-            body = words[start:split]
             yield from _bodies(body, named, asked * (1 - REPEATED))
             if body[-len(question) :] == question:
                 yield from _bodies(body[: -len(question)], named, asked * REPEATED)
@@ -95,7 +100,7 @@ def _bodies(words: Words, named: tuple[int, ...], probability: float) -> Iterato
 
 
 def _clue_lists(words: Words, before: frozenset[int]) -> Iterator[tuple[frozenset[int], float]]:
-    """Every way to cut words into clues of different findings, and the choice's probability."""
+    """Cut words into clues of different findings in every way, each with its probability."""
     if not words:
         yield before, 1.0
     for end in range(1, len(words) + 1):
@@ -106,16 +111,8 @@ def _clue_lists(words: Words, before: frozenset[int]) -> Iterator[tuple[frozense
 
 
 @cache
-def _vocabulary() -> frozenset[str]:
-    texts = [*STARTS, *GENERAL_QUESTIONS, *(form.format("or") for form in ASKING)]
-    texts += [text for words in PHRASES.values() for text in (*words.asked, *words.clues)]
-    texts += [text for condition in CONDITIONS.values() for text in condition.histories]
-    return frozenset(word for text in texts for word in _words(text))
-
-
-@cache
 def _histories() -> Mapping[Words, NDArray[np.float64]]:
-    """(K,) probability of each history given each condition."""
+    """Probability of each history given each condition, (K,)."""
     found: dict[Words, NDArray[np.float64]] = defaultdict(lambda: np.zeros(len(CONDITIONS)))
     for i, condition in enumerate(CONDITIONS.values()):
         for text in condition.histories:
@@ -125,7 +122,7 @@ def _histories() -> Mapping[Words, NDArray[np.float64]]:
 
 @cache
 def _clues() -> Mapping[Words, Mapping[int, float]]:
-    """Finding to the probability of these words as its clue."""
+    """Probability of words as the clue of a finding, by words and finding."""
     found: dict[Words, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for i, finding in enumerate(DRAWN):
         for text in PHRASES[finding].clues:
@@ -135,12 +132,11 @@ def _clues() -> Mapping[Words, Mapping[int, float]]:
 
 @cache
 def _questions() -> Mapping[Words, Mapping[tuple[int, ...], float]]:
-    """Findings asked for to the probability of these words as the question."""
+    """Probability of words as the question, by words and findings asked for."""
     found: dict[Words, dict[tuple[int, ...], float]] = defaultdict(lambda: defaultdict(float))
     for text in GENERAL_QUESTIONS:
         found[_words(text)][()] += 1 / len(GENERAL_QUESTIONS)
-    pairs: Sequence[tuple[int, ...]] = [*permutations(range(len(DRAWN)), 2)]
-    for named in [*((i,) for i in range(len(DRAWN))), *pairs]:
+    for named in [*((i,) for i in range(len(DRAWN))), *permutations(range(len(DRAWN)), 2)]:
         options = [PHRASES[DRAWN[i]].asked for i in named]
         chance = 1 / len(ASKING) / np.prod([len(texts) for texts in options])
         for texts, form in product(product(*options), ASKING):

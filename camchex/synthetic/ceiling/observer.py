@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from camchex.errors import DataError
 from camchex.synthetic.ceiling.events import Reading, read_events
-from camchex.synthetic.ceiling.posterior import Belief, Floats, Generator
+from camchex.synthetic.ceiling.naming import Floats
+from camchex.synthetic.ceiling.posterior import Belief, Generator
 from camchex.synthetic.ceiling.vital_signs import read_vital_signs
 
 EXACT = ("indication", "vitals", "indication+vitals")
@@ -20,7 +21,7 @@ class Evidence:
     """What may be seen of one study.
 
     Attributes:
-        readings: Of the indication; empty without one.
+        readings: Readings of the indication; empty without one.
         values: Vital signs by their column in MIMIC-IV-ED; empty without any.
     """
 
@@ -35,46 +36,48 @@ def read_evidence(indication: str | None, vitals_text: str) -> Evidence:
 
 
 def posteriors(model: Generator, seen: Evidence) -> dict[str, Floats]:
-    """Probability of each published label given each of ``EXACT``.
+    """Compute the probability of each published label given each of ``EXACT``.
 
     Args:
-        model: That wrote the study.
-        seen: All of it; each set of modalities is shown its part.
+        model: The generator that wrote the study.
+        seen: All evidence; each set of modalities is shown its part.
 
     Returns:
-        (Q) in the order of CXR-LT 2023, by set.
+        Probabilities (Q), in the order of CXR-LT 2023, by set.
 
     Raises:
         DataError: If the generator cannot write these vital signs.
     """
-    text = signs = both = model.prior_labels
-    weighed = None
+    text = vitals = both = model.prior_labels
+    states = None
     if seen.values:
-        weighed = _Weighed(model, seen.values)
+        states = model.states * model.vital_signs.likelihood(seen.values)
+        if not states.any():
+            raise DataError(f"vital signs {dict(seen.values)}: the generator does not write these.")
         told = model.params.vitals_informativeness
-        own = model.labels_unseen(weighed.belief, weighed.states)
-        signs = both = told * own + (1 - told) * model.prior_labels
+        own = model.labels_unseen(model.by_vital_signs(states), states)
+        vitals = both = told * own + (1 - told) * model.prior_labels
     if seen.readings:
         text = _over_readings(model, seen.readings, None)
-        both = text if weighed is None else _over_readings(model, seen.readings, weighed)
-    return dict(zip(EXACT, (text, signs, both), strict=True))
+        both = text if states is None else _over_readings(model, seen.readings, states)
+    return dict(zip(EXACT, (text, vitals, both), strict=True))
 
 
-def bounds(
+def upper_bounds(
     model: Generator, seen: Evidence, present: NDArray[np.bool_], exact: Mapping[str, Floats]
 ) -> dict[str, Floats]:
-    """Probability of each published label for an observer who is told what was drawn.
+    """Compute the probability of each published label for an observer who is told the findings.
 
-    Images that show no sign (``signal`` 0) tell nothing.
+    Images that show no radiological sign (``signal`` 0) tell nothing.
 
     Args:
-        model: That wrote the study.
-        seen: The rest of it.
-        present: (F) findings whose signs were drawn.
-        exact: What :func:`posteriors` returned.
+        model: The generator that wrote the study.
+        seen: The rest of the evidence.
+        present: Findings that were drawn, (F).
+        exact: The result of :func:`posteriors`.
 
     Returns:
-        (Q) in the order of CXR-LT 2023, for each of ``BOUNDS``.
+        Probabilities (Q), in the order of CXR-LT 2023, for each of ``BOUNDS``.
     """
     if not model.params.signal:
         return dict(zip(BOUNDS, (model.prior_labels, exact["indication+vitals"]), strict=True))
@@ -85,39 +88,34 @@ def bounds(
     return dict(zip(BOUNDS, told, strict=True))
 
 
-class _Weighed:
-    """What the vital signs of one study say of the study that they are about."""
+def _over_readings(model: Generator, readings: Sequence[Reading], states: Floats | None) -> Floats:
+    """Average the labels' probabilities over every reading of a text.
 
-    def __init__(self, model: Generator, values: Mapping[str, float]) -> None:
-        self.states = model.states * model.signs.likelihood(values)
-        if not self.states.any():
-            raise DataError(f"vital signs {dict(values)}: the generator does not write these.")
-        self.belief = model.by_signs(self.states)
-
-
-def _over_readings(
-    model: Generator, readings: Sequence[Reading], weighed: _Weighed | None
-) -> Floats:
-    cases = [_case(model, reading, weighed) for reading in readings]
+    Args:
+        model: The generator.
+        readings: All readings.
+        states: States (K, S) times the likelihood of the vital signs; None without any.
+    """
+    cases = [_case(model, reading, states) for reading in readings]
     weights, labels = zip(*cases, strict=True)
     return np.asarray(np.average(labels, axis=0, weights=weights))
 
 
-def _case(model: Generator, reading: Reading, weighed: _Weighed | None) -> tuple[float, Floats]:
-    """Probability of one reading with the signs, and of each label then."""
+def _case(model: Generator, reading: Reading, states: Floats | None) -> tuple[float, Floats]:
+    """Compute the probability of one reading with the vital signs, and of each label then."""
     told, text = model.params.text_informativeness, model.by_text(reading)
     cases: list[tuple[float, Belief]] = [
         (told * text.evidence, text),
         ((1 - told) * text.evidence, model.prior),
     ]
-    if weighed is not None:
-        sure, signs = model.params.vitals_informativeness, weighed.belief
-        both = model.by_both(reading, weighed.states)
-        apart = text.evidence * signs.evidence  # the two are about different studies
+    if states is not None:
+        sure, vitals = model.params.vitals_informativeness, model.by_vital_signs(states)
+        both = model.by_both(reading, states)
+        apart = text.evidence * vitals.evidence  # the two are about different studies
         cases = [
             (told * sure * both.evidence, both),
             (told * (1 - sure) * apart, text),
-            ((1 - told) * sure * apart, signs),
+            ((1 - told) * sure * apart, vitals),
             ((1 - told) * (1 - sure) * apart, model.prior),
         ]
     labels = [model.labels(belief, reading.named) for _, belief in cases]

@@ -49,7 +49,7 @@ class Generator:
     params: SyntheticParams
 
     @cached_property
-    def signs(self) -> VitalSigns:
+    def vital_signs(self) -> VitalSigns:
         """Likelihoods of vital signs."""
         return VitalSigns(self.params)
 
@@ -91,7 +91,7 @@ class Generator:
     def states(self) -> Floats:
         """(K, S) probability of each condition and set of moving findings."""
         p = self.chances[:, None, MOVED]
-        chance = np.where(self.signs.bits, p, 1 - p).prod(-1)
+        chance = np.where(self.vital_signs.bits, p, 1 - p).prod(-1)
         return np.asarray(shares()[:, None] * chance)
 
     # ----- what a text says -------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Generator:
 
     # ----- what vital signs say ---------------------------------------------------------------
 
-    def by_signs(self, weighed: Floats) -> Belief:
+    def by_vital_signs(self, weighed: Floats) -> Belief:
         """What vital signs say of the study that they are about.
 
         Args:
@@ -141,12 +141,12 @@ class Generator:
     @cached_property
     def _bits(self) -> Floats:
         """(S, E) as numbers, for sums."""
-        return self.signs.bits.astype(np.float64)
+        return self.vital_signs.bits.astype(np.float64)
 
     @cached_property
     def _clean_states(self) -> Floats:
         """(K, S) ``Belief.clean`` given the condition and the moving findings."""
-        moved = _where(self.signs.bits, self._unlabelled[MOVED]).prod(-1)
+        moved = _where(self.vital_signs.bits, self._unlabelled[MOVED]).prod(-1)
         p, unlabelled = self.chances[:, REST], self._unlabelled[REST]
         rest = ((1 - p) * unlabelled[:, 0] + p * unlabelled[:, 1]).prod(-1)
         return np.asarray(rest[:, None] * moved)
@@ -160,7 +160,7 @@ class Generator:
         for term in terms(reading.named):
             factor = self._factors(reading, term)
             moved = _product(factor[MOVED])
-            index = self.signs.bits @ term.steps[MOVED]  # (S) exponent of u
+            index = self.vital_signs.bits @ term.steps[MOVED]  # (S) exponent of u
             powers = term.weights[:, None] * term.nodes[:, None] ** np.arange(index.max() + 1)
             absent = ((1 - p) * factor[REST, 0])[:, None]
             present = (p * factor[REST, 1])[:, None] * term.nodes[:, None] ** term.steps[REST]
@@ -247,7 +247,7 @@ class Generator:
     @cached_property
     def _labels_by_state(self) -> Floats:
         """(K, S, Q) probability of each label, over what an own indication may ask for."""
-        bits, leak = self.signs.bits, self.params.label_leak
+        bits, leak = self.vital_signs.bits, self.params.label_leak
         number, each, clean = self._counts
         none = np.zeros((*self.states.shape, len(DRAWN)))  # probability of no label
         nothing = np.zeros(self.states.shape)
@@ -282,8 +282,8 @@ class Generator:
 
     def _asked(self, count: int) -> tuple[Floats, Floats]:
         """(S, F) and (S): naming where the first ``count`` of ``REST`` are present."""
-        present = np.zeros((len(self.signs.bits), len(DRAWN)), np.bool_)
-        present[:, MOVED] = self.signs.bits
+        present = np.zeros((len(self.vital_signs.bits), len(DRAWN)), np.bool_)
+        present[:, MOVED] = self.vital_signs.bits
         present[:, REST[:count]] = True
         return named_given(present), kept_given(present, self.params.label_leak, DEVICES)
 

@@ -1,7 +1,7 @@
 """Stays in an emergency department, in the tables of MIMIC-IV-ED, with their dirt."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,9 +40,16 @@ SHIFTS: Mapping[str, Mapping[str, float]] = {
     "Calcification of the Aorta": {"sbp": 26, "dbp": -16},
     "Mass": {"heartrate": 14, "sbp": -24, "dbp": -8},
 }
-"""What a finding adds to the mean of each sign."""
+"""Shift of each vital sign's mean by finding, in the units of ``NORMAL``."""
 LIMITS = {**dict.fromkeys(NORMAL, math.inf), "o2sat": 100.0}
-DIGITS = {"temperature": 1}
+LATER = 0.2  # standard deviation of what is charted later, in that of the vital sign
+PULSE_PRESSURE = 15.0  # mmHg, the least
+TYPING_ERRORS = (
+    ("temperature", "986.0"), ("temperature", "9.8"), ("o2sat", "0.0"), ("o2sat", "1005.0"),
+    ("heartrate", "1228.0"), ("resprate", "189.0"), ("sbp", "12080.0"), ("dbp", "74810.0"),
+)  # fmt: skip
+"""Values that were seen in MIMIC-IV-ED. Source: docs/method.md, section 3."""
+PAIN = (*map(str, range(11)), "UTA", "Critical", "sleeping", "unable")
 EDSTAYS = (
     "subject_id", "hadm_id", "stay_id", "intime", "outtime", "gender", "race",
     "arrival_transport", "disposition",
@@ -54,7 +61,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Stay:
-    """One stay: its row of ``edstays``, of ``triage``, and its rows of ``vitalsign``."""
+    """One stay: its rows of the tables ``edstays``, ``triage`` and ``vitalsign``."""
 
     edstay: Row
     triage: Row
@@ -65,108 +72,33 @@ def stays_around(study: Study, about: Study, params: SyntheticParams) -> list[St
     """Invent the stays of a patient around one study, if there are any.
 
     Args:
-        study: Whose time and patient they are of.
-        about: The study whose condition and findings decide the signs: itself, or another one, in
-            which case the signs say nothing about it.
+        study: The study that gives time and patient.
+        about: The study whose condition and findings decide the vital signs: ``study`` itself, or
+            another one, in which case the vital signs say nothing about ``study``.
         params: The section ``synthetic``.
     """
     rng = stream(params.seed, "emergency", study.study_id)
-    stays: list[Stay] = []
+    arrivals: list[tuple[datetime, Study | None]] = []
     if rng.random() < OTHER_STAY:
         days = float(rng.choice([-1, 1])) * rng.uniform(3, 400)
-        stays.append(_stay(study, study.time + timedelta(days=days), None, params, len(stays)))
+        arrivals.append((study.time + timedelta(days=days), None))
     if rng.random() < params.in_emergency:
         arrival = study.time - timedelta(minutes=int(rng.integers(15, 300)))
         if rng.random() < OVERLAPPING:
-            stays.append(_stay(study, arrival - timedelta(hours=3), None, params, len(stays)))
-        stays.append(_stay(study, arrival, about, params, len(stays)))
-    return stays
+            arrivals.append((arrival - timedelta(hours=3), None))
+        arrivals.append((arrival, about))
+    return [_stay(study, *arrival, params, place) for place, arrival in enumerate(arrivals)]
 
 
-def _stay(
-    study: Study, arrival: datetime, about: Study | None, params: SyntheticParams, place: int
-) -> Stay:
-    rng = stream(params.seed, "stay", study.study_id, str(place))
-    arrival = arrival.replace(microsecond=0)
-    stay_id = f"3{study.study_id[1:]}{place}"  # a digit more than MIMIC's: three stays a study
-    key: Row = {"subject_id": study.patient.patient_id, "stay_id": stay_id}
-    edstay = {
-        **key,
-        "intime": arrival,
-        "outtime": arrival + timedelta(minutes=int(rng.integers(330, 900))),
-        "gender": study.patient.gender,
-        "race": "UNKNOWN",
-        "arrival_transport": pick(rng, ("WALK IN", "AMBULANCE")),
-        "disposition": pick(rng, ("ADMITTED", "HOME")),
-    }
-    signs = draw_signs(about, rng)
-    complaints = CONDITIONS[about.condition].complaints if about else ("Follow up",)
-    triage = {
-        **key,
-        **_at_triage(signs, params, rng),
-        "pain": _pain(rng),
-        "acuity": int(rng.integers(1, 5)),
-        "chiefcomplaint": pick(rng, complaints),
-    }
-    charted = sorted(rng.integers(5, 320, size=rng.integers(0, 5)).tolist())
-    times = [arrival + timedelta(minutes=minute) for minute in charted]
-    vitalsign = (
-        {**key, "charttime": time, **_gaps(_later(signs, rng), params.vitals_missing, rng)}
-        for time in times
-    )
-    return Stay(edstay, triage, tuple(vitalsign))
-
-
-def _at_triage(
-    signs: Mapping[str, float], params: SyntheticParams, rng: np.random.Generator
-) -> Row:
-    """Values as they are typed: missing, in Celsius, or wrong."""
-    written = {name: _written(name, value) for name, value in signs.items()}
-    if rng.random() < params.vitals_dirt:
-        written["temperature"] = f"{(signs['temperature'] - 32) / 1.8:.1f}"
-    if rng.random() < params.vitals_dirt:
-        name, wrong = pick(rng, TYPING_ERRORS)
-        written[name] = wrong
-    if params.vitals_missing and rng.random() < EMPTY_TRIAGE:
-        return dict.fromkeys(written, "")
-    return _gaps(written, params.vitals_missing, rng)
-
-
-def _later(signs: Mapping[str, float], rng: np.random.Generator) -> dict[str, str]:
-    """The signs again, a little changed."""
-    return {
-        name: _written(name, min(value + rng.normal(0, 0.2 * NORMAL[name][1]), LIMITS[name]))
-        for name, value in signs.items()
-    }
-
-
-def _gaps(written: Mapping[str, str], share: float, rng: np.random.Generator) -> Row:
-    missing = rng.random(len(written)) < share
-    return {
-        name: "" if gap else value
-        for (name, value), gap in zip(written.items(), missing, strict=True)
-    }
-
-
-TYPING_ERRORS: Sequence[tuple[str, str]] = (
-    ("temperature", "986.0"),
-    ("temperature", "9.8"),
-    ("o2sat", "0.0"),
-    ("o2sat", "1005.0"),
-    ("heartrate", "1228.0"),
-    ("resprate", "189.0"),
-    ("sbp", "12080.0"),
-    ("dbp", "74810.0"),
-)
-"""Values that were seen in MIMIC-IV-ED (docs/method.md, section 3)."""
-
-
-def draw_signs(about: Study | None, rng: np.random.Generator) -> dict[str, float]:
+def draw_vital_signs(about: Study | None, rng: np.random.Generator) -> dict[str, float]:
     """Draw the six vital signs of a person with a study's condition and findings.
 
     Args:
-        about: The study; None for somebody without either.
-        rng: Of the stay.
+        about: The study; None for a person without condition and findings.
+        rng: The stay's generator.
+
+    Returns:
+        Values by column of MIMIC-IV-ED, in the units of ``NORMAL``.
     """
     sources: list[Mapping[str, float]] = []
     if about:
@@ -177,14 +109,70 @@ def draw_signs(about: Study | None, rng: np.random.Generator) -> dict[str, float
         for name, (mean, deviation) in NORMAL.items()
     }
     drawn["o2sat"] = min(drawn["o2sat"], LIMITS["o2sat"])
-    drawn["dbp"] = min(drawn["dbp"], drawn["sbp"] - 15)
+    drawn["dbp"] = min(drawn["dbp"], drawn["sbp"] - PULSE_PRESSURE)
     return drawn
 
 
-def _written(name: str, value: float) -> str:
-    return f"{value:.1f}" if name in DIGITS else f"{round(value)}.0"
+def _stay(
+    study: Study, arrival: datetime, about: Study | None, params: SyntheticParams, place: int
+) -> Stay:
+    rng = stream(params.seed, "stay", study.study_id, str(place))
+    arrival = arrival.replace(microsecond=0)
+    # A digit more than MIMIC's numbers have: a study has up to three stays.
+    key: Row = {"subject_id": study.patient.patient_id, "stay_id": f"3{study.study_id[1:]}{place}"}
+    edstay = {
+        **key,
+        "intime": arrival,
+        "outtime": arrival + timedelta(minutes=int(rng.integers(330, 900))),
+        "gender": study.patient.gender,
+        "race": "UNKNOWN",
+        "arrival_transport": pick(rng, ("WALK IN", "AMBULANCE")),
+        "disposition": pick(rng, ("ADMITTED", "HOME")),
+    }
+    values = draw_vital_signs(about, rng)
+    triage = {
+        **key,
+        **_at_triage(values, params, rng),
+        "pain": pick(rng, PAIN),
+        "acuity": int(rng.integers(1, 5)),
+        "chiefcomplaint": pick(
+            rng, CONDITIONS[about.condition].complaints if about else ("Follow up",)
+        ),
+    }
+    charted = []
+    for minute in sorted(rng.integers(5, 320, size=rng.integers(0, 5)).tolist()):
+        later = {
+            name: min(value + rng.normal(0, LATER * NORMAL[name][1]), LIMITS[name])
+            for name, value in values.items()
+        }
+        row = _with_gaps(_written(later), params.vitals_missing, rng)
+        charted.append({**key, "charttime": arrival + timedelta(minutes=minute), **row})
+    return Stay(edstay, triage, tuple(charted))
 
 
-def _pain(rng: np.random.Generator) -> str:
-    words = ("UTA", "Critical", "sleeping", "unable")
-    return pick(rng, (*map(str, range(11)), *words))
+def _at_triage(
+    values: Mapping[str, float], params: SyntheticParams, rng: np.random.Generator
+) -> Row:
+    """Write values as a nurse types them: missing, in Celsius, or wrong."""
+    written = _written(values)
+    if rng.random() < params.vitals_dirt:
+        written["temperature"] = f"{(values['temperature'] - 32) / 1.8:.1f}"
+    if rng.random() < params.vitals_dirt:
+        name, wrong = pick(rng, TYPING_ERRORS)
+        written[name] = wrong
+    if params.vitals_missing and rng.random() < EMPTY_TRIAGE:
+        return dict.fromkeys(written, "")
+    return _with_gaps(written, params.vitals_missing, rng)
+
+
+def _written(values: Mapping[str, float]) -> dict[str, str]:
+    return {
+        name: f"{value:.1f}" if name == "temperature" else f"{round(value)}.0"
+        for name, value in values.items()
+    }
+
+
+def _with_gaps(written: Mapping[str, str], share: float, rng: np.random.Generator) -> Row:
+    missing = rng.random(len(written)) < share
+    cells = zip(written.items(), missing, strict=True)
+    return {name: "" if gap else value for (name, value), gap in cells}

@@ -16,6 +16,7 @@ GENERAL = 0.28  # share of the questions that name nothing
 SECOND = 0.35  # share of the others that name two findings
 CLUE_PRESENT, CLUE_ABSENT = 0.28, 0.012  # share of the histories that hold a finding's clue
 REPEATED = 0.35  # share of the questions that stand in the history too
+SHORT_START = 0.1  # share of the women's indications that start with ``___F``
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Indication:
     """An indication as it is written.
 
     Attributes:
-        text: In the template of MIMIC-CXR's reports, on one line.
-        named: Findings that it asks for by name.
+        text: One line in the template of MIMIC-CXR's reports.
+        named: Findings that the text asks for by name.
     """
 
     text: str
@@ -35,40 +36,41 @@ def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -
     """Write the indication of a patient's study.
 
     Args:
-        patient: Whose sex it gives.
-        about: The study whose condition and findings it draws on: the patient's own, or another
-            study, in which case it says nothing about its own.
-        rng: Of this study's text.
+        patient: The patient whose sex the indication gives.
+        about: The study whose condition and findings the indication draws on: the patient's own,
+            or another study, in which case the text says nothing about the patient's own.
+        rng: The generator of this study's text.
 
     Source:
-        docs/method.md, section 1.1: the template, and the words that stand on both sides of ``//``.
+        docs/method.md, section 1.1: the template, and words that stand on both sides of ``//``.
     """
-    person = "woman" if patient.gender == "F" else "man"
-    histories = CONDITIONS[about.condition].histories
-    history = [pick(rng, histories), *_clues(about, rng)]
+    history = [pick(rng, CONDITIONS[about.condition].histories), *_clues(about, rng)]
     named = _named(about, rng)
-    question = _question(named, rng)
+    if not named:
+        question = pick(rng, GENERAL_QUESTIONS)
+    else:
+        asked = " or ".join(pick(rng, PHRASES[finding].asked) for finding in named)
+        question = pick(rng, ASKING).format(asked)
     if rng.random() < REPEATED:
         history.append(question)
-    start = f"___F with {', '.join(history)}" if rng.random() < 0.1 and person == "woman" else (  # noqa: PLR2004
-        f"___ year old {person} with {', '.join(history)}"
-    )  # fmt: skip
-    return Indication(f"{start}  // {question}", frozenset(named))
+    woman = patient.gender == "F"
+    start = f"___ year old {'woman' if woman else 'man'}"
+    if rng.random() < SHORT_START and woman:
+        start = "___F"
+    return Indication(f"{start} with {', '.join(history)}  // {question}", frozenset(named))
 
 
 def _clues(about: Study, rng: np.random.Generator) -> list[str]:
-    draws = rng.random(len(DRAWN))
     found = []
-    for finding, draw in zip(DRAWN, draws, strict=True):
+    for finding, draw in zip(DRAWN, rng.random(len(DRAWN)), strict=True):
         if draw < (CLUE_PRESENT if finding in about.severities else CLUE_ABSENT):
-            clues = PHRASES[finding].clues
-            found.append(pick(rng, clues))
+            found.append(pick(rng, PHRASES[finding].clues))
     rng.shuffle(found)
     return found
 
 
 def _named(about: Study, rng: np.random.Generator) -> list[str]:
-    """Findings asked for: rather present ones, rather those that are asked for often."""
+    """Draw the findings asked for: rather present ones, rather those that are asked for often."""
     if rng.random() < GENERAL:
         return []
     weights = np.array(
@@ -77,11 +79,3 @@ def _named(about: Study, rng: np.random.Generator) -> list[str]:
     count = 2 if rng.random() < SECOND else 1
     chosen = rng.choice(len(DRAWN), size=count, replace=False, p=weights / weights.sum())
     return [DRAWN[i] for i in chosen]
-
-
-def _question(named: list[str], rng: np.random.Generator) -> str:
-    if not named:
-        return pick(rng, GENERAL_QUESTIONS)
-    words = [PHRASES[finding].asked for finding in named]
-    asked = " or ".join(pick(rng, options) for options in words)
-    return pick(rng, ASKING).format(asked)

@@ -11,9 +11,8 @@ from camchex.synthetic.people.phrases import PHRASES
 from camchex.synthetic.random_streams import pick
 
 WIDTH = 78  # of a line, after the space that it starts with
-BLANK = " "
 HEADERS = {"INDICATION": 0.67, "HISTORY": 0.20, "": 0.13}
-"""Which header the indication stands under; 13 % of the reports have neither (method, 10.13)."""
+"""Headers of the indication; 13 % of the reports have neither (docs/method.md, section 10.13)."""
 UNREMARKABLE = ("lungs are clear", "heart size is normal", "no acute osseous abnormality")
 Sections = list[tuple[str, str]]
 
@@ -22,10 +21,10 @@ def write_report(study: Study, indication: str, dirt: float, rng: np.random.Gene
     """Write one report file.
 
     Args:
-        study: What the radiologist saw; the indication is no part of it.
-        indication: As the referring physician wrote it.
+        study: The study that the radiologist saw; the indication is no part of it.
+        indication: The text that the referring physician wrote.
         dirt: Share of the reports with one irregularity (``DIRT``).
-        rng: Of this study's report.
+        rng: The generator of this study's report.
 
     Source:
         docs/method.md, section 1.1: lines start with one space and hold at most 79 characters,
@@ -45,15 +44,15 @@ def write_report(study: Study, indication: str, dirt: float, rng: np.random.Gene
     return _print(sections)
 
 
-def _print(sections: Sections, separator: str = "\n \n") -> str:
+def _print(sections: Sections) -> str:
     title = "FINAL REPORT".center(77).rstrip()
-    return f"{title}\n{separator.join(_section(*section) for section in sections)}\n"
-
-
-def _section(name: str, text: str) -> str:
-    if name in {"FINDINGS", "IMPRESSION"}:
-        return f" {name}: \n{BLANK}\n{_wrap(text)}"
-    return _wrap(f"{name}:  {text}" if name else text)
+    printed = [
+        f" {name}: \n \n{_wrap(text)}"
+        if name in {"FINDINGS", "IMPRESSION"}
+        else _wrap(f"{name}:  {text}" if name else text)
+        for name, text in sections
+    ]
+    return title + "\n" + "\n \n".join(printed) + "\n"
 
 
 def _wrap(text: str) -> str:
@@ -83,17 +82,6 @@ def _impression(study: Study) -> str:
     return ". ".join(PHRASES[f].seen.capitalize() for f in study.severities) + "."
 
 
-def _blanks_only(sections: Sections, _: np.random.Generator) -> str:
-    """An indication of which de-identification left nothing."""
-    return _print([(name, "___" if name in HEADERS else text) for name, text in sections])
-
-
-def _typing_errors(sections: Sections, rng: np.random.Generator) -> str:
-    """Neighbouring letters swapped in every fourth word of the indication."""
-    changed = [(name, _misspell(text, rng) if name in HEADERS else text) for name, text in sections]
-    return _print(changed)
-
-
 def _misspell(text: str, rng: np.random.Generator) -> str:
     words = text.split(" ")
     for i, word in enumerate(words):
@@ -103,41 +91,35 @@ def _misspell(text: str, rng: np.random.Generator) -> str:
     return " ".join(words)
 
 
-def _sections_missing(sections: Sections, _: np.random.Generator) -> str:
-    """Nothing but the examination and the impression."""
-    return _print([s for s in sections if s[0] in {"EXAMINATION", "IMPRESSION"}])
-
-
-def _findings_follow(sections: Sections, _: np.random.Generator) -> str:
-    """Findings that follow the indication without a header or a blank line of their own."""
-    text = dict(sections)
+def _findings_follow(sections: Sections) -> str:
     kept = [s for s in sections if s[0] == "EXAMINATION" or s[0] in HEADERS]
-    return f"{_print(kept).rstrip()}\n{_wrap(text['FINDINGS'])}\n"
-
-
-def _lower_case_headers(sections: Sections, _: np.random.Generator) -> str:
-    """Headers that the section parser does not see."""
-    return _print([(name.capitalize(), text) for name, text in sections])
-
-
-def _wet_read(sections: Sections, _: np.random.Generator) -> str:
-    """A first reading at the end."""
-    return _print([*sections, ("WET READ", "___ 10:12 PM  As above.")])
-
-
-def _addendum(sections: Sections, _: np.random.Generator) -> str:
-    """An addendum before the report."""
-    added = f" {'ADDENDUM'}  Findings were discussed by telephone.\n {'_' * 60}\n"
-    return added + _print(sections)
+    return f"{_print(kept).rstrip()}\n{_wrap(dict(sections)['FINDINGS'])}\n"
 
 
 DIRT: Mapping[str, Callable[[Sections, np.random.Generator], str]] = {
-    "blanks only": _blanks_only,
-    "typing errors": _typing_errors,
-    "sections missing": _sections_missing,
-    "findings follow": _findings_follow,
-    "lower-case headers": _lower_case_headers,
-    "wet read": _wet_read,
-    "addendum": _addendum,
+    # De-identification left nothing of the indication.
+    "blanks only": lambda sections, _: _print(
+        [(name, "___" if name in HEADERS else text) for name, text in sections]
+    ),
+    # Neighbouring letters are swapped in every fourth long word of the indication.
+    "typing errors": lambda sections, rng: _print(
+        [(name, _misspell(text, rng) if name in HEADERS else text) for name, text in sections]
+    ),
+    # Nothing is there but the examination and the impression.
+    "sections missing": lambda sections, _: _print(
+        [s for s in sections if s[0] in {"EXAMINATION", "IMPRESSION"}]
+    ),
+    # Findings follow the indication without a header or a blank line of their own.
+    "findings follow": lambda sections, _: _findings_follow(sections),
+    # The section parser does not see these headers.
+    "lower-case headers": lambda sections, _: _print(
+        [(name.capitalize(), text) for name, text in sections]
+    ),
+    # A first reading stands at the end.
+    "wet read": lambda sections, _: _print([*sections, ("WET READ", "___ 10:12 PM  As above.")]),
+    # An addendum stands before the report.
+    "addendum": lambda sections, _: (
+        f" ADDENDUM  Findings were discussed by telephone.\n {'_' * 60}\n{_print(sections)}"
+    ),
 }
 """Irregularities that a report may have, at most one each."""

@@ -1,10 +1,10 @@
 """A chest without findings: analytic bodies whose size and place differ from patient to patient.
 
-Lungs are cavities in a solid trunk. What reaches into them (heart, mediastinum, aorta, diaphragm)
-takes their air away; bones and whatever lies on the body add to it. Sizes, in cm, are an adult's.
+Lungs are cavities in a solid trunk. Organs that reach into a lung (heart, mediastinum, aorta,
+diaphragm) take its air away; bones and devices add to the attenuation. Sizes are an adult's, in cm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +12,10 @@ import numpy as np
 from camchex.synthetic.phantom.geometry import Ellipsoid, Slab, Vector, ellipsoid, rod
 
 SOFT = 0.20  # attenuation of soft tissue, 1/cm, of a chest X-ray's beam (about 60 keV)
-LUNG = 0.05  # of aerated lung: about a quarter of the tissue's density
-BONE = 0.20  # above soft tissue
-METAL = 2.0  # above soft tissue; devices are thin
+LUNG = 0.05  # aerated lung, 1/cm: about a quarter of the tissue's density
+BONE = 0.20  # above soft tissue, 1/cm
+METAL = 2.0  # above soft tissue, 1/cm; devices are thin
 
-Sided = Mapping[int, Ellipsoid]
 RIGHT, LEFT = -1, 1
 SIDES = (RIGHT, LEFT)
 
@@ -29,14 +28,19 @@ class Dense:
     attenuation: float
 
 
+def dense(bodies: Iterable[Ellipsoid], attenuation: float) -> tuple[Dense, ...]:
+    """Give every body the same attenuation, 1/cm."""
+    return tuple(Dense(body, attenuation) for body in bodies)
+
+
 @dataclass(frozen=True, eq=False)
 class Lung:
     """One lung in its cavity.
 
     Attributes:
-        cavity: What the pleura lines.
-        layers: Nested from the cavity inwards: each body holds all that follows, and what it
-            leaves free of the one before is filled with the attenuation beside it, 1/cm.
+        cavity: The space that the pleura lines.
+        layers: Nested bodies from the cavity inwards. Each holds all that follow; the space
+            between it and the one before is filled with the attenuation beside it, 1/cm.
         density: Attenuation of the lung itself, 1/cm.
         inside: Vessels and opacities; they end where the lung ends.
     """
@@ -46,15 +50,24 @@ class Lung:
     density: float
     inside: tuple[Dense, ...]
 
+    @property
+    def innermost(self) -> Ellipsoid:
+        """The last layer, or the cavity where there is none."""
+        return self.layers[-1].body if self.layers else self.cavity
+
+    def with_layer(self, body: Ellipsoid, filling: float) -> "Lung":
+        """Add an innermost layer; the space around it gets the attenuation ``filling``, 1/cm."""
+        return replace(self, layers=(*self.layers, Dense(body, filling)))
+
 
 @dataclass(frozen=True, eq=False)
 class Ribs:
-    """Tilted slabs of a shell: each is one pair of ribs.
+    """Pairs of ribs: tilted slabs of a shell.
 
     Attributes:
         outer: Outside of the rib cage.
-        inner: Inside of it.
-        slabs: One per pair.
+        inner: Inside of the rib cage.
+        slabs: One per pair of ribs.
         gaps: Where bone is missing.
     """
 
@@ -69,9 +82,9 @@ class Chest:
     """Everything that an X-ray passes.
 
     Attributes:
-        trunk: The body's outline; soft tissue.
-        shoulders: Soft tissue too; out of the way, with raised arms, in a lateral image.
-        lungs: By side.
+        trunk: Soft tissue within the body's outline.
+        shoulders: Soft tissue; out of the beam, with raised arms, in a lateral image.
+        lungs: One per side.
         organs: Solid bodies by name that take air from the lungs.
         ribs: The rib cage.
         spine: The vertebral column.
@@ -87,6 +100,36 @@ class Chest:
     spine: Ellipsoid
     added: tuple[Dense, ...]
     free_air: Mapping[int, float]
+
+    def dome(self, side: int) -> Ellipsoid:
+        """Return one side of the diaphragm, with what lies under it."""
+        return self.organs[dome_name(side)]
+
+    def with_organs(self, organs: Mapping[str, Ellipsoid]) -> "Chest":
+        """Replace or add organs."""
+        return replace(self, organs={**self.organs, **organs})
+
+    def with_dome(self, side: int, body: Ellipsoid) -> "Chest":
+        """Replace one side of the diaphragm."""
+        return self.with_organs({dome_name(side): body})
+
+    def with_lung(self, side: int, lung: Lung) -> "Chest":
+        """Replace one lung."""
+        return replace(self, lungs={**self.lungs, side: lung})
+
+    def with_inside(self, side: int, bodies: tuple[Dense, ...]) -> "Chest":
+        """Add vessels or opacities to one lung."""
+        lung = self.lungs[side]
+        return self.with_lung(side, replace(lung, inside=lung.inside + bodies))
+
+    def with_added(self, bodies: tuple[Dense, ...]) -> "Chest":
+        """Add bones, devices or air outside the lungs."""
+        return replace(self, added=self.added + bodies)
+
+
+def dome_name(side: int) -> str:
+    """Key of one side of the diaphragm in :attr:`Chest.organs`."""
+    return f"dome{side:+d}"
 
 
 def grow_chest(rng: np.random.Generator, gender: str) -> Chest:
@@ -115,10 +158,21 @@ def grow_chest(rng: np.random.Generator, gender: str) -> Chest:
         "arch": ellipsoid((2.3 * size, 1.0, 6.3), (1.5, 3.4, 1.6)),
         "aorta": ellipsoid((1.5 * size, 4.6, -2), (1.25, 1.25, 12)),
         "spine": ellipsoid((0, 7.6, 0), (2.1, 2.4, 50)),
-        **{_dome(side): _diaphragm(rng, size, side) for side in SIDES},
     }
+    for side in SIDES:
+        top = -7.4 - (0.9 if side == LEFT else 0.0) + rng.normal(0, 0.6)
+        organs[dome_name(side)] = ellipsoid(
+            (side * 6.2 * size, -0.6, top - 9), (7.9 * size, 10.0 * size, 9)
+        )
+    trunk = [
+        ellipsoid((0, 0.8, -6), (15.6 * size * girth, 11.0 * size * girth, 30)),
+        ellipsoid((0, 2, 20), (5.2, 5.0, 8)),
+    ]
+    if gender == "F":
+        depth, front = rng.uniform(1.8, 3.0), -9.2 * size * girth
+        trunk += [ellipsoid((s * 6.8, front, -5.0), (5.4, depth, 5.0)) for s in SIDES]
     return Chest(
-        trunk=_trunk(rng, size, girth, gender),
+        trunk=tuple(trunk),
         shoulders=tuple(ellipsoid((s * 13.5 * size, 2, 14), (7, 4.5, 5), s * 28) for s in SIDES),
         lungs=lungs,
         organs=organs,
@@ -127,46 +181,6 @@ def grow_chest(rng: np.random.Generator, gender: str) -> Chest:
         added=_bones(size) + _airways(),
         free_air={},
     )
-
-
-def dome(chest: Chest, side: int) -> Ellipsoid:
-    """The diaphragm of one side, with what lies under it."""
-    return chest.organs[_dome(side)]
-
-
-def with_organs(chest: Chest, **organs: Ellipsoid) -> Chest:
-    """The chest with other organs in the place of those named."""
-    return replace(chest, organs={**chest.organs, **organs})
-
-
-def with_dome(chest: Chest, side: int, body: Ellipsoid) -> Chest:
-    """The chest with another diaphragm on one side."""
-    return replace(chest, organs={**chest.organs, _dome(side): body})
-
-
-def with_lung(chest: Chest, side: int, lung: Lung) -> Chest:
-    """The chest with another lung on one side."""
-    return replace(chest, lungs={**chest.lungs, side: lung})
-
-
-def with_inside(chest: Chest, side: int, bodies: tuple[Dense, ...]) -> Chest:
-    """The chest with more in one of its lungs."""
-    lung = chest.lungs[side]
-    return with_lung(chest, side, replace(lung, inside=lung.inside + bodies))
-
-
-def with_added(chest: Chest, bodies: tuple[Dense, ...]) -> Chest:
-    """The chest with more bones, devices or air outside the lungs."""
-    return replace(chest, added=chest.added + bodies)
-
-
-def _dome(side: int) -> str:
-    return f"dome{side:+d}"
-
-
-def _diaphragm(rng: np.random.Generator, size: float, side: int) -> Ellipsoid:
-    top = -7.4 - (0.9 if side == LEFT else 0.0) + rng.normal(0, 0.6)
-    return ellipsoid((side * 6.2 * size, -0.6, top - 9), (7.9 * size, 10.0 * size, 9))
 
 
 def _lung(rng: np.random.Generator, cavity: Ellipsoid, side: int) -> Lung:
@@ -180,24 +194,10 @@ def _lung(rng: np.random.Generator, cavity: Ellipsoid, side: int) -> Lung:
 
 
 def _branch(rng: np.random.Generator, side: int) -> Vector:
-    """A direction from the hilum outwards."""
+    """Draw a direction from the hilum outwards."""
     angle, depth = rng.uniform(-1.3, 1.3), rng.uniform(-0.8, 0.8)
     outwards = np.array([side * np.cos(angle), depth, np.sin(angle)])
     return np.asarray(outwards / np.linalg.norm(outwards))
-
-
-def _trunk(
-    rng: np.random.Generator, size: float, girth: float, gender: str
-) -> tuple[Ellipsoid, ...]:
-    bodies = [
-        ellipsoid((0, 0.8, -6), (15.6 * size * girth, 11.0 * size * girth, 30)),
-        ellipsoid((0, 2, 20), (5.2, 5.0, 8)),
-    ]
-    if gender == "F":
-        depth = rng.uniform(1.8, 3.0)
-        front = -9.2 * size * girth
-        bodies += [ellipsoid((s * 6.8, front, -5.0), (5.4, depth, 5.0)) for s in SIDES]
-    return tuple(bodies)
 
 
 def _ribs(rng: np.random.Generator, wide: float, deep: float, high: float) -> Ribs:
@@ -205,8 +205,7 @@ def _ribs(rng: np.random.Generator, wide: float, deep: float, high: float) -> Ri
     normal = np.array([0, -tilt, 1.0]) / np.hypot(tilt, 1.0)
     slabs = tuple(Slab(normal, 9.0 - space * i, 0.48) for i in range(8))
     outer = ellipsoid((0, 0.3, -1.0), (wide, deep, high))
-    inner = ellipsoid((0, 0.3, -1.0), (wide - 0.55, deep - 0.55, high - 0.55))
-    return Ribs(outer, inner, slabs)
+    return Ribs(outer, ellipsoid(outer.centre, outer.axes - 0.55), slabs)
 
 
 def _bones(size: float) -> tuple[Dense, ...]:
@@ -216,11 +215,7 @@ def _bones(size: float) -> tuple[Dense, ...]:
     )
     blades = (ellipsoid((s * 12.6 * size, 8.8, 6), (2.4, 0.45, 6.5), s * 18) for s in SIDES)
     sternum = ellipsoid((0, -8.6 * size, -1), (1.7, 0.6, 8.5), -6, 0)
-    return (
-        *(Dense(body, BONE) for body in clavicles),
-        *(Dense(body, BONE * 0.55) for body in blades),
-        Dense(sternum, BONE * 0.8),
-    )
+    return dense(clavicles, BONE) + dense(blades, BONE * 0.55) + dense([sternum], BONE * 0.8)
 
 
 def _airways() -> tuple[Dense, ...]:
@@ -228,4 +223,4 @@ def _airways() -> tuple[Dense, ...]:
     trachea = rod(np.array([0.2, 0.8, 16.0]), np.array([0, 1.2, 2.0]), 0.95)
     bronchi = (rod(np.array([0, 1.2, 3.2]), np.array([s * 3.2, 1.2, 0.9]), 0.6) for s in SIDES)
     stomach = ellipsoid((5.4, -1.5, -11.6), (2.4, 2.6, 1.3))
-    return tuple(Dense(body, -SOFT * 0.85) for body in (trachea, *bronchi, stomach))
+    return dense((trachea, *bronchi, stomach), -SOFT * 0.85)

@@ -56,7 +56,7 @@ class Ellipsoid:
 
 def ellipsoid(
     centre: Sequence[float] | Vector,
-    axes: Sequence[float],
+    axes: Sequence[float] | Vector,
     degrees: float = 0.0,
     about: int = 1,
 ) -> Ellipsoid:
@@ -118,8 +118,8 @@ class Detector:
         """Every pixel."""
         return slice(0, len(self.rows)), slice(0, len(self.columns))
 
-    def shadow(self, body: Ellipsoid) -> Window:
-        """The smallest window of pixels that holds the body's shadow."""
+    def window(self, body: Ellipsoid) -> Window:
+        """Return the smallest window of pixels that holds the body's shadow."""
         centre = self.turn @ body.centre + self.shift
         extent = np.sqrt(np.diag(self.turn @ body.spread @ self.turn.T))
         u, half_u = centre[self.across], extent[self.across]

@@ -1,7 +1,7 @@
-"""What findings of heart, vessels, chest wall and abdomen change in a chest, and devices.
+"""Radiological signs of heart, vessels, chest wall and abdomen, and medical devices.
 
-Every sign takes the chest, a severity in (0, 1] and the study's generator, and gives the chest
-with the finding.
+A radiological sign takes the chest, a severity in (0, 1] and the study's generator, and returns
+the chest with the finding.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,97 +20,87 @@ from camchex.synthetic.phantom.anatomy import (
     Chest,
     Dense,
     Ribs,
-    with_added,
-    with_inside,
-    with_organs,
+    dense,
 )
-from camchex.synthetic.phantom.geometry import Ellipsoid, Vector, ellipsoid, rod
+from camchex.synthetic.phantom.geometry import Vector, ellipsoid, rod
+
+BOTH_CRESCENTS = 0.6  # share of the pneumoperitonea with air under both sides of the diaphragm
 
 
 def cardiomegaly(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """A heart wider and deeper than it was, more to the left than to the right."""
+    """Widen and deepen the heart, more to the left than to the right."""
     growth = 1.10 + 0.38 * severity + rng.normal(0, 0.02)
     heart = chest.organs["heart"].scaled(growth, 1 + 0.25 * severity, growth)
-    atrium = chest.organs["atrium"].scaled(1 + 0.35 * severity, 1, 1 + 0.15 * severity)
-    return with_organs(chest, heart=heart.moved(x=0.7 * severity, z=0.9 * severity), atrium=atrium)
+    return chest.with_organs({
+        "heart": heart.moved(x=0.7 * severity, z=0.9 * severity),
+        "atrium": chest.organs["atrium"].scaled(1 + 0.35 * severity, 1, 1 + 0.15 * severity),
+    })  # fmt: skip
 
 
 def enlarged_cardiomediastinum(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """An upper mediastinum wide to both sides."""
+    """Widen the upper mediastinum to both sides."""
     growth = 1.25 + 0.75 * severity + rng.normal(0, 0.03)
     wide = chest.organs["mediastinum"].scaled(growth, 1.05, 0.85)
-    return with_organs(chest, mediastinum=wide.moved(z=1.5))
+    return chest.with_organs({"mediastinum": wide.moved(z=1.5)})
 
 
 def tortuous_aorta(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """A large arch, and below it an aorta that bends far to the left and to the back."""
+    """Enlarge the arch, and bend the aorta below it far to the left and to the back."""
     arch = chest.organs["arch"].scaled(1.15 + 0.35 * severity)
     out = 2.8 + 3.0 * severity + rng.normal(0, 0.2)
-    bend = {
+    return chest.with_organs({
         "arch": arch.moved(x=0.7 + 0.8 * severity, z=0.5 * severity),
         "aorta_upper": rod(np.array([2.6, 3.0, 7.5]), np.array([out, 5.5, -2.5]), 2.1),
         "aorta_lower": rod(np.array([out, 5.5, 3.0]), np.array([1.6, 5.0, -10]), 2.1),
-    }
-    return with_organs(chest, **bend)
+    })  # fmt: skip
 
 
 def calcification_of_the_aorta(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """A bright shell of chalk around the arch, and flecks down the aorta."""
+    """Draw a bright shell of calcium around the arch, and flecks down the aorta."""
     arch = chest.organs["arch"]
-    chalk = 0.18 + 0.35 * severity
-    shell = (Dense(arch.scaled(1.04), chalk), Dense(arch.scaled(0.72), -chalk))
-    flecks = tuple(
-        Dense(
-            ellipsoid((1.5 + rng.choice([-1.1, 1.1]), 4.6, height), (0.28, 0.8, 1.0)), 2.2 * chalk
-        )
+    calcium = 0.18 + 0.35 * severity
+    shell = (Dense(arch.scaled(1.04), calcium), Dense(arch.scaled(0.72), -calcium))
+    flecks = (
+        ellipsoid((1.5 + rng.choice([-1.1, 1.1]), 4.6, height), (0.28, 0.8, 1.0))
         for height in rng.uniform(-6, 4, size=4)
     )
-    return with_added(chest, shell + flecks)
+    return chest.with_added(shell + dense(flecks, 2.2 * calcium))
 
 
 def hernia(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """A part of the stomach behind the heart, its gas over its fluid; clearest from the side."""
+    """Draw a part of the stomach behind the heart, its gas over its fluid."""
     radius = 2.6 + 1.4 * severity
     centre = (1.2 + rng.normal(0, 0.5), 3.6, -6.6 + 0.3 * radius)
     sac = ellipsoid(centre, (radius * 1.15, radius * 0.95, radius))
     gas = sac.scaled(0.9, 0.9, 0.55).moved(z=0.36 * radius)
-    chest = with_organs(chest, sac=sac)
-    return with_added(chest, (Dense(gas, -SOFT * 0.95),))
+    return chest.with_organs({"sac": sac}).with_added((Dense(gas, -SOFT * 0.95),))
 
 
 def pneumomediastinum(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """Dark upright streaks of air in the mediastinum and neck, beside a thin bright line."""
-    streaks = []
+    """Draw dark upright streaks of air in mediastinum and neck, beside a thin bright line."""
+    bodies = []
     edge = float(chest.organs["mediastinum"].axes[0])
     for side in SIDES:
         x = side * (edge - 0.35 + rng.normal(0, 0.1))
-        streaks += [
+        line = ellipsoid((side * (edge + 0.35), -0.5, 3.5), (0.3, 2.5, 5.5), side * 4)
+        chest = chest.with_inside(side, (Dense(line, 0.13 * severity),))
+        bodies += [
             ellipsoid((x, -0.5, 4.5), (0.75, 4.2, 6.5), side * 4),
             ellipsoid((x * 0.75, -1.0, 12.5), (0.75, 2.8, 4.2), side * 8),
         ]
-    line = (
-        Dense(ellipsoid((side * (edge + 0.35), -0.5, 3.5), (0.3, 2.5, 5.5), side * 4), 0.13)
-        for side in SIDES
-    )
     front = ellipsoid((0.5, -5.0, 1.5), (2.6, 0.9, 6.5), 14, 0)
-    air = -SOFT * (0.5 + 0.5 * severity)
-    chest = with_added(chest, tuple(Dense(body, air) for body in [*streaks, front]))
-    for dense, side in zip(line, SIDES, strict=True):
-        chest = with_inside(chest, side, (Dense(dense.body, dense.attenuation * severity),))
-    return chest
+    return chest.with_added(dense([*bodies, front], _air(severity)))
 
 
 def pneumoperitoneum(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """A crescent of air between the diaphragm and the liver, on one side or on both."""
+    """Draw a crescent of air between the diaphragm and the liver, on one side or on both."""
     depth = 0.9 + 1.7 * severity
-    free_air = {RIGHT: depth}
-    if rng.random() < 0.6:  # noqa: PLR2004 - more often on both sides
-        free_air[LEFT] = depth * 0.8
-    return replace(chest, free_air=free_air)
+    left = {LEFT: depth * 0.8} if rng.random() < BOTH_CRESCENTS else {}
+    return replace(chest, free_air={RIGHT: depth, **left})
 
 
 def subcutaneous_emphysema(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """Dark streaks of air within the soft tissue of one flank, shoulder and neck."""
+    """Draw dark streaks of air within the soft tissue of one flank, shoulder and neck."""
     side = int(rng.choice(SIDES))
     reach = float(chest.ribs.outer.axes[0])
     streaks = []
@@ -122,42 +112,47 @@ def subcutaneous_emphysema(chest: Chest, severity: float, rng: np.random.Generat
         ellipsoid((side * (x + 0.7), 0.5, 14.2), (0.75, 3.2, 3.2), side * 15) for x in (3.0, 4.6)
     ]
     front = ellipsoid((side * 6, -9.4, 2), (6, 0.9, 8))
-    air = -SOFT * (0.5 + 0.5 * severity)
-    return with_added(chest, tuple(Dense(body, air) for body in (*streaks, *neck, front)))
+    return chest.with_added(dense((*streaks, *neck, front), _air(severity)))
 
 
 def fracture(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """Two to four neighbouring ribs broken at the side: gap, displaced ends, and a haematoma."""
+    """Break two to four neighbouring ribs at the side: gap, displaced ends, and a haematoma."""
     side = int(rng.choice(SIDES))
     first = int(rng.integers(1, 4))
-    gaps, added = [], []
+    gaps, ends = [], []
     for rib in range(first, first + 2 + round(2.4 * severity)):
         site = _on_rib(chest.ribs, rib, side, float(rng.uniform(0.35, 0.75)))
         gaps.append(ellipsoid(site, (1.9, 2.4, 1.7)))
         for end in (-1, 1):
             away = np.array([-side * 0.7, end * 1.2, end * (0.8 + 0.9 * severity)])
             tip = site + np.array([-side * 0.3, 0, end * 0.4])
-            added.append(Dense(rod(tip, tip + away, 0.75), BONE * (1.2 + 2.8 * severity)))
+            ends.append(rod(tip, tip + away, 0.75))
     middle = np.mean([body.centre for body in gaps], axis=0) + np.array([-side * 0.9, 0, 0])
     blood = ellipsoid(middle, (1.3 + 0.8 * severity, 3.0, 1.9 * len(gaps)))
-    ribs = replace(chest.ribs, gaps=chest.ribs.gaps + tuple(gaps))
-    chest = with_inside(replace(chest, ribs=ribs), side, (Dense(blood, 0.07 + 0.13 * severity),))
-    return with_added(chest, tuple(added))
+    chest = replace(chest, ribs=replace(chest.ribs, gaps=chest.ribs.gaps + tuple(gaps)))
+    chest = chest.with_inside(side, (Dense(blood, 0.07 + 0.13 * severity),))
+    return chest.with_added(dense(ends, BONE * (1.2 + 2.8 * severity)))
 
 
 def support_devices(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
-    """One to three of: tracheal and feeding tube, central line, pacemaker, wires, chest tube."""
+    """Draw one to three of: tracheal and feeding tube, central line, pacemaker, wires, chest tube.
+
+    A severe one has more metal, so that it is easier to see.
+    """
     count = 1 + round(2 * severity * rng.random())
     names = rng.choice(len(DEVICES), size=count, replace=False)
-    bodies = [body for name in sorted(names) for body in DEVICES[name](rng)]
+    bodies = [one for name in sorted(names) for one in DEVICES[name](rng)]
     contrast = 0.35 + 0.65 * severity
-    return with_added(
-        chest, tuple(Dense(dense.body, dense.attenuation * contrast) for dense in bodies)
-    )
+    return chest.with_added(tuple(Dense(one.body, one.attenuation * contrast) for one in bodies))
+
+
+def _air(severity: float) -> float:
+    """Attenuation of air in soft tissue, 1/cm, relative to that of the tissue."""
+    return -SOFT * (0.5 + 0.5 * severity)
 
 
 def _on_rib(ribs: Ribs, rib: int, side: int, angle: float) -> Vector:
-    """A point of a rib, ``angle`` (radians) behind the outermost point of its side."""
+    """Find a point of a rib, ``angle`` (radians) behind the outermost point of its side."""
     middle = (ribs.outer.axes + ribs.inner.axes) / 2
     slab = ribs.slabs[rib]
     y = float(ribs.outer.centre[1] + middle[1] * np.sin(angle))
@@ -167,62 +162,53 @@ def _on_rib(ribs: Ribs, rib: int, side: int, angle: float) -> Vector:
 
 
 def _tube(points: Sequence[Sequence[float]], radius: float, attenuation: float) -> list[Dense]:
-    ends = [np.array(point, float) for point in points]
-    return [Dense(_overlapping(start, end, radius), attenuation) for start, end in pairwise(ends)]
-
-
-def _overlapping(start: Vector, end: Vector, radius: float) -> Ellipsoid:
-    """A piece longer than the way between its ends, so that a chain of them has no waists."""
-    more = (end - start) * 0.18
-    return rod(start - more, end + more, radius)
+    """Chain rods along points, each longer than its way, so that the chain has no waists."""
+    ways = pairwise(np.array(point, float) for point in points)
+    return [
+        Dense(rod(start - more, end + more, radius), attenuation)
+        for start, end in ways
+        for more in [(end - start) * 0.18]
+    ]
 
 
 def _airway_and_feeding_tube(rng: np.random.Generator) -> list[Dense]:
     tip = rng.uniform(3.5, 6)
-    airway = _tube([(0.2, 0.5, 18), (0.1, 0.8, 11), (0, 1.0, tip)], 0.34, METAL * 0.45)
-    feeding = _tube(
-        [(0.6, 1.8, 18), (0.6, 2.6, 6), (0.9, 3.2, -6), (3.2, 0.5, -10.5), (6, -1, -12)],
-        0.22,
-        METAL * 0.8,
-    )
-    return airway + feeding
+    feeding = [(0.6, 1.8, 18), (0.6, 2.6, 6), (0.9, 3.2, -6), (3.2, 0.5, -10.5), (6, -1, -12)]
+    return [
+        *_tube([(0.2, 0.5, 18), (0.1, 0.8, 11), (0, 1.0, tip)], 0.34, METAL * 0.45),
+        *_tube(feeding, 0.22, METAL * 0.8),
+    ]
 
 
 def _central_line(rng: np.random.Generator) -> list[Dense]:
     end = rng.uniform(-1.5, 2.0)
-    return _tube(
-        [(-9.5, -3, 11.5), (-5.0, -2.5, 10.2), (-2.4, -1, 8.0), (-1.9, -0.5, end)], 0.24, METAL
-    )
+    way = [(-9.5, -3, 11.5), (-5.0, -2.5, 10.2), (-2.4, -1, 8.0), (-1.9, -0.5, end)]
+    return _tube(way, 0.24, METAL)
 
 
 def _pacemaker(rng: np.random.Generator) -> list[Dense]:
     x, z = 9.0 + rng.normal(0, 0.6), 8.0 + rng.normal(0, 0.6)
-    can = Dense(ellipsoid((x, -8.5, z), (2.1, 0.5, 1.8)), METAL)
-    first = _tube([(x, -7, z), (3, -3, 8.5), (-1.9, -1, 5), (-1.6, -1.5, -3.5)], 0.22, METAL)
-    second = _tube([(-1.6, -1, 2), (-0.8, -2, -5.5), (4.2, -4, -7.0)], 0.22, METAL)
-    return [can, *first, *second]
+    return [
+        Dense(ellipsoid((x, -8.5, z), (2.1, 0.5, 1.8)), METAL),
+        *_tube([(x, -7, z), (3, -3, 8.5), (-1.9, -1, 5), (-1.6, -1.5, -3.5)], 0.22, METAL),
+        *_tube([(-1.6, -1, 2), (-0.8, -2, -5.5), (4.2, -4, -7.0)], 0.22, METAL),
+    ]
 
 
 def _sternal_wires(rng: np.random.Generator) -> list[Dense]:
     x = rng.normal(0, 0.2)
-    return [
-        dense
-        for z in np.linspace(5.5, -6.5, 6)
-        for dense in (
-            *_tube([(x - 0.9, -8.3, z), (x + 0.9, -8.3, z + 0.3)], 0.3, METAL * 1.4),
-            *_tube([(x, -8.6, z - 0.5), (x, -8.6, z + 0.5)], 0.25, METAL * 1.4),
-        )
-    ]
+    wires = []
+    for z in np.linspace(5.5, -6.5, 6):
+        wires += _tube([(x - 0.9, -8.3, z), (x + 0.9, -8.3, z + 0.3)], 0.3, METAL * 1.4)
+        wires += _tube([(x, -8.6, z - 0.5), (x, -8.6, z + 0.5)], 0.25, METAL * 1.4)
+    return wires
 
 
 def _chest_tube(rng: np.random.Generator) -> list[Dense]:
     side = int(rng.choice(SIDES))
     top = rng.uniform(4, 8)
-    return _tube(
-        [(side * 15.5, 1, -4.5), (side * 10.5, 2, -1.5), (side * 9.0, 3, 2), (side * 6.5, 3, top)],
-        0.36,
-        METAL * 0.5,
-    )
+    way = [(15.5, 1, -4.5), (10.5, 2, -1.5), (9.0, 3, 2), (6.5, 3, top)]
+    return _tube([(side * x, y, z) for x, y, z in way], 0.36, METAL * 0.5)
 
 
 DEVICES: tuple[Callable[[np.random.Generator], list[Dense]], ...] = (

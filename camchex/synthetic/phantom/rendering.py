@@ -2,11 +2,9 @@
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -16,11 +14,13 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from camchex.runs.processes import in_order as in_processes
 from camchex.runs.progress import progress
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import Study
 from camchex.synthetic.phantom.anatomy import grow_chest
-from camchex.synthetic.phantom.signs import with_findings
+from camchex.synthetic.phantom.geometry import Array
+from camchex.synthetic.phantom.radiological_signs import with_findings
 from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
 from camchex.synthetic.random_streams import stream
 
@@ -30,7 +30,6 @@ PORTRAIT: Mapping[View, float] = {"PA": 0.35, "AP": 0.2, "LATERAL": 0.7}  # shar
 NARROW = 0.84  # width of a portrait image, as a share of its height
 DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"  # SOP class: Digital X-Ray Image, for presentation
 ROOT_UID = "1.2.826.0.1.3680043.8.498."  # pydicom's own
-BATCH = 16  # studies that one process is given at once
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class StudyFiles:
     """One study, and where its images go.
 
     Attributes:
-        study: What is X-rayed.
-        site: With which scanner.
+        study: The study that is X-rayed.
+        site: The scanner.
         dataset: Key of the data set.
         image_ids: One per view, as the data set writes them.
         files: One per view; the suffix is the format: .jpg, .png or .dicom.
@@ -56,21 +55,14 @@ def write_images(studies: Sequence[StudyFiles], params: SyntheticParams, workers
     """X-ray every study and write its files.
 
     Args:
-        studies: What to write.
+        studies: The studies and their files.
         params: The section ``synthetic``.
-        workers: Processes; 1 uses none but this one.
+        workers: Number of processes; 0: this process does the work.
     """
-    chunks = [studies[i : i + BATCH] for i in range(0, len(studies), BATCH)]
-    write = partial(_write_batch, params=params)
     for folder in sorted({path.parent for study in studies for path in study.files}):
         folder.mkdir(parents=True, exist_ok=True)
-    if workers == 1:
-        deque(progress(map(write, chunks), "X-raying invented patients", len(chunks)), maxlen=0)
-        return
-    # Forked processes would inherit the locks of whatever threads the caller runs.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        done = pool.map(write, chunks)
-        deque(progress(done, "X-raying invented patients", len(chunks)), maxlen=0)
+    written = in_processes(partial(_write_study, params=params), studies, workers, "draws X-rays")
+    deque(progress(written, "X-raying invented patients", len(studies)), maxlen=0)
 
 
 def draw_images(study: Study, params: SyntheticParams, site: Site) -> list[NDArray[np.uint8]]:
@@ -79,17 +71,19 @@ def draw_images(study: Study, params: SyntheticParams, site: Site) -> list[NDArr
     Returns:
         One (H, W) image per view; the longer side has ``params.image_px`` pixels.
     """
+    shown = (expose(rays, site, params.noise, rng) for rays, rng in pass_rays(study, params))
+    return [np.asarray(np.round(image * 255), np.uint8) for image in shown]
+
+
+def pass_rays(study: Study, params: SyntheticParams) -> Iterator[tuple[Array, np.random.Generator]]:
+    """Yield the line integrals of each view, (H, W), and the generator of its exposure."""
     patient = study.patient
     chest = grow_chest(stream(params.seed, "anatomy", patient.patient_id), patient.gender)
     strengths = {name: params.signal * value for name, value in study.severities.items()}
     chest = with_findings(chest, strengths, stream(params.seed, "signs", study.study_id))
-    images = []
     for i, view in enumerate(study.views):
         rng = stream(params.seed, "exposure", study.study_id, str(i))
-        integrals = attenuation(chest, aim(view, image_shape(study, i, params), rng))
-        shown = expose(integrals, site, params.noise, rng)
-        images.append(np.asarray(np.round(shown * 255), np.uint8))
-    return images
+        yield attenuation(chest, aim(view, image_shape(study, i, params), rng)), rng
 
 
 def image_shape(study: Study, index: int, params: SyntheticParams) -> tuple[int, int]:
@@ -99,26 +93,21 @@ def image_shape(study: Study, index: int, params: SyntheticParams) -> tuple[int,
     return params.image_px, round(params.image_px * (NARROW if portrait else 1.0))
 
 
-def _write_batch(studies: Sequence[StudyFiles], params: SyntheticParams) -> None:
+def _write_study(files: StudyFiles, params: SyntheticParams) -> None:
     cv2.setNumThreads(1)  # the processes are the parallelism
-    for study in studies:
-        images = draw_images(study.study, params, study.site)
-        for path, image in zip(study.files, images, strict=True):
-            WRITERS[path.suffix](path, image)
-
-
-def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
-    pixels = np.ascontiguousarray(image[..., None])
-    path.write_bytes(simplejpeg.encode_jpeg(pixels, quality=JPEG_QUALITY, colorspace="GRAY"))
-
-
-def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    _, content = cv2.imencode(".png", image)
-    path.write_bytes(content.tobytes())
+    images = draw_images(files.study, params, files.site)
+    for path, image in zip(files.files, images, strict=True):
+        if path.suffix == ".dicom":
+            _write_dicom(path, image)
+        elif path.suffix == ".jpg":
+            pixels = np.ascontiguousarray(image[..., None])
+            path.write_bytes(simplejpeg.encode_jpeg(pixels, JPEG_QUALITY, colorspace="GRAY"))
+        else:
+            path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
 
 
 def _write_dicom(path: Path, image: NDArray[np.uint8]) -> None:
-    """Twelve bits in sixteen; every other image is MONOCHROME1, in which black is the maximum."""
+    """Write twelve bits in sixteen; about half of the images are MONOCHROME1 (4095 is black)."""
     top = 2**DICOM_BITS - 1
     pixels = np.round(image.astype(np.float64) * (top / 255)).astype(np.uint16)
     inverted = zlib.crc32(path.stem.encode()) % 2 == 1
@@ -138,10 +127,3 @@ def _write_dicom(path: Path, image: NDArray[np.uint8]) -> None:
     data.WindowCenter, data.WindowWidth = 2 ** (DICOM_BITS - 1), 2**DICOM_BITS
     data.PixelData = (top - pixels if inverted else pixels).astype("<u2").tobytes()
     data.save_as(path, enforce_file_format=True)
-
-
-WRITERS: Mapping[str, Callable[[Path, NDArray[np.uint8]], None]] = {
-    ".jpg": _write_jpeg,
-    ".png": _write_png,
-    ".dicom": _write_dicom,
-}

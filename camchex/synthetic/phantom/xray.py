@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camchex.synthetic.phantom.anatomy import BONE, SIDES, SOFT, Chest, Dense, Lung, Ribs, dome
+from camchex.synthetic.phantom.anatomy import BONE, SIDES, SOFT, Chest, Lung, Ribs, dome_name
 from camchex.synthetic.phantom.geometry import (
     Array,
     Detector,
     Ellipsoid,
-    Span,
     Window,
     both,
     length,
@@ -27,6 +26,7 @@ View = Literal["PA", "AP", "LATERAL"]
 FIELD_CM = 37.0  # height of the detector
 VERTEBRA_CM = 2.5  # height of a vertebra with its disc
 PHOTONS = 4.0e4  # per pixel through air, at noise 1
+SCATTER = 0.002  # share of the photons that arrives everywhere
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Site:
 
     Attributes:
         dark: Attenuation that is shown black, as a quantile of the image.
-        bright: Attenuation that is shown white, as a quantile.
+        bright: Attenuation that is shown white, as a quantile of the image.
         gamma: Exponent of the tone curve.
-        noise: Of the detector, relative to the demo's.
+        noise: Noise of the detector, relative to the demo's.
         collimated: Share of the images whose edges are cut by the collimator.
         blur_cm: Standard deviation of the focal spot's blur.
     """
@@ -85,16 +85,29 @@ def attenuation(chest: Chest, detector: Detector) -> Array:
     shoulders = () if detector.ray == 0 else chest.shoulders
     _add_union(total, chest.trunk + shoulders, detector)
     for side in SIDES:
-        organs = [body for name, body in chest.organs.items() if name != f"dome{-side:+d}"]
+        organs = [body for name, body in chest.organs.items() if name != dome_name(-side)]
         _add_lung(total, chest.lungs[side], organs, detector)
     _add_ribs(total, chest.ribs, detector)
     discs = 0.45 + 0.22 * np.cos(2 * np.pi * detector.rows / VERTEBRA_CM)
     total += BONE * discs[:, None] * length(span(chest.spine, detector, detector.all))
     for dense in chest.added:
-        _add(total, dense, detector)
-    for side, depth in chest.free_air.items():
-        _add_crescent(total, dome(chest, side), depth, detector)
+        window = detector.window(dense.body)
+        total[window] += np.float32(dense.attenuation) * length(span(dense.body, detector, window))
+    for side, depth in chest.free_air.items():  # between the diaphragm and what has sunk below it
+        roof = chest.dome(side)
+        window = detector.window(roof)
+        whole = span(roof, detector, window)
+        # Wider too, so that the air ends before the edge of the diaphragm.
+        sunk = span(roof.scaled(1.08, 1.08, 1.0).moved(z=-depth), detector, window)
+        total[window] -= np.float32(SOFT) * (length(whole) - length(both(whole, sunk)))
     return np.maximum(total, 0)
+
+
+def transmission(integrals: Array, site: Site) -> Array:
+    """Share of the photons that reach each pixel, (H, W): blurred, with a little scatter."""
+    pixel = FIELD_CM / max(integrals.shape)
+    blurred = cv2.GaussianBlur(integrals, (0, 0), max(site.blur_cm / pixel, 0.3))
+    return np.asarray(np.exp(-blurred) + np.float32(SCATTER))
 
 
 def expose(
@@ -108,9 +121,7 @@ def expose(
     Returns:
         (H, W) in [0, 1].
     """
-    pixel = FIELD_CM / max(integrals.shape)
-    blurred = cv2.GaussianBlur(integrals, (0, 0), max(site.blur_cm / pixel, 0.3))
-    arrived = np.exp(-blurred) + 0.002  # and a little scatter
+    arrived = transmission(integrals, site)
     sigma = np.sqrt(arrived / PHOTONS) * noise * site.noise
     arrived = arrived + sigma * rng.standard_normal(arrived.shape, np.float32)
     shown = -np.log(np.maximum(arrived, 1e-4))
@@ -123,23 +134,18 @@ def expose(
     return np.asarray(shown, np.float32)
 
 
-def _add(total: Array, dense: Dense, detector: Detector) -> None:
-    window = detector.shadow(dense.body)
-    total[window] += np.float32(dense.attenuation) * length(span(dense.body, detector, window))
-
-
 def _add_union(total: Array, bodies: Iterable[Ellipsoid], detector: Detector) -> None:
-    """Soft tissue wherever at least one of the bodies is."""
+    """Add soft tissue wherever at least one of the bodies is."""
     seen: list[tuple[Window, Ellipsoid]] = []
     for body in bodies:
-        window = detector.shadow(body)
+        window = detector.window(body)
         before = [span(other, detector, window) for _, other in seen]
         total[window] += SOFT * uncovered(span(body, detector, window), before)
         seen.append((window, body))
 
 
 def _add_lung(total: Array, lung: Lung, organs: Iterable[Ellipsoid], detector: Detector) -> None:
-    window = detector.shadow(lung.cavity)
+    window = detector.window(lung.cavity)
     covers = [span(body, detector, window) for body in organs]
     within = span(lung.cavity, detector, window)
     free = uncovered(within, covers)
@@ -150,31 +156,16 @@ def _add_lung(total: Array, lung: Lung, organs: Iterable[Ellipsoid], detector: D
         change += np.float32(layer.attenuation) * (free - rest)
         free = rest
     change += np.float32(lung.density) * free
-    for dense in lung.inside:
-        _add_inside(change, dense, within, window, detector)
+    for dense in lung.inside:  # it ends where the lung ends
+        shared, part = _overlap(window, detector.window(dense.body))
+        held = (within[0][part], within[1][part])
+        overlap = both(held, span(dense.body, detector, shared))
+        change[part] += np.float32(dense.attenuation) * length(overlap)
     total[window] += change
 
 
-def _add_inside(
-    change: Array, dense: Dense, within: Span, window: Window, detector: Detector
-) -> None:
-    """Add what lies in a lung, and ends where the lung does.
-
-    Args:
-        change: (h, w) of the lung's window, changed in place.
-        dense: What is added.
-        within: The lung's interval, of the same window.
-        window: The lung's pixels.
-        detector: The rays.
-    """
-    window, part = _overlap(window, detector.shadow(dense.body))
-    lung = (within[0][part], within[1][part])
-    overlap = both(lung, span(dense.body, detector, window))
-    change[part] += np.float32(dense.attenuation) * length(overlap)
-
-
 def _overlap(lung: Window, body: Window) -> tuple[Window, Window]:
-    """Pixels that two windows share, and the same counted from the first one's corner."""
+    """Return the pixels that two windows share: of the image, and within the first window."""
     first = [max(a.start, b.start) for a, b in zip(lung, body, strict=True)]
     last = [min(a.stop, b.stop) for a, b in zip(lung, body, strict=True)]
     (top, left), (bottom, right) = first, map(max, first, last)
@@ -184,7 +175,7 @@ def _overlap(lung: Window, body: Window) -> tuple[Window, Window]:
 
 
 def _add_ribs(total: Array, ribs: Ribs, detector: Detector) -> None:
-    window = detector.shadow(ribs.outer)
+    window = detector.window(ribs.outer)
     outer, inner = (span(body, detector, window) for body in (ribs.outer, ribs.inner))
     missing = [span(body, detector, window) for body in ribs.gaps]
     bone = np.zeros_like(outer[0])
@@ -195,15 +186,6 @@ def _add_ribs(total: Array, ribs: Ribs, detector: Detector) -> None:
             bone -= length(both(gap, both(crossing, outer)))
             bone += length(both(gap, both(crossing, inner)))
     total[window] += np.float32(BONE) * np.maximum(bone, 0)
-
-
-def _add_crescent(total: Array, roof: Ellipsoid, depth: float, detector: Detector) -> None:
-    """Air between the diaphragm and what has sunk below it."""
-    window = detector.shadow(roof)
-    whole = span(roof, detector, window)
-    # Wider too, so that the air ends before the edge of the diaphragm.
-    sunk = span(roof.scaled(1.08, 1.08, 1.0).moved(z=-depth), detector, window)
-    total[window] -= np.float32(SOFT) * (length(whole) - length(both(whole, sunk)))
 
 
 def _collimate(shown: Array, rng: np.random.Generator) -> None:

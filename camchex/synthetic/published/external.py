@@ -1,17 +1,15 @@
 """CheXpert, ChestX-ray14 and VinBigData, as published, of invented patients of other hospitals."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import Study, hexadecimal, invent_studies
 from camchex.synthetic.phantom.rendering import StudyFiles
 from camchex.synthetic.phantom.xray import Site, View
-from camchex.synthetic.published.csv_files import write_csv
+from camchex.synthetic.published.files import write_raw_table
 from camchex.synthetic.published.mimic import mined
 from camchex.synthetic.random_streams import stream
 
@@ -20,8 +18,7 @@ SITES = {
     "nih": Site(dark=0.01, bright=0.995, gamma=1.15, noise=1.5, blur_cm=0.14),
     "vindr": Site(dark=0.08, gamma=1.3, noise=0.8, collimated=0.1, blur_cm=0.05),
 }
-COMMONER = {"chexpert": 1.05, "nih": 0.8, "vindr": 0.85}
-"""How common findings are, relative to MIMIC's."""
+COMMONER = {"chexpert": 1.05, "nih": 0.8, "vindr": 0.85}  # prevalence relative to MIMIC's
 CHEXPERT_14 = (
     "No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion",
     "Edema", "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion",
@@ -29,10 +26,8 @@ CHEXPERT_14 = (
 )  # fmt: skip
 CHEXPERT = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *CHEXPERT_14)
 CHEXPERT_VIEWS: Mapping[tuple[View, ...], float] = {
-    ("AP",): 0.70,
-    ("PA",): 0.12,
-    ("PA", "LATERAL"): 0.18,
-}
+    ("AP",): 0.70, ("PA",): 0.12, ("PA", "LATERAL"): 0.18,
+}  # fmt: skip
 NIH = (
     "Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age", "Patient Gender",
     "View Position", "OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]",
@@ -45,80 +40,75 @@ NIH_NAMES = {
         "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax",
     )},
 }  # fmt: skip
-"""Our name and the published one; everything else is No Finding."""
+"""Published name by this project's name; everything else is No Finding."""
 NIH_PIXEL_MM = 0.143
 VINDR = ("image_id", "class_name", "class_id", "rad_id", "x_min", "y_min", "x_max", "y_max")
 VINDR_NAMES = {
-    "Tortuous Aorta": "Aortic enlargement",
-    "Atelectasis": "Atelectasis",
-    "Calcification of the Aorta": "Calcification",
-    "Cardiomegaly": "Cardiomegaly",
-    "Consolidation": "Consolidation",
-    "Infiltration": "Infiltration",
-    "Lung Opacity": "Lung Opacity",
-    "Nodule": "Nodule/Mass",
-    "Mass": "Nodule/Mass",
-    "Pleural Effusion": "Pleural effusion",
-    "Pleural Thickening": "Pleural thickening",
-    "Pneumothorax": "Pneumothorax",
-    "Fibrosis": "Pulmonary fibrosis",
-}
-VINDR_IDS = {
-    "Aortic enlargement": 0, "Atelectasis": 1, "Calcification": 2, "Cardiomegaly": 3,
-    "Consolidation": 4, "ILD": 5, "Infiltration": 6, "Lung Opacity": 7, "Nodule/Mass": 8,
-    "Other lesion": 9, "Pleural effusion": 10, "Pleural thickening": 11, "Pneumothorax": 12,
-    "Pulmonary fibrosis": 13, "No finding": 14,
+    "Tortuous Aorta": "Aortic enlargement", "Atelectasis": "Atelectasis",
+    "Calcification of the Aorta": "Calcification", "Cardiomegaly": "Cardiomegaly",
+    "Consolidation": "Consolidation", "Infiltration": "Infiltration",
+    "Lung Opacity": "Lung Opacity", "Nodule": "Nodule/Mass", "Mass": "Nodule/Mass",
+    "Pleural Effusion": "Pleural effusion", "Pleural Thickening": "Pleural thickening",
+    "Pneumothorax": "Pneumothorax", "Fibrosis": "Pulmonary fibrosis",
 }  # fmt: skip
+VINDR_CLASSES = (
+    "Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Consolidation", "ILD",
+    "Infiltration", "Lung Opacity", "Nodule/Mass", "Other lesion", "Pleural effusion",
+    "Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", "No finding",
+)  # fmt: skip
 READERS, RADIOLOGISTS = 3, 17
 SEEN = 0.92  # chance that a reader names a finding that is there
 TRAIN = 0.77  # share of ChestX-ray14's patients in train_val_list.txt
 
 
 def write_chexpert(params: SyntheticParams, root: Path) -> list[StudyFiles]:
-    """Write ``train.csv``, and say which images are to be made.
+    """Write ``train.csv``, and return the images to be made.
 
     Args:
         params: The section ``synthetic``.
-        root: Becomes ``data.root``.
+        root: The folder ``data.root``.
     """
     files, rows = [], []
-    for study, folder in _with_chexpert_views(_invent(params, "chexpert"), params):
+    left = params.external.chexpert  # images
+    for study, patient, visit in _numbered(params, "chexpert"):
+        if not left:
+            break
+        rng = stream(params.seed, "chexpert views", study.study_id)
+        kind = rng.choice(len(CHEXPERT_VIEWS), p=[*CHEXPERT_VIEWS.values()])
+        views = [*CHEXPERT_VIEWS][kind][:left]
+        left -= len(views)
         rng = stream(params.seed, "chexpert", study.study_id)
         cells = {name: mined(study.truth[name], name, rng) for name in CHEXPERT_14}
-        names = [
-            f"view{i + 1}_{'lateral' if view == 'LATERAL' else 'frontal'}.jpg"
-            for i, view in enumerate(study.views)
-        ]
-        ids = tuple(f"{folder}/{name}" for name in names)
-        for image_id, view in zip(ids, study.views, strict=True):
-            lateral = view == "LATERAL"
-            rows.append({
-                "Path": f"CheXpert-v1.0/{image_id}",
-                "Sex": "Female" if study.patient.gender == "F" else "Male",
-                "Age": study.patient.age,
-                "Frontal/Lateral": "Lateral" if lateral else "Frontal",
-                "AP/PA": "" if lateral else view,
-                **cells,
-            })  # fmt: skip
+        ids = []
+        for i, view in enumerate(views):
+            side = "Lateral" if view == "LATERAL" else "Frontal"
+            image_id = f"train/patient{patient:05d}/study{visit + 1}/view{i + 1}_{side.lower()}.jpg"
+            sex = "Female" if study.patient.gender == "F" else "Male"
+            position = "" if side == "Lateral" else view
+            path = f"CheXpert-v1.0/{image_id}"
+            row = dict(zip(CHEXPERT, (path, sex, study.patient.age, side, position), strict=False))
+            rows.append({**row, **cells})
+            ids.append(image_id)
         paths = tuple(root / "CheXpert-v1.0" / image_id for image_id in ids)
-        files.append(StudyFiles(study, SITES["chexpert"], "chexpert", ids, paths))
-    write_csv(root / "CheXpert-v1.0" / "train.csv", CHEXPERT, rows)
+        seen = replace(study, views=views)
+        files.append(StudyFiles(seen, SITES["chexpert"], "chexpert", tuple(ids), paths))
+    write_raw_table(root / "CheXpert-v1.0" / "train.csv", CHEXPERT, rows)
     return files
 
 
 def write_nih(params: SyntheticParams, root: Path) -> list[StudyFiles]:
-    """Write ``Data_Entry_2017_v2020.csv`` and its lists; one image per study.
+    """Write ``Data_Entry_2017_v2020.csv`` and its lists, and return one image per study.
 
     Args:
         params: The section ``synthetic``.
-        root: Becomes ``data.root``.
+        root: The folder ``data.root``.
     """
     folder = root / "ChestX-ray14"
     files, rows = [], []
     lists: dict[str, list[str]] = {"train_val_list.txt": [], "test_list.txt": []}
-    for study, patient, visit in _numbered(_invent(params, "nih")):
+    for drawn, patient, visit in _numbered(params, "nih"):
+        study = _frontal(drawn)
         image_id = f"{patient:08d}_{visit:03d}.png"
-        study = replace(study, views=("AP",) if study.views[0] == "AP" else ("PA",))  # noqa: PLW2901
         named = [published for name, published in NIH_NAMES.items() if name in study.severities]
         rows.append(dict(zip(NIH, (
             image_id, "|".join(sorted(named)) or "No Finding", visit, patient, study.patient.age,
@@ -129,7 +119,7 @@ def write_nih(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         lists["train_val_list.txt" if train else "test_list.txt"].append(image_id)
         path = folder / "images" / image_id
         files.append(StudyFiles(study, SITES["nih"], "nih", (image_id,), (path,)))
-    write_csv(folder / "Data_Entry_2017_v2020.csv", NIH, rows)
+    write_raw_table(folder / "Data_Entry_2017_v2020.csv", NIH, rows)
     for name, images in lists.items():
         (folder / name).write_text("".join(f"{image}\n" for image in images))
     return files
@@ -140,48 +130,33 @@ def write_vindr(params: SyntheticParams, root: Path) -> list[StudyFiles]:
 
     Args:
         params: The section ``synthetic``.
-        root: Becomes ``data.root``.
+        root: The folder ``data.root``.
     """
     folder = root / "vinbigdata"
     files, rows = [], []
-    for study in _invent(params, "vindr"):
+    for drawn, _, _ in _numbered(params, "vindr"):
+        study = _frontal(drawn)
         image_id = hexadecimal(32, params.seed, "vindr", study.study_id)
-        only = replace(study, views=("AP",) if study.views[0] == "AP" else ("PA",))
-        rows += _readings(only, image_id, params)
+        rows += _readings(study, image_id, params)
         path = folder / "train" / f"{image_id}.dicom"
-        files.append(StudyFiles(only, SITES["vindr"], "vindr", (image_id,), (path,)))
-    write_csv(folder / "train.csv", VINDR, rows)
+        files.append(StudyFiles(study, SITES["vindr"], "vindr", (image_id,), (path,)))
+    write_raw_table(folder / "train.csv", VINDR, rows)
     return files
 
 
-def _invent(params: SyntheticParams, key: str) -> list[Study]:
+def _frontal(study: Study) -> Study:
+    """Keep one image of a study; a lateral one becomes a PA."""
+    return replace(study, views=("AP",) if study.views[0] == "AP" else ("PA",))
+
+
+def _numbered(params: SyntheticParams, key: str) -> Iterator[tuple[Study, int, int]]:
+    """Invent the studies of a set, with the patient's number, from 1, and the visit's, from 0."""
     prevalence = {name: share * COMMONER[key] for name, share in params.prevalence.items()}
-    return invent_studies(params, key, params.external.model_dump()[key], prevalence)
-
-
-def _with_chexpert_views(
-    studies: Sequence[Study], params: SyntheticParams
-) -> Iterator[tuple[Study, str]]:
-    """Studies with CheXpert's mix of views and their folders, until there are enough images."""
-    left = params.external.chexpert
-    for study, patient, visit in _numbered(studies):
-        if not left:
-            return
-        rng = stream(params.seed, "chexpert views", study.study_id)
-        kind = rng.choice(len(CHEXPERT_VIEWS), p=[*CHEXPERT_VIEWS.values()])
-        views = [*CHEXPERT_VIEWS][kind][:left]
-        left -= len(views)
-        yield replace(study, views=views), f"train/patient{patient:05d}/study{visit + 1}"
-
-
-def _numbered(studies: Sequence[Study]) -> Iterator[tuple[Study, int, int]]:
-    """Studies with their patient's number, from 1, and the visit's, from 0."""
     visits: Counter[str] = Counter()
     numbers: dict[str, int] = {}
-    for study in studies:
+    for study in invent_studies(params, key, params.external.model_dump()[key], prevalence):
         patient = study.patient.patient_id
-        number = numbers.setdefault(patient, len(numbers) + 1)
-        yield study, number, visits[patient]
+        yield study, numbers.setdefault(patient, len(numbers) + 1), visits[patient]
         visits[patient] += 1
 
 
@@ -192,21 +167,13 @@ def _readings(study: Study, image_id: str, params: SyntheticParams) -> list[dict
     rows: list[dict[str, object]] = []
     for reader in readers:
         # Nobody finds nothing where the others find something: as in the published table.
-        named = [name for name in there if rng.random() < SEEN] or there[:1]
-        rows += [
-            {"class_name": name, **_box(params.image_px, rng), "rad_id": reader}
-            for name in named or ["No finding"]
-        ]
-    for row in rows:
-        if row["class_name"] == "No finding":
-            row.update(dict.fromkeys(VINDR[4:], ""))
-        row.update(image_id=image_id, class_id=VINDR_IDS[str(row["class_name"])])
+        named = [name for name in there if rng.random() < SEEN] or there[:1] or ["No finding"]
+        for name in named:
+            # A box somewhere on the image: no more than a place holder, as the pipeline reads none.
+            left, top = rng.uniform(0.1, 0.5, size=2) * params.image_px
+            width, height = rng.uniform(0.1, 0.4, size=2) * params.image_px
+            box = [round(float(v), 1) for v in (left, top, left + width, top + height)]
+            box_or_blank = box if there else [""] * 4
+            cells = (image_id, name, VINDR_CLASSES.index(name), reader, *box_or_blank)
+            rows.append(dict(zip(VINDR, cells, strict=True)))
     return rows
-
-
-def _box(size: int, rng: np.random.Generator) -> dict[str, object]:
-    """A box somewhere on the image: no more than a place holder, as the pipeline reads none."""
-    left, top = rng.uniform(0.1, 0.5, size=2) * size
-    width, height = rng.uniform(0.1, 0.4, size=2) * size
-    corners = (left, top, left + width, top + height)
-    return {name: round(float(v), 1) for name, v in zip(VINDR[4:], corners, strict=True)}

@@ -6,7 +6,7 @@ import pytest
 from camchex.synthetic.params import DRAWN
 from camchex.synthetic.phantom.anatomy import Chest, grow_chest
 from camchex.synthetic.phantom.geometry import Array
-from camchex.synthetic.phantom.signs import SIGNS, with_findings
+from camchex.synthetic.phantom.radiological_signs import RADIOLOGICAL_SIGNS, with_findings
 from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
 from camchex.synthetic.random_streams import stream
 
@@ -29,7 +29,7 @@ def change(chest: Chest, finding: str, severity: float, view: View = "PA") -> Ar
 
 
 def test_every_finding_has_a_sign() -> None:
-    assert set(SIGNS) == set(DRAWN)
+    assert set(RADIOLOGICAL_SIGNS) == set(DRAWN)
 
 
 @pytest.mark.parametrize("finding", DRAWN)

@@ -1,4 +1,4 @@
-"""The sign of every finding, and where it shows.
+"""The radiological sign of every finding, and the views that it shows in.
 
 =============================  ===========================================  ==================
 finding                        what changes in the body                     shows from
@@ -30,19 +30,20 @@ Support Devices                tubes, lines, pacemaker, wires               fron
 Tortuous Aorta                 large arch, aorta bent to the left           front and side
 =============================  ===========================================  ==================
 
-No Finding is the body as it is. Consolidation, Pneumonia, Infiltration and Lung Opacity look
+No Finding leaves the body unchanged. Consolidation, Pneumonia, Infiltration and Lung Opacity look
 alike on purpose: the indication and the vital signs tell what the image does not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from camchex.synthetic.phantom import lung_signs, other_signs
 from camchex.synthetic.phantom.anatomy import Chest
+from camchex.synthetic.phantom.lung_signs import RadiologicalSign
 
-Sign = Callable[[Chest, float, np.random.Generator], Chest]
-SIGNS: Mapping[str, Sign] = {  # the diaphragm and the heart change first: the rest lies on them
+# The diaphragm and the heart change first: all other signs lie on them.
+RADIOLOGICAL_SIGNS: Mapping[str, RadiologicalSign] = {
     "Emphysema": lung_signs.emphysema,
     "Fibrosis": lung_signs.fibrosis,
     "Atelectasis": lung_signs.atelectasis,
@@ -75,13 +76,12 @@ def with_findings(chest: Chest, severities: Mapping[str, float], rng: np.random.
     """Draw findings into a chest.
 
     Args:
-        chest: The patient's.
+        chest: The patient's chest.
         severities: In (0, 1] by finding; one that is 0 or not named is not drawn.
         rng: The study's generator: where and how each finding looks in this study.
     """
-    for finding, sign in SIGNS.items():
+    for finding, sign in RADIOLOGICAL_SIGNS.items():
         own = np.random.default_rng(rng.integers(2**63))  # one finding does not move another
-        severity = severities.get(finding, 0.0)
-        if severity > 0:
-            chest = sign(chest, severity, own)
+        if severities.get(finding, 0.0) > 0:
+            chest = sign(chest, severities[finding], own)
     return chest
