@@ -1,5 +1,6 @@
 """Train CaMChex over whole studies, from the encoders of both views."""
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +10,18 @@ import typer
 from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
+from camchex.fusion.camchex import CaMChex, build_camchex
 from camchex.fusion.params import Preparation, TextParams
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_samples import cohort_studies
-from camchex.fusion.study_training import new_camchex, train_on_studies, vary
+from camchex.fusion.study_training import train_on_studies, vary
+from camchex.fusion.tokenizer import build_tokenizer
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import read_cohort
-from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import Run, run_once
 from camchex.texts.params import IndicationParams
-from camchex.training.params import AugmentationParams
-from camchex.training.recipe import Recipe
+from camchex.training.params import load_section
+from camchex.training.recipe import read_recipe
 from stages import Input, Output, run
 
 Seed = Annotated[int, typer.Option(help="Replaces fusion.training.seed.")]
@@ -46,10 +48,9 @@ def main(
         fit=params.load("images", ImageParams).fit,
         cleaner=params.load("indications", IndicationParams).cleaner,
     )
-    augmentation = params.load("augmentation", AugmentationParams)
     text = params.load("text", TextParams)
-    fusion = vary(params.load("fusion", FusionParams), seed, settings or ())
-    runtime = params.load("runtime", RuntimeParams)
+    fusion = vary(load_section("fusion", FusionParams), seed, settings or ())
+    recipe = read_recipe(fusion.training, out, curves)
 
     def train(scratch: Path) -> None:
         found = read_cohort(cohort, store, labels.classes)
@@ -58,11 +59,14 @@ def main(
             ImageClassifier.from_pretrained(folder, found.store.size, labels.classes)
             for folder in (frontal, lateral)
         )
-        start = partial(new_camchex, fusion, text, preparation, front, side)
-        recipe = Recipe(fusion.training, augmentation, runtime, out, curves)
+
+        def start(texts: Iterable[str]) -> CaMChex:
+            tokenizer = build_tokenizer(text, texts)
+            return build_camchex(fusion, text, front, side, tokenizer, preparation)
+
         train_on_studies(start, studies(["train"]), studies(["development"]), recipe, scratch)
 
-    sections = [labels, preparation, augmentation, text, fusion]
+    sections = [labels, preparation, text, fusion, *recipe.sections]
     inputs_read = [frontal, lateral, cohort, store]
     run_once(Run(Path(__file__), inputs_read, sections, [out, curves]), train)
 

@@ -6,16 +6,15 @@ from pathlib import Path
 from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
+from camchex.contract.schemas import MIMIC
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from camchex.networks.params import EncoderParams
 from camchex.networks.samples import cohort_images, read_cohort, read_pseudo_labels
 from camchex.noisy_student.image_training import train_on_images
 from camchex.noisy_student.params import NoisyStudentParams
-from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import Run, run_once
-from camchex.sources.params import MIMIC, ExternalSets
-from camchex.training.params import AugmentationParams
-from camchex.training.recipe import Recipe
+from camchex.training.params import load_section
+from camchex.training.recipe import read_recipe
 from stages import Input, Output, run
 
 
@@ -33,25 +32,23 @@ def main(
     labels = params.load("labels", LabelParams)
     encoder = params.load("encoder", EncoderParams)
     size = params.load("images", ImageParams).size
-    keys = sorted(params.load("external", ExternalSets))
-    augmentation = params.load("augmentation", AugmentationParams)
-    student = params.load("noisy_student", NoisyStudentParams)
-    runtime = params.load("runtime", RuntimeParams)
-    recipe = Recipe(student.student, augmentation, runtime, out, curves)
+    keys = sorted(params.load("external", dict[str, object]))
+    student = load_section("noisy_student", NoisyStudentParams)
+    recipe = read_recipe(student.student, out, curves)
 
     def train(scratch: Path) -> None:
         images = partial(cohort_images, read_cohort(cohort, store, labels.classes))
         external = read_pseudo_labels(pseudo, stores, keys, labels.classes)
         start = {
             "warm": partial(ImageClassifier.from_pretrained, teacher, size, labels.classes),
-            "pretrained": partial(build_image_classifier, encoder, list(labels.classes), size),
+            "pretrained": partial(build_image_classifier, encoder, labels.classes, size),
         }[student.init]
         train_on_images(
             start, {MIMIC: images("train")} | external, images("development"), recipe, scratch
         )
 
     inputs = [cohort, store, pseudo, *(stores / key for key in keys), teacher]
-    sections = [labels, encoder, augmentation, student]
+    sections = [labels, encoder, student, *recipe.sections]
     run_once(Run(Path(__file__), inputs, sections, [out, curves]), train)
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
+from camchex.contract.schemas import MIMIC
 from camchex.networks.image_classifier import build_image_classifier
 from camchex.networks.params import EncoderParams
 from camchex.networks.samples import cohort_images, read_cohort
 from camchex.noisy_student.image_training import train_on_images
 from camchex.noisy_student.params import NoisyStudentParams
-from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import Run, run_once
-from camchex.training.params import AugmentationParams
-from camchex.training.recipe import Recipe
+from camchex.training.params import load_section
+from camchex.training.recipe import read_recipe
 from stages import Input, Output, run
 
 
@@ -23,16 +23,14 @@ def main(cohort: Input, store: Input, out: Output, curves: Output) -> None:
     labels = params.load("labels", LabelParams)
     encoder = params.load("encoder", EncoderParams)
     size = params.load("images", ImageParams).size
-    augmentation = params.load("augmentation", AugmentationParams)
-    training = params.load("noisy_student", NoisyStudentParams).teacher
-    recipe = Recipe(training, augmentation, params.load("runtime", RuntimeParams), out, curves)
+    recipe = read_recipe(load_section("noisy_student", NoisyStudentParams).teacher, out, curves)
 
     def train(scratch: Path) -> None:
         images = partial(cohort_images, read_cohort(cohort, store, labels.classes))
-        start = partial(build_image_classifier, encoder, list(labels.classes), size)
-        train_on_images(start, {"mimic": images("train")}, images("development"), recipe, scratch)
+        start = partial(build_image_classifier, encoder, labels.classes, size)
+        train_on_images(start, {MIMIC: images("train")}, images("development"), recipe, scratch)
 
-    sections = [labels, encoder, augmentation, training]
+    sections = [labels, encoder, *recipe.sections]
     run_once(Run(Path(__file__), [cohort, store], sections, [out, curves]), train)
 
 

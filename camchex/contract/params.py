@@ -23,6 +23,7 @@ SECTIONS = (
     "vitals",
     "encoder",
     "augmentation",
+    "training",
     "noisy_student",
     "view_finetuning",
     "text",

@@ -27,7 +27,10 @@ def meaning(field: pa.Field) -> str:
     return str((field.metadata or {}).get(b"meaning", b""), "utf-8")
 
 
+MIMIC = "mimic"
+"""Value of the column ``dataset`` for the cohort."""
 STUDY_ID = _required("study_id", pa.string(), "Study; primary key.")
+SPLITS = ("train", "development", "test")
 SPLIT = "train, development or test"
 IMAGES = pa.schema(
     [

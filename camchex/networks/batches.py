@@ -1,8 +1,8 @@
-"""What a data set of ready batches is, and how its batches reach the network."""
+"""Batches of images or studies with labels, and the loaders that bring them to the network."""
 
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 import torch
@@ -11,24 +11,24 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from camchex.errors import ModelError
-from camchex.networks.sampling import BatchRows, WholeBatches
+from camchex.networks.sampling import BatchRows, whole_batches
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-LIGHT_BATCH = 2**20  # bytes; a smaller batch is decoded sooner than a worker process hands it over
+LIGHT_BATCH = 2**20  # bytes; handing over a smaller batch takes longer than decoding it
 
 
 class Movable:
-    """A dataclass of tensors, and of others like it, that moves as one."""
+    """Base of dataclasses whose fields, tensors or other such dataclasses, move together."""
 
     def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Self:
-        """All of it on another device; from pinned memory, while the host goes on."""
+        """Copy every field to another device; a copy from pinned memory does not block the host."""
         return self._each(lambda part: part.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Self:
-        """All of it in memory that a GPU reads by itself."""
+        """Copy every field to page-locked memory, from which a GPU copies without the CPU."""
         return self._each(lambda part: part.pin_memory())
 
     def _each(self, change: Callable[[Any], Any]) -> Self:
@@ -37,21 +37,21 @@ class Movable:
 
 
 class HasImages(Protocol):
-    """Inputs of a network whose images can be replaced."""
+    """Inputs of a network that hold images among other things, as studies do."""
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """The inputs with other images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
+        """Copy with changed images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
 
 
 @dataclass(frozen=True)
 class Batch(Movable):
-    """The input of a network, and the labels that it should give.
+    """Inputs of a network with their labels.
 
     Attributes:
         inputs: Grey images (B, 1, H, W), or studies; uint8 until :func:`to_unit_range`.
         targets: Labels, 0 where unknown, (B, Q).
-        known: Where a label is known, (B, Q), bool.
-        rows: Rows of the data set, (B,), long.
+        known: True where a label is known, (B, Q), bool.
+        rows: Row of each sample in the data set, (B,), long.
     """
 
     inputs: Any
@@ -60,14 +60,14 @@ class Batch(Movable):
     rows: Tensor
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """The batch with other images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
+        """Copy with changed images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
         return replace(self, inputs=map_images(self.inputs, change))
 
 
 def map_images(
     inputs: Tensor | HasImages, change: Callable[[Tensor], Tensor]
 ) -> Tensor | HasImages:
-    """Change the images of a network's inputs, which may be nothing but images."""
+    """Change the images of inputs that are images, or that hold images."""
     return change(inputs) if isinstance(inputs, Tensor) else inputs.map_images(change)
 
 
@@ -75,9 +75,9 @@ def labelled(inputs: Tensor | HasImages, targets: Floats, rows: Rows) -> Batch:
     """Put inputs and their labels together.
 
     Args:
-        inputs: Of B images or studies.
+        inputs: B images or studies.
         targets: Labels of the whole data set, NaN where unknown, (N, Q).
-        rows: Rows of the data set that the inputs are, (B,).
+        rows: Row of each input in the data set, (B,).
     """
     own = targets[rows]
     return Batch(
@@ -89,7 +89,7 @@ def labelled(inputs: Tensor | HasImages, targets: Floats, rows: Rows) -> Batch:
 
 
 class BatchDataset(Sized, Protocol):
-    """A data set whose items are whole batches."""
+    """Data set whose items are whole batches."""
 
     @property
     def targets(self) -> Floats:
@@ -97,25 +97,25 @@ class BatchDataset(Sized, Protocol):
 
     @property
     def image_size(self) -> int:
-        """Side of its images, in pixels."""
+        """Height and width of the images, pixels."""
 
     def ids(self, rows: Iterable[int]) -> list[str]:
-        """Ids of the images or studies of some rows: for this machine's user alone."""
+        """Ids of the images or studies in some rows; shown to nobody but this machine's user."""
 
     def __getitem__(self, batch: BatchRows) -> Batch:
-        """The batch of some rows."""
+        """Read the batch that consists of some rows."""
 
 
 def to_unit_range(images: Tensor) -> Tensor:
-    """Grey values 0 to 255 as floats from 0 to 1."""
+    """Turn grey values from 0 to 255 into floats from 0 to 1."""
     return images.float() / 255
 
 
 def check_size(data: BatchDataset, image_size: int) -> None:
-    """Refuse images of another size than a network was made for.
+    """Refuse images of another size than a network reads.
 
     Raises:
-        ModelError: If they are.
+        ModelError: If the sizes differ.
     """
     if data.image_size != image_size:
         raise ModelError(
@@ -124,28 +124,21 @@ def check_size(data: BatchDataset, image_size: int) -> None:
         )
 
 
-class _AsDataset(Dataset[Batch]):
-    """A :class:`BatchDataset` as torch's loader wants it."""
-
-    def __init__(self, data: BatchDataset) -> None:
-        self.data = data
-
-    def __getitem__(self, batch: BatchRows) -> Batch:
-        return self.data[batch]
-
-
 def batch_loader(
-    data: BatchDataset, sampler: Sampler[BatchRows], batch_size: int, runtime: RuntimeParams
+    data: BatchDataset,
+    batches: Sampler[BatchRows] | Sequence[BatchRows],
+    batch_size: int,
+    runtime: RuntimeParams,
 ) -> DataLoader[Batch]:
-    """Batches of ``data`` in the order of ``sampler``, whatever the number of workers.
+    """Load batches in their given order, which no number of worker processes changes.
 
-    Worker processes are two batches ahead each; for a GPU a batch waits in pinned memory.
+    Each worker process reads two batches ahead. For a GPU, batches are loaded into pinned memory.
     """
     light = data.image_size**2 * batch_size < LIGHT_BATCH
     workers = 0 if light else runtime.workers
     return DataLoader(
-        _AsDataset(data),
-        sampler=sampler,
+        cast(Dataset[Batch], data),
+        sampler=batches,
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -154,9 +147,9 @@ def batch_loader(
     )
 
 
-def in_order(
+def ordered_loader(
     data: BatchDataset, batch_size: int, runtime: RuntimeParams, device: int = 0, devices: int = 1
 ) -> DataLoader[Batch]:
-    """Every row of ``data``, in order; of several devices, this one's batches."""
-    batches = WholeBatches(len(data), batch_size, device, devices)
+    """Load every row once and in order: the batches of one of several devices."""
+    batches = whole_batches(len(data), batch_size, device, devices)
     return batch_loader(data, batches, batch_size, runtime)

@@ -1,7 +1,7 @@
-"""A model as a folder: ``config.json``, ``model.safetensors``, and what else it needs.
+"""Model folders: ``config.json``, ``model.safetensors``, and further text files.
 
-The names are those of the Hugging Face Hub. Its mixin is not used: it would read a pickle where
-it finds no safetensors, accept missing weights, and write a model card beside them.
+The file names are those of the Hugging Face Hub. Its mixin is not used, because it reads a pickle
+where it finds no safetensors, accepts missing weights, and writes a model card beside them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from camchex.contract.files import write_text
 from camchex.errors import ModelError
 
 CONFIG = "config.json"
@@ -26,34 +27,32 @@ C = TypeVar("C", bound=BaseModel)
 def write_model(
     folder: Path, config: BaseModel, model: nn.Module, files: Mapping[str, str] | None = None
 ) -> None:
-    """Write a model; equal models give equal bytes, and ``config.json`` comes last.
+    """Write a model folder; equal models give equal bytes. ``config.json`` is written last.
 
     Args:
-        folder: Made where it does not exist.
-        config: All that is needed to build the network again.
-        model: Its weights are written.
+        folder: Folder to fill; made where it does not exist.
+        config: Everything that is needed to build the network again.
+        model: Network whose weights are written.
         files: Further text files by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).unlink(missing_ok=True)
-    # A copy of each on the CPU: weights that are laid out channels-last, or shared, are refused.
+    # Copies on the CPU: safetensors refuses weights that share memory or lie channels-last.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
     for name, text in (files or {}).items():
         (folder / name).write_text(text)
-    unfinished = folder / f"{CONFIG}.unfinished"
-    unfinished.write_text(config.model_dump_json(indent=2) + "\n")
-    unfinished.replace(folder / CONFIG)
+    write_text(folder / CONFIG, config.model_dump_json(indent=2) + "\n")
 
 
 def find_model(name: str | Path) -> Path:
-    """The folder ``name``, or a local copy of the Hub's ``owner/name``.
+    """Find the folder ``name``, or make a local copy of the Hub's ``owner/name``.
 
     Args:
-        name: A path is only ever a folder; text may also name a model of the Hub.
+        name: Folder as a path; or, as text, a folder or a model of the Hub.
 
     Raises:
-        ModelError: If there is neither.
+        ModelError: If there is no such folder, nor such a model on the Hub.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -62,7 +61,7 @@ def find_model(name: str | Path) -> Path:
         raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
-    except (HFValidationError, OSError) as error:  # most of the Hub's own are OSErrors
+    except (HFValidationError, OSError) as error:  # most errors of the Hub are OSErrors
         raise ModelError(
             f"{name}: no such model folder, and not to be had from the Hugging Face Hub: {error}"
         ) from error
@@ -99,15 +98,15 @@ def read_text(folder: Path, name: str) -> str:
 
 
 def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) -> None:
-    """Refuse a model whose logits mean other classes than the labels it meets.
+    """Refuse a model whose logits stand for other classes than the labels of the data.
 
     Args:
-        folder: Of the model.
-        own: Its classes, in the order of its logits.
-        data: Those of the data, in order; None: not checked.
+        folder: Folder of the model, for the message.
+        own: Classes of the model, in the order of its logits.
+        data: Classes of the data, in order; None: not checked.
 
     Raises:
-        ModelError: If they differ.
+        ModelError: If the two differ.
     """
     if data is None or list(own) == list(data):
         return

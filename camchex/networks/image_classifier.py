@@ -7,13 +7,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from camchex.contract.params import Section
-from camchex.networks.folder import (
-    check_classes,
-    find_model,
-    load_weights,
-    read_config,
-    write_model,
-)
+from camchex.networks import folder as model_folder
 from camchex.networks.image_encoder import NO_WEIGHTS, ImageEncoder
 from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.params import EncoderParams
@@ -21,15 +15,15 @@ from camchex.networks.position import position_encoding
 
 
 class ImageClassifierConfig(Section):
-    """``config.json`` of an image classifier."""
+    """Content of an image classifier's ``config.json``."""
 
-    encoder: EncoderParams  # pretrained: none, since the weights lie beside it
+    encoder: EncoderParams  # its `pretrained` is none: the weights lie beside config.json
     classes: tuple[str, ...]
     image_size: int
 
 
 class ImageClassifier(nn.Module):
-    """One image in, one logit per class out; the weights are random.
+    """Network from one grey image to one logit per class; its weights are random.
 
     Args:
         config: Backbone, head, classes and image size.
@@ -63,21 +57,16 @@ class ImageClassifier(nn.Module):
         """Height and width of the images, pixels."""
         return self.config.image_size
 
-    def features(self, images: Tensor) -> Tensor:
-        """Feature maps (B, C, h, w) of grey images (B, 1, H, W) in [0, 1]."""
-        maps: Tensor = self.encoder(images)
-        return maps
-
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, Q) of grey images (B, 1, H, W) in [0, 1]."""
-        maps = self.features(images)
+        """Compute logits (B, Q) from grey images (B, 1, H, W) in [0, 1]."""
+        maps = self.encoder(images)  # (B, C, h, w)
         maps = maps + position_encoding(self.config.encoder.position_encoding, maps)
         logits: Tensor = self.decoder(maps.flatten(2).transpose(1, 2))
         return logits
 
     def save_pretrained(self, folder: Path) -> None:
         """Write ``config.json`` and ``model.safetensors``; equal models give equal bytes."""
-        write_model(folder, self.config, self)
+        model_folder.write_model(folder, self.config, self)
 
     @classmethod
     def from_pretrained(
@@ -86,43 +75,39 @@ class ImageClassifier(nn.Module):
         image_size: int | None = None,
         classes: Sequence[str] | None = None,
     ) -> Self:
-        """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
+        """Load a model folder, or ``owner/name`` of the Hugging Face Hub, ready to predict.
 
         Args:
-            name: Folder, or name.
-            image_size: Height and width of the images to read from now on, pixels, where the
-                backbone allows it; None: those it was trained on.
-            classes: Those of the data, which must be its own; None: not checked.
+            name: Folder of the model, or its name on the Hub.
+            image_size: Height and width of the images that it is to read, pixels, where the
+                backbone allows another size; None: that of its training.
+            classes: Classes of the data, which must be those of the model; None: not checked.
 
         Raises:
-            ModelError: If there is none, it is incomplete or of another kind, its classes are
-                others, or its backbone reads one image size alone.
+            ModelError: If there is no such model, it is incomplete or of another kind, its classes
+                differ from ``classes``, or its backbone cannot read images of this size.
         """
-        folder = find_model(name)
-        config = read_config(folder, ImageClassifierConfig)
-        check_classes(folder, config.classes, classes)
+        folder = model_folder.find_model(name)
+        config = model_folder.read_config(folder, ImageClassifierConfig)
+        model_folder.check_classes(folder, config.classes, classes)
         model = cls(config)
-        load_weights(folder, model)
+        model_folder.load_weights(folder, model)
         if image_size is None or image_size == config.image_size:
             return model.eval()
-        resized = cls(_at_size(config, image_size))
+        args = config.encoder.backbone_args
+        if "img_size" in args:
+            args = args | {"img_size": image_size}
+        encoder = config.encoder.model_copy(update={"backbone_args": args})
+        resized = cls(config.model_copy(update={"encoder": encoder, "image_size": image_size}))
         resized.decoder.load_state_dict(model.decoder.state_dict())
         resized.encoder.adopt(model.encoder.backbone.state_dict(), str(folder))
         return resized.eval()
 
 
-def _at_size(config: ImageClassifierConfig, image_size: int) -> ImageClassifierConfig:
-    args = config.encoder.backbone_args
-    if "img_size" in args:
-        args = args | {"img_size": image_size}
-    encoder = config.encoder.model_copy(update={"backbone_args": args})
-    return config.model_copy(update={"encoder": encoder, "image_size": image_size})
-
-
 def build_image_classifier(
     encoder: EncoderParams, classes: Sequence[str], image_size: int
 ) -> ImageClassifier:
-    """A new classifier, its backbone with the weights that ``encoder.pretrained`` names.
+    """Build a new classifier whose backbone has the weights that ``encoder.pretrained`` names.
 
     Args:
         encoder: Section ``encoder``.

@@ -1,4 +1,4 @@
-"""A timm backbone as it is used here: grey image in, un-normalised feature map out."""
+"""Image encoder: a timm backbone from a grey image to a feature map without a last norm."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,18 +23,18 @@ MAP_AXES = 4
 
 
 class ImageEncoder(nn.Module):
-    """Backbone without its head, behind the normalisation it was trained with.
+    """Backbone without its head, behind the normalisation of grey values it was trained with.
 
     timm keeps the last LayerNorm of a ConvNeXt in the head, so its maps are not normalised. The
-    weights are random; ``params.pretrained`` is not looked at.
+    weights are random: ``params.pretrained`` is not read here.
 
     Args:
         params: Section ``encoder``.
         image_size: Height and width of the images, pixels.
 
     Raises:
-        ModelError: If timm does not know the backbone, not with these arguments, or not for
-            images of this size.
+        ModelError: If timm does not know the backbone, refuses its arguments, or builds it for
+            images of another size.
 
     Source: paper section 3.1; docs/method.md, section 7.
     """
@@ -67,7 +67,7 @@ class ImageEncoder(nn.Module):
         """Encode grey images.
 
         Args:
-            images: (B, 1, H, W) in [0, 1].
+            images: Grey images (B, 1, H, W) in [0, 1].
 
         Returns:
             Feature maps (B, C, h, w).
@@ -86,10 +86,10 @@ class ImageEncoder(nn.Module):
         return patches.transpose(1, 2).reshape(len(features), -1, rows, columns)
 
     def recompute_activations(self, *, on: bool) -> None:
-        """Compute activations again for the gradient, instead of keeping them; or no longer.
+        """Switch gradient checkpointing: activations are computed again for the gradient.
 
         Raises:
-            ModelError: If the backbone has running statistics, which would count a batch twice.
+            ModelError: If the backbone keeps running statistics, which would count a batch twice.
         """
         if on and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()):
             raise ModelError(
@@ -99,13 +99,14 @@ class ImageEncoder(nn.Module):
         self.backbone.set_grad_checkpointing(on)
 
     def load_pretrained(self, source: str) -> None:
-        """Load published weights; ``none`` changes nothing.
+        """Load published weights into the backbone.
 
         Args:
-            source: none, hub, or a folder that holds timm's ``model.safetensors``.
+            source: ``none`` (nothing is loaded), ``hub``, or a folder that holds timm's
+                ``model.safetensors``.
 
         Raises:
-            ModelError: If they cannot be had, or are not those of this backbone.
+            ModelError: If the weights cannot be had, or are not those of this backbone.
         """
         if source == NO_WEIGHTS:
             return
@@ -117,17 +118,17 @@ class ImageEncoder(nn.Module):
         self.adopt(weights, str(path))
 
     def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
-        """Take over weights of this backbone, made for images of any size.
+        """Load weights of this backbone that were trained on images of any size.
 
         Args:
-            weights: By timm's names; position embeddings and the like are resampled.
-            source: Where they come from, for messages.
+            weights: Tensors by timm's names; position embeddings and the like are resampled.
+            source: Origin of the weights, for messages.
 
         Raises:
-            ModelError: If some are missing.
+            ModelError: If weights are missing.
         """
-        # timm renames and resizes what it loads, and leaves the rest random without a word: what
-        # differs between two such models was not in the file.
+        # timm renames and resizes the weights, and silently leaves missing ones random: a weight
+        # that differs between two models loaded alike was missing.
         loaded, again = (_create(self.params, weights).state_dict() for _ in range(2))
         random = [name for name, tensor in loaded.items() if not torch.equal(tensor, again[name])]
         if random:
@@ -139,7 +140,7 @@ class ImageEncoder(nn.Module):
 
 
 def _create(params: EncoderParams, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """Build the backbone, with random weights or with published ones, which timm adapts."""
+    """Build the backbone, with random weights or with given ones, which timm adapts."""
     try:
         backbone: nn.Module = timm.create_model(
             params.backbone,
@@ -154,12 +155,12 @@ def _create(params: EncoderParams, weights: Mapping[str, Tensor] | None = None) 
             f"encoder: {params.backbone} with {params.backbone_args}: {error}"
         ) from error
     if isinstance(getattr(backbone, "head", None), nn.Module):
-        backbone.head = nn.Identity()  # else its norm would be trained without being used
+        backbone.head = nn.Identity()  # its norm would count as trained, but is never used
     return backbone
 
 
 def _weights_file(source: str, published: Mapping[str, object]) -> Path:
-    """Where the weights lie; those of the Hub are fetched first. Never a pickle."""
+    """Find the file of the weights, fetched first from the Hub where it lies there."""
     name = published.get("hf_hub_id") or ""
     if source != HUB:
         path = Path(source) / WEIGHTS
@@ -172,7 +173,7 @@ def _weights_file(source: str, published: Mapping[str, object]) -> Path:
         return path
     try:
         return Path(hf_hub_download(str(name), WEIGHTS))
-    except (OSError, HFValidationError) as error:  # most of the Hub's own errors are OSErrors
+    except (OSError, HFValidationError) as error:  # most errors of the Hub are OSErrors
         raise ModelError(
             f"encoder.pretrained: hub: {name} is not to be had from the Hugging Face Hub. Without "
             f"network: put its {WEIGHTS} into a folder, and name the folder there. ({error})"

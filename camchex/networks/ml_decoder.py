@@ -1,6 +1,7 @@
 """ML-Decoder: one query per class reads the tokens, and each class has its own read-out."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from camchex.errors import ModelError
 
 DROPOUT = 0.1
 MAX_GROUPS = 100
-PUBLISHED_NAMES = {
+PUBLISHED_NAMES = {  # beginnings of the published names, after "decoder.", and of the names here
     "embed_standart": "embed",
     "query_embed.weight": "queries",
     "layers.0.norm": "norm",
@@ -17,13 +18,12 @@ PUBLISHED_NAMES = {
     "layers.0.linear": "linear",
     "duplicate_pooling": "pooling",
 }
-"""How names begin in the published state dict, after ``decoder.``, and how here."""
 
 
 class MLDecoder(nn.Module):
     """Classification head: fixed queries, one layer of cross-attention, one read-out per class.
 
-    The published head, with one addition: tokens can be ignored.
+    It is the published head, with one addition: tokens can be ignored.
 
     Args:
         in_features: Width C of the tokens.
@@ -65,8 +65,8 @@ class MLDecoder(nn.Module):
         """Classify sets of tokens.
 
         Args:
-            tokens: (B, N, C).
-            ignore: Tokens that are not read, (B, N), bool; at least one per row must be read.
+            tokens: Tokens (B, N, C).
+            ignore: True where a token is not read, (B, N), bool; a row must have one that is.
 
         Returns:
             Logits (B, Q).
@@ -87,18 +87,15 @@ class MLDecoder(nn.Module):
             ModelError: If a name is missing or unknown, or a shape differs.
         """
         renamed = {_own_name(name): tensor for name, tensor in state.items()}
-        own = self.state_dict()
-        wrong = sorted(
-            name
-            for name in own.keys() | renamed.keys()
-            if name not in own or name not in renamed or own[name].shape != renamed[name].shape
-        )
-        if wrong:
-            raise ModelError(f"published ML-Decoder: missing, unknown or of another shape: {wrong}")
+        try:
+            deepcopy(self).load_state_dict(renamed)  # which, refused, would have loaded a part
+        except RuntimeError as error:
+            raise ModelError(f"not the weights of the published ML-Decoder: {error}") from error
         self.load_state_dict(renamed)
 
 
 def _own_name(published: str) -> str:
+    """Translate a name of the published state dict."""
     name = published.removeprefix("decoder.")
     for start, own in PUBLISHED_NAMES.items():
         if name.startswith(start):

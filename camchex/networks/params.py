@@ -10,7 +10,7 @@ PositionKind = Literal["correct", "released"]
 
 
 def require_heads_divide(width: int, heads: int, names: str) -> None:
-    """Refuse a width that its attention heads cannot share."""
+    """Refuse a width that the attention heads cannot divide evenly."""
     if width % heads:
         raise ValueError(f"{names}: {width} channels cannot be shared by {heads} heads")
 

@@ -1,4 +1,4 @@
-"""Where on a feature map a token comes from: two-dimensional sinusoids, without parameters."""
+"""Position encoding of feature maps: two-dimensional sinusoids without parameters."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ BASE = 10_000.0
 
 
 def position_encoding(kind: PositionKind, maps: Tensor) -> Tensor:
-    """Position encoding for feature maps, to be added to them.
+    """Compute the position encoding that is to be added to feature maps.
 
     ``correct``: the first half of the channels encodes the row, the second half the column, each
     as interleaved sine and cosine. ``released``: the published models hand their maps to a class
@@ -18,11 +18,11 @@ def position_encoding(kind: PositionKind, maps: Tensor) -> Tensor:
     and the row is lost: E[c, h, w] = sin or cos (w even or odd) of c / 10000^(2 (w // 2) / half).
 
     Args:
-        kind: Which of the two.
+        kind: ``correct`` or ``released``.
         maps: Feature maps (B, C, H, W); only shape, type and device are used.
 
     Returns:
-        (C, H, W), on the device and of the type of ``maps``.
+        Encoding (C, H, W), on the device and of the type of ``maps``.
 
     Raises:
         ModelError: If a map is wider than C / 2 columns and ``kind`` is ``released``.
@@ -47,7 +47,7 @@ def position_encoding(kind: PositionKind, maps: Tensor) -> Tensor:
 
 
 def _sinusoid(positions: int, channels: int, device: torch.device) -> Tensor:
-    """sin, cos, sin, cos, ... of falling frequency: (positions, channels)."""
+    """Interleave sines and cosines of falling frequency: (positions, channels)."""
     exponents = torch.arange(0, channels, 2, device=device) / channels
     position = torch.arange(positions, device=device, dtype=torch.float32)
     angles = position[:, None] * BASE**-exponents

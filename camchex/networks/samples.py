@@ -1,4 +1,4 @@
-"""Images with their labels: of a split of the cohort, or of the external sets."""
+"""Training images with their labels, from the cohort or from external sets."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from camchex.networks.sampling import BatchRows
 
 @dataclass(frozen=True)
 class Cohort:
-    """The studies, their images, and the label space."""
+    """Studies, their images, and the label space."""
 
     table: pa.Table
     store: ImageStore
@@ -28,11 +28,11 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Prevalence:
-    """How often each class is positive where a network trains: the weights of its loss.
+    """Counts of positive training images, from which the loss takes its class weights.
 
     Attributes:
-        positives: Images with each class, (Q,).
-        known: Images of which it is known whether they have it, (Q,), at least 1.
+        positives: Images that show each class, (Q,).
+        known: Images whose label of each class is known, (Q,), at least 1.
     """
 
     positives: NDArray[np.float64]
@@ -40,7 +40,7 @@ class Prevalence:
 
 
 def label_matrix(table: pa.Table, classes: Sequence[str]) -> Floats:
-    """The label columns of a table as (rows, Q), null as NaN."""
+    """Turn the label columns of a table into a matrix (rows, Q), null into NaN."""
     columns = [table[name].to_numpy() for name in classes]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -49,9 +49,9 @@ def read_cohort(path: Path, store: Path, classes: Sequence[str]) -> Cohort:
     """Open the cohort and its prepared images.
 
     Args:
-        path: ``schemas.cohort``.
-        store: The prepared images of MIMIC-CXR.
-        classes: The label space, in order.
+        path: Table of ``schemas.cohort``.
+        store: Image store of MIMIC-CXR.
+        classes: Label space, in order.
 
     Raises:
         DataError: If one of them is missing, or of other classes.
@@ -65,7 +65,7 @@ class ImageSamples:
     """Images of one store, each with its labels.
 
     Attributes:
-        store: Where the images lie.
+        store: Image store that holds the images.
         rows: Positions in the store, (N,).
         targets: 1, 0, a teacher's probability, or NaN where unknown, (N, Q).
     """
@@ -79,10 +79,10 @@ class ImageSamples:
 
 
 def cohort_images(cohort: Cohort, split: str, view: str | None = None) -> ImageSamples:
-    """Every image of a split, with the labels of its study.
+    """Select every image of a split, with the labels of its study.
 
     Args:
-        cohort: The studies and their images.
+        cohort: Studies and their images.
         split: train, development or test.
         view: frontal or lateral; None: both.
 
@@ -106,13 +106,13 @@ def cohort_images(cohort: Cohort, split: str, view: str | None = None) -> ImageS
 def read_pseudo_labels(
     tables_folder: Path, stores: Path, keys: Sequence[str], classes: Sequence[str]
 ) -> dict[str, ImageSamples]:
-    """The images of the external sets as a teacher labelled them.
+    """Read the images of the external sets as a teacher labelled them.
 
     Args:
-        tables_folder: One ``schemas.pseudo_labels`` per set, ``<key>.parquet``.
-        stores: One image store per set, ``<key>``.
-        keys: The sets.
-        classes: The label space, in order.
+        tables_folder: Folder of one ``<key>.parquet`` per set, ``schemas.pseudo_labels``.
+        stores: Folder of one image store per set, ``<key>``.
+        keys: Names of the sets.
+        classes: Label space, in order.
 
     Raises:
         DataError: If one of them is missing, of other classes, or lacks an image.
@@ -127,7 +127,7 @@ def read_pseudo_labels(
 
 
 class ImageDataset:
-    """The images of one or more sets, one after the other; an item is a whole batch.
+    """Images of one or more sets, one set after the other; an item is a whole batch.
 
     Raises:
         DataError: If the sets were prepared at several sizes.
@@ -146,14 +146,14 @@ class ImageDataset:
 
     @property
     def image_size(self) -> int:
-        """Side of the images, in pixels, the same in every set."""
+        """Height and width of the images, pixels; equal in every set."""
         return self.parts[0].store.size
 
     def ids(self, rows: Iterable[int]) -> list[str]:
-        """Image ids of some rows, as published."""
+        """List the published image ids of some rows."""
         names = []
         for row in rows:
-            number = int(np.searchsorted(self.starts, row, side="right")) - 1
+            number = np.searchsorted(self.starts, row, side="right") - 1
             part = self.parts[number]
             names.append(part.store.image_ids[part.rows[row - self.starts[number]]])
         return names
@@ -170,11 +170,11 @@ class ImageDataset:
 
 
 def prevalence(targets: Floats, images: Rows | None = None) -> Prevalence:
-    """Count a training set; a probability counts as its share of an image.
+    """Count the positives of a training set; a probability p counts as p of an image.
 
     Args:
         targets: Labels, NaN where unknown, (N, Q).
-        images: Images per row, (N,); None: one each.
+        images: Number of images of each row, (N,); None: one each.
 
     Source: docs/method.md, section 8 (counts of images, also where studies are learnt).
     """

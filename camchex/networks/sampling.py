@@ -1,4 +1,4 @@
-"""Which rows make which batch: a function of seed, epoch and device, and of nothing else."""
+"""Choice of the rows of each batch: a function of seed, epoch and device, and nothing else."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,29 +11,30 @@ from torch.utils.data import Sampler
 
 @dataclass(frozen=True)
 class BatchRows:
-    """One batch of a data set: its rows, and the epoch that asks for them."""
+    """Rows of one batch, and the epoch that asks for them."""
 
     epoch: int
     rows: NDArray[np.int64]
 
 
 def derived_seed(*parts: int) -> int:
-    """A seed of 63 bits from numbers such as (seed, epoch, device)."""
+    """Derive a seed of 63 bits from numbers such as (seed, epoch, device)."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8]) >> 1
 
 
 class ShuffledBatches(Sampler[BatchRows]):
-    """Every row at most once an epoch, in a new order each epoch; the last odd batch is left out.
+    """Batches for training: every row at most once an epoch, in a new order each epoch.
 
-    Several devices share each batch, so that their number does not change what is learnt.
+    A last batch that would be incomplete is left out. D devices share each batch (device d takes
+    its rows d, d + D, ...), so their number does not change what is learnt.
 
     Args:
         total: Rows of the data set; fewer than a batch make one small batch.
         batch_size: Rows per batch, over all devices.
-        seed: Of the training.
+        seed: Seed of the training.
         device: Number of this device, from 0.
-        devices: How many there are.
+        devices: Number of devices.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class ShuffledBatches(Sampler[BatchRows]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order; Lightning calls this before each epoch."""
+        """Choose the order of an epoch; Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -57,34 +58,22 @@ class ShuffledBatches(Sampler[BatchRows]):
             yield BatchRows(self.epoch, rows[self.device :: self.devices])
 
 
-class WholeBatches(Sampler[BatchRows]):
-    """Every row in order and once; each device takes every so-manieth batch, and that whole.
+def whole_batches(
+    total: int, batch_size: int, device: int = 0, devices: int = 1
+) -> list[BatchRows]:
+    """Choose the batches for prediction: every row once and in order.
 
-    So a row is in the same batch whatever the number of devices, to the last bit of its result.
+    Device d takes batches d, d + D, ...; batches do not depend on D, the number of devices. So a
+    row's result does not depend on it either, to the last bit.
     """
-
-    def __init__(self, total: int, batch_size: int, device: int = 0, devices: int = 1) -> None:
-        self.total, self.batch_size = total, batch_size
-        self.starts = range(device * batch_size, total, devices * batch_size)
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def __iter__(self) -> Iterator[BatchRows]:
-        for start in self.starts:
-            yield BatchRows(0, np.arange(start, min(start + self.batch_size, self.total)))
+    starts = range(device * batch_size, total, devices * batch_size)
+    return [BatchRows(0, np.arange(start, min(start + batch_size, total))) for start in starts]
 
 
-class OrderedBatches(Sampler[BatchRows]):
-    """Every row in order; devices share them, each as many (the first rows fill up the rest)."""
+def equal_shares(total: int, batch_size: int, device: int = 0, devices: int = 1) -> list[BatchRows]:
+    """Choose the batches for validation: every row in order, equally many for each device.
 
-    def __init__(self, total: int, batch_size: int, device: int = 0, devices: int = 1) -> None:
-        self.batch_size = batch_size
-        self.rows = np.resize(np.arange(total), -(-total // devices) * devices)[device::devices]
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[BatchRows]:
-        for start in range(0, len(self.rows), self.batch_size):
-            yield BatchRows(0, self.rows[start : start + self.batch_size])
+    Device d takes rows d, d + D, ...; the first rows are repeated until D devices have as many.
+    """
+    rows = np.resize(np.arange(total), -(-total // devices) * devices)[device::devices]
+    return [BatchRows(0, rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)]

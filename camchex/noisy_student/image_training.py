@@ -7,7 +7,9 @@ import torch
 
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import ImageDataset, ImageSamples, prevalence
-from camchex.training.recipe import Lesson, Recipe, train_and_publish
+from camchex.training.augmentation import Augmentation
+from camchex.training.fit import Task
+from camchex.training.recipe import Recipe, train_and_publish
 
 
 def train_on_images(
@@ -20,11 +22,11 @@ def train_on_images(
     """Train a classifier on the images of one or more data sets, all mixed evenly.
 
     Args:
-        start: Makes the network it starts from; new weights follow from the seed.
+        start: Makes the network that the training starts from; new weights follow from the seed.
         train: Training images by data set.
-        development: Choose the epoch; may be none.
-        recipe: How, and where to.
-        scratch: Folder of its checkpoint.
+        development: Images that choose the epoch; may be none.
+        recipe: How to train, and where the outputs go.
+        scratch: Folder of the checkpoint.
 
     Raises:
         DataError: If there is no training image.
@@ -34,13 +36,12 @@ def train_on_images(
     torch.manual_seed(recipe.training.seed)
     network = start()
     images = ImageDataset(list(train.values()))
-    lesson = Lesson(
+    task = Task(
         network=network,
-        save=network.save_pretrained,
-        image_size=network.image_size,
+        augment=Augmentation(recipe.augmentation, network.image_size),
         train=images,
         development=ImageDataset([development]),
         prevalence=prevalence(images.targets),
         sources={name: len(samples) for name, samples in train.items()},
     )
-    train_and_publish(lesson, recipe, scratch)
+    train_and_publish(task, recipe, scratch)

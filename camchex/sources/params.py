@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from camchex.contract.params import Section
+from camchex.contract.schemas import MIMIC
 
-MIMIC = "mimic"  # the data set of the cohort: what the column `dataset` reads for it
 POLICIES = {
     "chexpert": {"uncertain", "unmentioned"},
     "nih": set[str](),

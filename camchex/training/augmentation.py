@@ -1,6 +1,6 @@
 """Augmentation of a batch of grey images on the device that trains.
 
-The draws come from torch's global random state: the same seed gives the same images.
+All draws come from torch's global random state, so equal seeds give equal images.
 """
 
 from collections.abc import Callable, Sequence
@@ -75,7 +75,7 @@ class Augmentation(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Augment each image on its own: (B, 1, H, W) in [0, 1], in and out."""
+        """Augment each image on its own: (B, 1, H, W) in [0, 1] in and out."""
         if not len(images):
             return images
         params = self.params
@@ -94,12 +94,12 @@ class Augmentation(nn.Module):
 
 
 def _sigma(kernel: int) -> float:
-    """Standard deviation of a Gaussian blur, pixels; OpenCV's rule."""
+    """Compute the standard deviation of a Gaussian blur, pixels, by OpenCV's rule."""
     return 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
 
 
 def _draw(images: Tensor) -> Tensor:
-    """One uniform number per image, (B, 1, 1, 1), from the CPU's random state on any device."""
+    """Draw one uniform number per image, (B, 1, 1, 1), on the CPU whatever the device."""
     return torch.rand(len(images), 1, 1, 1).to(images)
 
 
@@ -110,7 +110,7 @@ def _noise(images: Tensor) -> Tensor:
 
 
 def _one_of(images: Tensor, choices: Sequence[Callable[[Tensor], Tensor]], p: float) -> Tensor:
-    """Give each image, with probability ``p``, one of the choices, all equally likely."""
+    """Change each image with probability ``p``, by one of equally likely choices."""
     chosen = torch.rand(len(images)) < p
     which = torch.randint(len(choices), (len(images),))
     for number, change in enumerate(choices):

@@ -1,5 +1,7 @@
 """Exponential moving average of the weights, kept by Lightning's weight averaging."""
 
+from collections.abc import Sequence
+
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
@@ -10,8 +12,11 @@ class MovingAverage(WeightAveraging):
     """Averages after every optimizer step: average = decay * average + (1 - decay) * weights.
 
     While the learning rate warms up the average is the weights themselves, so that a short
-    training does not remember its start. Frozen weights are left alone, buffers are copied.
-    Validation sees the average.
+    training does not remember its start. Buffers are copied. Validation sees the average.
+
+    Lightning's ``EMAWeightAveraging`` differs: until averaging starts it keeps the weights from
+    before the first step, so validation during the warm-up would score an untrained network; and it
+    rounds differently, weight by weight.
 
     Args:
         decay: Share of the average that an optimizer step keeps.
@@ -21,39 +26,23 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float, warmup_steps: int) -> None:
-        super().__init__(use_buffers=False)
-        self.decay, self.warmup_steps = decay, warmup_steps
-        self._pairs: tuple[list[Tensor], list[Tensor]] | None = None  # average, weights
+        def average(kept: Sequence[Tensor], new: Sequence[Tensor], updates: Tensor | int) -> None:
+            if int(updates) <= warmup_steps:
+                torch._foreach_copy_(kept, new)
+            else:
+                torch._foreach_lerp_(kept, new, 1 - decay)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *_: object, **__: object
-    ) -> None:
-        """Average once per optimizer step, all weights in one call: torch's own walks the model."""
-        if trainer.global_step > self._latest_update_step:
-            self.update(pl_module)
-            self._latest_update_step = trainer.global_step
+        super().__init__(use_buffers=False, multi_avg_fn=average)
 
-    @torch.no_grad()
-    def update(self, module: LightningModule) -> None:
-        """Take the weights of ``module`` into the average."""
-        assert self._average_model is not None
-        if self._pairs is None:
-            both = zip(self._average_model.module.parameters(), module.parameters(), strict=True)
-            trained = [(kept, new) for kept, new in both if new.requires_grad]
-            self._pairs = [kept for kept, _ in trained], [new for _, new in trained]
-        kept, new = self._pairs
-        if int(self._average_model.n_averaged) < self.warmup_steps:
-            torch._foreach_copy_(kept, new)
-        else:
-            torch._foreach_lerp_(kept, new, 1 - self.decay)
-        buffers = zip(self._average_model.module.buffers(), module.buffers(), strict=True)
-        for old, current in buffers:
-            old.copy_(current)
-        self._average_model.n_averaged += 1
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Begin with one update counted, since torch copies the weights of the first update."""
+        super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            self._average_model.n_averaged += 1
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """The averaged weights, by their names in the learner."""
+        """Averaged weights by their names in the learner."""
         assert self._average_model is not None
         state: dict[str, Tensor] = self._average_model.module.state_dict()
         return state

@@ -1,4 +1,4 @@
-"""A training's checkpoint as one safetensors file: tensors as they are, the rest as JSON.
+"""Checkpoint of a training as one safetensors file: tensors unchanged, all else as JSON.
 
 No pickle is written, and none is ever read.
 """
@@ -12,9 +12,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from camchex.contract.files import whole_file
+
 
 class SafeCheckpoints(CheckpointIO):
-    """Writes a checkpoint whole or not at all, and reads it without running any code of it."""
+    """Writes a checkpoint whole or not at all, and reads it without running code from it."""
 
     def save_checkpoint(
         self,
@@ -27,9 +29,8 @@ class SafeCheckpoints(CheckpointIO):
         state = json.dumps(_to_json(checkpoint, tensors))
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        save_file(tensors, unfinished, metadata={"state": state})
-        unfinished.replace(path)
+        with whole_file(path) as file:
+            save_file(tensors, file.name, metadata={"state": state})
 
     def load_checkpoint(
         self,
@@ -37,7 +38,7 @@ class SafeCheckpoints(CheckpointIO):
         map_location: object = None,  # noqa: ARG002 - always the CPU; Lightning moves it
         weights_only: bool | None = None,  # noqa: ARG002, FBT001 - there is nothing else
     ) -> dict[str, Any]:
-        """Read what :meth:`save_checkpoint` wrote."""
+        """Read a checkpoint of :meth:`save_checkpoint`."""
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             checkpoint: dict[str, Any] = _from_json(json.loads(file.metadata()["state"]), tensors)
@@ -49,7 +50,7 @@ class SafeCheckpoints(CheckpointIO):
 
 
 def _to_json(value: object, tensors: dict[str, Tensor]) -> object:
-    """``value`` with every tensor moved to ``tensors``; dicts keep the types of their keys."""
+    """Move every tensor in ``value`` to ``tensors``; keys of a dict keep their types."""
     match value:
         case Tensor():
             name = f"{len(tensors):06d}"

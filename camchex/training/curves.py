@@ -1,33 +1,28 @@
-"""A training's curves as DVC plots them: one TSV per quantity, one row per epoch."""
+"""Training curves for ``dvc plots``: one TSV per quantity, one row per epoch."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from dvclive import Live
 
 
-def write_curves(
+def write_training_curves(
     history: Sequence[Mapping[str, float]], sources: Mapping[str, int], folder: Path
 ) -> None:
-    """Write ``<quantity>.tsv`` (columns step, quantity) and ``sources.tsv`` into a folder.
+    """Write ``<quantity>.tsv`` (columns step and quantity) and ``sources.tsv`` into a folder.
 
     Args:
-        history: One row per epoch; the step is the epoch, from 0.
-        sources: Training samples by data set.
-        folder: Exists.
+        history: Quantities of each epoch; the step is the epoch, from 0.
+        sources: Number of training samples by data set.
+        folder: Folder that exists.
     """
-    with TemporaryDirectory() as scratch:
-        with Live(dir=scratch, dvcyaml=None, save_dvc_exp=False, report=None) as live:
-            for row in history:
-                for name, value in row.items():
-                    live.log_metric(name, value)
-                live.next_step()
-        for curve in sorted(Path(scratch, "plots", "metrics").glob("*.tsv")):
-            (folder / curve.name).write_bytes(curve.read_bytes())
+    for name in {name for row in history for name in row}:
+        steps = [(step, row[name]) for step, row in enumerate(history) if name in row]
+        _write_tsv(folder / f"{name}.tsv", [("step", name), *steps])
     total = sum(sources.values())
-    with (folder / "sources.tsv").open("w", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(["source", "samples", "share"])
-        table.writerows([name, n, round(n / total, 6)] for name, n in sources.items())
+    shares = [(name, count, round(count / total, 6)) for name, count in sources.items()]
+    _write_tsv(folder / "sources.tsv", [("source", "samples", "share"), *shares])
+
+
+def _write_tsv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(rows)

@@ -1,4 +1,4 @@
-"""A training whose loss is no longer a number stops there, and says where, but not of whom."""
+"""Stop of a training whose loss is no longer a number; its message names no patient."""
 
 import os
 from collections.abc import Iterable
@@ -15,25 +15,26 @@ from camchex.training.learner import Learner
 
 IDS = "non_finite_batch.txt"
 ADVICE = "lower learning_rate, set clip_norm, or use precision 32-true or bf16-mixed"
-LOOK_EVERY = {"cpu": 1}  # batches, by type of device
-LOOK_SELDOM = 32  # of any other: each look waits for the device
+LOOK_EVERY = {"cpu": 1}  # batches between two looks, by type of device
+LOOK_SELDOM = 32  # batches on any other device, since each look waits for it
 
 
 class FiniteLoss(Callback):
     """Stops a training at the first batch whose loss is no number.
 
-    On a CPU every loss is looked at; those of a GPU every 32 batches and at the end of an epoch,
-    so that it is never waited for in between. No checkpoint is written after such a loss.
+    On a CPU every loss is looked at. On a GPU the losses are looked at every 32 batches and at
+    the end of an epoch, because each look waits for the GPU. No checkpoint is written after such a
+    loss.
 
     Args:
-        data: The training set: knows the ids of the batch.
+        data: Training set, which knows the ids of a batch.
         batch_size: Rows of a batch, over all devices.
-        folder: Where the ids are kept, for this machine's user alone.
+        folder: Folder for a file of these ids, which only this machine's user can read.
     """
 
     def __init__(self, data: BatchDataset, batch_size: int, folder: Path) -> None:
         self.data, self.batch_size, self.folder = data, batch_size, folder
-        self.rows: list[Tensor] = []  # of the batches not yet looked at
+        self.rows: list[Tensor] = []  # one per batch not yet looked at
 
     def on_train_batch_end(
         self,
@@ -43,27 +44,27 @@ class FiniteLoss(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Look at the loss, or remember to."""
+        """Look at the losses, once there are enough."""
         self.rows.append(batch.rows)
         if len(self.rows) >= LOOK_EVERY.get(pl_module.device.type, LOOK_SELDOM):
             self._look(trainer, pl_module, batch_idx + 1)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the losses that are left."""
+        """Look at the remaining losses."""
         self._look(trainer, pl_module, int(trainer.num_training_batches))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the losses that are left, where nothing was validated."""
+        """Look at the remaining losses, where there was no validation."""
         self._look(trainer, pl_module, int(trainer.num_training_batches))
 
     def _look(self, trainer: Trainer, module: LightningModule, batches: int) -> None:
-        """Look at the losses since the last look; ``batches`` of this epoch are done."""
+        """Look at the losses since the last look, after ``batches`` batches of this epoch."""
         assert isinstance(module, Learner)
         rows, self.rows = self.rows, []
         if not rows:
             return
         finite = torch.stack(module.train_losses[-len(rows) :]).isfinite().float()
-        # Every device sees the same, and all of them stop at once.
+        # Every device sees the mean over all devices, so that all of them stop at once.
         everywhere = trainer.strategy.reduce(finite, reduce_op="mean")
         assert isinstance(everywhere, Tensor)
         bad = (everywhere < 1).nonzero().flatten().tolist()
@@ -80,7 +81,7 @@ class FiniteLoss(Callback):
         )
 
     def _whole_batch(self, trainer: Trainer, rows: Tensor) -> list[int]:
-        """The rows of a batch on all devices, in order."""
+        """Gather the rows of a batch from all devices, in order."""
         if trainer.world_size > 1:
             rows = trainer.strategy.all_gather(
                 pad(rows, (0, self.batch_size - len(rows)), value=-1)

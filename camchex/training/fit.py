@@ -1,12 +1,12 @@
-"""The one way a network is trained: by Lightning, resumable at every epoch, deterministic."""
+"""Training of any network by Lightning: deterministic, and resumable after every epoch."""
 
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from camchex.errors import ParamsError
 from camchex.networks.batches import Batch, BatchDataset, batch_loader
 from camchex.networks.samples import Prevalence
-from camchex.networks.sampling import OrderedBatches, ShuffledBatches
+from camchex.networks.sampling import ShuffledBatches, equal_shares
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 from camchex.training.averaging import MovingAverage
@@ -39,14 +39,15 @@ CHECKPOINT = "last.safetensors"
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learnt.
+    """Network to train, and its data.
 
     Attributes:
-        network: The network to train, in place.
+        network: Network, trained in place.
         augment: Augmentation of training images.
-        train: What it learns from.
-        development: What chooses its epoch; may be empty.
-        prevalence: Of the training images: the weights of the loss.
+        train: Training set.
+        development: Development set, which decides the kept epoch; may be empty.
+        prevalence: Counts of positive training images, for the class weights of the loss.
+        sources: Number of training samples by data set, for the curves.
     """
 
     network: nn.Module
@@ -54,6 +55,7 @@ class Task:
     train: BatchDataset
     development: BatchDataset
     prevalence: Prevalence
+    sources: Mapping[str, int] = field(default_factory=dict)
 
 
 def fit(
@@ -63,23 +65,24 @@ def fit(
     scratch: Path,
     logs: Path | None = None,
 ) -> list[dict[str, float]]:
-    """Train ``task.network``; on return it holds the weights that were kept.
+    """Train ``task.network``, which holds the kept weights on return.
 
     Args:
-        task: The network and its data.
-        params: How to train.
-        runtime: On what.
-        scratch: Folder of the checkpoint; a training that was stopped goes on from there.
-        logs: Folder of what stays on this machine (speed, memory, ids); None: below ``scratch``.
+        task: Network and data.
+        params: Optimizer, schedule and length of the training.
+        runtime: Devices and worker processes.
+        scratch: Folder of the checkpoint, from which a stopped training goes on.
+        logs: Folder of speed, memory and ids, which stay on this machine; None: below ``scratch``.
 
     Returns:
         One row per epoch: training loss, learning rate, gradient norm, development mAP.
 
     Raises:
         ModelError: If the loss is no longer a number.
-        ParamsError: If there is no such device, not with this precision, or no row for each.
+        ParamsError: If there is no such device, the device lacks the precision, or a batch has
+            fewer rows than there are devices.
     """
-    task.network.train()  # Lightning keeps the mode it finds, and a loaded network only predicts
+    task.network.train()  # a loaded network is in evaluation mode, which Lightning would keep
     batches = ShuffledBatches(len(task.train), params.batch_size, params.seed)
     if batches.batch_size < runtime.processes:
         raise ParamsError(
@@ -89,11 +92,8 @@ def fit(
     steps = -(-len(batches) // params.accumulate)
     if runtime.compile:
         task.network.compile()
-    average = (
-        None
-        if params.ema_decay is None
-        else MovingAverage(params.ema_decay, warmup_steps(params, steps))
-    )
+    decay, warmup = params.ema_decay, warmup_steps(params, steps)
+    average = None if decay is None else MovingAverage(decay, warmup)
     selection = Selection(task.development.targets, average)
     checkpoint = scratch / CHECKPOINT
     logs = logs or scratch / "logs"
@@ -126,7 +126,7 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         accelerator=runtime.accelerator,
         devices=runtime.devices,
         num_nodes=runtime.nodes,
-        # A batch of studies may hold no lateral image: an encoder without a gradient.
+        # The encoder of a view has no gradient where a batch of studies lacks that view.
         strategy="ddp_find_unused_parameters_true" if several else "auto",
         sync_batchnorm=several and device.type == "cuda",  # torch has none for CPUs
         precision=params.precision,
@@ -145,7 +145,7 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
 
 
 def _cluster() -> list[SLURMEnvironment]:
-    """SLURM without Lightning's own checkpoints and requeueing: ours are at the end of epochs."""
+    """Switch off Lightning's requeueing under SLURM: it saves checkpoints within an epoch."""
     slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
     return [SLURMEnvironment(auto_requeue=False)] if slurm else []
 
@@ -153,7 +153,7 @@ def _cluster() -> list[SLURMEnvironment]:
 def _loaders(
     task: Task, params: TrainingParams, runtime: RuntimeParams, trainer: Trainer
 ) -> tuple[DataLoader[Batch], DataLoader[Batch] | None]:
-    """Batches of the training and of the development set, this device's share of them."""
+    """Load this device's share of the batches of the training and of the development set."""
     share = {"device": trainer.global_rank, "devices": trainer.world_size}
     size = params.batch_size
     train = batch_loader(
@@ -161,19 +161,19 @@ def _loaders(
     )
     if not len(task.development):
         return train, None
-    ordered = OrderedBatches(len(task.development), size, **share)
-    return train, batch_loader(task.development, ordered, size, runtime)
+    development = equal_shares(len(task.development), size, **share)
+    return train, batch_loader(task.development, development, size, runtime)
 
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Refuse operations that give other results each time; CUDA, lacking some, only warns."""
+    """Refuse operations whose results differ from run to run; on CUDA, only warn of them."""
     before = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     fills = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())  # noqa: FBT003
-    # Filling what is overwritten anyway costs a tenth of a step; nothing here reads it before.
+    # Filling new tensors costs a tenth of a step, and no code here reads them before writing.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
@@ -184,7 +184,7 @@ def _deterministic() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice, on which nobody who runs a stage can act."""
+    """Silence Lightning's advice, which nobody who runs a stage can follow."""
     log = logging.getLogger("lightning.pytorch")
     level = log.level
     log.setLevel(logging.ERROR)

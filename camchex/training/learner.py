@@ -1,4 +1,4 @@
-"""One network in training, as Lightning sees it: a step, a validation, an optimizer."""
+"""Lightning module of a network in training: step, validation and optimizer."""
 
 import torch
 from lightning.pytorch import LightningModule
@@ -22,9 +22,9 @@ class Learner(LightningModule):
 
     Args:
         network: Maps ``batch.inputs`` to logits (B, Q).
-        augment: Changes training images, (M, 1, H, W) in [0, 1].
-        prevalence: Of the training images.
-        params: How to train.
+        augment: Changes training images (M, 1, H, W) in [0, 1].
+        prevalence: Counts of positive training images.
+        params: Loss, optimizer and schedule.
         steps_per_epoch: Optimizer steps in an epoch.
     """
 
@@ -48,25 +48,25 @@ class Learner(LightningModule):
             counts = torch.from_numpy(getattr(prevalence, name)).float()
             self.register_buffer(name, counts, persistent=False)
         self.train_losses: list[Tensor] = []
-        self.gradient_norms: list[Tensor] = []  # of every optimizer step, before clipping
+        self.gradient_norms: list[Tensor] = []  # one per optimizer step, before clipping
         self.validated: list[tuple[Tensor, Tensor]] = []  # (rows, probabilities) of an epoch
 
     def on_train_epoch_start(self) -> None:
-        """Restart all chance from (seed, epoch, device): a resumed epoch repeats itself."""
+        """Seed all randomness from (seed, epoch, device), so that a resumed epoch is the same."""
         seed = derived_seed(self.params.seed, self.current_epoch, self.global_rank)
         torch.manual_seed(seed)
         self.train_losses.clear()
         self.gradient_norms.clear()
 
     def training_step(self, batch: Batch) -> Tensor:
-        """The loss of one augmented batch."""
+        """Compute the loss of one augmented batch."""
         batch = batch.map_images(to_unit_range).map_images(self.augment)
         loss = self._loss(self.network(batch.inputs), batch)
         self.train_losses.append(loss.detach())
         return loss
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The loss whose gradient, averaged over devices, is that of the whole batch."""
+        """Scale the loss such that its mean over devices is the loss of the whole batch."""
         several = distributed.is_initialized()
         if self.params.loss == "original":  # a sum
             loss = asymmetric_loss(logits, batch.targets, batch.known)
@@ -80,9 +80,9 @@ class Learner(LightningModule):
         self,
         optimizer: Optimizer,
         gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - by norm; part of the interface
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - part of Lightning's interface
     ) -> None:
-        """Measure the gradients of an optimizer step, then clip them; one norm serves both."""
+        """Measure the gradient norm of an optimizer step, and clip the gradients by it."""
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         norm = get_total_norm([p.grad for p in weights if p.grad is not None])
         self.gradient_norms.append(norm.detach())
@@ -94,12 +94,12 @@ class Learner(LightningModule):
         self.validated.clear()
 
     def validation_step(self, batch: Batch) -> None:
-        """Keep the probabilities of one batch, without augmentation."""
+        """Keep the probabilities of one batch of unaugmented images."""
         inputs = batch.map_images(to_unit_range).inputs
         self.validated.append((batch.rows, probabilities(self.network, inputs)))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW, its learning rate set at every optimizer step."""
+        """Build AdamW, whose learning rate is set at every optimizer step."""
         optimizer = build_optimizer(self.network.parameters(), self.params)
         schedule = LambdaLR(
             optimizer,
@@ -112,12 +112,10 @@ class Learner(LightningModule):
 
 
 def _weight_of_share(known: Tensor) -> Tensor:
-    """Weight of this device's mean loss such that the mean over devices is that of the batch.
-
-    A device with many known labels counts more than one with few.
+    """Weigh this device's mean loss by its share of the known labels of the whole batch.
 
     Args:
-        known: Which labels of this device's share of the batch are known, (B, Q), bool.
+        known: True where a label of this device's share of the batch is known, (B, Q), bool.
     """
     here = known.sum(dtype=torch.float32)
     everywhere = here.clone()

@@ -1,6 +1,6 @@
-"""What a training tells the machine it runs on, while it runs: curves, speed and memory.
+"""Log of a running training on its own machine: curves, speed and memory.
 
-Speed and memory differ between two runs of the same bytes, so they stay out of what DVC tracks.
+Speed and memory differ between two runs with equal results, so DVC does not track them.
 """
 
 import resource
@@ -21,15 +21,15 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
 
 
 class LocalLog(Callback):
-    """Logs every epoch through DVCLive into a folder that is not tracked, and on the terminal.
+    """Logs every epoch through DVCLive into an untracked folder, and on the terminal.
 
-    ``samples_per_second`` counts images or studies over all devices, loading included,
-    validation excluded. ``peak_memory_gib`` is the first device's: of a GPU what torch allocated
-    in the epoch, on a CPU the largest size of the process so far.
+    ``samples_per_second`` counts images or studies over all devices, loading included, validation
+    excluded. ``peak_memory_gib`` is that of the first device: on a GPU the most memory that torch
+    allocated in the epoch, on a CPU the largest size of the process so far.
 
     Args:
-        folder: A DVCLive folder; emptied at the start.
-        selection: Has the epoch's losses and scores.
+        folder: DVCLive folder; emptied at the start.
+        selection: Callback that holds the epoch's losses and scores.
         samples: Images or studies in an epoch.
     """
 
@@ -73,7 +73,7 @@ class LocalLog(Callback):
         _report(trainer, row)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
+        """Collect the state for a checkpoint."""
         return {"history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ GAMMA_POSITIVE = 1.0
 GAMMA_NEGATIVE = 4.0
 MARGIN = 0.05  # a negative below this probability costs nothing
 EPSILON = 1e-8
-"""Constants of the release; the paper only names the loss (docs/method.md, section 8)."""
+"""Constants of the released loss; the paper only names it (docs/method.md, section 8)."""
 
 
 def weighted_asymmetric_loss(

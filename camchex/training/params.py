@@ -1,10 +1,15 @@
-"""Sections ``augmentation``, ``noisy_student`` and ``view_finetuning``."""
+"""Sections ``augmentation`` and ``training``, and every section that holds a training."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, create_model, model_validator
 
-from camchex.contract.params import Section
+from camchex.contract import params
+from camchex.contract.params import PARAMS, Section
+
+S = TypeVar("S", bound=Section)
 
 Schedule = Literal["cosine", "cosine_restarts_each_epoch", "constant"]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -43,7 +48,10 @@ class AugmentationParams(Section):
 
 
 class TrainingParams(Section):
-    """Optimiser, schedule, averaging and precision of one training.
+    """Optimizer, schedule, averaging and precision of one training.
+
+    Keys that the training's own section leaves out come from section ``training``:
+    :func:`load_section`.
 
     Source: paper section 4.2 (AdamW, cosine with 5 % linear warm-up, moving average); what the
     paper leaves open is a parameter here.
@@ -62,3 +70,47 @@ class TrainingParams(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None  # null: no clipping
     precision: Precision
     seed: int = Field(ge=0)
+
+
+_Partial: Any = create_model(
+    "_Partial",
+    __base__=Section,
+    **{
+        name: (Annotated[field.annotation, field], None)
+        for name, field in TrainingParams.model_fields.items()
+    },
+)
+
+
+class SharedTraining(_Partial):
+    """Section ``training``: any of the keys of :class:`TrainingParams`, for all four trainings."""
+
+
+def share_training(content: object, model: type[BaseModel], shared: Mapping[str, object]) -> object:
+    """Complete every training inside parsed YAML with the shared keys that it does not set.
+
+    Args:
+        content: What ``model`` is to be validated from; not changed.
+        model: A section that holds a :class:`TrainingParams`, or the model of the whole file.
+        shared: Section ``training``.
+    """
+    if not isinstance(content, dict):
+        return content
+    if model is TrainingParams:
+        return {**shared, **content}
+    return content | {
+        name: share_training(content[name], field.annotation, shared)
+        for name, field in model.model_fields.items()
+        if name in content and isinstance(field.annotation, type(Section))
+    }
+
+
+def load_section(name: str, model: type[S], path: Path = PARAMS) -> S:
+    """Read a section that holds trainings, each completed from section ``training``.
+
+    Raises:
+        ParamsError: Naming the file, the full key and what is wrong with its value.
+    """
+    shared = params.load("training", SharedTraining, path).model_dump(exclude_unset=True)
+    content = share_training(params.read_file(path)[name], model, shared)
+    return params.validate(content, model, where=f"{path}: {name}")

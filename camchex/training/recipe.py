@@ -1,34 +1,33 @@
-"""A training from its data to its published outputs: the same for images and for studies."""
+"""Training of a network from its data to its published outputs, for images and studies alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from torch import nn
-
+from camchex.contract import params
+from camchex.contract.params import Section
 from camchex.errors import DataError
-from camchex.networks.batches import BatchDataset, check_size
-from camchex.networks.samples import Prevalence
+from camchex.networks.batches import check_size
 from camchex.runs.lock import LOGS
 from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import publish, run_name
-from camchex.training.augmentation import Augmentation
-from camchex.training.curves import write_curves
+from camchex.training.curves import write_training_curves
 from camchex.training.fit import Task, fit
 from camchex.training.params import AugmentationParams, TrainingParams
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train, whatever is trained, and where its outputs go.
+    """How a network is trained, and where its outputs go.
 
     Attributes:
         training: Optimizer, schedule and length.
-        augmentation: Of training images.
-        runtime: On what.
+        augmentation: Augmentation of training images.
+        runtime: Devices and worker processes.
         out: Folder of the trained network.
-        curves: Folder of its curves.
+        curves: Folder of the training curves.
     """
 
     training: TrainingParams
@@ -37,52 +36,48 @@ class Recipe:
     out: Path
     curves: Path
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """What is trained, and on what.
-
-    Attributes:
-        network: Trained in place.
-        save: Writes it to a folder.
-        image_size: Side of its images, in pixels.
-        train: The training set.
-        development: Chooses the epoch; may be empty.
-        prevalence: Of the training images.
-        sources: Training samples by data set.
-    """
-
-    network: nn.Module
-    save: Callable[[Path], None]
-    image_size: int
-    train: BatchDataset
-    development: BatchDataset
-    prevalence: Prevalence
-    sources: Mapping[str, int]
+    @property
+    def sections(self) -> Sequence[Section]:
+        """Parameters that decide the result."""
+        return [self.training, self.augmentation]
 
 
-def train_and_publish(lesson: Lesson, recipe: Recipe, scratch: Path) -> None:
+@runtime_checkable
+class Publishable(Protocol):
+    """Network that reads images of one size, and that writes itself to a folder."""
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write the network to ``folder``."""
+
+
+def read_recipe(training: TrainingParams, out: Path, curves: Path) -> Recipe:
+    """Complete a recipe from params.yaml: its sections ``augmentation`` and ``runtime``."""
+    augmentation = params.load("augmentation", AugmentationParams)
+    return Recipe(training, augmentation, params.load("runtime", RuntimeParams), out, curves)
+
+
+def train_and_publish(task: Task, recipe: Recipe, scratch: Path) -> None:
     """Train a network, then publish its folder and its curves.
 
     Args:
-        lesson: What, and on what.
-        recipe: How, and where to.
+        task: Network, which is :class:`Publishable`, and its data.
+        recipe: How to train, and where the outputs go.
         scratch: Folder of the checkpoint.
 
     Raises:
         DataError: If there is nothing to train on.
         ModelError: If the images do not fit the network, or the training diverges.
     """
-    if not len(lesson.train):
+    network = task.network
+    assert isinstance(network, Publishable)
+    if not len(task.train):
         raise DataError(f"{recipe.out}: the training split holds no such image or study")
-    check_size(lesson.train, lesson.image_size)
-    task = Task(
-        network=lesson.network,
-        augment=Augmentation(recipe.augmentation, lesson.image_size),
-        train=lesson.train,
-        development=lesson.development,
-        prevalence=lesson.prevalence,
-    )
-    history = fit(task, recipe.training, recipe.runtime, scratch, LOGS / run_name(recipe.out))
-    publish(recipe.curves, partial(write_curves, history, lesson.sources))
-    publish(recipe.out, lesson.save)
+    check_size(task.train, network.image_size)
+    logs = LOGS / run_name(recipe.out)
+    history = fit(task, recipe.training, recipe.runtime, scratch, logs)
+    publish(recipe.curves, partial(write_training_curves, history, task.sources))
+    publish(recipe.out, network.save_pretrained)

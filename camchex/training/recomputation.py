@@ -1,4 +1,4 @@
-"""Gradient checkpointing: encoders keep no activations, and compute them again when needed."""
+"""Gradient checkpointing: activations are not kept, but computed again for the gradient."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from torch import nn
 
 @runtime_checkable
 class Recomputes(Protocol):
-    """A part of a network that can do so."""
+    """Part of a network that can compute its activations again."""
 
     def recompute_activations(self, *, on: bool) -> None:
-        """Do so from now on, or no longer.
+        """Switch it on or off.
 
         Raises:
             ModelError: If it would change a result.
@@ -21,7 +21,7 @@ class Recomputes(Protocol):
 
 @contextmanager
 def recomputation(network: nn.Module, *, on: bool) -> Iterator[None]:
-    """Let all parts of ``network`` that can recompute their activations do so, if ``on``.
+    """Switch on recomputation in every part of ``network`` that has it, if ``on``.
 
     Raises:
         ModelError: If it would change a result.

@@ -1,4 +1,4 @@
-"""The learning rate of every optimizer step, and which weights decay."""
+"""Learning rate of every optimizer step, and weight decay."""
 
 import math
 from collections.abc import Iterable
@@ -9,18 +9,23 @@ from torch.optim import AdamW
 
 from camchex.training.params import TrainingParams
 
-RESTART_FLOOR = 0.1  # the public release anneals every cycle down to a tenth
-RESTART_WARMUP_START = 1e-3  # and starts its warm-up at a thousandth
+RESTART_FLOOR = 0.1  # share of the highest learning rate at the end of a cycle, as released
+RESTART_WARMUP_START = 1e-3  # share at the start of the warm-up, as released
 
 
 def warmup_steps(params: TrainingParams, steps_per_epoch: int) -> int:
-    """Optimizer steps of linear warm-up: a share of the training, or of an epoch with restarts."""
+    """Count the steps of linear warm-up: a share of the training, or of an epoch with restarts."""
     epochs = 1 if params.schedule == "cosine_restarts_each_epoch" else params.epochs
     return round(params.warmup_fraction * epochs * steps_per_epoch)
 
 
 def learning_rate_factor(params: TrainingParams, steps_per_epoch: int, step: int) -> float:
-    """The learning rate of optimizer step ``step`` (from 0) over ``params.learning_rate``.
+    """Compute the learning rate of an optimizer step, divided by ``params.learning_rate``.
+
+    Args:
+        params: Schedule, epochs and warm-up of the training.
+        steps_per_epoch: Optimizer steps in an epoch.
+        step: Number of the optimizer step, from 0.
 
     Source: paper section 4.2 (cosine); the release's restarts (docs/method.md, section 8).
     """
@@ -42,7 +47,7 @@ def learning_rate_factor(params: TrainingParams, steps_per_epoch: int, step: int
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], params: TrainingParams) -> AdamW:
-    """AdamW over the trainable weights; norms and biases do not decay unless params say so."""
+    """Build AdamW over the trainable weights; ``params`` say whether norms and biases decay."""
     trainable = [p for p in parameters if p.requires_grad]
     vectors = [] if params.decay_norm_and_bias else [p for p in trainable if p.ndim <= 1]
     spared = {id(p) for p in vectors}

@@ -1,4 +1,4 @@
-"""Which weights a training keeps, and what it did on the way there."""
+"""Choice of the weights that a training keeps, and the curves of its epochs."""
 
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from camchex.training.learner import Learner
 
 
 def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:
-    """Mean over the classes of the average precision, where it is defined.
+    """Compute the mean average precision over the classes where it is defined.
 
     Args:
-        probabilities: (N, Q).
-        targets: 1, 0, or NaN where unknown, (N, Q).
+        probabilities: Probabilities (N, Q).
+        targets: Labels 1, 0, or NaN where unknown, (N, Q).
 
     Returns:
-        None if no class has both a positive and a negative.
+        Mean average precision; None if no class has both a positive and a negative.
     """
     scores = []
     for column, labels in zip(probabilities.T, targets.T, strict=True):
@@ -37,18 +37,18 @@ def mean_average_precision(probabilities: Floats, targets: Floats) -> float | No
 class Selection(Callback):
     """Keeps the weights of the epoch with the best development score, and the curves.
 
-    Without a development score the last epoch is kept. With a moving average, its weights are
-    scored and kept. All of it is part of the checkpoint.
+    Without a development score the last epoch is kept. With a moving average, the averaged weights
+    are scored and kept. Kept weights and curves are part of the checkpoint.
 
     Args:
         targets: Labels of the development set, (N, Q).
-        average: The moving average, where there is one.
+        average: Moving average of the weights, where there is one.
     """
 
     def __init__(self, targets: Floats, average: MovingAverage | None) -> None:
         self.targets = targets
         self.average = average
-        self.score: float | None = None  # of the epoch now in training
+        self.score: float | None = None  # score of the epoch now in training
         self.best: float | None = None
         self.weights: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
@@ -59,7 +59,7 @@ class Selection(Callback):
         self.score = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Score the development set, as every device together saw it.
+        """Score the development set from the probabilities of all devices.
 
         Raises:
             ModelError: If a probability is no longer a number.
@@ -78,7 +78,7 @@ class Selection(Callback):
         self.score = mean_average_precision(everywhere, self.targets)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write down the epoch, and keep its weights if none were better."""
+        """Note the epoch's curves, and keep its weights if no epoch scored as well."""
         assert isinstance(pl_module, Learner)
         mean = torch.stack(pl_module.train_losses).float().mean()
         loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))
@@ -101,7 +101,7 @@ class Selection(Callback):
             }
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
+        """Collect the state for a checkpoint."""
         return {"best": self.best, "weights": self.weights, "history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ class Selection(Callback):
 
 
 class Checkpoint(Callback):
-    """Writes a checkpoint at the end of every epoch; the last of the callbacks."""
+    """Writes a checkpoint at the end of every epoch, as the last of the callbacks."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

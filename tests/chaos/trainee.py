@@ -14,7 +14,9 @@ from torch import nn
 from camchex.networks.samples import ImageDataset, prevalence
 from camchex.runs import scratch as runs
 from camchex.training import recipe
+from camchex.training.augmentation import Augmentation
 from camchex.training.checkpoint import SafeCheckpoints
+from camchex.training.fit import Task
 from camchex.training.learner import Learner
 from tests.training.factories import AUGMENTATION, RUNTIME, SIZE, TRAINING, samples, small_network
 
@@ -56,17 +58,18 @@ def _train(scratch: Path) -> None:
     network = small_network()
     network[5] = nn.Sequential(nn.Linear(64, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 4))
     images = ImageDataset([samples(96, seed=1)])
-    lesson = recipe.Lesson(
+    network.image_size = SIZE
+    network.save_pretrained = lambda out: save_file(network.state_dict(), out / "model.safetensors")
+    task = Task(
         network=network,
-        save=lambda out: save_file(network.state_dict(), out / "model.safetensors"),
-        image_size=SIZE,
+        augment=Augmentation(AUGMENTATION, SIZE),
         train=images,
         development=ImageDataset([samples(200, seed=2)]),
         prevalence=prevalence(images.targets),
         sources={"memory": len(images)},
     )
     how = recipe.Recipe(PARAMS, AUGMENTATION, RUNTIME, OUT, CURVES)
-    recipe.train_and_publish(lesson, how, scratch)
+    recipe.train_and_publish(task, how, scratch)
 
 
 def _announce(enter: Any) -> None:  # noqa: ANN401

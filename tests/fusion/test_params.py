@@ -8,7 +8,7 @@ from camchex.errors import ParamsError
 from camchex.fusion.params import TextParams
 from camchex.fusion.section import FusionParams
 from camchex.networks.params import EncoderParams
-from camchex.training.params import TrainingParams
+from camchex.training.params import TrainingParams, load_section
 from tests.networks.small import ENCODER, FUSION, TEXT, TRAINING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
     [("encoder", EncoderParams), ("text", TextParams), ("fusion", FusionParams)],
 )
 def test_the_live_parameters_are_accepted(section: str, model: type[Section]) -> None:
-    params.load(section, model, ROOT / "params.yaml")
+    load_section(section, model, ROOT / "params.yaml")
 
 
 @pytest.mark.parametrize(

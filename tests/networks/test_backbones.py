@@ -205,7 +205,7 @@ def test_a_dinov2_keeps_its_patches_in_place_behind_its_prefix_tokens() -> None:
         tokens = encoder.backbone.forward_features((images - encoder.mean) / encoder.std)
         tokens = tokens.reshape(1, -1, 16)
         assert tokens.shape == (1, prefix + 16, 16)
-        maps = model.features(images)
+        maps = model.encoder(images)
         assert maps.shape == (1, 16, 4, 4)
         torch.testing.assert_close(maps[0, :, 2, 1], tokens[0, prefix + 2 * 4 + 1])
 
@@ -221,8 +221,8 @@ def test_a_classifier_is_loaded_for_images_of_another_size(
     assert larger.image_size == 2 * SIZE
     assert not larger.training
     images = torch.rand(1, 1, 2 * SIZE, 2 * SIZE)
-    shape = model.features(images[..., :SIZE, :SIZE]).shape
-    assert larger.features(images).shape == (1, shape[1], 2 * shape[2], 2 * shape[3])
+    shape = model.encoder(images[..., :SIZE, :SIZE]).shape
+    assert larger.encoder(images).shape == (1, shape[1], 2 * shape[2], 2 * shape[3])
     if changes in ({}, RESNET, DINO_DYNAMIC):
         torch.testing.assert_close(larger(images), model(images))
     blocks = {n: t for n, t in model.state_dict().items() if "pos_embed" not in n}
@@ -245,7 +245,7 @@ def test_encoders_of_two_widths_share_a_fusion_through_a_projection(tmp_path: Pa
     assert not any("lateral_projection" in name for name, _ in camchex().named_parameters())
     batch = study_batch(read)
     maps = model._encode_images(batch)
-    expected = model.lateral_projection(lateral.features(batch.images[batch.lateral]))
+    expected = model.lateral_projection(lateral.encoder(batch.images[batch.lateral]))
     torch.testing.assert_close(maps.maps[maps.lateral], expected)
     model.save_pretrained(tmp_path)
     assert torch.equal(CaMChex.from_pretrained(tmp_path)(batch), model(batch))

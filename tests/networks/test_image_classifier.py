@@ -32,7 +32,7 @@ BACKBONES: list[dict[str, object]] = [{}, RESNET, VIT, SWIN]
 @pytest.mark.parametrize("changes", BACKBONES)
 def test_any_backbone_gives_a_map_and_one_logit_per_class(changes: dict[str, object]) -> None:
     model, images = classifier(**changes), torch.rand(2, 1, SIZE, SIZE)
-    count, channels, rows, columns = model.features(images).shape
+    count, channels, rows, columns = model.encoder(images).shape
     assert [count, channels] == [2, model.encoder.channels]
     assert rows == columns > 0
     assert model(images).shape == (2, len(CLASSES))
@@ -44,10 +44,10 @@ def test_what_a_transformer_says_of_a_patch_keeps_its_place() -> None:
     vit = classifier(**VIT)
     tokens = vit.encoder.backbone.forward_features((images - vit.encoder.mean) / vit.encoder.std)
     assert tokens.shape == (1, 5, 16)  # the class token first: it has no place
-    torch.testing.assert_close(vit.features(images)[0, :, 1, 0], tokens[0, 1 + 2])
+    torch.testing.assert_close(vit.encoder(images)[0, :, 1, 0], tokens[0, 1 + 2])
     swin = classifier(**SWIN)
     maps = swin.encoder.backbone.forward_features((images - swin.encoder.mean) / swin.encoder.std)
-    torch.testing.assert_close(swin.features(images)[0, :, 1, 0], maps[0, 1, 0])
+    torch.testing.assert_close(swin.encoder(images)[0, :, 1, 0], maps[0, 1, 0])
 
 
 @torch.no_grad()
@@ -62,7 +62,7 @@ def test_features_of_a_convnext_are_those_before_its_last_norm() -> None:
     for name, tensor in model.encoder.backbone.state_dict().items():
         reference.state_dict()[name].copy_(tensor)
     expected = reference.stages(reference.stem((images.expand(-1, 3, -1, -1) - mean) / std))
-    torch.testing.assert_close(model.features(images), expected)
+    torch.testing.assert_close(model.encoder(images), expected)
     assert not any("head" in name for name, _ in model.encoder.named_parameters())
 
 
@@ -82,7 +82,7 @@ def test_an_image_does_not_depend_on_its_batch() -> None:
 @torch.no_grad()
 def test_the_head_is_told_where_a_feature_lies() -> None:
     model = classifier()
-    maps = model.features(torch.rand(1, 1, SIZE, SIZE))
+    maps = model.encoder(torch.rand(1, 1, SIZE, SIZE))
     moved = maps.roll(1, dims=2)  # the same features in other rows
     alike = [model.decoder(m.flatten(2).transpose(1, 2)) for m in (maps, moved)]
     torch.testing.assert_close(*alike)
@@ -176,7 +176,7 @@ def test_pretrained_weights_are_adapted_to_the_image_size(tmp_path: Path) -> Non
     larger = {**VIT_ARGS, "img_size": 2 * SIZE}
     params = encoder_params(**(VIT | {"backbone_args": larger, "pretrained": str(tmp_path)}))
     model = build_image_classifier(params, CLASSES, 2 * SIZE)
-    assert model.features(torch.rand(1, 1, 2 * SIZE, 2 * SIZE)).shape == (1, 16, 4, 4)
+    assert model.encoder(torch.rand(1, 1, 2 * SIZE, 2 * SIZE)).shape == (1, 16, 4, 4)
     blocks = load_file(tmp_path / "model.safetensors")["blocks.0.attn.qkv.weight"]
     assert torch.equal(model.encoder.backbone.blocks[0].attn.qkv.weight, blocks)
 

@@ -13,7 +13,7 @@ from camchex.contract.labels import MIMIC_14
 from camchex.fusion.image_choice import first_images, draw_images
 from camchex.fusion.study_samples import cohort_studies
 from camchex.networks.samples import Cohort, ImageDataset, ImageSamples, cohort_images, prevalence
-from camchex.networks.sampling import BatchRows, OrderedBatches, ShuffledBatches, derived_seed
+from camchex.networks.sampling import BatchRows, equal_shares, ShuffledBatches, derived_seed
 from tests.training.factories import MemoryStore, samples
 
 CLASSES = ("Edema", "Mass")
@@ -164,7 +164,7 @@ def test_every_epoch_has_its_own_order() -> None:
 
 @pytest.mark.parametrize("devices", [1, 2, 3])
 def test_ordered_batches_reach_every_row_and_all_devices_have_as_many(devices: int) -> None:
-    shares = [list(OrderedBatches(10, 4, device, devices)) for device in range(devices)]
+    shares = [list(equal_shares(10, 4, device, devices)) for device in range(devices)]
     rows = [np.concatenate([b.rows for b in share]) for share in shares]
     assert len({len(r) for r in rows}) == 1
     assert set(np.concatenate(rows).tolist()) == set(range(10))

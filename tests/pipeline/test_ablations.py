@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from camchex.comparisons.variants import COMPARISONS, SEED
-from camchex.contract import params
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
+from camchex.training.params import load_section
 from stages.predict_images import GENERATIONS
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT, STAGES, is_declared, paths
 
@@ -58,7 +58,7 @@ def test_every_variant_is_a_row_of_a_table() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_is_a_configuration_that_the_section_accepts(variant: str) -> None:
-    section = params.load("fusion", FusionParams, ROOT / "params.yaml")
+    section = load_section("fusion", FusionParams, ROOT / "params.yaml")
     vary(section, 0, settings(VARIANTS[variant].cmd))
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZE = 32
 SETS = {"chexpert": 12, "vindr": 10}  # images
 STUDIES = {"train": 24, "development": 12, "test": 6}
-TRAINING = {"epochs": 2, "batch_size": 8, "ema_decay": 0.8}
+EPOCHS = {"epochs": 2}
 ENCODER = {
     "backbone_args": {"depths": [1, 1, 1, 1], "dims": [8, 8, 16, 16], "drop_path_rate": 0.0},
     "decoder_width": 16,
@@ -36,11 +36,12 @@ def write_params(folder: Path) -> None:
     params["external"] = {key: params["external"][key] for key in SETS}
     params["encoder"] |= ENCODER
     params["text"] |= TEXT
-    params["noisy_student"]["teacher"] |= TRAINING
-    params["noisy_student"]["student"] |= TRAINING
-    params["view_finetuning"]["training"] |= TRAINING
+    params["training"] |= {"batch_size": 8, "ema_decay": 0.8}
+    params["noisy_student"]["teacher"] |= EPOCHS
+    params["noisy_student"]["student"] |= EPOCHS
+    params["view_finetuning"]["training"] |= EPOCHS
     params["fusion"] |= FUSION
-    params["fusion"]["training"] |= TRAINING
+    params["fusion"]["training"] |= EPOCHS
     params["runtime"] |= {"workers": 0, "accelerator": "cpu"}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 

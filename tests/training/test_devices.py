@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from camchex.errors import ParamsError
-from camchex.networks.sampling import ShuffledBatches, WholeBatches
+from camchex.networks.sampling import ShuffledBatches, whole_batches
 from camchex.runs.devices import device_of
 from camchex.training.divergence import IDS
 from camchex.training.fit import CHECKPOINT, _cluster, fit
@@ -128,9 +128,9 @@ def test_a_non_finite_loss_on_one_device_stops_both_and_names_the_batch_of_both(
 @pytest.mark.parametrize("total", [1, 31, 32, 33, 200])
 @pytest.mark.parametrize("devices", [1, 2, 3, 8])
 def test_the_batches_of_all_devices_are_those_of_one(total: int, devices: int) -> None:
-    alone = [batch.rows.tolist() for batch in WholeBatches(total, 32)]
+    alone = [batch.rows.tolist() for batch in whole_batches(total, 32)]
     shares = [
-        [batch.rows.tolist() for batch in WholeBatches(total, 32, device, devices)]
+        [batch.rows.tolist() for batch in whole_batches(total, 32, device, devices)]
         for device in range(devices)
     ]
     assert sorted(rows for share in shares for rows in share) == alone

@@ -26,6 +26,7 @@ from camchex.networks.params import EncoderParams
 from camchex.networks.samples import label_matrix, read_cohort
 from camchex.prediction.image_predictions import predict_by_image, study_means
 from camchex.runs.runtime import RuntimeParams
+from camchex.training.params import load_section
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
 from tests.networks.small import camchex, classifier
 from tests.training.demo import ROOT, SETS, SIZE, STUDIES, write_demo
@@ -290,7 +291,7 @@ def test_an_unknown_input_is_an_error_that_names_it(here: Path) -> None:
 
 
 def test_settings_replace_keys_of_the_section_and_leave_the_rest() -> None:
-    section = params.load("fusion", FusionParams, ROOT / "params.yaml")
+    section = load_section("fusion", FusionParams, ROOT / "params.yaml")
     varied = vary(section, 5, ["layers=3", "segments=by_slot", "training.epochs=2"])
     assert (varied.layers, varied.segments, varied.training.epochs) == (3, "by_slot", 2)
     assert varied.training.seed == 5
@@ -312,7 +313,7 @@ def test_settings_replace_keys_of_the_section_and_leave_the_rest() -> None:
     ],
 )
 def test_a_setting_that_cannot_be_is_an_error_that_names_it(setting: str, says: str) -> None:
-    section = params.load("fusion", FusionParams, ROOT / "params.yaml")
+    section = load_section("fusion", FusionParams, ROOT / "params.yaml")
     with pytest.raises(ParamsError, match=re.escape(says)):
         vary(section, 0, [setting])
 
