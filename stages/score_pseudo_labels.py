@@ -2,7 +2,7 @@
 
 from camchex.aggregates.results import write_results
 from camchex.contract import params, schemas, tables
-from camchex.contract.files import digest_of
+from camchex.contract.files import sha256
 from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.synthetic.truth import score_pseudo_labels
 from stages import Input, Output, run
@@ -24,7 +24,7 @@ def main(pseudo: Input, labels: Input, truth: Input, spread: Input, out: Output)
         }
         scores[folder.name] = {
             **score_pseudo_labels(filled, published, hidden, classes),
-            "spread_sha256": digest_of(spread / f"{folder.name}.json"),
+            "spread_sha256": sha256(spread / f"{folder.name}.json"),
         }
     write_results(scores, out)
 

@@ -1,9 +1,61 @@
-"""SHA-256 of files: what says whether two results were made from the same ones."""
+"""Files and folders that appear under their name only when complete, and checksums of files."""
 
 import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def whole_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a file for writing that takes its name once it is complete and on the disk.
+
+    Until then, and for ever if the writing fails, a file that stood under the name stays.
+
+    Args:
+        path: The file; its folder exists.
+        mode: ``wb``, or ``w`` for UTF-8 text whose line ends are written as they are given.
+    """
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with unfinished.open(mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, "w") as file:
+        file.write(text)
+
+
+def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a hidden folder, which then replaces ``folder``, if there is one.
+
+    If ``write`` fails, ``folder`` stays as it was.
+    """
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    write(unfinished)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)

@@ -8,7 +8,6 @@ A store is a folder, written by :mod:`camchex.images.shards`::
     quarantine.parquet  schemas.QUARANTINE: files that could not be read
 """
 
-import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from camchex.contract import schemas
+from camchex.contract.files import sha256
 from camchex.contract.params import Section
 from camchex.errors import DataError
 
@@ -55,19 +55,13 @@ class Shard(BaseModel):
     sha256: str
 
 
-class Contents(BaseModel):
+class StoreContents(BaseModel):
     """``shards.json``: what a store consists of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int  # pixels of either side of every image
     shards: tuple[Shard, ...]
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class ImageStore:
@@ -193,12 +187,12 @@ def _mapped(path: Path, schema: pa.Schema) -> pa.RecordBatch:
     return batch
 
 
-def _contents(folder: Path) -> Contents:
+def _contents(folder: Path) -> StoreContents:
     path = folder / CONTENTS
     if not path.exists():
         raise DataError(f"{folder}: not an image store (no {CONTENTS}). `dvc repro` makes it.")
     try:
-        contents = Contents.model_validate_json(path.read_bytes())
+        contents = StoreContents.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise DataError(f"{path}: {error}. {_AGAIN}") from error
     for shard in contents.shards:

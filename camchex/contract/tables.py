@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -88,3 +89,30 @@ def predictions_table(
     columns = [study_ids, splits, *(pa.array(column) for column in probabilities.T)]
     schema = schemas.predictions(classes)
     return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
+
+
+def require_disjoint_patients(
+    table: pa.Table, origin: Mapping[str, str] | None = None, key: str = "patient_id"
+) -> None:
+    """Check that no patient (study, image) is in two splits.
+
+    Args:
+        table: ``key`` and ``split`` (null: in no split), in any number of rows.
+        origin: The file that each split comes from, for the message.
+        key: ``patient_id``; ``study_id`` or ``image_id`` where these are to be named instead.
+
+    Raises:
+        DataError: Naming the first id that is in two splits, and where these come from.
+    """
+    pairs = table.group_by([key, "split"]).aggregate([]).drop_null()
+    splits = pairs.group_by(key).aggregate([("split", "count")])
+    shared = splits.filter(pc.greater(splits["split_count"], 1))[key]
+    if len(shared):
+        first = pc.min(shared).as_py()
+        found = sorted(pairs.filter(pc.equal(pairs[key], first))["split"].to_pylist())
+        where = " and ".join((origin or {}).get(name, f"split {name}") for name in found)
+        raise DataError(
+            f"{key.removesuffix('_id')} {first} is in several splits: {where} ({len(shared)} in "
+            "all). The test would be of patients that were trained on: use the split files of one "
+            "release, or correct the column split of your studies (docs/own_data.md)."
+        )

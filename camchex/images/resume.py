@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from camchex.contract.image_store import ImageParams, Shard, sha256
+from camchex.contract.files import sha256, whole_file
+from camchex.contract.image_store import ImageParams, Shard
 from camchex.images.jpeg import stamp
-from camchex.images.shards import whole_file
 from camchex.images.unreadable import Reason
 
 JOURNAL = "finished.json"

@@ -1,31 +1,15 @@
 """Writing a store: shards of about equal size, then its index, then the folder's name."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from camchex.contract import schemas
-from camchex.contract.image_store import CONTENTS, INDEX, SHARD, Contents, Shard, sha256
+from camchex.contract.files import sha256, whole_file, write_text
+from camchex.contract.image_store import CONTENTS, INDEX, SHARD, Shard, StoreContents
 
 MEGABYTE = 1_000_000
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears under its name once it is whole and on the disk."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class ShardWriter:
@@ -66,8 +50,8 @@ class ShardWriter:
         if self._waiting:
             self._write_shard()
         _write(self._index(), self._folder / INDEX)
-        contents = Contents(size=self._size, shards=tuple(self._shards))
-        (self._folder / CONTENTS).write_text(contents.model_dump_json(indent=2) + "\n")
+        contents = StoreContents(size=self._size, shards=tuple(self._shards))
+        write_text(self._folder / CONTENTS, contents.model_dump_json(indent=2) + "\n")
 
     def _write_shard(self) -> Shard:
         path = self._folder / f"shard-{len(self._shards):05}.arrow"

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt
 
 from camchex.comparisons.parameters import LOCAL, differences
 from camchex.contract import params
+from camchex.contract.files import whole_file
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
 from camchex.contract.params import PARAMS, Section
@@ -26,7 +27,7 @@ from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.sources.params import DataParams, ExternalSets
 from camchex.synthetic.params import SyntheticParams
 from camchex.texts.params import IndicationParams
-from camchex.training.params import AugmentationParams
+from camchex.training.params import AugmentationParams, SharedTraining, share_training
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
@@ -51,6 +52,7 @@ class Params(Section):
     vitals: VitalsParams
     encoder: EncoderParams
     augmentation: AugmentationParams
+    training: SharedTraining
     noisy_student: NoisyStudentParams
     view_finetuning: ViewFinetuningParams
     text: TextParams
@@ -65,10 +67,13 @@ def validate_file(path: Path = PARAMS) -> Params:
     """Read a whole parameter file into its models.
 
     Raises:
-        ParamsError: Naming the file, and every key whose value is not accepted.
+        ParamsError: Naming the file, and every key whose value is not accepted: those of section
+            ``training``, which complete other sections, before all others.
     """
     try:
-        return params.validate(params.read_file(path), Params, where=str(path))
+        shared = params.load("training", SharedTraining, path).model_dump(exclude_unset=True)
+        content = share_training(params.read_file(path), Params, shared)
+        return params.validate(content, Params, where=str(path))
     except ParamsError as error:
         raise ParamsError(str(error).replace(f"{path}.", f"{path}: ")) from error
 
@@ -115,14 +120,10 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     if data_root is not None:
         root = json.dumps(str(data_root.absolute()))  # quoted, for YAML
         text = ROOT.sub(lambda match: f"{match[1]}{root}{match[2]}", text, count=1)
-    draft = target.with_name(f"{target.name}.draft")
-    draft.write_text(text)
-    try:
-        used = validate_file(draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return used
+    with whole_file(target, "w") as draft:
+        draft.write(text)
+        draft.flush()
+        return validate_file(Path(draft.name))
 
 
 def unsaved(target: Path = PARAMS) -> bool:

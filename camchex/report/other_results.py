@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camchex.aggregates.results import DECIMALS, Results, read_results
-from camchex.contract.files import digest_of
+from camchex.contract.files import sha256
 
 CEILING, TRUTH = "ceiling", "pseudo_labels"
 VARIANTS = ("table3", "baselines", "parts")
@@ -103,7 +103,7 @@ def is_of_spread(truth: Results, spread: Path) -> bool:
     """Whether every generation was scored when its pseudo-labels spread as they do now."""
     files = sorted(spread.glob("gen*.json"))
     recorded = {name: found.get("spread_sha256") for name, found in truth.items()}
-    return recorded == {path.stem: digest_of(path) for path in files}
+    return recorded == {path.stem: sha256(path) for path in files}
 
 
 def _equal(one: float | None, other: float | None) -> bool:

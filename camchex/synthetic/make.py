@@ -1,13 +1,12 @@
 """The whole synthetic cohort: six data sets as published, and the truth that they hide."""
 
-import hashlib
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from camchex.contract import schemas, tables
+from camchex.contract.files import publish_folder, sha256
 from camchex.contract.labels import CXR_LT_2023
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.phantom.rendering import StudyFiles, write_images
@@ -28,30 +27,26 @@ def make_cohort(params: SyntheticParams, out_raw: Path, out_truth: Path, workers
             published image id), which the pipeline never reads.
         workers: Processes that X-ray.
     """
-    draft = out_raw.with_name(f"{out_raw.name}.unfinished")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    (draft / "SYNTHETIC.txt").write_text(STATEMENT)
-    studies = [
-        files
-        for write in (write_mimic, write_chexpert, write_nih, write_vindr)
-        for files in write(params, draft)
-    ]
-    write_images(studies, params, workers)
-    for published in ("mimic-cxr-jpg", "mimic-cxr-reports"):
-        write_checksums(draft / published)
-    tables.write(truth_table(studies), out_truth / "truth.parquet", TRUTH)
-    shutil.rmtree(out_raw, ignore_errors=True)
-    draft.rename(out_raw)
+
+    def write_all(draft: Path) -> None:
+        (draft / "SYNTHETIC.txt").write_text(STATEMENT)
+        studies = [
+            files
+            for write in (write_mimic, write_chexpert, write_nih, write_vindr)
+            for files in write(params, draft)
+        ]
+        write_images(studies, params, workers)
+        for published in ("mimic-cxr-jpg", "mimic-cxr-reports"):
+            write_checksums(draft / published)
+        tables.write(truth_table(studies), out_truth / "truth.parquet", TRUTH)
+
+    publish_folder(out_raw, write_all)
 
 
 def write_checksums(folder: Path) -> None:
     """Write ``SHA256SUMS.txt`` as PhysioNet ships it, over every file below ``folder``."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
-        for path in files
-    ]
+    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / "SHA256SUMS.txt").write_text("".join(lines))
 
 

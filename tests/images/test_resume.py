@@ -151,7 +151,7 @@ os.fsync = fsync
     assert run(kill).returncode == -9
     names = [path.name for path in scratch() if path.suffix != ".lock"]
     assert "shard-00001.arrow" in names
-    assert "shard-00002.arrow.part" in names
+    assert "shard-00002.arrow.unfinished" in names
     looked = counted(monkeypatch)
     prepared(table, "out")
     assert contents("out") == contents("whole")
@@ -236,7 +236,7 @@ def test_a_full_disk_says_what_is_needed_and_loses_nothing(
         stop(patch, 7, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         with pytest.raises(DataError, match=r"No space left .* all take about .* MB are free"):
             prepared(table, "out")
-    assert not [path for path in scratch() if path.suffix == ".part"]
+    assert not [path for path in scratch() if path.suffix == ".unfinished"]
     names = counted(monkeypatch)
     prepared(table, "out")
     assert len(names) < FILES - 10
