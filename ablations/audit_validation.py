@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from ablations.cohorts import PROJECT, make_cohorts
-from camchex.aggregates.results import read_results, write_results
+from camchex.aggregates.results import Results, read_results, write_results
 from camchex.audit.gain import SEEN, WITHOUT_TEXT
 from camchex.audit.validation import (
     LEAKS,
-    Audited,
     Given,
+    Truth,
     true_shares,
     validation,
     validation_figure,
@@ -54,7 +54,7 @@ def main() -> int:
     return 0
 
 
-def _audited(copy: Path, classes: list[str], clean: LabelSet) -> Audited:
+def _audited(copy: Path, classes: list[str], clean: LabelSet) -> tuple[Results, Truth]:
     test = _test(copy, classes)
     changed = copy / f"data/counterfactuals/seed{SEED}"
     files = (
@@ -64,7 +64,7 @@ def _audited(copy: Path, classes: list[str], clean: LabelSet) -> Audited:
     )
     given = Given(*([read_probabilities(path, test)] for path in files))
     truth = true_shares(_labels(test), clean, given)
-    return Audited(read_results(copy / "metrics/audit.json"), truth)
+    return read_results(copy / "metrics/audit.json"), truth
 
 
 def _test(copy: Path, classes: list[str]) -> Split:

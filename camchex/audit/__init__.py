@@ -1,1 +1,1 @@
-"""What labels and scores owe to the words of the indication."""
+"""The leakage audit: what labels and scores owe to the words of the indication."""

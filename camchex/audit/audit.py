@@ -1,4 +1,4 @@
-"""What a score owes to the words of the indication.
+"""The leakage audit: how much of a score the words of the indication account for.
 
 CXR-LT labels are mined from reports that contain the indication, so a label may be positive
 because the requester wrote the word, and a model that reads the word is then right for the wrong
@@ -10,21 +10,29 @@ Source: docs/method.md, section 10.1 (audits i to iv and vi) and 10.4.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import hide_small
-from camchex.audit.gain import WITHOUT_TEXT, ImageOnly, gain_results
-from camchex.audit.leak_results import leak_results
+from camchex.audit.gain import NAMES, WITHOUT_TEXT, ImageOnly, gain_results
+from camchex.audit.leak import leak_results
 from camchex.audit.mentions import how_mentioned
 from camchex.audit.ngrams import ngram_scores
-from camchex.audit.scores import Scorer
-from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, spread
+from camchex.audit.scorer import Scorer
+from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, seed_means
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
-from camchex.scores.labelled_split import LabelSet, Split, label_sets, labelled_split
+from camchex.scores.labelled_split import (
+    LabelSet,
+    Split,
+    label_sets,
+    labelled_split,
+    read_probabilities,
+    read_seeds,
+)
 from camchex.scores.metrics import Floats, macro, score_classes
 from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.scores.seeds import mean_sd
@@ -36,8 +44,9 @@ class Predicted:
     """Probabilities of the test studies, in their order.
 
     Attributes:
-        seeds: By seed, each (N, Q).
-        changed: With other texts: by name (``audit_gain.NAMES``), of every seed; empty: none.
+        seeds: Probabilities by seed, (N, Q).
+        changed: Probabilities of each seed with other texts, by change (``gain.NAMES``); empty:
+            there are none.
         image_only: A setting trained on images alone; None: this model without its texts.
     """
 
@@ -46,9 +55,40 @@ class Predicted:
     image_only: ImageOnly | None = None
 
 
+def read_predicted(
+    test: Split,
+    seeds: Sequence[int],
+    predictions: Path,
+    counterfactuals: Path | None = None,
+    image_only: Path | None = None,
+) -> Predicted:
+    """Read the predictions of the test studies.
+
+    Args:
+        test: The test studies.
+        seeds: Seeds that are read; files of other seeds are ignored.
+        predictions: Folder of ``seed<s>.parquet``.
+        counterfactuals: Folder of ``seed<s>/<change>.parquet``, the studies with other texts.
+        image_only: Folder of ``seed<s>.parquet`` of a setting that was trained on images alone.
+
+    Raises:
+        DataError: If predictions are missing, or are not of these studies.
+    """
+    changed: dict[str, list[Floats]] = {}
+    if counterfactuals is not None:
+        folders = [counterfactuals / f"seed{s}" for s in seeds]
+        for name in NAMES:
+            files = [folder / f"{name}.parquet" for folder in folders]
+            changed[name] = [read_probabilities(path, test) for path in files]
+    images = None
+    if image_only is not None:
+        images = ImageOnly(image_only.name, list(read_seeds(image_only, seeds, test).values()))
+    return Predicted(read_seeds(predictions, seeds, test), changed, images)
+
+
 def audit(
     cohort: pa.Table,
-    classes: Sequence[str],
+    test: Split,
     predicted: Predicted,
     params: AuditParams,
     evaluation: EvaluationParams,
@@ -57,25 +97,24 @@ def audit(
     """Audit labels and predictions for what they owe to the indication.
 
     Args:
-        cohort: ``schemas.cohort``; the labels of all its splits are audited, predictions of test.
-        classes: The label space.
+        cohort: ``schemas.cohort``; the labels of all its splits are audited.
+        test: The test studies of this cohort, whose predictions are audited.
         predicted: Probabilities of the test studies.
         params: What chance is compared with.
         evaluation: Smallest number of studies that is shown, and how intervals are found.
         workers: Threads.
 
     Returns:
-        ``baselines``, ``by_indication`` and ``by_mention`` by set of labels (the ones learnt; the
-        same of MIMIC-CXR-JPG's classes only; MIMIC-CXR-JPG's own), ``texts`` (None without other
-        texts: see :func:`camchex.audit.gain.gain_results`), ``leak`` and ``per_class``.
+        ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
+        (:func:`camchex.scores.labelled_split.label_sets`), ``texts`` (None without other texts:
+        see :func:`camchex.audit.gain.gain_results`), ``leak`` and ``per_class``.
 
     Raises:
-        DataError: If there is no training or no test study, or a class without keywords.
+        DataError: If there is no training study, or a class without keywords.
     """
-    test = labelled_split(cohort, "test", classes)
-    given = evaluation.bootstrap
+    given, min_cell, classes = evaluation.bootstrap, evaluation.min_cell, test.classes
     draws = draw_patients(test.patients, given.resamples, given.seed)
-    scorer = Scorer(draws, given.level, evaluation.min_cell, workers)
+    scorer = Scorer(draws, given.level, min_cell, workers)
     mentioned = how_mentioned(test.table["indication"].to_pylist(), classes)
     named: Bools = np.asarray(mentioned > 0)
     text = {
@@ -83,22 +122,31 @@ def audit(
         "ngrams": ngram_scores(labelled_split(cohort, "train", classes), test),
     }
     sets, seeds, names_any = label_sets(test), predicted.seeds, np.asarray(named.any(axis=1))
+    counts = {
+        NAMING: int(names_any.sum()),
+        NAMING_NONE: len(named) - int(names_any.sum()),
+        "without_indication": test.table["indication"].null_count,
+    }
+    texts, changed = None, predicted.changed
+    if changed:
+        reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
+        texts = gain_results(sets, list(seeds.values()), changed, reference, scorer)
     return {
-        "test_studies": _study_counts(test, named, evaluation.min_cell),
+        "test_studies": hide_small(counts, min_cell),
         "baselines": {k: _baselines(v, text, seeds, scorer) for k, v in sets.items()},
         "by_indication": {k: by_indication(v, seeds, names_any, scorer) for k, v in sets.items()},
         "by_mention": {k: by_mention(v, seeds, mentioned, scorer) for k, v in sets.items()},
-        "texts": _texts(sets, predicted, scorer),
-        "leak": leak_results(cohort, classes, params, evaluation.min_cell),
-        "per_class": _per_class(test, text, predicted, evaluation.min_cell),
+        "texts": texts,
+        "leak": leak_results(cohort, classes, params, min_cell),
+        "per_class": _per_class(test, text, predicted, min_cell),
     }
 
 
-def headline(results: Results) -> Results:
+def audit_metrics(results: Results) -> Results:
     """The few numbers that ``dvc metrics diff`` shows, and everything else under ``details``.
 
     Args:
-        results: As :func:`audit` returns them.
+        results: The audit, as :func:`audit` returns it.
 
     Returns:
         First the share of the gain by texts that is not owed to words the labels have seen, the
@@ -130,24 +178,6 @@ def _flat(row: Results, key: str) -> Results:
     return {"AUROC" if key != "share" else "share": row[key], "low": low, "high": high}
 
 
-def _texts(sets: Mapping[str, LabelSet], predicted: Predicted, scorer: Scorer) -> Results | None:
-    if not predicted.changed:
-        return None
-    changed = predicted.changed
-    reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
-    return gain_results(sets, list(predicted.seeds.values()), changed, reference, scorer)
-
-
-def _study_counts(test: Split, named: Bools, min_cell: int) -> Results:
-    any_named = int(named.any(axis=1).sum())
-    counts = {
-        NAMING: any_named,
-        NAMING_NONE: len(named) - any_named,
-        "without_indication": test.table["indication"].null_count,
-    }
-    return hide_small(counts, min_cell)
-
-
 def _baselines(
     labels: LabelSet, text: Mapping[str, Floats], seeds: Mapping[int, Floats], scorer: Scorer
 ) -> Results:
@@ -166,7 +196,7 @@ def _baselines(
             }
             for source, score in found.items()
         },
-        "model": spread([labels.macro(p) for p in own]) | scorer.intervals(model),
+        "model": seed_means([labels.macro(p) for p in own]) | scorer.intervals(model),
     }
 
 

@@ -1,38 +1,37 @@
 """The audit as DVC plots it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from camchex.aggregates.csv_files import Row, write_csv
+from camchex.aggregates.csv_files import Row, Table
 from camchex.aggregates.results import Results
-from camchex.audit.leak_results import BLANK
+from camchex.audit.gain import MASKED_OR_SWAPPED
+from camchex.audit.leak import BLANK
 
-TEXTS = (
-    *("labels", "class", "AP"),
-    *("lost_masked", "lost_masked_low", "lost_masked_high"),
-    *("lost_swapped", "lost_swapped_low", "lost_swapped_high"),
-)
+NONE = (None, None)
 
 
-def write_audit_curves(results: Results, folder: Path) -> None:
-    """Write ``baselines.csv``, ``per_class.csv``, ``leak.csv``, and ``texts.csv`` if there is any.
+def audit_tables(results: Results) -> dict[str, Table]:
+    """Tables by file name: baselines, scores by class, leak, and other texts if there are any.
 
     Args:
-        results: What :func:`camchex.audit.audit.audit` returned; small cells are hidden in it.
-        folder: Made if need be.
+        results: The audit (:func:`camchex.audit.audit.audit`), small cells hidden.
     """
-    write_csv(["labels", "scored", "mAP", "AUROC"], _baselines(results), folder / "baselines.csv")
-    header = ["class", "prevalence", "keywords_AP", "ngrams_AP", "model_AP"]
-    classes = [[name, *row.values()] for name, row in results["per_class"].items()]
-    write_csv(header, classes, folder / "per_class.csv")
-    rows = [
-        [kind, name, row["rate_named"], row["rate_unnamed"]]
+    per_class = [(name, *row.values()) for name, row in results["per_class"].items()]
+    leak = [
+        (kind, name, row["rate_named"], row["rate_unnamed"])
         for kind in BLANK
         for name, row in results["leak"][kind]["per_class"].items()
     ]
-    write_csv(["mimic14", "class", "rate_named", "rate_unnamed"], rows, folder / "leak.csv")
+    tables: dict[str, Table] = {
+        "baselines": (("labels", "scored", "mAP", "AUROC"), _baselines(results)),
+        "per_class": (("class", "prevalence", "keywords_AP", "ngrams_AP", "model_AP"), per_class),
+        "leak": (("mimic14", "class", "rate_named", "rate_unnamed"), leak),
+    }
     if results["texts"] is not None:
-        write_csv(TEXTS, _texts(results["texts"]["per_class"]), folder / "texts.csv")
+        lost = (f"lost_{key}{end}" for key in MASKED_OR_SWAPPED for end in ("", "_low", "_high"))
+        header = ("labels", "class", "AP", *lost)
+        tables["texts"] = (header, _texts(results["texts"]["per_class"]))
+    return tables
 
 
 def _baselines(results: Results) -> Iterator[Row]:
@@ -47,7 +46,7 @@ def _texts(per_class: Results) -> Iterator[Row]:
     for labels, rows in per_class.items():
         for name, row in rows.items():
             lost = (
-                (row[f"lost_{key}"], *(row[f"lost_{key}_interval"] or (None, None)))
-                for key in ("masked", "swapped")
+                (row[f"lost_{key}"], *(row[f"lost_{key}_interval"] or NONE))
+                for key in MASKED_OR_SWAPPED
             )
             yield labels, name, row["AP"], *(value for values in lost for value in values)

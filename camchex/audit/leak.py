@@ -9,12 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from camchex.aggregates.results import Results
+from camchex.aggregates.small_cells import shown_count, shown_share
+from camchex.contract.labels import MIMIC_14
+from camchex.scores.labelled_split import matrix, mimic14_matrix
 from camchex.scores.metrics import Floats
-from camchex.texts.keywords import Bools
+from camchex.scores.params import AuditParams
+from camchex.scores.seeds import mean_sd
+from camchex.texts.keywords import Bools, mentions
 
-Counts = NDArray[np.int64]
+Counted = NDArray[np.int64]
+BLANK = {"ruled_out": np.nan, "not_seen": 0.0}
+"""Label of a blank in MIMIC-CXR-JPG, by which findings count as absent."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +32,24 @@ class Excess:
 
     Attributes:
         named: Studies whose indication names the class.
-        named_positive: Of these, labelled positive.
-        unnamed: Studies whose indication does not.
-        unnamed_positive: Of these, labelled positive.
+        named_positive: Number of the named that are labelled positive.
+        unnamed: Studies whose indication does not name the class.
+        unnamed_positive: Number of the unnamed that are labelled positive.
     """
 
-    named: Counts
-    named_positive: Counts
-    unnamed: Counts
-    unnamed_positive: Counts
+    named: Counted
+    named_positive: Counted
+    unnamed: Counted
+    unnamed_positive: Counted
 
     @property
     def share(self) -> float:
-        """Of all named pairs of study and class, the share labelled positive."""
+        """Share labelled positive of all named pairs of study and class."""
         return float(self.named_positive.sum() / max(self.named.sum(), 1))
 
     @property
     def expected(self) -> float:
-        """The same share, had each class the rate that it has where it is not named."""
+        """Share expected if each class had the rate that it has where it is not named."""
         rates = self.unnamed_positive / np.maximum(self.unnamed, 1)
         return float(self.named @ rates / max(self.named.sum(), 1))
 
@@ -55,7 +64,7 @@ class Leak:
     """The excess, beside what chance makes of it.
 
     Attributes:
-        excess: As found.
+        excess: The excess as found.
         shuffled: Pooled excess with indications dealt out to other studies, once per shuffle.
     """
 
@@ -73,9 +82,9 @@ def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
     """Count labels where independent ones say that the finding is absent.
 
     Args:
-        labels: Under audit: 1, 0, or NaN where unknown, (N, Q).
-        independent: Of the same classes: 1, 0, or NaN where they do not say, (N, Q).
-        named: Which classes the indication names, (N, Q).
+        labels: Labels under audit: 1, 0, or NaN where unknown, (N, Q).
+        independent: Labels that do not see the indication: 1, 0, or NaN where unknown, (N, Q).
+        named: Whether the indication names the class, (N, Q).
     """
     absent = (independent == 0) & ~np.isnan(labels)
     positive = labels == 1
@@ -87,21 +96,65 @@ def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
     )
 
 
-def find_leak(labels: Floats, independent: Floats, named: Bools, shuffles: int, seed: int) -> Leak:
+def find_leak(labels: Floats, independent: Floats, named: Bools, params: AuditParams) -> Leak:
     """Measure the excess, and what it would be if indications knew nothing of their study.
 
-    Args:
-        labels: Under audit, (N, Q).
-        independent: Labels that do not see the indication, (N, Q).
-        named: Which classes the indication names, (N, Q).
-        shuffles: Times that indications are dealt out to other studies.
-        seed: Of the shuffles.
+    Arguments besides ``params`` (shuffles and their seed) are those of :func:`excess`.
     """
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(params.seed)
+    shuffled = (named[draw.permutation(len(named))] for _ in range(params.shuffles))
     return Leak(
         excess(labels, independent, named),
-        [
-            excess(labels, independent, named[draw.permutation(len(named))]).pooled
-            for _ in range(shuffles)
-        ],
+        [excess(labels, independent, other).pooled for other in shuffled],
     )
+
+
+def leak_results(
+    cohort: pa.Table, classes: Sequence[str], params: AuditParams, min_cell: int
+) -> Results:
+    """Look for labels that are positive because the indication names them, in all splits.
+
+    Args:
+        cohort: ``schemas.cohort``.
+        classes: The label space.
+        params: Number of shuffles, and their seed.
+        min_cell: Smallest number of studies that is shown.
+
+    Returns:
+        ``found``, and the excess over the findings that MIMIC-CXR-JPG has as ``ruled_out`` (0) and
+        as ``not_seen`` (0 or blank). Only the first decides: a blank may hide a finding that its
+        labeler missed, and those that are there are named more often. ``found`` is None where
+        fewer than ``min_cell`` findings that are ruled out are named.
+    """
+    shared = [name for name in classes if name in MIMIC_14]
+    labels = matrix(cohort, shared)
+    named = mentions(cohort["indication"].to_pylist(), shared)
+    leaks = {
+        kind: find_leak(labels, mimic14_matrix(cohort, shared, blank), named, params)
+        for kind, blank in BLANK.items()
+    }
+    decisive = leaks["ruled_out"]
+    enough = int(decisive.excess.named.sum()) >= min_cell
+    shown = {kind: _shown(leak, shared, min_cell) for kind, leak in leaks.items()}
+    return {"found": decisive.found if enough else None, **shown}
+
+
+def _shown(leak: Leak, classes: Sequence[str], min_cell: int) -> Results:
+    found = leak.excess
+    counts = np.stack([found.named, found.named_positive, found.unnamed, found.unnamed_positive])
+    return {
+        "excess": found.pooled,
+        "share_positive": found.share,
+        "share_expected": found.expected,
+        "excess_shuffled": {**mean_sd(leak.shuffled), "max": max(leak.shuffled)},
+        "per_class": {
+            name: {
+                "named": shown_count(named, min_cell),
+                "rate_named": shown_share(named_positive, named, min_cell),
+                "rate_unnamed": shown_share(unnamed_positive, unnamed, min_cell),
+            }
+            for name, (named, named_positive, unnamed, unnamed_positive) in zip(
+                classes, counts.T.tolist(), strict=True
+            )
+        },
+    }

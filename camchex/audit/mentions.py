@@ -73,7 +73,7 @@ def _mention(text: str, name: str, asking: Sequence[bool]) -> Mention:
 
 
 def _questions(text: str) -> list[bool]:
-    """Of every character, whether a question is open there."""
+    """Whether a question is open at each character."""
     changes = {m.end(): True for m in ASKING.finditer(text)}
     changes |= {m.start(): False for m in TELLING.finditer(text)}
     is_open = False

@@ -1,6 +1,4 @@
-"""Labels guessed from the words of the indication alone: how far text goes without an image."""
-
-from collections.abc import Sequence
+"""Labels guessed from the words of the indication alone, without an image."""
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -23,11 +21,13 @@ def ngram_scores(train: Split, test: Split) -> Floats:
         test: Studies to predict.
 
     Returns:
-        (N, Q), of the test studies.
+        Probabilities of the test studies, (N, Q).
 
     Source: docs/method.md, section 10.1 (the indication alone).
     """
-    known, asked = texts(train), texts(test)
+    known, asked = (
+        [text or "" for text in split.table["indication"].to_pylist()] for split in (train, test)
+    )
     scores = np.zeros(test.labels.shape)
     if not any(known):
         return scores
@@ -45,9 +45,3 @@ def ngram_scores(train: Split, test: Split) -> Floats:
             classifier.fit(learnt[rows], labels[rows])
             scores[:, column] = classifier.predict_proba(given)[:, 1]
     return scores
-
-
-def texts(split: Split) -> list[str]:
-    """Indications of a split; empty where there is none."""
-    found: Sequence[str | None] = split.table["indication"].to_pylist()
-    return [text or "" for text in found]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import has_enough_of_both, shown_count, shown_share
 from camchex.audit.mentions import Mention
-from camchex.audit.scores import Scorer
+from camchex.audit.scorer import Scorer
 from camchex.scores.labelled_split import Bools, LabelSet
 from camchex.scores.metrics import Floats, MacroScore
 from camchex.scores.seeds import mean_sd
@@ -24,7 +24,7 @@ def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scor
     two means are of the same classes.
 
     Args:
-        labels: What is scored against.
+        labels: Labels to score against.
         seeds: Probabilities by seed, (N, Q).
         names_any: Whether the indication names a finding, (N,).
         scorer: Draws, and the smallest cell that is shown.
@@ -43,9 +43,9 @@ def by_mention(
     ``min_cell`` positives and negatives in both.
 
     Args:
-        labels: What is scored against.
+        labels: Labels to score against.
         seeds: Probabilities by seed, (N, Q).
-        mentioned: Each a :class:`Mention`, (N, Q).
+        mentioned: A :class:`Mention` of each class by each study, (N, Q).
         scorer: Draws, and the smallest cell that is shown.
     """
     how = mentioned[:, list(labels.columns)]
@@ -91,8 +91,8 @@ def _compared(
         "classes_scored": len(kept),
         **{
             key: {
-                "mean_prevalence": _prevalence(shared, sides[key][:, at]),
-                **spread([shared.macro(p, sides[key][:, at]) for p in given]),
+                "mean_prevalence": shared.mean_prevalence(sides[key][:, at]),
+                **seed_means([shared.macro(p, sides[key][:, at]) for p in given]),
                 **scorer.intervals(score),
             }
             for key, score in scores.items()
@@ -101,12 +101,6 @@ def _compared(
     }
 
 
-def _prevalence(labels: LabelSet, cells: Bools) -> float | None:
-    if not labels.classes:
-        return None
-    return float(np.nanmean(np.where(cells, labels.labels, np.nan), axis=0).mean())
-
-
-def spread(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
-    """Mean and deviation over seeds."""
+def seed_means(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation over seeds of both metrics."""
     return {"mAP": mean_sd([s.ap for s in scores]), "AUROC": mean_sd([s.auroc for s in scores])}

@@ -124,6 +124,12 @@ class LabelSet:
         known = self.labels if cells is None else np.where(cells, self.labels, np.nan)
         return macro(score_classes(known, scores[:, self.columns], self.classes).values())
 
+    def mean_prevalence(self, cells: Bools) -> float | None:
+        """Mean over classes of the share of positives among some cells, (N, K) booleans."""
+        if not self.classes:
+            return None
+        return float(np.nanmean(np.where(cells, self.labels, np.nan), axis=0).mean())
+
     def only(self, kept: Sequence[str]) -> "LabelSet":
         """These labels for fewer classes."""
         at = [i for i, name in enumerate(self.classes) if name in kept]

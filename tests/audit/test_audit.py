@@ -7,8 +7,7 @@ import pytest
 from camchex.aggregates.results import Results
 from camchex.audit.audit import Predicted, audit
 from camchex.audit.gain import NAMES
-from camchex.audit.leak import excess, find_leak
-from camchex.audit.leak_results import leak_results
+from camchex.audit.leak import excess, find_leak, leak_results
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
 from camchex.report.audit import reading
@@ -32,7 +31,7 @@ def run(leak: float, *, swapped: bool = False) -> Results:
     guesses = {seed: factories.guesses(labels, 2, seed)[400:] for seed in (0, 1)}
     chance = [factories.guesses(labels, 0, seed)[400:] for seed in (8, 9)]
     predicted = Predicted(guesses, dict.fromkeys(NAMES, chance) if swapped else {})
-    return audit(cohort, CXR_LT_2023, predicted, PARAMS, EVALUATION)
+    return audit(cohort, labelled_split(cohort, "test", CXR_LT_2023), predicted, PARAMS, EVALUATION)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,8 @@ def test_noise_in_the_labels_is_no_leak() -> None:
     noisy = invented.truth ^ (np.random.default_rng(0).random(invented.truth.shape) < 0.1)
     columns = [CXR_LT_2023.index(name) for name in MIMIC_14]
     truth = invented.truth[:, columns].astype(float)
-    found = find_leak(noisy[:, columns].astype(float), truth, invented.named[:, columns], 20, 0)
+    named, params = invented.named[:, columns], AuditParams(shuffles=20, seed=0)
+    found = find_leak(noisy[:, columns].astype(float), truth, named, params)
     assert found.excess.share > 0.05
     assert not found.found
 
@@ -139,7 +139,9 @@ def test_both_sides_of_a_split_by_indication_have_the_same_classes() -> None:
     labels[names_any, 0] = 0  # never positive where a finding is named
     cohort = factories.cohort(invented, labels)
     predicted = Predicted({0: factories.guesses(labels, 3, 0)[50:]})
-    found = audit(cohort, CXR_LT_2023, predicted, PARAMS, EVALUATION)["by_indication"]["labels"]
+    found = audit(
+        cohort, labelled_split(cohort, "test", CXR_LT_2023), predicted, PARAMS, EVALUATION
+    )["by_indication"]["labels"]
     assert found["classes_scored"] == 25
     for side in ("naming_a_finding", "naming_none"):
         assert found[side]["AUROC"]["mean"] > 0.9
@@ -152,7 +154,9 @@ def test_few_studies_on_one_side_are_hidden() -> None:
     labels = invented.truth.astype(float)
     cohort = factories.cohort(invented, labels)
     predicted = Predicted({0: factories.guesses(labels, 3, 0)[30:]})
-    found = audit(cohort, CXR_LT_2023, predicted, PARAMS, EVALUATION)
+    found = audit(
+        cohort, labelled_split(cohort, "test", CXR_LT_2023), predicted, PARAMS, EVALUATION
+    )
     assert found["test_studies"]["naming_a_finding"] == "<5"
     assert found["by_indication"]["labels"]["naming_none"]["mAP"] == {"mean": None, "sd": None}
     assert found["leak"]["not_seen"]["per_class"]["Pneumonia"]["named"] == "<5"
@@ -194,5 +198,6 @@ def test_label_sets_compare_the_same_columns() -> None:
 def test_classes_without_words_are_an_error() -> None:
     invented = factories.invent({"train": 4, "test": 4})
     table = factories.cohort(invented, invented.truth[:, :1].astype(float), ["Silicosis"])
+    test = labelled_split(table, "test", ["Silicosis"])
     with pytest.raises(DataError, match=r"keywords.yaml: no entry for \['Silicosis'\]"):
-        audit(table, ["Silicosis"], Predicted({0: np.zeros((4, 1))}), PARAMS, EVALUATION)
+        audit(table, test, Predicted({0: np.zeros((4, 1))}), PARAMS, EVALUATION)

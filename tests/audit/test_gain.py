@@ -5,9 +5,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from camchex.aggregates.results import Results
-from camchex.audit.audit import Predicted, audit, headline
+from camchex.audit.audit import Predicted, audit, audit_metrics
 from camchex.audit.gain import ImageOnly
 from camchex.contract.labels import CXR_LT_2023
+from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
 from tests.scores import factories
 
@@ -46,7 +47,7 @@ def audited(
     cohort = factories.cohort(invented, labels, missed=missed)
     params = AuditParams(shuffles=2, seed=0)
     predicted = Predicted({0: own}, changed, image_only)
-    return audit(cohort, CXR_LT_2023, predicted, params, EVALUATION)
+    return audit(cohort, labelled_split(cohort, "test", CXR_LT_2023), predicted, params, EVALUATION)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_vital_signs_that_nothing_reads_are_worth_nothing(by_leak: dict[float, R
 def test_the_headline_is_few_numbers_and_the_share_comes_first(
     by_leak: dict[float, Results],
 ) -> None:
-    found = headline(by_leak[0.5])
+    found = audit_metrics(by_leak[0.5])
     expected = by_leak[0.5]["texts"]["surviving"]
     assert next(iter(found)) == "gain_not_owed_to_seen_words"
     assert found["gain_not_owed_to_seen_words"] == {
@@ -135,6 +136,8 @@ def test_without_other_texts_the_headline_has_the_labels_alone() -> None:
     labels = invented.truth.astype(float)
     predicted = Predicted({0: factories.guesses(labels, 2, 0)[40:]})
     params = AuditParams(shuffles=2, seed=0)
-    results = audit(factories.cohort(invented, labels), CXR_LT_2023, predicted, params, EVALUATION)
-    found = headline(results)
+    cohort = factories.cohort(invented, labels)
+    test = labelled_split(cohort, "test", CXR_LT_2023)
+    results = audit(cohort, test, predicted, params, EVALUATION)
+    found = audit_metrics(results)
     assert list(found) == ["label_leak_found", "label_excess_where_named", "details"]

@@ -7,9 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from camchex.audit.validation import (
-    HEADLINE,
     LEAKS,
-    Audited,
+    SHARE,
     Given,
     Truth,
     true_shares,
@@ -31,8 +30,8 @@ def labels(values: np.ndarray) -> LabelSet:
     return LabelSet(values.astype(float), [0, 1], CLASSES)
 
 
-def headline(share: float | None, low: float | None, high: float | None) -> dict[str, object]:
-    return {HEADLINE: {"share": share, "low": low, "high": high}}
+def metrics(share: float | None, low: float | None, high: float | None) -> dict[str, object]:
+    return {SHARE: {"share": share, "low": low, "high": high}}
 
 
 def test_without_a_leak_all_of_the_gain_is_real() -> None:
@@ -77,9 +76,9 @@ def test_a_model_that_reads_only_leaked_words_gains_nothing_real() -> None:
 def test_what_is_said_of_a_cohort() -> None:
     found = validation(
         {
-            0.0: Audited(headline(0.95, 0.8, 1.1), Truth(1.0, 1.2)),
-            0.5: Audited(headline(0.5, 0.3, 0.7), Truth(0.8, 1.2)),
-            1.0: Audited(headline(None, None, None), Truth(0.1, 1.2)),
+            0.0: (metrics(0.95, 0.8, 1.1), Truth(1.0, 1.2)),
+            0.5: (metrics(0.5, 0.3, 0.7), Truth(0.8, 1.2)),
+            1.0: (metrics(None, None, None), Truth(0.1, 1.2)),
         }
     )
     clean, leaky, unknown = found["cohorts"]
@@ -94,9 +93,7 @@ def test_what_is_said_of_a_cohort() -> None:
 
 
 def test_the_figure_is_the_same_twice(tmp_path: Path) -> None:
-    found = validation(
-        {leak: Audited(headline(0.9, 0.7, 1.1), Truth(1 - leak / 2, 1)) for leak in LEAKS}
-    )
+    found = validation({leak: (metrics(0.9, 0.7, 1.1), Truth(1 - leak / 2, 1)) for leak in LEAKS})
     for name in ("a", "b"):
         validation_figure(found, tmp_path / name)
     drawn = (tmp_path / "a").read_text()

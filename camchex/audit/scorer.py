@@ -7,67 +7,73 @@ import numpy as np
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import tells_one_small
-from camchex.scores.bootstrap import Draws, Resampled, bootstrap, interval, mean_over
+from camchex.scores.bootstrap import Draws, bootstrap, interval, mean_over, score_interval
 from camchex.scores.labelled_split import Bools, LabelSet
 from camchex.scores.metrics import Floats, score_class, score_classes
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """One number, and the same of every resample of the patients.
+class ResampledValue:
+    """One number of the test studies, and the number in every resample of the patients.
+
+    Numbers that are combined must be of the same draws.
 
     Attributes:
-        value: None where the studies cannot tell it.
-        drawn: Of each resample, NaN where it has none, (R,).
+        value: The number of the studies themselves; None where they cannot tell it.
+        drawn: The number in each resample, NaN where it has none, (R,).
     """
 
     value: float | None
     drawn: Floats
 
-    def minus(self, other: "Estimate") -> "Estimate":
-        """The difference, which must be of the same draws."""
+    def minus(self, other: "ResampledValue") -> "ResampledValue":
+        """The difference of two numbers."""
         known = self.value is not None and other.value is not None
         value = self.value - other.value if known else None  # type: ignore[operator]
-        return Estimate(value, self.drawn - other.drawn)
+        return ResampledValue(value, self.drawn - other.drawn)
 
-    def above(self, floor: float) -> "Estimate":
-        """How far it lies above a number."""
-        return Estimate(None if self.value is None else self.value - floor, self.drawn - floor)
+    def above(self, floor: float) -> "ResampledValue":
+        """How far the number lies above a constant."""
+        return ResampledValue(
+            None if self.value is None else self.value - floor, self.drawn - floor
+        )
 
-    def scaled(self, numerator: "Estimate", denominator: "Estimate", level: float) -> "Estimate":
-        """This, times one number over another of the same draws.
-
-        There is none unless the whole interval of the denominator lies above 0.
-        """
-        positive = denominator.bounds(level)
+    def scaled(
+        self, numerator: "ResampledValue", denominator: "ResampledValue", level: float
+    ) -> "ResampledValue":
+        """The number times one other over another; none unless the last is surely above 0."""
         values = self.value, numerator.value, denominator.value
-        if positive is None or positive[0] <= 0 or None in values:
-            return Estimate(None, np.full(len(self.drawn), np.nan))
+        if not denominator.is_positive(level) or None in values:
+            return ResampledValue(None, np.full(len(self.drawn), np.nan))
         whole = np.where(denominator.drawn > 0, denominator.drawn, np.nan)
         value = self.value * numerator.value / denominator.value  # type: ignore[operator]
-        return Estimate(value, self.drawn * numerator.drawn / whole)
+        return ResampledValue(value, self.drawn * numerator.drawn / whole)
 
-    def bounds(self, level: float) -> list[float] | None:
+    def interval(self, level: float) -> list[float] | None:
         """Low and high; None without a value, or if too few resamples have one."""
         return interval(self.drawn, level, self.value)
 
-    def surviving(self, gain: "Estimate", level: float) -> Results:
-        """What is left of a gain once this much of it is taken away: 1 - this / gain.
+    def is_positive(self, level: float) -> bool:
+        """Whether the whole interval lies above 0."""
+        ends = self.interval(level)
+        return ends is not None and ends[0] > 0
 
-        Both are moved by twice their resamples' bias before they are divided, as bounds are: a
+    def surviving(self, gain: "ResampledValue", level: float) -> Results:
+        """Share of a gain that is left once this number is taken away: 1 - this / gain.
+
+        Both are moved by twice their resamples' bias before they are divided, as intervals are: a
         ratio of them cannot be. There is no share of a gain that may be none.
 
         Args:
-            gain: Of the same draws.
+            gain: The gain.
             level: Share of the resamples within an interval.
 
         Returns:
             ``share`` and ``share_interval``; both None unless the whole interval of the gain lies
             above 0.
         """
-        positive = gain.bounds(level)
         none: dict[str, object] = {"share": None, "share_interval": None}
-        if self.value is None or gain.value is None or positive is None or positive[0] <= 0:
+        if self.value is None or gain.value is None or not gain.is_positive(level):
             return none
         share = 1 - self.value / gain.value
         whole = gain._unbiased()
@@ -99,12 +105,12 @@ class Score:
         classes: Average precision of each class that may be shown alone.
     """
 
-    ap: Estimate
-    auroc: Estimate
-    classes: Mapping[str, Estimate]
+    ap: ResampledValue
+    auroc: ResampledValue
+    classes: Mapping[str, ResampledValue]
 
     def minus(self, other: "Score") -> "Score":
-        """The difference, which must be of the same draws and labels."""
+        """The difference of two scores, which must be of the same draws and labels."""
         classes = {name: one.minus(other.classes[name]) for name, one in self.classes.items()}
         return Score(self.ap.minus(other.ap), self.auroc.minus(other.auroc), classes)
 
@@ -114,9 +120,9 @@ class Scorer:
     """How scores are drawn, and what of them is shown.
 
     Attributes:
-        draws: Of the patients of the test studies: the same for every score.
+        draws: Draws of the patients of the test studies: the same for every score.
         level: Share of the resamples within an interval.
-        min_cell: The score of a single class with fewer positives, or negatives, is not shown.
+        min_cell: Smallest number of positives, or negatives, of a class that is shown alone.
         workers: Threads.
     """
 
@@ -129,7 +135,7 @@ class Scorer:
         """Macro score, the mean over seeds; the seeds are averaged in each resample too.
 
         Args:
-            labels: What is scored against, (N, K).
+            labels: Labels to score against, (N, K).
             seeds: Probabilities of each seed, (N, Q).
             cells: Which labels count, (N, K); None: all.
         """
@@ -138,50 +144,40 @@ class Scorer:
         at = [q for q, one in enumerate(counted.values()) if one.ap is not None]
         small = [one.is_small(self.min_cell) for one in counted.values()]
         if not at or tells_one_small([small[q] for q in at]):
-            nothing = Estimate(None, np.full(len(self.draws.counts), np.nan))
+            nothing = ResampledValue(None, np.full(len(self.draws.counts), np.nan))
             return Score(nothing, nothing, {})
         truth, columns = known[:, at], [labels.columns[q] for q in at]
-        scores = [_each(truth, given[:, columns]) for given in seeds]
-        drawn = [bootstrap(truth, p[:, columns], self.draws, None, self.workers) for p in seeds]
-        ap, auroc = np.mean([[s.ap, s.auroc] for s in scores], axis=0)  # (K,), both
+        guesses = [given[:, columns] for given in seeds]
+        found = [[score_class(y, p) for y, p in zip(truth.T, g.T, strict=True)] for g in guesses]
+        scores = [[[s.ap for s in seed], [s.auroc for s in seed]] for seed in found]
+        ap, auroc = np.mean(np.array(scores, np.float64), axis=0)  # (K,), both
+        drawn = [bootstrap(truth, g, self.draws, None, self.workers) for g in guesses]
         ap_drawn = np.mean([one.ap for one in drawn], axis=0)  # (R, K)
         auroc_drawn = np.mean([one.auroc for one in drawn], axis=0)
         return Score(
-            Estimate(float(ap.mean()), mean_over(ap_drawn)),
-            Estimate(float(auroc.mean()), mean_over(auroc_drawn)),
+            ResampledValue(float(ap.mean()), mean_over(ap_drawn)),
+            ResampledValue(float(auroc.mean()), mean_over(auroc_drawn)),
             {
-                labels.classes[q]: Estimate(float(ap[k]), ap_drawn[:, k])
+                labels.classes[q]: ResampledValue(float(ap[k]), ap_drawn[:, k])
                 for k, q in enumerate(at)
                 if not small[q]
             },
         )
 
     def intervals(self, score: Score) -> dict[str, list[float] | None]:
-        """Bounds of a score, between 0 and 1."""
+        """Intervals of a score, between 0 and 1."""
         found = {"mAP_interval": score.ap, "AUROC_interval": score.auroc}
-        return {key: _clipped(one.bounds(self.level)) for key, one in found.items()}
+        return {key: score_interval(v.drawn, self.level, v.value) for key, v in found.items()}
 
     def shown(self, score: Score) -> Results:
-        """A score and its bounds."""
+        """A score and its intervals."""
         return {"mAP": score.ap.value, "AUROC": score.auroc.value, **self.intervals(score)}
 
     def difference(self, score: Score) -> Results:
-        """A difference of scores and its bounds."""
+        """A difference of scores and its intervals."""
         return {
             "mAP": score.ap.value,
             "AUROC": score.auroc.value,
-            "mAP_interval": score.ap.bounds(self.level),
-            "AUROC_interval": score.auroc.bounds(self.level),
+            "mAP_interval": score.ap.interval(self.level),
+            "AUROC_interval": score.auroc.interval(self.level),
         }
-
-
-def _each(truth: Floats, guess: Floats) -> Resampled:
-    """The same of the studies themselves, (K,)."""
-    found = [score_class(y, p) for y, p in zip(truth.T, guess.T, strict=True)]
-    return Resampled(
-        np.array([s.ap for s in found], np.float64), np.array([s.auroc for s in found], np.float64)
-    )
-
-
-def _clipped(found: list[float] | None) -> list[float] | None:
-    return None if found is None else [max(found[0], 0.0), min(found[1], 1.0)]

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.audit.mentions import Mention
-from camchex.audit.scores import Estimate, Scorer
+from camchex.audit.scorer import ResampledValue, Scorer
 from camchex.audit.words import by_indication, by_mention
 from camchex.comparisons.two_models import compare
 from camchex.contract.labels import CXR_LT_2023
@@ -41,7 +41,7 @@ def test_scores_differences_and_bounds_are_those_of_a_comparison() -> None:
     for name, row in expected["classes"].items():
         lost = other.minus(one).classes[name]
         assert lost.value == pytest.approx(row["AP"]["difference"], abs=1e-12)
-        assert lost.bounds(LEVEL) == pytest.approx(row["AP"]["interval"], abs=1e-12)
+        assert lost.interval(LEVEL) == pytest.approx(row["AP"]["interval"], abs=1e-12)
 
 
 def test_a_score_of_cells_is_scikit_learns_of_the_studies_of_each_class() -> None:
@@ -69,14 +69,16 @@ def test_a_single_small_class_has_no_score() -> None:
 
 def test_what_survives_of_a_gain() -> None:
     wobble = np.linspace(-0.01, 0.01, 101)
-    gain = Estimate(0.1, 0.1 + wobble)
-    lost = Estimate(0.02, np.full(101, 0.02))
+    gain = ResampledValue(0.1, 0.1 + wobble)
+    lost = ResampledValue(0.02, np.full(101, 0.02))
     found = lost.surviving(gain, LEVEL)
     assert found["share"] == pytest.approx(0.8)
     low, high = np.quantile(1 - 0.02 / gain.drawn, [0.05, 0.95])
     assert found["share_interval"] == pytest.approx([low, high])
     # Draws that lie too high are moved down by twice as much; the share itself is never left out.
-    moved = Estimate(0.02, lost.drawn + 0.005).surviving(Estimate(0.1, gain.drawn + 0.01), LEVEL)
+    moved = ResampledValue(0.02, lost.drawn + 0.005).surviving(
+        ResampledValue(0.1, gain.drawn + 0.01), LEVEL
+    )
     true_low, true_high = np.quantile(1 - 0.015 / (gain.drawn - 0.01), [0.05, 0.95])
     assert moved["share_interval"] == pytest.approx([min(true_low, 0.8), true_high])
 
@@ -84,7 +86,7 @@ def test_what_survives_of_a_gain() -> None:
 @pytest.mark.parametrize("gain", [0.005, 0.0, -0.1])
 def test_there_is_no_share_of_a_gain_that_may_be_none(gain: float) -> None:
     drawn = gain + np.linspace(-0.01, 0.01, 101)
-    found = Estimate(0.001, np.full(101, 0.001)).surviving(Estimate(gain, drawn), LEVEL)
+    found = ResampledValue(0.001, np.full(101, 0.001)).surviving(ResampledValue(gain, drawn), LEVEL)
     assert found == {"share": None, "share_interval": None}
 
 
