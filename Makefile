@@ -19,22 +19,22 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 repro: install ## Run the pipeline of params.yaml, to report.html
 	dvc repro
 
-ablations: table3 baselines parts ## What each part is worth: all three tables
+ablations: table3 baselines parts ## Make table3, baselines and parts: what each part is worth
 
 table3 baselines parts: install
 	dvc repro ablations/dvc.yaml:$@
 	cp metrics/ablations/$@.json metrics/shown/ && dvc repro report
 	@cat metrics/ablations/$@.md
 
-table3: ## What each input is worth, beside the paper's Table 3
-baselines: ## CheXFusion, MMBT and late fusion beside CaMChex
-parts: ## Without the noisy student, the view encoders, the masks, ...
+table3: ## Compare the inputs, beside the paper's Table 3
+baselines: ## Compare CheXFusion, MMBT and late fusion with CaMChex
+parts: ## Compare CaMChex with itself without the noisy student, the view encoders, ...
 
-uninformative: table3 ## Table 3 where an input was made to say nothing
+uninformative: table3 ## Compare the inputs where one was made to say nothing
 	python -m ablations.uninformative
 	@cat metrics/ablations/uninformative.md
 
-audit-validation: install ## Hold the leakage audit against cohorts whose leak is known
+audit-validation: install ## Compare the leakage audit with cohorts whose leak is known
 	python -m ablations.audit_validation
 	@cat metrics/ablations/audit_validation.md
 
@@ -58,13 +58,14 @@ lint: install ## Check style, types and layers
 coverage: install ## Run the tests and show line coverage
 	pytest -n 2 --cov --cov-report=term-missing:skip-covered
 
-fuzz: install ## Read 10,000 damaged raw files, and say what became of each kind
+fuzz: install ## Read 10,000 damaged raw files, and count how each kind ended
 	python -m tests.fuzz --files 10000
 
-chaos: install ## Kill small trainings at 40 random moments, and compare what they end in
+chaos: install ## Kill small trainings at 40 random moments, and compare their results
 	OMP_NUM_THREADS=1 python -m tests.chaos --kills 40
 
-# Aside, since Arrow imports pandas wherever it is installed, which slows every stage down.
+# pandas has a folder of its own: Arrow imports pandas wherever it is installed, which would slow
+# every stage down.
 $(VENV)/pandas: constraints.txt
 	$(VENV)/bin/pip install --quiet --no-deps --constraint constraints.txt --target $@ pandas
 
