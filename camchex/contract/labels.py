@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from camchex.contract.params import Section
+from camchex.contract.params import Section, unique
 
 NO_FINDING = "No Finding"
 
@@ -120,14 +120,8 @@ Space = Literal[
 ]
 
 
-def _once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("names a class twice")
-    return names
-
-
 ClassName = Annotated[str, Field(min_length=1)]
-OwnSpace = Annotated[tuple[ClassName, ...], Field(min_length=1), AfterValidator(_once)]
+OwnSpace = Annotated[tuple[ClassName, ...], Field(min_length=1), AfterValidator(unique)]
 
 
 class LabelParams(Section):

@@ -4,6 +4,7 @@ Each package owns the model of its section, beside the code that uses it, and a 
 the sections it declares to DVC. So a change to the fusion touches nothing of the noisy student.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +43,15 @@ class Section(BaseModel):
 
 
 S = TypeVar("S")
+Items = TypeVar("Items", bound=Sequence[object])
+
+
+def unique(items: Items) -> Items:
+    """Refuse a list that names an item twice; a validator for pydantic's ``AfterValidator``."""
+    for place, item in enumerate(items):
+        if item in items[:place]:
+            raise ValueError(f"names {item} twice")
+    return items
 
 
 def read_file(path: Path = PARAMS) -> dict[str, object]:

@@ -1,10 +1,10 @@
-"""Sections ``encoder``, ``text`` and ``fusion``: what the networks are made of."""
+"""Section ``text``, and the parts of ``fusion`` and others that are kept beside the weights."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from camchex.contract.params import Section
+from camchex.contract.params import Section, unique
 from camchex.networks.params import PositionKind, require_heads_divide
 from camchex.texts.params import Cleaner
 
@@ -14,13 +14,7 @@ Architecture = Literal["camchex", "mmbt"]
 Encoders = Literal["by_view", "shared"]
 BeyondMaxImages = Literal["choose", "average"]
 TINY = "tiny"
-"""``text.model``: a small BERT that is trained from scratch with the fusion."""
-
-
-def _once(names: tuple[Modality, ...]) -> tuple[Modality, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("names an input twice")
-    return names
+"""Value of ``text.model`` for a small BERT that is trained from scratch with the fusion."""
 
 
 class TextParams(Section):
@@ -30,7 +24,7 @@ class TextParams(Section):
     """
 
     model: str = Field(min_length=1)  # tiny, a transformers hub name, or a local folder
-    vocabulary: int = Field(ge=128)  # tokens at most; tiny only, as are the next four
+    vocabulary: int = Field(ge=128)  # at most; tiny only, as are the next four
     width: int = Field(ge=1)
     layers: int = Field(ge=1)
     heads: int = Field(ge=1)
@@ -45,20 +39,20 @@ class TextParams(Section):
 
 
 class FusionArchitecture(Section):
-    """What of section ``fusion`` decides the network, and is kept beside its weights.
+    """The keys of section ``fusion`` that decide the network; kept beside the weights.
 
     Source: paper section 3.2 and Figure 2.
     """
 
     architecture: Architecture  # mmbt: image regions and words in the one BERT of section text
-    inputs: Annotated[tuple[Modality, ...], Field(min_length=1), AfterValidator(_once)]
+    inputs: Annotated[tuple[Modality, ...], Field(min_length=1), AfterValidator(unique)]
     encoders: Encoders  # shared: one image encoder, the frontal one, for every view
     layers: int = Field(ge=1)  # camchex only, as are the next three
     heads: int = Field(ge=1)
     ffn: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     regions: int = Field(ge=1)  # per side of an image, mmbt only
-    max_images: int = Field(ge=1)  # of a study with more, some are chosen
+    max_images: int = Field(ge=1)  # a study with more is read in part
     beyond_max_images: BeyondMaxImages  # at prediction; average: over groups that hold them all
     segments: Segments  # frontal, lateral, indication, vitals; or one per slot and per text
     text_tokens: int = Field(ge=1)  # identical tokens per text; the release: 256; camchex only
@@ -68,7 +62,7 @@ class FusionArchitecture(Section):
 
 
 class Preparation(Section):
-    """How inputs are made ready: kept beside the weights, so that a new study is read alike."""
+    """How training inputs were prepared; kept beside the weights, for new studies."""
 
     fit: Literal["stretch", "pad"]  # images.fit
     cleaner: Cleaner  # indications.cleaner

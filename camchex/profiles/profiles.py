@@ -16,7 +16,7 @@ from camchex.contract import params
 from camchex.contract.files import whole_file
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
-from camchex.contract.params import PARAMS, Section
+from camchex.contract.params import PARAMS, Section, unique
 from camchex.errors import ParamsError
 from camchex.fusion.params import TextParams
 from camchex.fusion.section import FusionParams
@@ -32,12 +32,6 @@ from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
-
-
-def _once(seeds: list[int]) -> list[int]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("names a seed twice")
-    return seeds
 
 
 class Params(Section):
@@ -59,7 +53,7 @@ class Params(Section):
     fusion: FusionParams
     evaluation: EvaluationParams
     audit: AuditParams
-    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_once)]
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(unique)]
     runtime: RuntimeParams
 
 

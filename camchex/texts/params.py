@@ -4,22 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from camchex.contract.params import Section
+from camchex.contract.params import Section, unique
 
 SectionRules = Literal["reference", "corrected"]
 Cleaner = Literal["released", "minimal", "none"]
 Source = Literal["indication", "history"]
 
 
-def _once(names: tuple[Source, ...]) -> tuple[Source, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("names a section twice")
-    return names
-
-
 class IndicationParams(Section):
     """Section ``indications``."""
 
     sections: SectionRules  # names of report sections: as MIMIC-CXR's parser, or corrected
-    use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(_once)]  # in this order
+    use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(unique)]  # in this order
     cleaner: Cleaner
