@@ -21,6 +21,7 @@ from camchex.audit.validation import (
     validation_text,
 )
 from camchex.contract import params, schemas, tables
+from camchex.contract.files import write_text
 from camchex.contract.labels import LabelParams
 from camchex.scores.labelled_split import (
     LabelSet,
@@ -49,7 +50,7 @@ def main() -> int:
     audited = {leak: _audited(COPIES / name, classes, clean) for leak, name in names.items()}
     found = validation(audited)
     write_results(found, OUT)
-    OUT.with_suffix(".md").write_text(validation_text(found))
+    write_text(OUT.with_suffix(".md"), validation_text(found))
     validation_figure(found, FIGURE)
     return 0
 

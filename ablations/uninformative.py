@@ -13,6 +13,7 @@ from camchex.aggregates.results import read_results, write_results
 from camchex.comparisons.uninformative import SILENCED, gains, gains_text, silenced_table
 from camchex.comparisons.variants import CAMCHEX
 from camchex.contract import params
+from camchex.contract.files import write_text
 
 COPIES = PROJECT / ".camchex" / "uninformative"
 TABLE3 = Path("metrics/ablations/table3.json")
@@ -31,7 +32,7 @@ def main() -> int:
     tables = {name: silenced_table(s, seeds, COPIES / name) for name, s in SILENCED.items()}
     found = gains(informative, tables)
     write_results(found, OUT)
-    OUT.with_suffix(".md").write_text(gains_text(found))
+    write_text(OUT.with_suffix(".md"), gains_text(found))
     return 0
 
 

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 from camchex.aggregates.results import DECIMALS
+from camchex.contract.files import write_text
 
 Row = Sequence[str | int | float | None]
 Table = tuple[Sequence[str], Iterable[Row]]
@@ -18,8 +19,7 @@ def write_csv(header: Sequence[str], rows: Iterable[Row], path: Path) -> None:
     table.writerow(header)
     for row in rows:
         table.writerow([round(v, DECIMALS) if isinstance(v, float) else v for v in row])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def write_tables(tables: Mapping[str, Table], folder: Path) -> None:

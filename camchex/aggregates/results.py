@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from camchex.contract.files import write_text
 from camchex.errors import DataError
 
 Results = Mapping[str, Any]
@@ -23,13 +24,12 @@ def rounded(value: object) -> object:
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write results as JSON, in their order, rounded."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rounded(results), indent=2, allow_nan=False) + "\n")
+    """Write results as JSON, in their order, rounded; the folder of the file is made."""
+    write_text(path, json.dumps(rounded(results), indent=2, allow_nan=False) + "\n")
 
 
 def read_results(path: Path) -> Results:
-    """Read what :func:`write_results` or another stage's metrics wrote.
+    """Read one JSON object of aggregates.
 
     Raises:
         DataError: If the file is missing or not one JSON object.

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from camchex.contract.files import write_text
+
 Counts = Mapping[str, "int | float | str | Share | Counts | None"]
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 FEWEST = 100  # values: with fewer, the 99th percentile is the value of one patient
@@ -121,8 +123,7 @@ def write_counts(counts: Counts, path: Path, min_cell: int) -> None:
         path: The file; its folder is made.
         min_cell: Smallest count above 0 that is shown.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(hide_small(counts, min_cell), indent=2) + "\n")
+    write_text(path, json.dumps(hide_small(counts, min_cell), indent=2) + "\n")
 
 
 def percentiles(values: Sequence[float]) -> Counts:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.special import expit, logit
 
+from camchex.contract.files import write_text
 from camchex.errors import DataError
 from camchex.scores.ranking import Floats
 
@@ -62,8 +63,7 @@ def rescale(probabilities: Floats, temperature: float) -> Floats:
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """Write JSON, not rounded: a threshold is a probability that some study has exactly."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(calibration.model_dump(), indent=2) + "\n")
+    write_text(path, json.dumps(calibration.model_dump(), indent=2) + "\n")
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from camchex.report.audit import reading
 
 from camchex.aggregates.results import Results
 from camchex.audit.audit import Predicted, audit
@@ -10,7 +11,6 @@ from camchex.audit.gain import NAMES
 from camchex.audit.leak import excess, find_leak, leak_results
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
-from camchex.report.audit import reading
 from camchex.scores.labelled_split import label_sets, labelled_split, mimic14_matrix
 from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
 from tests.scores import factories
