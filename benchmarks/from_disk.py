@@ -7,6 +7,7 @@ system's cache in both.
 """
 
 from collections.abc import Sized
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -128,7 +129,7 @@ def files_on_disk(run: Run) -> Contest:
     )
     network = published.PublishedFusion(parts_of(params, model, frozen=False))
     step = published_step(run, network, fusion.training)
-    unread = StudySamples(**(vars(studies) | {"store": _Unread(folder / "store")}))
+    unread = replace(studies, store=_Unread(folder / "store"))
     data = DecodedStudies(unread, StudyDataset(unread, reader_of(model)), paths, size)
     batches = np.arange(len(studies)).reshape(-1, run.batch).tolist()
 

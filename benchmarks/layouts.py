@@ -14,7 +14,6 @@ from camchex.estimate.probe import Timing, Window, repeated, time_training
 from camchex.estimate.random_batches import Shape, images_of_studies, random_images, random_studies
 from camchex.estimate.random_networks import untrained_camchex, untrained_classifier
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.study_data import reader_of
 from camchex.networks.batches import Batch
 from camchex.profiles.profiles import Params
 from camchex.training.augmentation import Augmentation
@@ -70,15 +69,7 @@ def published_step(run: Run, network: nn.Module, training: TrainingParams) -> Ca
 
 def study_batches(run: Run, model: CaMChex) -> list[Batch]:
     """Studies of noise, as large as those of CXR-LT."""
-    reader, draw = reader_of(model), np.random.default_rng(0)
-    shape = Shape(
-        image_size=model.image_size,
-        classes=len(model.classes),
-        vocabulary=model.tokenizer.size,
-        max_tokens_indication=reader.max_tokens_indication,
-        max_tokens_vitals=reader.max_tokens_vitals,
-        max_images=reader.max_images,
-    )
+    draw, shape = np.random.default_rng(0), Shape.of(model)
     return [random_studies(images_of_studies(run.batch, draw), shape, draw) for _ in range(BATCHES)]
 
 

@@ -1,10 +1,9 @@
-"""The ``camchex`` command.
+"""The ``camchex`` command line.
 
-Whatever is slow to import is imported by the command that needs it, so that help is instant.
+Each command imports what is slow to import, so that help appears at once.
 """
 
 import json
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +13,7 @@ from rich.table import Column, Table
 
 from camchex import __version__
 from camchex.cli import scores as cli_scores
-from camchex.errors import CamchexError, DataError, ParamsError
+from camchex.errors import CamchexError, ParamsError
 
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
 
@@ -25,19 +24,19 @@ app = typer.Typer(
     epilog="The pipeline itself is run by DVC: [bold]dvc repro[/].",
 )
 profile = typer.Typer(no_args_is_help=True, help="Use or compare complete configurations.")
-synthetic = typer.Typer(no_args_is_help=True, help="Look at the embedded synthetic cohort.")
+synthetic = typer.Typer(no_args_is_help=True, help="Draw examples of the synthetic cohort.")
 app.add_typer(profile, name="profile")
 app.add_typer(synthetic, name="synthetic")
-cli_scores.add_to(app)
 
-YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies to fit a threshold
+YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
 Gender = Literal["F", "M"]
 ProfileName = Annotated[str, typer.Argument(help="A profile's name, or a YAML file.")]
-Picture = Annotated[Path, typer.Option(help="The PNG that is written.")]
+Picture = Annotated[Path, typer.Option(help="The PNG file to write.")]
 Images = Annotated[
     list[Path] | None, typer.Option(metavar="FILE", help="JPEG, PNG or DICOM; repeat for more.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
 def main() -> None:
@@ -70,31 +69,37 @@ def _camchex(
 
 @app.command(epilog="Example: [bold]camchex check[/], or [bold]camchex check --tables mine[/]")
 def check(
+    *,
     tables: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Validate these canonical tables (docs/own_data.md)."),
     ] = None,
+    stores: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Verify the checksums of prepared images, as in data."),
+    ] = None,
 ) -> None:
-    """Validate params.yaml, and say which raw data are there, missing, or not as published.
+    """Validate params.yaml, and list which raw data are present, missing, or not as published.
 
-    With --tables: what is wrong with canonical tables of your own, column by column. Exit status 1
-    if anything is missing, wrong or cannot be read.
+    With --tables or --stores, check your own canonical tables, or prepared images, instead. The
+    exit status is 1 if anything is missing, wrong or unreadable.
     """
-    from camchex import check as data_check
+    from camchex.check import check_data, check_stores, check_tables, render_data, render_tables
     from camchex.profiles.profiles import validate_file
 
     params = validate_file()
-    if tables is not None:
-        found = data_check.check_tables(
-            tables, params.data.root, params.labels.classes, params.external, params.vitals.ranges
-        )
-        Console().print(data_check.render_tables(found))
-        if any(table.problems for table in found):
-            raise typer.Exit(1)
-        return
-    findings = data_check.check(params.data, params.external, params.labels)
-    Console().print(data_check.render(findings))
-    if not findings.complete:
+    if tables is None and stores is None:
+        checked = check_data(params.data, params.external, params.labels)
+        Console().print(render_data(checked))
+        complete = checked.complete
+    else:
+        found = [] if stores is None else check_stores(stores)
+        if tables is not None:
+            classes, ranges = params.labels.classes, params.vitals.ranges
+            found += check_tables(tables, params.data.root, classes, params.external, ranges)
+        Console().print(render_tables(found))
+        complete = not any(table.problems for table in found)
+    if not complete:
         raise typer.Exit(1)
 
 
@@ -104,52 +109,44 @@ def estimate(
     name: Annotated[
         str, typer.Option("--profile", help="A profile's name, or a YAML file.")
     ] = "params.yaml",
-    devices: Annotated[int, typer.Option(min=1, help="How many like this one there will be.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Number of devices like this one.")] = 1,
     seconds: Annotated[
-        float, typer.Option(min=1, help="For the measurement, roughly; a step is not broken off.")
+        float, typer.Option(min=1, help="Duration of the measurement, roughly.")
     ] = 60,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, for other programs.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Hours and memory that a configuration's trainings take, from a few steps on this device.
+    """Estimate hours and memory of all trainings, from a few steps on this device.
 
-    Images and studies are counted in the tables below data.root, or are as published.
+    Images and studies are counted in the tables below data.root; published counts stand in for
+    missing tables.
     """
-    import sys
     from dataclasses import asdict
 
-    from rich.progress import track
-
-    from camchex.estimate import estimate as reckoning
+    from camchex.check import check_data
     from camchex.estimate.sample_counts import count_samples
+    from camchex.estimate.training_time import measure, planned_trainings, render, training_time
     from camchex.profiles.profiles import locate, validate_file
 
     params = validate_file(locate(name))
-    bar = Console(file=sys.stderr)
-    counts = count_samples(params.data, params.external, params.labels)
-    found = reckoning.estimate(
-        params,
-        counts,
-        devices,
-        seconds,
-        lambda stages: track(stages, "measuring", console=bar, disable=not bar.is_terminal),
-    )
+    sections = (params.data, params.external, params.labels)
+    counts = count_samples(check_data(*sections), *sections)
+    probes = measure(params, planned_trainings(params, counts), devices, seconds)
+    found = training_time(params, counts, devices, probes)
     if as_json:
         typer.echo(json.dumps(asdict(found) | {"hours": found.hours}, indent=2))
         return
-    Console().print(reckoning.render(found))
+    Console().print(render(found))
 
 
 @app.command(epilog="Example: [bold]camchex export my-model --model models/fusion/seed0[/]")
 def export(
-    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
     *,
     model: Annotated[Path, typer.Option(help="A trained model.")] = MODEL,
 ) -> None:
     """Put a model's weights, calibration and card (README.md) into one folder to hand on.
 
-    A model may remember patients: weights trained on restricted data are to be treated as it is.
+    A model may remember patients: treat weights trained on restricted data as restricted data.
     """
     from camchex.prediction.export import export_model
 
@@ -159,7 +156,7 @@ def export(
 
 @profile.command("list")
 def list_profiles() -> None:
-    """List the profiles, with the first line of each."""
+    """List the profiles and what each is for."""
     from camchex.profiles.profiles import locate, names
 
     table = Table("profile", "what it is", box=None)
@@ -172,9 +169,9 @@ def list_profiles() -> None:
 def use_profile(
     name: ProfileName,
     *,
-    data_root: Annotated[Path | None, typer.Option(help="Where your raw data lie.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of your raw data.")] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Also where params.yaml has changes of its own.")
+        bool, typer.Option("--overwrite", help="Discard changes in params.yaml.")
     ] = False,
 ) -> None:
     """Copy a profile over params.yaml, after validating it."""
@@ -182,7 +179,7 @@ def use_profile(
 
     if not overwrite and unsaved():
         raise ParamsError(
-            "params.yaml has values that no profile holds, and that would be lost. "
+            "params.yaml has values that are in no profile and would be lost. "
             "`camchex profile diff demo` shows them; `--overwrite` discards them."
         )
     used = use(name, data_root)
@@ -191,7 +188,7 @@ def use_profile(
 
 @profile.command("diff", epilog="Example: [bold]camchex profile diff paper released[/]")
 def diff_profiles(left: ProfileName, right: ProfileName = "params.yaml") -> None:
-    """Show every key on which two configurations differ (the second: params.yaml)."""
+    """Show every key on which two configurations differ; the second is params.yaml by default."""
     from camchex.comparisons.parameters import differences
     from camchex.profiles.profiles import locate
 
@@ -203,7 +200,7 @@ def diff_profiles(left: ProfileName, right: ProfileName = "params.yaml") -> None
 
 @synthetic.command(epilog="Example: [bold]camchex synthetic preview --studies 12[/]")
 def preview(
-    studies: Annotated[int, typer.Option(min=1, help="How many studies to draw.")] = 12,
+    studies: Annotated[int, typer.Option(min=1, help="Number of studies.")] = 12,
     out: Picture = Path("preview.png"),
 ) -> None:
     """Draw studies with their findings, indication and vital signs as one picture."""
@@ -234,39 +231,38 @@ def findings(out: Picture = Path("findings.png")) -> None:
 )
 def predict(  # noqa: PLR0913 - one option for each thing known of a study
     *,
-    model: Annotated[Path, typer.Option(help="A folder of models/fusion.")] = MODEL,
+    model: Annotated[Path, typer.Option(help="Folder of a trained model.")] = MODEL,
     frontal: Images = None,
     lateral: Images = None,
-    indication: Annotated[str | None, typer.Option(help="As written in the request.")] = None,
+    indication: Annotated[str | None, typer.Option(help="Text of the request.")] = None,
     vitals: Annotated[
         str | None,
         typer.Option(help="temperature (F), heartrate, resprate, o2sat, sbp, dbp: name=value,..."),
     ] = None,
-    gender: Annotated[Gender | None, typer.Option(help="As MIMIC-IV-ED records it.")] = None,
+    gender: Annotated[Gender | None, typer.Option(help="Sex, as MIMIC-IV-ED records it.")] = None,
     decisions: Annotated[
-        bool, typer.Option("--decisions", help="Also say yes or no, by thresholds of development.")
+        bool, typer.Option("--decisions", help="Add yes or no, by thresholds from development.")
     ] = False,
     calibration: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Thresholds; else those beside the model."),
+        typer.Option(metavar="FILE", help="Thresholds to use; default: those of the model."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, for other programs.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Findings of one study, most probable first, from its images, indication and vital signs.
+    """Predict the findings of one study, most probable first.
 
     Leave out what is not known. Research software, not a medical device.
     """
     import numpy as np
 
+    from camchex.cli.vital_signs import parse_vital_signs
     from camchex.prediction.one_study import StudyInput, View, load, predict_study
     from camchex.scores.calibration_file import RULES, beside, read_calibration, rescale
 
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]
-    study = StudyInput(images, indication, _vital_signs(vitals), gender)
-    # Read before the model, which takes longer: a missing file is told at once.
+    study = StudyInput(images, indication, parse_vital_signs(vitals or ""), gender)
+    # The model is loaded last, since it takes longest: a missing file is reported at once.
     fitted = None
     if decisions or calibration is not None:
         fitted = read_calibration(calibration or beside(model))
@@ -289,32 +285,4 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     Console(stderr=True).print(NOT_A_DEVICE, style="dim")
 
 
-def _vital_signs(text: str | None) -> dict[str, float]:
-    """``temperature=101.2,o2sat=91`` as canonical columns and numbers."""
-    from camchex.contract.schemas import VITAL_SIGNS
-
-    canonical = {published: name for name, published in VITAL_SIGNS.items()}
-    values: dict[str, float] = {}
-    for item in text.split(",") if text else []:
-        name, _, number = (part.strip() for part in item.partition("="))
-        if name not in canonical or canonical[name] in values:
-            raise DataError(f"--vitals: {item!r}: expected each of {', '.join(canonical)} once")
-        values[canonical[name]] = _measurement(name, number)
-    return values
-
-
-def _measurement(name: str, number: str) -> float:
-    from camchex.vitals.plausible import CELSIUS
-
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise DataError(f"--vitals: {name}={number}: expected a number above 0; leave out unknowns")
-    if name == "temperature" and CELSIUS[0] <= value <= CELSIUS[1]:
-        raise DataError(
-            f"--vitals: {name}={number} looks like degrees Celsius. "
-            f"In Fahrenheit that is {name}={value * 1.8 + 32:.1f}."
-        )
-    return value
+cli_scores.add_to(app)

@@ -1,4 +1,4 @@
-"""The commands about scores: compare two models, hand in predictions, score another release."""
+"""Commands on scores: compare two models, write a submission, score another release."""
 
 import json
 from pathlib import Path
@@ -18,14 +18,14 @@ SEED = Path("data/predictions/seed0.parquet")
 Predictions = Annotated[
     Path, typer.Argument(help="A .parquet file, or a folder of seed<s>.parquet.")
 ]
-Cohort = Annotated[Path, typer.Option(help="What the predictions are scored against.")]
+Cohort = Annotated[Path, typer.Option(help="Cohort with the labels.")]
 OneSeed = Annotated[Path, typer.Option(help="Predictions of one model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    example = "Example: [bold]camchex compare data/ablations/images data/predictions[/]"
+    example = "Example: [bold]camchex compare data/ablations/multi_view data/predictions[/]"
     app.command(epilog=example)(compare)
     app.command(epilog="Example: [bold]camchex submit test_sample_submission.csv[/]")(submit)
     app.command(epilog="Example: [bold]camchex score-release test_labeled_task2.csv[/]")(
@@ -36,9 +36,9 @@ def add_to(app: typer.Typer) -> None:
 def compare(
     left: Predictions, right: Predictions, *, cohort: Cohort = COHORT, as_json: AsJson = False
 ) -> None:
-    """Compare two models on the test studies: the second less the first, with intervals.
+    """Compare two models on the test studies: the second minus the first, with intervals.
 
-    Patients are resampled, for both alike; seeds of a folder are averaged.
+    Both models are scored on the same resampled patients; the seeds in a folder are averaged.
     """
     from camchex.comparisons.two_models import compare as compare_settings
     from camchex.comparisons.two_models import read_setting
@@ -78,35 +78,31 @@ def _comparison(found: Any, left: Path, right: Path, rule: str) -> Table:  # noq
     table = Table(
         Column("classes"),
         *(Column(name, no_wrap=True) for name in ("score", "left", "right", "right - left", share)),
-        title=f"{right} less {left}: {found['studies']} studies, groups of '{rule}'",
+        title=f"{right} minus {left}: {found['studies']} studies, groups of '{rule}'",
         box=None,
     )
     for part in ("means", "classes"):
         for name, row in found[part].items():
-            for metric in ("AP", "AUROC"):
-                table.add_row(*_cells(name, metric, row[metric], mean=part == "means"))
+            for metric, score in (("AP", "mAP" if part == "means" else "AP"), ("AUROC", "AUROC")):
+                values = row[metric]
+                low, high = values["interval"] or (float("nan"), float("nan"))
+                table.add_row(
+                    name if metric == "AP" else "",
+                    score,
+                    f"{values['left']:.3f}",
+                    f"{values['right']:.3f}",
+                    f"{values['difference']:+.3f}",
+                    f"{low:+.3f} to {high:+.3f}",
+                )
     return table
 
 
-def _cells(name: str, metric: str, row: Any, *, mean: bool) -> list[str]:  # noqa: ANN401 - results
-    score = "mAP" if mean and metric == "AP" else metric
-    low, high = row["interval"] or (float("nan"), float("nan"))
-    return [
-        name if metric == "AP" else "",
-        score,
-        f"{row['left']:.3f}",
-        f"{row['right']:.3f}",
-        f"{row['difference']:+.3f}",
-        f"{low:+.3f} to {high:+.3f}",
-    ]
-
-
 def submit(
-    sample: Annotated[Path, typer.Argument(help="The challenge's sample submission.")],
+    sample: Annotated[Path, typer.Argument(help="The sample submission of the challenge.")],
     *,
     predictions: OneSeed = SEED,
     cohort: Cohort = COHORT,
-    out: Annotated[Path, typer.Option(help="The CSV that is written.")] = Path("submission.csv"),
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")] = Path("submission.csv"),
 ) -> None:
     """Write test predictions in the format of a CXR-LT challenge: one row per image."""
     from camchex.comparisons.submission import write_submission
@@ -123,7 +119,7 @@ def score_release(
     predictions: OneSeed = SEED,
     cohort: Cohort = COHORT,
 ) -> None:
-    """Score another release's labels (CXR-LT 2024, task 2) on test patients not learnt from."""
+    """Score against another release (CXR-LT 2024, task 2), on test patients not trained on."""
     from camchex.aggregates.small_cells import hide_small
     from camchex.comparisons.other_release import score_other_release
     from camchex.contract import params

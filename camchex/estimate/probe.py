@@ -1,4 +1,4 @@
-"""How long a step of a real training takes: :func:`fit` itself, left once enough is seen."""
+"""Timing of the steps of a real training: :func:`fit` itself, ended after a few steps."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,12 +27,12 @@ class _EnoughError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Steps that were timed.
+    """Duration of some steps.
 
     Attributes:
-        steps: How many.
-        seconds: What they took together.
-        warm: False where a single first step had to do.
+        steps: Number of steps.
+        seconds: Duration of all of them.
+        warm: False where only the very first step was timed.
     """
 
     steps: int
@@ -41,42 +41,38 @@ class Timing:
 
     @property
     def seconds_per_step(self) -> float:
-        """By the clock of the window."""
+        """Mean duration of a step."""
         return self.seconds / self.steps
-
-
-def _nothing() -> None:
-    """What a window does at its ends unless told otherwise."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Which steps of a training are timed.
+    """The steps of a training that are timed.
 
     Attributes:
         skip: Steps before the first that counts.
-        steps: How many count, at most.
-        seconds: No further step is counted after so long; if the very first step takes longer,
-            it alone is counted.
-        opened: Called as it begins.
-        closed: Called as it ends.
-        clock: Seconds: of the wall, or of this process.
+        steps: Steps that count, at most.
+        seconds: No further step counts after this time; a first step that takes longer is timed
+            alone.
+        opened: Called at the beginning.
+        closed: Called at the end.
+        clock: Returns seconds: of the wall, or of this process.
     """
 
     skip: int
     steps: int
     seconds: float = float("inf")
-    opened: Callable[[], None] = _nothing
-    closed: Callable[[], None] = _nothing
+    opened: Callable[[], None] = lambda: None
+    closed: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.perf_counter
 
 
 class StepClock:
-    """Reads the clock as steps begin, and calls the training off after the last that counts.
+    """Reads the clock as steps begin, and ends the training after the last that counts.
 
     Args:
-        window: Which steps count.
-        device: Whose work is waited for before the clock is read.
+        window: The steps that count.
+        device: The device to wait for before the clock is read.
     """
 
     def __init__(self, window: Window, device: torch.device) -> None:
@@ -89,7 +85,7 @@ class StepClock:
         """Note that a step begins, which ends the step before.
 
         Raises:
-            _EnoughError: Once all that was wanted is timed.
+            _EnoughError: Once all steps that count are timed.
         """
         number, self._begun = self._begun, self._begun + 1
         if number == 0:
@@ -117,7 +113,7 @@ class StepClock:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until a device has done what it was told; a CPU always has."""
+    """Wait until a device has finished its work; a CPU always has."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
@@ -125,16 +121,16 @@ def synchronize(device: torch.device) -> None:
 def time_training(
     task: Task, params: TrainingParams, runtime: RuntimeParams, window: Window
 ) -> Timing:
-    """Train as every stage does, by :func:`fit`, until some steps are timed.
+    """Train as every stage does, by :func:`fit`, until some steps are timed; show no progress bar.
 
-    Its progress bar is not shown. A step is what lies between two calls of the network: forward,
-    loss, backward, optimizer, moving average, the next batch and its augmentation.
+    A step lasts from one call of the network to the next: forward, loss, backward, optimizer,
+    moving average, the next batch and its augmentation.
 
     Args:
-        task: At least two steps longer than ``window``; its network's weights are changed.
-        params: How to train. The moving average takes part from the first step on.
-        runtime: On what.
-        window: Which steps.
+        task: The training, at least two steps longer than ``window``; the weights change.
+        params: Settings of the training. The moving average takes part from the first step on.
+        runtime: Hardware settings.
+        window: The steps that are timed.
 
     Raises:
         ParamsError: If there is no such device, or not with this precision.
@@ -154,13 +150,13 @@ def time_training(
 def repeated(
     network: nn.Module, augment: nn.Module, batches: Sequence[Batch], window: Window
 ) -> Task:
-    """A task that hands out some batches, equally large, for as long as ``window`` may last.
+    """Build a training on a few batches, repeated for as long as ``window`` may last.
 
     Args:
-        network: To train, in place; it has an ``image_size``.
-        augment: Of its images.
-        batches: What it learns from; ``batch_size`` of the training must be their rows.
-        window: Which steps will be timed.
+        network: Network with an ``image_size``, trained in place.
+        augment: Augmentation of the images.
+        batches: Batches with as many rows as ``batch_size`` of the training.
+        window: The steps that will be timed.
     """
     size, image_size = len(batches[0].rows), network.image_size
     assert isinstance(image_size, int)

@@ -1,4 +1,4 @@
-"""Untrained networks of full size, without any download: what a probe or a benchmark trains."""
+"""Untrained networks of full size, without any download: for probes and benchmarks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ from camchex.networks.image_classifier import ImageClassifier, build_image_class
 from camchex.networks.image_encoder import NO_WEIGHTS
 from camchex.networks.params import EncoderParams
 
-PREPARATION = Preparation(fit="stretch", cleaner="released")  # decides nothing about a step
+PREPARATION = Preparation(fit="stretch", cleaner="released")  # does not affect a step
 
 
 def untrained_classifier(
     encoder: EncoderParams, classes: Sequence[str], image_size: int
 ) -> ImageClassifier:
-    """The image classifier of section ``encoder`` with random weights.
+    """Build the image classifier of section ``encoder`` with random weights.
 
     Raises:
         ModelError: If timm cannot build the backbone.
@@ -33,10 +33,9 @@ def untrained_classifier(
 def untrained_camchex(
     fusion: FusionParams, text: TextParams, classifier: ImageClassifier
 ) -> CaMChex:
-    """The fusion of sections ``fusion`` and ``text`` over two copies of a classifier's backbone.
+    """Build the fusion of sections ``fusion`` and ``text`` over two copies of an image encoder.
 
-    A text encoder that lies on this machine is loaded; ``tiny`` is what it is; in the place of any
-    other, which the Hub would have, stands a random BERT of base size.
+    A text encoder in a local folder is loaded; a random BERT of base size replaces one of the Hub.
 
     Raises:
         ModelError: If the parts do not fit together.
@@ -49,17 +48,17 @@ def untrained_camchex(
 
 
 def is_local(text: TextParams) -> bool:
-    """Whether the text encoder can be built without the Hub."""
+    """Tell whether the text encoder can be built without the Hub."""
     return text.model == TINY or Path(text.model).is_dir()
 
 
 def made_up_words(count: int) -> list[str]:
-    """Distinct words, each of which becomes one token."""
+    """Make distinct words, each of which becomes one token."""
     return [f"w{number}" for number in range(count)]
 
 
 def _bert_base(text: TextParams) -> TextParams:
-    """The sizes of transformers' own defaults, which are those of BERT-base and of BioBERT."""
+    """Return section ``text`` for a BERT of base size, the default of transformers (as BioBERT)."""
     base = BertConfig()
     return text.model_copy(
         update={

@@ -1,19 +1,18 @@
-"""How many images and studies each training learns from, counted in the raw tables.
+"""Numbers of images and studies that each training learns from, counted in the raw tables.
 
-Where a table is not there, or cannot be read, its publisher's count stands for it.
+A table that is missing or cannot be read counts as published.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from camchex.check import check
-from camchex.check.findings import FileFinding, Findings
+from camchex.check.checked import CheckedData, CheckedFile
 from camchex.cohort.published import COUNTS, CXR_LT_COUNTS
 from camchex.contract.labels import LabelParams
 from camchex.errors import DataError
 from camchex.sources.external import vindr
-from camchex.sources.params import DataParams, ExternalSet, ExternalSets
+from camchex.sources.params import DataParams, ExternalSets
 
 VIEWS: Mapping[str, int] = {"frontal": 253_714, "lateral": 123_246}
 """Images of MIMIC-CXR by view, as its authors grouped them (docs/method.md, section 2)."""
@@ -24,11 +23,11 @@ class SampleCounts:
     """Training samples of a configuration.
 
     Attributes:
-        images: Of MIMIC-CXR's training split.
-        studies: Of the same.
-        lateral_share: Share of its images that are lateral.
+        images: Images of the training split of MIMIC-CXR.
+        studies: Studies of the training split of MIMIC-CXR.
+        lateral_share: Share of lateral images in MIMIC-CXR.
         external: Images by external set.
-        origins: What was counted, to where: a file that was read, or ``published``.
+        origins: Source of each count: the path of a table, or ``published``.
     """
 
     images: int
@@ -44,34 +43,30 @@ class SampleCounts:
 
     @property
     def frontal(self) -> int:
-        """All the others."""
+        """All other training images of MIMIC-CXR."""
         return self.images - self.lateral
 
     @property
     def merged(self) -> int:
-        """Images that a student learns from."""
+        """Training images of a student: MIMIC-CXR and the external sets."""
         return self.images + sum(self.external.values())
 
 
-def count_samples(data: DataParams, external: ExternalSets, labels: LabelParams) -> SampleCounts:
-    """Count the training samples below ``data.root``; no image is opened.
+def count_samples(
+    checked: CheckedData, data: DataParams, external: ExternalSets, labels: LabelParams
+) -> SampleCounts:
+    """Count the training samples of a configuration; no image is opened.
 
     Args:
+        checked: Result of :func:`camchex.check.check_data` on the three sections.
         data: Section ``data``.
         external: Section ``external``.
         labels: Section ``labels``.
 
     Raises:
-        DataError: If a table is not there and nothing is published under its name.
+        DataError: If a table is missing and nothing is published under its name.
     """
-    return counted(check(data, external, labels), data, external, labels)
-
-
-def counted(
-    findings: Findings, data: DataParams, external: ExternalSets, labels: LabelParams
-) -> SampleCounts:
-    """The same, of what was found already."""
-    files = {file.path: file for one in findings.data_sets for file in one.files}
+    files = {file.path: file for one in checked.data_sets for file in one.files}
     mimic = data.root / data.mimic_cxr_jpg
     metadata, by_metadata = _counts(
         files, mimic / "mimic-cxr-2.0.0-metadata.csv.gz", {**COUNTS["metadata"], **VIEWS}
@@ -84,45 +79,32 @@ def counted(
         split, by_train = _counts(files, mimic / "mimic-cxr-2.0.0-split.csv.gz", COUNTS["split"])
         images = split["train"]
         studies = round(images * metadata["studies"] / metadata["images"])
-    sizes = {key: _external(files, data.root, one) for key, one in sorted(external.items())}
-    views = metadata["frontal"] + metadata["lateral"]
-    return SampleCounts(
-        images=images,
-        studies=studies,
-        lateral_share=metadata["lateral"] / views,
-        external={key: size for key, (size, _) in sizes.items()},
-        origins={"mimic": by_train, "views": by_metadata}
-        | {key: origin for key, (_, origin) in sizes.items()},
-    )
-
-
-def _external(
-    files: Mapping[Path, FileFinding], root: Path, external: ExternalSet
-) -> tuple[int, str]:
-    path = root / external.folder / external.table
-    counts, origin = _counts(files, path, _published(path, external.source))
-    return counts["images"], origin
+    sizes, origins = {}, {"mimic": by_train, "views": by_metadata}
+    for key, one in sorted(external.items()):
+        path = data.root / one.folder / one.table
+        counts, origins[key] = _counts(files, path, _published(path, one.source))
+        sizes[key] = counts["images"]
+    share = metadata["lateral"] / (metadata["frontal"] + metadata["lateral"])
+    return SampleCounts(images, studies, share, sizes, origins)
 
 
 def _published(path: Path, source: str) -> Mapping[str, int]:
-    """Of the table of an external set, by its name where there are several."""
+    """Return the published counts of the table of an external set."""
     if source == "vindr":
-        known = path.exists()
-        release = vindr.release(path) if known else "kaggle"
-        return COUNTS[f"vindr_{release}"]
+        return COUNTS[f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"]
     return COUNTS["chexpert_valid" if path.name.startswith("valid") else source]
 
 
 def _counts(
-    files: Mapping[Path, FileFinding], path: Path, published: Mapping[str, int]
+    files: Mapping[Path, CheckedFile], path: Path, published: Mapping[str, int]
 ) -> tuple[Mapping[str, int], str]:
-    """Of a file if it was read, else as published; and which of the two."""
+    """Return the counts of a file if it was read, else those published, and their source."""
     file = files.get(path)
     if file is not None and file.present and file.problem is None:
-        return file.contents.counts, str(path)
+        return file.table.counts, str(path)
     if not published:
         raise DataError(
-            f"{path}: not there or not readable (`camchex check` says which), and no release "
+            f"{path}: missing or not readable (`camchex check` says which), and no release "
             "publishes the size of a file of that name: put it there, or name a published one"
         )
     return published, "published"

@@ -1,4 +1,4 @@
-"""CaMChex: images of all views, indication and vital signs of a study, read together."""
+"""CaMChex: the network that reads images, indication and vital signs of a study together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ TOKENIZER = "tokenizer.json"
 
 
 class CaMChexConfig(Section):
-    """``config.json`` of a CaMChex: all that is needed to build it, and to feed it."""
+    """``config.json`` of a CaMChex: how to build the network, and how to prepare its inputs."""
 
     classes: tuple[str, ...]
     image_size: int
@@ -46,14 +46,14 @@ class CaMChexConfig(Section):
 
 
 class CaMChex(nn.Module):
-    """One study in, one logit per class out; the weights are random.
+    """Network from one study to one logit per class; new weights are random.
 
-    What is not among ``fusion.inputs`` has no encoder and no token. ``fusion.architecture`` says
-    whether the parts meet in a transformer of their own, or all in the text encoder (MMBT).
+    An input outside ``fusion.inputs`` has no encoder and no token. ``fusion.architecture`` decides
+    whether a transformer of its own fuses the inputs, or the text encoder does (MMBT).
 
     Args:
         config: The networks, the classes, and how inputs are prepared.
-        tokenizer: Of its text encoder.
+        tokenizer: The tokenizer of the text encoder.
 
     Raises:
         ModelError: If the parts do not fit together.
@@ -100,7 +100,7 @@ class CaMChex(nn.Module):
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes, in the order of the logits."""
+        """Class names in the order of the logits."""
         return list(self.config.classes)
 
     @property
@@ -110,7 +110,7 @@ class CaMChex(nn.Module):
 
     @property
     def image_encoders(self) -> list[ImageEncoder]:
-        """Those that are there: none, one that all views share, or one per view."""
+        """Image encoders: none, one that all views share, or one per view."""
         found = [getattr(self, view, None) for view in ("frontal", "lateral")]
         return [encoder for encoder in found if encoder is not None]
 
@@ -118,7 +118,7 @@ class CaMChex(nn.Module):
         """Classify studies.
 
         Args:
-            batch: Images (M, 1, H, W) in [0, 1], and texts, of B studies.
+            batch: B studies, their images (M, 1, H, W) in [0, 1].
 
         Returns:
             Logits (B, Q).
@@ -143,16 +143,15 @@ class CaMChex(nn.Module):
     def _read_together(
         self, images: StudyMaps | None, texts: list[Tokens], batch: StudyBatch
     ) -> Tensor:
-        """Logits (B, Q) of sentences of regions and words."""
+        """Classify studies by MMBT: logits (B, Q)."""
         start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
         words = [Words(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
         sentence = self.joint(start, images, words, batch.size)
-        first = self.text.read_out(sentence.embeddings, sentence.mask, sentence.positions)
-        logits: Tensor = self.classifier(first)
+        logits: Tensor = self.classifier(self.text.read_out(*sentence))
         return logits
 
     def _encode_images(self, batch: StudyBatch) -> StudyMaps:
-        """Every image by the encoder of its view; a view without images runs no encoder."""
+        """Encode every image by the encoder of its view; a view without images runs no encoder."""
         if self.config.fusion.encoders == "shared":
             maps = self.frontal(batch.images)
             return StudyMaps(maps, batch.study, batch.slot, batch.lateral)
@@ -171,27 +170,26 @@ class CaMChex(nn.Module):
         return StudyMaps(maps, batch.study[order], batch.slot[order], batch.lateral[order])
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
-        """Switch to training; frozen encoders stay as they predict."""
+        """Switch the mode; frozen encoders stay in evaluation mode."""
         super().train(mode)
         for encoder in self.image_encoders if self.config.fusion.freeze_encoders else ():
             encoder.eval()
         return self
 
     def save_pretrained(self, folder: Path) -> None:
-        """Write configuration, weights and tokenizer; equal models give equal bytes."""
+        """Write configuration, weights and tokenizer; equal models write equal bytes."""
         write_model(folder, self.config, self, {TOKENIZER: self.tokenizer.definition})
 
     @classmethod
     def from_pretrained(cls, name: str | Path, classes: Sequence[str] | None = None) -> Self:
-        """Load a model folder, or ``owner/name`` of the Hugging Face Hub; ready to predict.
+        """Load a model that is ready to predict.
 
         Args:
-            name: Folder, or name.
-            classes: Those of the data, which must be its own; None: not checked.
+            name: Folder of a model, or ``owner/name`` on the Hugging Face Hub.
+            classes: Classes that the model must have; None: any.
 
         Raises:
-            ModelError: If there is none, it is incomplete or of another kind, or its classes are
-                others.
+            ModelError: If the model is missing, incomplete, of another kind or of other classes.
         """
         folder = find_model(name)
         config = read_config(folder, CaMChexConfig)
@@ -209,18 +207,18 @@ def build_camchex(
     tokenizer: Tokenizer,
     preparation: Preparation,
 ) -> CaMChex:
-    """A new CaMChex over trained image encoders and a published, or tiny, text encoder.
+    """Build a new CaMChex over trained image encoders and a published or tiny text encoder.
 
     Args:
         fusion: Section ``fusion``.
         text: Section ``text``.
         frontal: Classifier of frontal images; its backbone is copied, its head is not.
-        lateral: The same of lateral images; not looked at where the frontal encoder is shared.
-        tokenizer: What :func:`build_tokenizer` made for ``text``.
-        preparation: How images and indications were made ready for training.
+        lateral: Classifier of lateral images; ignored where all views share the frontal encoder.
+        tokenizer: Result of :func:`build_tokenizer` for ``text``.
+        preparation: How images and indications were prepared for training.
 
     Raises:
-        ModelError: If the parts do not fit together, or the text encoder cannot be had.
+        ModelError: If the parts do not fit together, or the text encoder is not available.
     """
     if fusion.encoders == "shared":
         lateral = frontal

@@ -1,4 +1,4 @@
-"""One sequence of tokens per study, from its feature maps and its texts."""
+"""The fusion transformer: one sequence of tokens per study, from its feature maps and texts."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ class StudyMaps:
     Attributes:
         maps: (M, C, h, w).
         study: Position in the batch of each map's study, (M,).
-        slot: Number of each map within its study, (M,).
-        lateral: (M,), bool.
+        slot: Number of each map within its study, from 0, (M,).
+        lateral: Which maps are of lateral images, (M,), bool.
     """
 
     maps: Tensor
@@ -30,7 +30,7 @@ class StudyMaps:
 
 
 class StudyFusion(nn.Module):
-    """Reduces the maps, places and marks every token, and lets the tokens of a study attend.
+    """Turns maps and texts into marked tokens, and lets the tokens of a study attend to each other.
 
     Args:
         width: Channels C of the maps and of the text embeddings.
@@ -65,12 +65,12 @@ class StudyFusion(nn.Module):
         """Fuse one batch of studies.
 
         Args:
-            images: None where the batch has no image.
-            texts: Embeddings of the texts in ``params.inputs``, indication first, each (B, C).
+            images: Feature maps; None where the batch has no image.
+            texts: Embeddings of the texts among ``params.inputs``, indication first, each (B, C).
             size: Number of studies B.
 
         Returns:
-            Tokens (B, N, C), and those that the classification head ignores, (B, N), bool.
+            Tokens (B, N, C), and which of them the classification head ignores, (B, N), bool.
 
         Raises:
             ModelError: If a study has nothing to read, or more images than it may have.
@@ -93,14 +93,14 @@ class StudyFusion(nn.Module):
         return fused, ignore if self.params.mask_padding else torch.zeros_like(ignore)
 
     def _image_tokens(self, images: StudyMaps, size: int) -> tuple[Tensor, Tensor]:
-        """Tokens by study and slot, (B, S, hw, C), and the slots without image, (B, S)."""
+        """Lay image tokens out by study and slot, (B, S, hw, C), beside the empty slots, (B, S)."""
         by_slot, masked = self.params.segments == "by_slot", self.params.mask_padding
         check_slots(images, self.params, slots_matter=by_slot or not masked)
         maps = self.reduce(images.maps)  # (M, C, h/2, w/2)
         maps = maps + position_encoding(self.params.position_encoding, maps)
         segment = self.segments[images.slot if by_slot else images.lateral.long()]
         tokens = maps.flatten(2).transpose(1, 2) + segment[:, None]  # (M, hw, C)
-        # Learnt padding is always as long as the longest study, or the batch would matter.
+        # Learnt padding fills all max_images slots: a study must not depend on its batch.
         if masked:
             return place_by_study(tokens, images, size, tokens.new_zeros(()))
         blank = self.padding.to(tokens.dtype)
@@ -108,21 +108,21 @@ class StudyFusion(nn.Module):
 
 
 def image_segments(segments: Segments, max_images: int) -> int:
-    """How many kinds of images are told apart: the views, or the slots."""
+    """Return the number of image segments: one per view, or one per slot."""
     return VIEWS if segments == "by_type" else max_images
 
 
 def check_slots(images: StudyMaps, params: FusionArchitecture, *, slots_matter: bool) -> None:
-    """Refuse more images than there are slots, where slots are told apart.
+    """Refuse a study with more images than slots, if the slot of an image matters.
 
     Raises:
-        ModelError: If a study has more.
+        ModelError: If there is one.
     """
     fullest = int(images.slot.max()) + 1
     if slots_matter and fullest > params.max_images:
         raise ModelError(
             f"fusion.max_images: a study has {fullest} images, at most "
-            f"{params.max_images} can be told apart"
+            f"{params.max_images} fit into the slots"
         )
 
 
@@ -132,14 +132,14 @@ def place_by_study(
     """Lay the tokens of all images out by study.
 
     Args:
-        tokens: Of each image, (M, n, C).
-        images: Whose they are.
+        tokens: Tokens of each image, (M, n, C).
+        images: The study and the slot of each image.
         size: Number of studies B.
-        blank: What stands in an empty slot, broadcast to (C,).
-        slots: S, per study; None: as many as the fullest study has images.
+        blank: The token in an empty slot, broadcast to (C,).
+        slots: Slots S per study; None: as many as the study with the most images needs.
 
     Returns:
-        Tokens by study and slot, (B, S, n, C), and the slots without image, (B, S).
+        Tokens by study and slot, (B, S, n, C), and which slots are empty, (B, S), bool.
     """
     slots = int(images.slot.max()) + 1 if slots is None else slots
     place = (images.study, images.slot)
@@ -151,5 +151,5 @@ def place_by_study(
 
 
 def _clamped_normal(count: int, width: int) -> Tensor:
-    """As the release draws its learnt tokens."""
+    """Draw learnt tokens as the release does."""
     return torch.randn(count, width).clamp(-1, 1)

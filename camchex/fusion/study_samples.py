@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow.compute as pc
@@ -43,7 +43,7 @@ class StudySamples:
 
     def take(self, rows: Sequence[int] | Rows) -> Self:
         """Select studies by position, in the given order; a study may be taken more than once."""
-        lists = {
+        lists: dict[str, Any] = {
             field.name: [getattr(self, field.name)[row] for row in rows]
             for field in fields(self)
             if field.name not in {"store", "targets"}

@@ -1,4 +1,4 @@
-"""Texts as token ids: the tokenizer of a published BERT, or a small vocabulary of one's own."""
+"""Texts as token ids: by the tokenizer of a published BERT, or by a small vocabulary of words."""
 
 import re
 import string
@@ -17,7 +17,7 @@ from camchex.fusion.params import TINY, TextParams
 from camchex.fusion.study_batch import Tokens
 
 NO_INDICATION = "No clinical history available."
-"""What the model reads where there is no indication (docs/method.md, section 1.3)."""
+"""Placeholder for a missing indication (docs/method.md, section 1.3)."""
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 WORDS = rf"{NUMBER.pattern}|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all
@@ -25,21 +25,19 @@ LETTERS = string.ascii_lowercase + string.digits
 
 
 class Tokenizer:
-    """A fast tokenizer whose texts start with the token that the text encoder reads out.
+    """Fast tokenizer whose texts start with the token that the text encoder reads out.
 
     Args:
-        definition: Its ``tokenizer.json``.
+        definition: Content of a ``tokenizer.json``.
 
     Attributes:
+        definition: The definition, laid out alike for equal tokenizers.
         padding: The token that fills shorter texts.
         start: The token that every text starts with.
 
     Raises:
-        ModelError: If that is not one, or it has no padding token, or none to start with.
+        ModelError: If ``definition`` is no tokenizer, or one without padding or start token.
     """
-
-    padding: int
-    start: int
 
     def __init__(self, definition: str) -> None:
         try:
@@ -62,16 +60,16 @@ class Tokenizer:
         return size
 
     def numbers(self) -> dict[int, float]:
-        """Value of each token that is a number."""
+        """Return the value of each token that is a number."""
         vocabulary: dict[str, int] = self._backend.get_vocab()
         return {n: float(word) for word, n in vocabulary.items() if NUMBER.fullmatch(word)}
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> Tokens:
-        """Token ids of some texts, padded to the longest of them.
+        """Encode texts as token ids, padded to the longest of them.
 
         Args:
             texts: B texts.
-            max_tokens: What is longer is cut; the first and the last special token stay.
+            max_tokens: Longer texts are cut; their first and last special tokens stay.
         """
         self._backend.enable_truncation(max_tokens)
         # One by one: encode_batch starts threads, which do not survive in a worker process.
@@ -84,14 +82,14 @@ class Tokenizer:
 
 
 def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
-    """The tokenizer that belongs to ``text.model``.
+    """Build the tokenizer of ``text.model``.
 
     Args:
         text: Section ``text``.
-        texts: Training texts: ``tiny`` takes its words from them, no other model looks at them.
+        texts: Training texts, the source of the vocabulary of ``tiny``; otherwise ignored.
 
     Raises:
-        ModelError: If the tokenizer of a published model cannot be had.
+        ModelError: If the tokenizer of a published model is not available.
     """
     if text.model == TINY:
         return _word_pieces(text.vocabulary, texts)
@@ -104,14 +102,14 @@ def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
         return Tokenizer(backend.to_str())
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
-            f"text.model: {text.model}: no tokenizer to be had. Name a transformers model, a "
+            f"text.model: {text.model}: no tokenizer found. Name a transformers model, a "
             f"folder that holds one (tokenizer.json or vocab.txt, config.json), or {TINY}. "
             f"({error})"
         ) from error
 
 
 def _padding(backend: Backend) -> int:
-    """The padding token: the one that the definition names, or else ``[PAD]``."""
+    """Return the padding token: the one that the definition names, or else ``[PAD]``."""
     named = backend.padding
     token = PAD if named is None else named["pad_token"]
     padding: int | None = backend.token_to_id(token)
@@ -124,9 +122,9 @@ def _padding(backend: Backend) -> int:
 
 
 def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:
-    """WordPiece over the most frequent words, and single characters for all others.
+    """Build a WordPiece tokenizer of the most frequent words, and of characters for all others.
 
-    The library's own trainer gives another vocabulary every time.
+    The trainer of the library is not used: it gives a different vocabulary every time.
     """
     normalizer = normalizers.BertNormalizer(lowercase=True)
     splitter = pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True)

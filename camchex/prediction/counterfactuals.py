@@ -6,10 +6,10 @@ another study, or gone.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from camchex.contract import schemas
 from camchex.fusion.camchex import CaMChex
@@ -21,6 +21,7 @@ from camchex.texts.vitals_text import vitals_text
 NO_VITALS = vitals_text({}, None)
 """Vital signs of a study outside the emergency department: NA in every field."""
 Mask = Callable[[str | None], str | None]
+Text = TypeVar("Text", str, str | None)
 
 
 def counterfactuals(samples: StudySamples, seed: int, mask: Mask) -> dict[str, StudySamples]:
@@ -55,10 +56,8 @@ def swap_indications(samples: StudySamples, seed: int) -> StudySamples:
 
     Source: docs/method.md, section 10 (audit vi: shuffle indications between studies).
     """
-    told = [text is not None for text in samples.indications]
-    strata = list(zip(samples.splits, in_emergency_department(samples), told, strict=True))
-    donors = _donors(strata, seed)
-    return replace(samples, indications=[samples.indications[i] for i in donors])
+    present = [text is not None for text in samples.indications]
+    return replace(samples, indications=_exchange(samples.indications, samples, seed, present))
 
 
 def swap_vitals(samples: StudySamples, seed: int) -> StudySamples:
@@ -68,27 +67,27 @@ def swap_vitals(samples: StudySamples, seed: int) -> StudySamples:
 
     Source: docs/method.md, section 10 (4: vital signs reveal the emergency department).
     """
-    strata = list(zip(samples.splits, in_emergency_department(samples), strict=True))
-    donors = _donors(strata, seed)
-    return replace(samples, vitals=[samples.vitals[i] for i in donors])
+    return replace(samples, vitals=_exchange(samples.vitals, samples, seed, [True] * len(samples)))
 
 
-def in_emergency_department(samples: StudySamples) -> list[bool]:
-    """Tell for each study whether anything is known of a stay in the emergency department."""
-    return [text != NO_VITALS for text in samples.vitals]
+def _exchange(
+    texts: list[Text], samples: StudySamples, seed: int, kinds: Sequence[bool]
+) -> list[Text]:
+    """Exchange texts within strata of equal split, department and kind.
 
-
-def _donors(strata: Sequence[object], seed: int) -> NDArray[np.intp]:
-    """Choose another study of the same stratum for each, every study once; a single one keeps its own."""
+    Every text is given once, to another study; a study alone in its stratum keeps its text.
+    """
     draw = np.random.default_rng(seed)
-    donors = np.arange(len(strata))
-    members: dict[object, list[int]] = {}
-    for row, stratum in enumerate(strata):
-        members.setdefault(stratum, []).append(row)
-    for rows in members.values():  # in the order of the studies
+    donors = np.arange(len(texts))
+    strata: dict[object, list[int]] = {}
+    for row, (split, vitals, kind) in enumerate(
+        zip(samples.splits, samples.vitals, kinds, strict=True)
+    ):
+        strata.setdefault((split, vitals != NO_VITALS, kind), []).append(row)
+    for rows in strata.values():  # in the order of the studies
         around = draw.permutation(rows)
         donors[around] = np.roll(around, 1)  # one cycle: no study keeps its own
-    return donors
+    return [texts[donor] for donor in donors]
 
 
 def predict_changed(

@@ -92,7 +92,7 @@ def test_a_shared_encoder_reads_every_view_and_is_the_frontal_one() -> None:
     model, batch = camchex(encoders="shared"), studies()
     assert not hasattr(model, "lateral")
     maps = model._encode_images(batch).maps
-    close(maps, classifier(1).features(batch.images))
+    close(maps, classifier(1).encoder(batch.images))
     separate = camchex()
     separate.load_state_dict(model.state_dict(), strict=False)
     separate.lateral.load_state_dict(model.frontal.state_dict())
@@ -268,8 +268,8 @@ def test_frozen_encoders_learn_nothing_and_stay_in_evaluation_mode() -> None:
 @torch.no_grad()
 def test_a_new_model_starts_from_the_trained_encoders() -> None:
     model, images = camchex(), torch.rand(2, 1, SIZE, SIZE)
-    assert torch.equal(model.frontal(images), classifier(1).features(images))
-    assert torch.equal(model.lateral(images), classifier(2).features(images))
+    assert torch.equal(model.frontal(images), classifier(1).encoder(images))
+    assert torch.equal(model.lateral(images), classifier(2).encoder(images))
 
 
 @torch.no_grad()

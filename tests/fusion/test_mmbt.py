@@ -114,10 +114,10 @@ def test_every_input_matters_and_no_other_study_does() -> None:
 @torch.no_grad()
 def test_an_image_is_pooled_to_its_regions() -> None:
     model, batch = mmbt(regions=1), only(studies(), [1])
-    sentence = model.joint(torch.zeros(8), model._encode_images(batch), [], 1)
-    assert sentence.embeddings.shape == (1, 2, 8)
+    embeddings, *_ = model.joint(torch.zeros(8), model._encode_images(batch), [], 1)
+    assert embeddings.shape == (1, 2, 8)
     mean = model.frontal(batch.images).mean(dim=(2, 3))
-    close(sentence.embeddings[0, 1:], model.joint.projection(mean) + model.joint.segments[0])
+    close(embeddings[0, 1:], model.joint.projection(mean) + model.joint.segments[0])
 
 
 def test_more_regions_than_positions_are_refused() -> None:
@@ -166,8 +166,8 @@ def test_a_saved_model_predicts_the_same(changes: dict[str, object], tmp_path: P
 @torch.no_grad()
 def test_it_starts_from_the_trained_encoders() -> None:
     model, images = mmbt(), torch.rand(2, 1, 32, 32)
-    assert torch.equal(model.lateral(images), classifier(2).features(images))
-    assert torch.equal(model.frontal(images), classifier(1).features(images))
+    assert torch.equal(model.lateral(images), classifier(2).encoder(images))
+    assert torch.equal(model.frontal(images), classifier(1).encoder(images))
 
 
 def test_frozen_encoders_learn_nothing() -> None:

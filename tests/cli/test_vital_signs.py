@@ -1,0 +1,31 @@
+"""Vital signs as typed: read under their published names, and never guessed."""
+
+import pytest
+
+from camchex.cli.vital_signs import parse_vital_signs
+from camchex.errors import DataError
+
+
+def test_vital_signs_are_read_under_their_published_names() -> None:
+    assert parse_vital_signs("temperature=101.2, o2sat=91") == {
+        "temperature_f": 101.2,
+        "o2_saturation_pct": 91.0,
+    }
+    assert parse_vital_signs("") == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("temp=101", r"'temp=101'.*temperature, heartrate"),
+        ("sbp=120,sbp=130", r"'sbp=130'.*once"),
+        ("sbp", r"sbp=.*above 0"),
+        ("sbp=high", r"sbp=high"),
+        ("sbp=nan", r"sbp=nan"),
+        ("heartrate=-3", r"heartrate=-3"),
+        ("temperature=38.5", r"Celsius.*temperature=101\.3"),
+    ],
+)
+def test_a_vital_sign_is_never_guessed(given: str, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        parse_vital_signs(given)
