@@ -1,7 +1,5 @@
 """Exponential moving average of the weights, kept by Lightning's weight averaging."""
 
-from collections.abc import Sequence
-
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
@@ -26,7 +24,7 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float, warmup_steps: int) -> None:
-        def average(kept: Sequence[Tensor], new: Sequence[Tensor], updates: Tensor | int) -> None:
+        def average(kept: list[Tensor], new: list[Tensor], updates: Tensor | int) -> None:
             if int(updates) <= warmup_steps:
                 torch._foreach_copy_(kept, new)
             else:

@@ -1,7 +1,5 @@
 """Stop of a training whose loss is no longer a number; its message names no patient."""
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -49,13 +47,11 @@ class FiniteLoss(Callback):
         if len(self.rows) >= LOOK_EVERY.get(pl_module.device.type, LOOK_SELDOM):
             self._look(trainer, pl_module, batch_idx + 1)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the remaining losses."""
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the remaining losses; after a validation there are none."""
         self._look(trainer, pl_module, int(trainer.num_training_batches))
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the remaining losses, where there was no validation."""
-        self._look(trainer, pl_module, int(trainer.num_training_batches))
+    on_validation_start = on_train_epoch_end
 
     def _look(self, trainer: Trainer, module: LightningModule, batches: int) -> None:
         """Look at the losses since the last look, after ``batches`` batches of this epoch."""
@@ -70,29 +66,19 @@ class FiniteLoss(Callback):
         bad = (everywhere < 1).nonzero().flatten().tolist()
         if not bad:
             return
-        ids = self.data.ids(self._whole_batch(trainer, rows[bad[0]]))
+        batch = rows[bad[0]]
+        if trainer.world_size > 1:
+            padded = pad(batch, (0, self.batch_size - len(batch)), value=-1)
+            batch = trainer.strategy.all_gather(padded).flatten()
+        ids = self.data.ids(sorted(row for row in batch.tolist() if row >= 0))
         path = self.folder / IDS
         if trainer.is_global_zero:
-            _write_private(path, ids)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            path.write_text("".join(f"{one}\n" for one in ids))
         step = batches - len(rows) + bad[0] + 1
         raise ModelError(
             f"epoch {trainer.current_epoch + 1}, step {step} of {trainer.num_training_batches}: "
             f"the training loss is no number: {ADVICE}. What was in the batch: {path}"
         )
-
-    def _whole_batch(self, trainer: Trainer, rows: Tensor) -> list[int]:
-        """Gather the rows of a batch from all devices, in order."""
-        if trainer.world_size > 1:
-            rows = trainer.strategy.all_gather(
-                pad(rows, (0, self.batch_size - len(rows)), value=-1)
-            )
-        return sorted(row for row in rows.flatten().tolist() if row >= 0)
-
-
-def _write_private(path: Path, lines: Iterable[str]) -> None:
-    """Write a file that only its owner can read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.writelines(f"{line}\n" for line in lines)

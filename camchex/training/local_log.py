@@ -40,17 +40,15 @@ class LocalLog(Callback):
         self.started = 0.0
         self.measured: dict[str, float] = {}
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, _: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
-        del trainer
         if pl_module.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(pl_module.device)
         self.measured = {}
         self.started = time.perf_counter()
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_start(self, _: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock: the training part of the epoch is over."""
-        del trainer
         self._measure(pl_module.device)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -61,16 +59,17 @@ class LocalLog(Callback):
             return
         row = self.selection.history[-1] | self.measured
         self.history.append(row)
+        rows = [row]
         if self.live is None:
             self.live = Live(dir=str(self.folder), dvcyaml=None, save_dvc_exp=False, report=None)
-            rows = self.history  # with those before a training was resumed
-        else:
-            rows = [row]
+            rows = self.history  # with the epochs before the training was resumed
         for one in rows:
             for name, value in one.items():
                 self.live.log_metric(name, value)
             self.live.next_step()
-        _report(trainer, row)
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{epoch}: {numbers}")
 
     def state_dict(self) -> dict[str, Any]:
         """Collect the state for a checkpoint."""
@@ -90,9 +89,3 @@ class LocalLog(Callback):
             "samples_per_second": self.samples / (time.perf_counter() - self.started),
             "peak_memory_gib": memory / GIB,
         }
-
-
-def _report(trainer: Trainer, row: dict[str, float]) -> None:
-    numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
-    epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"{epoch}: {numbers}")

@@ -17,14 +17,14 @@ def weighted_asymmetric_loss(
     total: float | Tensor,
     known: Tensor | None = None,
 ) -> Tensor:
-    """Mean loss over the known cells of a batch, in single precision under any autocast.
+    """Compute the mean loss over the known cells of a batch.
 
     Args:
-        logits: (B, Q).
+        logits: Logits (B, Q) of any precision; the loss is in single precision.
         targets: Labels or soft pseudo-labels in [0, 1], (B, Q); anything finite where not known.
         positive_counts: Positives of each class in the training table, (Q,).
         total: Rows of that table, or the rows known per class, (Q,).
-        known: Which targets count, (B, Q), bool; None: all.
+        known: True for targets that count, (B, Q), bool; None: all.
 
     Returns:
         A scalar; 0 if nothing is known.
@@ -33,14 +33,9 @@ def weighted_asymmetric_loss(
         p the share of positives, and with a gradient through the focusing factor, as CheXFusion.
     """
     with torch.autocast(logits.device.type, enabled=False):
-        y = targets.float()
+        y, likelihood, base = _terms(logits, targets)
         share = positive_counts.float() / total
-        s = logits.float().sigmoid()
-        s_negative = (1 - s + MARGIN).clamp(max=1)
         weight = y * (1 - share).exp() + (1 - y) * share.exp()
-        likelihood = y * s.clamp(min=EPSILON).log() + (1 - y) * s_negative.log()
-        # Rounding may leave the base just below zero, of which a fractional power is not a number.
-        base = (1 - (y * s + (1 - y) * s_negative)).clamp(min=0)
         cells = -weight * likelihood * base ** (GAMMA_POSITIVE * y + GAMMA_NEGATIVE * (1 - y))
         if known is None:
             return cells.mean()
@@ -48,25 +43,23 @@ def weighted_asymmetric_loss(
 
 
 def asymmetric_loss(logits: Tensor, targets: Tensor, known: Tensor | None = None) -> Tensor:
-    """The asymmetric loss as it was published: no class weights, and a sum over all cells.
+    """Compute the asymmetric loss as published: a sum over all cells, without class weights.
 
-    No gradient flows through the focusing factor.
-
-    Args:
-        logits: (B, Q).
-        targets: Labels or soft pseudo-labels in [0, 1], (B, Q); anything finite where not known.
-        known: Which targets count, (B, Q), bool; None: all.
-
-    Returns:
-        A scalar, in single precision under any autocast; 0 if nothing is known.
+    Arguments are those of :func:`weighted_asymmetric_loss`. No gradient flows through the focusing
+    factor.
 
     Source: Ben-Baruch et al., 2021, class AsymmetricLoss; docs/method.md, section 8.
     """
     with torch.autocast(logits.device.type, enabled=False):
-        y = targets.float()
-        s = logits.float().sigmoid()
-        s_negative = (1 - s + MARGIN).clamp(max=1)
-        likelihood = y * s.clamp(min=EPSILON).log() + (1 - y) * s_negative.clamp(min=EPSILON).log()
-        base = (1 - (y * s + (1 - y) * s_negative)).detach().clamp(min=0)
-        cells = -likelihood * base ** (GAMMA_POSITIVE * y + GAMMA_NEGATIVE * (1 - y))
+        y, likelihood, base = _terms(logits, targets)
+        cells = -likelihood * base.detach() ** (GAMMA_POSITIVE * y + GAMMA_NEGATIVE * (1 - y))
         return cells.sum() if known is None else torch.where(known, cells, 0).sum()
+
+
+def _terms(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute targets, log-likelihood and the base of the focusing factor, (B, Q) each."""
+    y, s = targets.float(), logits.float().sigmoid()
+    s_negative = (1 - s + MARGIN).clamp(max=1)
+    likelihood = y * s.clamp(min=EPSILON).log() + (1 - y) * s_negative.log()
+    # Rounding may leave the base just below zero, of which a fractional power is not a number.
+    return y, likelihood, (1 - (y * s + (1 - y) * s_negative)).clamp(min=0)

@@ -72,14 +72,11 @@ class TrainingParams(Section):
     seed: int = Field(ge=0)
 
 
-_Partial: Any = create_model(
-    "_Partial",
-    __base__=Section,
-    **{
-        name: (Annotated[field.annotation, field], None)
-        for name, field in TrainingParams.model_fields.items()
-    },
-)
+_FIELDS: Any = {
+    name: (Annotated[field.annotation, field], None)
+    for name, field in TrainingParams.model_fields.items()
+}
+_Partial: Any = create_model("_Partial", __base__=Section, **_FIELDS)
 
 
 class SharedTraining(_Partial):

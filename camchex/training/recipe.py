@@ -44,11 +44,9 @@ class Recipe:
 
 @runtime_checkable
 class Publishable(Protocol):
-    """Network that reads images of one size, and that writes itself to a folder."""
+    """Network that reads images of one size (pixels), and that writes itself to a folder."""
 
-    @property
-    def image_size(self) -> int:
-        """Height and width of the images, pixels."""
+    image_size: int
 
     def save_pretrained(self, folder: Path) -> None:
         """Write the network to ``folder``."""

@@ -53,9 +53,8 @@ class Selection(Callback):
         self.weights: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, *_: object) -> None:
         """Forget the last epoch's score."""
-        del trainer, pl_module
         self.score = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -106,9 +105,7 @@ class Selection(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.best = state_dict["best"]
-        self.weights = state_dict["weights"]
-        self.history = state_dict["history"]
+        vars(self).update(state_dict)
 
 
 class Checkpoint(Callback):
@@ -117,7 +114,6 @@ class Checkpoint(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, _: LightningModule) -> None:
         """Save everything that the next epoch depends on."""
-        del pl_module
         trainer.save_checkpoint(self.path)
