@@ -1,24 +1,25 @@
 """Every data set in turn: its files, its tables, and the images its tables refer to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.check.findings import (
+from camchex.check.checked import (
+    CheckedData,
+    CheckedDataSet,
+    CheckedFile,
     ClassCount,
-    Contents,
-    DataSet,
-    FileFinding,
-    Findings,
-    look,
-    look_for_watched,
+    TableCounts,
+    check_file,
+    check_watched,
 )
 from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES, NAMES, PAGES
 from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.reports.files import archived_names, report_names
+from camchex.sources.csv.lookup import image_counts
 from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.external import vindr
 from camchex.sources.external.read import read_external
@@ -26,167 +27,165 @@ from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.mimic_views import DEFAULT
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
+METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
+ED_READERS = {
+    "edstays": mimic_iv_ed.read_edstays,
+    "triage": mimic_iv_ed.read_triage,
+    "vitalsign": mimic_iv_ed.read_vitalsign,
+}
 
 
-def check(data: DataParams, external: ExternalSets, labels: LabelParams) -> Findings:
+def check_data(data: DataParams, external: ExternalSets, labels: LabelParams) -> CheckedData:
     """Look for the raw files of every data set, read their tables, and compare the counts.
 
-    What is missing or damaged is a finding, never an error. No image is opened.
+    A missing or damaged file is part of the result, never an error. No image is opened.
 
     Args:
         data: Section ``data``.
         external: Section ``external``.
-        labels: Section ``labels``; what is only implied is not counted as said.
+        labels: Section ``labels``; classes are counted as published, without implied labels.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
-    sets = [_mimic_cxr(data), _reports(data), _mimic_iv_ed(data)]
-    sets += [_cxr_lt(data, said)] if said.reads_cxr_lt else []
-    sets += [_external(data.root, key, one, said) for key, one in external.items()]
-    return Findings(data.root, tuple(sets))
+    sets = [
+        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data))),
+        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data))),
+        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data))),
+    ]
+    if said.reads_cxr_lt:
+        sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said))))
+    for key, one in external.items():
+        name = f"{NAMES[one.source]} (external.{key})"
+        files = tuple(_external(data.root, key, one, said))
+        sets.append(CheckedDataSet(name, PAGES[one.source], files))
+    return CheckedData(data.root, tuple(sets))
 
 
-def _mimic_cxr(data: DataParams) -> DataSet:
+def _mimic_cxr(data: DataParams) -> Iterator[CheckedFile]:
     folder = data.root / data.mimic_cxr_jpg
-    metadata = partial(_metadata, root=data.root, folder=data.mimic_cxr_jpg)
-    files = (
-        look(_metadata_path(data), metadata),
-        look(folder / "mimic-cxr-2.0.0-split.csv.gz", _official_split),
-        look(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", _mimic14),
-        look_for_watched(data.root / data.watch_images, "data.watch_images"),
-    )
-    return DataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], files)
+    yield check_file(folder / METADATA, partial(_metadata, data=data))
+    yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", _official_split)
+    yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", _mimic14)
+    yield check_watched(data.root / data.watch_images, "data.watch_images")
 
 
-def _metadata_path(data: DataParams) -> Path:
-    return data.root / data.mimic_cxr_jpg / "mimic-cxr-2.0.0-metadata.csv.gz"
-
-
-def _metadata(path: Path, root: Path, folder: str) -> Contents:
-    images, _ = mimic_cxr.read_metadata(path, folder)
+def _metadata(path: Path, data: DataParams) -> TableCounts:
+    images, _ = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg)
     by_default = pc.sum(pc.equal(images["view_source"], DEFAULT)).as_py() or 0
-    counts = {**_sizes(images), **_views(images), "of unknown view, read as frontal": by_default}
-    return Contents(counts, COUNTS["metadata"], refers_to=_files(root, images))
+    counts = {**image_counts(images), **_view_counts(images)}
+    counts["of unknown view, read as frontal"] = by_default
+    return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
 
 
-def _official_split(path: Path) -> Contents:
+def _official_split(path: Path) -> TableCounts:
     split = mimic_cxr.read_official_split(path)["split"]
     counts = {name: pc.sum(pc.equal(split, name)).as_py() or 0 for name in COUNTS["split"]}
-    return Contents(counts, COUNTS["split"])
+    return TableCounts(counts, COUNTS["split"])
 
 
-def _mimic14(path: Path) -> Contents:
+def _mimic14(path: Path) -> TableCounts:
     labels = mimic_cxr.read_mimic14(path)
-    return Contents({"studies": labels.num_rows}, COUNTS["mimic14"], _classes(labels, MIMIC_14))
+    counts = {"studies": labels.num_rows}
+    return TableCounts(counts, COUNTS["mimic14"], _class_counts(labels, MIMIC_14))
 
 
-def _reports(data: DataParams) -> DataSet:
-    read = partial(_report_paths, metadata=_metadata_path(data))
-    files: tuple[FileFinding, ...] = (look(data.root / data.reports, read),)
+def _reports(data: DataParams) -> Iterator[CheckedFile]:
+    read = partial(_report_paths, metadata=data.root / data.mimic_cxr_jpg / METADATA)
+    yield check_file(data.root / data.reports, read)
     if data.watch_reports != data.reports:
-        files += (look_for_watched(data.root / data.watch_reports, "data.watch_reports"),)
-    return DataSet("MIMIC-CXR reports", PAGES["reports"], files)
+        yield check_watched(data.root / data.watch_reports, "data.watch_reports")
 
 
-def _report_paths(reports: Path, metadata: Path) -> Contents:
-    """Reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive."""
+def _report_paths(reports: Path, metadata: Path) -> TableCounts:
+    """List the reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive."""
     _, studies = mimic_cxr.read_metadata(metadata, "")
     paths = [reports / name for name in report_names(studies)]
-    counts = {"studies": len(paths)}
     names = archived_names(reports)
-    if names is None:
-        return Contents(counts, COUNTS["reports"], refers_to=paths)
-    archived = {reports / name for name in names}
-    return Contents(counts, COUNTS["reports"], refers_to=paths, exists=archived.__contains__)
+    archived = {reports / name for name in names or ()}
+    exists = Path.is_file if names is None else archived.__contains__
+    return TableCounts({"studies": len(paths)}, COUNTS["reports"], refers_to=paths, exists=exists)
 
 
-def _mimic_iv_ed(data: DataParams) -> DataSet:
-    folder = data.root / data.mimic_iv_ed
-    readers = {
-        "edstays": mimic_iv_ed.read_edstays,
-        "triage": mimic_iv_ed.read_triage,
-        "vitalsign": mimic_iv_ed.read_vitalsign,
-    }
-    files = (
-        look(folder / f"{name}.csv.gz", partial(_rows, read=read, published=COUNTS[name]))
-        for name, read in readers.items()
-    )
-    return DataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(files))
+def _mimic_iv_ed(data: DataParams) -> Iterator[CheckedFile]:
+    for table in ED_READERS:
+        path = data.root / data.mimic_iv_ed / f"{table}.csv.gz"
+        yield check_file(path, partial(_ed_rows, table=table))
 
 
-def _rows(path: Path, read: Callable[[Path], pa.Table], published: Mapping[str, int]) -> Contents:
-    return Contents({"rows": read(path).num_rows}, published)
+def _ed_rows(path: Path, table: str) -> TableCounts:
+    return TableCounts({"rows": ED_READERS[table](path).num_rows}, COUNTS[table])
 
 
-def _cxr_lt(data: DataParams, labels: LabelParams) -> DataSet:
+def _cxr_lt(data: DataParams, labels: LabelParams) -> Iterator[CheckedFile]:
     folder = data.root / data.cxr_lt
     classes = () if labels.space == "mimic-14" else labels.classes
-    read = partial(_cxr_lt_split, classes=classes)
-    files = [look(path, read) for path in data.cxr_lt_files.below(folder).values()]
-    files += [look(folder / name, _cxr_lt_test) for name in data.cxr_lt_other_tests]
-    return DataSet("CXR-LT", PAGES["cxr_lt"], tuple(files))
+    for path in data.cxr_lt_files.below(folder).values():
+        yield check_file(path, partial(_cxr_lt_split, classes=classes))
+    for name in data.cxr_lt_other_tests:
+        yield check_file(folder / name, _cxr_lt_test)
 
 
-def _cxr_lt_split(path: Path, classes: Sequence[str]) -> Contents:
+def _cxr_lt_split(path: Path, classes: Sequence[str]) -> TableCounts:
     labels = cxr_lt.read_labels(path, classes)
     positive = CXR_LT_POSITIVES.get(path.name, {})
-    return Contents(
-        _sizes(labels),
+    return TableCounts(
+        image_counts(labels),
         CXR_LT_COUNTS.get(path.name, {}),
-        _classes(labels, classes),
+        _class_counts(labels, classes),
         {name: n for name, n in positive.items() if name in classes},
     )
 
 
-def _cxr_lt_test(path: Path) -> Contents:
-    return Contents(_sizes(cxr_lt.read_ids(path)), CXR_LT_COUNTS.get(path.name, {}))
+def _cxr_lt_test(path: Path) -> TableCounts:
+    return TableCounts(image_counts(cxr_lt.read_ids(path)), CXR_LT_COUNTS.get(path.name, {}))
 
 
-def _external(root: Path, key: str, external: ExternalSet, labels: LabelParams) -> DataSet:
+def _external(
+    root: Path, key: str, external: ExternalSet, labels: LabelParams
+) -> Iterator[CheckedFile]:
     folder = root / external.folder
     read = partial(_external_table, root=root, key=key, external=external, labels=labels)
-    files = (
-        look(folder / external.table, read),
-        look_for_watched(folder / external.watch_images, f"external.{key}.watch_images"),
-    )
-    name = f"{NAMES[external.source]} (external.{key})"
-    return DataSet(name, PAGES[external.source], files)
+    yield check_file(folder / external.table, read)
+    yield check_watched(folder / external.watch_images, f"external.{key}.watch_images")
 
 
 def _external_table(
     path: Path, root: Path, key: str, external: ExternalSet, labels: LabelParams
-) -> Contents:
+) -> TableCounts:
     images, known = read_external(key, external, path, root, labels)
     rows = read_csv(path, read_header(path)[:1]).table.num_rows
-    sizes = {n: c for n, c in _sizes(images).items() if n not in UNPUBLISHED[external.source]}
-    return Contents(
-        {"rows": rows, **sizes, **_views(images)},
-        COUNTS[_release(path, external.source)],
-        _classes(known, labels.classes),
-        refers_to=_files(root, images),
+    hidden = UNPUBLISHED[external.source]
+    sizes = {name: n for name, n in image_counts(images).items() if name not in hidden}
+    return TableCounts(
+        {"rows": rows, **sizes, **_view_counts(images)},
+        published_counts(path, external.source),
+        _class_counts(known, labels.classes),
+        refers_to=_image_files(root, images),
     )
 
 
-def _release(path: Path, source: str) -> str:
-    """Key of ``COUNTS`` for a table of a source that publishes several."""
-    if source == "chexpert":
-        return "chexpert_valid" if path.name.startswith("valid") else source
-    return f"vindr_{vindr.release(path)}" if source == "vindr" else source
+def published_counts(path: Path, source: str) -> dict[str, int]:
+    """Return the published counts of an external set's table.
+
+    Args:
+        path: The table; its name or, of VinDr-CXR, its header tells the release.
+        source: ``source`` of the external set.
+    """
+    release = source
+    if source == "chexpert" and path.name.startswith("valid"):
+        release = "chexpert_valid"
+    if source == "vindr":
+        release = f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"
+    return dict(COUNTS[release])
 
 
-def _sizes(rows: pa.Table) -> dict[str, int]:
-    ids = {"studies": "study_id", "patients": "patient_id"}
-    distinct = {name: pc.count_distinct(rows[key]).as_py() for name, key in ids.items()}
-    return {"images": rows.num_rows, **distinct}
-
-
-def _views(images: pa.Table) -> dict[str, int]:
+def _view_counts(images: pa.Table) -> dict[str, int]:
     views = images["view"].to_pylist()
     return {view: views.count(view) for view in ("frontal", "lateral")}
 
 
-def _classes(labels: pa.Table, classes: Sequence[str]) -> dict[str, ClassCount]:
-    """Rows by class; what is uncertain (-1) or blank is unknown."""
+def _class_counts(labels: pa.Table, classes: Sequence[str]) -> dict[str, ClassCount]:
+    """Count rows by class; uncertain (-1) and blank labels are unknown."""
     found = {}
     for name in classes:
         positive, negative = (pc.sum(pc.equal(labels[name], v)).as_py() or 0 for v in (1, 0))
@@ -194,5 +193,5 @@ def _classes(labels: pa.Table, classes: Sequence[str]) -> dict[str, ClassCount]:
     return found
 
 
-def _files(root: Path, images: pa.Table) -> list[str]:
+def _image_files(root: Path, images: pa.Table) -> list[str]:
     return [f"{root}/{path}" for path in images["path"].to_pylist()]

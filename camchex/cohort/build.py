@@ -1,4 +1,4 @@
-"""The cohort: one row per study, with its images, texts and labels, and no patient twice."""
+"""The cohort: one row per study, with its images, texts and labels."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,16 +10,16 @@ import pyarrow.compute as pc
 from camchex.aggregates.small_cells import Counts, Share
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
+from camchex.contract.schemas import SPLITS
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import positions, require_agreement, require_disjoint, values_of
+from camchex.sources.csv.lookup import positions, require_one_value_per_study, values_of
 
-SPLITS = ("train", "development", "test")
-MANY = 5  # images of a study from which on they are counted together
+MANY = 5  # studies with this many images or more are counted together
 STUDY_COLUMNS = pa.schema(
     [
         *(f for f in schemas.COHORT_STUDY if f.name != "vitals_text"),
         pa.field("vitals_text", pa.string()),  # null: the study is missing from vitals
-        pa.field("labelled_image", pa.string()),  # null: it is missing from labels
+        pa.field("labelled_image", pa.string()),  # null: the study is missing from labels
     ]
 )
 
@@ -34,7 +34,7 @@ class CohortInputs:
         studies: ``schemas.STUDIES``.
         mimic14: ``schemas.study_labels(MIMIC_14)``; a study may be missing.
         indications: ``schemas.INDICATIONS``; a study may be missing.
-        vitals: ``schemas.VITALS``, every study.
+        vitals: ``schemas.VITALS``, with every study.
     """
 
     images: pa.Table
@@ -48,13 +48,13 @@ class CohortInputs:
 def build_cohort(
     inputs: CohortInputs, prepared: Iterable[str], classes: Sequence[str]
 ) -> tuple[pa.Table, Counts]:
-    """Bring everything that is known of each study into one row.
+    """Join everything that is known of each study into one row.
 
-    A study in no split, or none of whose images could be prepared, is left out and counted.
+    A study in no split, or without any prepared image, is left out and counted.
 
     Args:
         inputs: The tables.
-        prepared: Ids of the images that were decoded.
+        prepared: Ids of the images that could be decoded.
         classes: The label space.
 
     Returns:
@@ -64,102 +64,50 @@ def build_cohort(
         DataError: If a patient is in two splits, a study has no labels, contradictory ones or no
             row of vital signs, or nothing is left.
     """
-    names = {split: f"split {split}" for split in SPLITS}
-    _require_known_splits(inputs.studies)
-    require_disjoint(inputs.studies, "patient_id", names)
-    _require_agreeing_labels(inputs, classes)
+    studies = inputs.studies
+    unknown = sorted(set(studies["split"].drop_null().unique().to_pylist()) - set(SPLITS))
+    if unknown:
+        raise DataError(f"studies: unknown splits {unknown}, expected {', '.join(SPLITS)} or null.")
+    tables.require_disjoint_patients(studies)
+    labels = _labels_with_study(inputs)
+    require_one_value_per_study(labels, classes, "labels")
     found = pa.table({"image_id": pa.array(sorted(set(prepared)), pa.string())})
-    rows = tables.run_sql(
-        "cohort/cohort.sql",
-        {
-            "images": inputs.images,
-            "prepared": found,
-            "labels": inputs.labels,
-            "studies": inputs.studies,
-            "indications": inputs.indications,
-            "vitals": inputs.vitals,
-        },
-        STUDY_COLUMNS,
-    )
-    _require_complete(rows)
-    cohort = _with_labels(rows, inputs, classes)
-    return cohort, count(cohort, inputs, found, classes)
-
-
-def count(
-    cohort: pa.Table, inputs: CohortInputs, prepared: pa.Table, classes: Sequence[str]
-) -> Counts:
-    """Count what is in the cohort, and what was left out and why."""
-    images, studies = inputs.images, inputs.studies
-    unprepared = pc.is_null(positions(images["image_id"], prepared["image_id"]))
-    left_out = pc.is_null(positions(studies["study_id"], cohort["study_id"]))
-    no_split = pc.is_null(studies["split"])
-    return {
-        "studies": studies.num_rows,
-        "left_out": {
-            "no_split": _number(no_split),
-            "no_prepared_image": _number(pc.and_(left_out, pc.invert(no_split))),
-        },
-        "images": images.num_rows,
-        "images_not_prepared": _number(unprepared),
-        "splits": {
-            split: _count_split(cohort.filter(pc.equal(cohort["split"], split)), inputs, classes)
-            for split in SPLITS
-        },
+    queried = {
+        "images": inputs.images,
+        "prepared": found,
+        "labels": inputs.labels,
+        "studies": studies,
+        "indications": inputs.indications,
+        "vitals": inputs.vitals,
     }
-
-
-def _with_labels(rows: pa.Table, inputs: CohortInputs, classes: Sequence[str]) -> pa.Table:
-    """Append the labels learnt and the published ones."""
+    rows = tables.run_sql("cohort/cohort.sql", queried, STUDY_COLUMNS)
+    _require_complete(rows)
     learnt = positions(rows["labelled_image"], inputs.labels["image_id"])
     published = positions(rows["study_id"], inputs.mimic14["study_id"])
     columns = {f.name: rows[f.name] for f in schemas.COHORT_STUDY}
     columns |= {name: inputs.labels[name].take(learnt) for name in classes}
     columns |= {f"mimic14.{name}": inputs.mimic14[name].take(published) for name in MIMIC_14}
-    return pa.table(columns).cast(schemas.cohort(classes))
-
-
-def _count_split(part: pa.Table, inputs: CohortInputs, classes: Sequence[str]) -> Counts:
-    views = Counter(pc.list_flatten(part["views"]).to_pylist())
-    sizes = Counter(min(n, MANY) for n in pc.list_value_length(part["views"]).to_pylist())
-    stay = values_of(part["study_id"], inputs.vitals, "study_id", "stay_id")
-    published = positions(part["study_id"], inputs.mimic14["study_id"])
-    suspected = values_of(part["study_id"], inputs.indications, "study_id", "findings_suspected")
-    labels = _labels_of_split(part, inputs)
-    return {
-        "studies": part.num_rows,
-        "patients": pc.count_distinct(part["patient_id"]).as_py(),
-        "images": {view: views[view] for view in ("frontal", "lateral")},
-        "studies_by_images": {
-            f"{n}{' or more' if n == MANY else ''}": sizes[n] for n in range(1, MANY + 1)
+    cohort = pa.table(columns).cast(schemas.cohort(classes))
+    left_out = pc.is_null(positions(studies["study_id"], cohort["study_id"]))
+    no_split = pc.is_null(studies["split"])
+    return cohort, {
+        "studies": studies.num_rows,
+        "left_out": {
+            "no_split": _number(no_split),
+            "no_prepared_image": _number(pc.and_(left_out, pc.invert(no_split))),
         },
-        "without_indication": part["indication"].null_count,
-        "indication_reads_like_findings": _number(suspected),
-        "outside_ed_stay": stay.null_count,
-        "without_mimic14": published.null_count,
-        "positive": {name: _positive(part[name]) for name in classes},
-        "positive_images": {name: _positive(labels[name]) for name in classes},
+        "images": inputs.images.num_rows,
+        "images_not_prepared": positions(inputs.images["image_id"], found["image_id"]).null_count,
+        "splits": {
+            split: _count_split(
+                cohort.filter(pc.equal(cohort["split"], split)), labels, inputs, classes
+            )
+            for split in SPLITS
+        },
     }
 
 
-def _positive(labels: pa.ChunkedArray) -> Share:
-    """Positives among the known."""
-    return Share(_number(labels), len(labels) - labels.null_count)
-
-
-def _labels_of_split(part: pa.Table, inputs: CohortInputs) -> pa.Table:
-    """Labels of the images of a split's studies, prepared or not."""
-    study = values_of(inputs.labels["image_id"], inputs.images, "image_id", "study_id")
-    return inputs.labels.filter(pc.is_valid(positions(study, part["study_id"])))
-
-
-def _require_known_splits(studies: pa.Table) -> None:
-    unknown = sorted(set(studies["split"].drop_null().unique().to_pylist()) - set(SPLITS))
-    if unknown:
-        raise DataError(f"studies: unknown splits {unknown}, expected {', '.join(SPLITS)} or null.")
-
-
-def _require_agreeing_labels(inputs: CohortInputs, classes: Sequence[str]) -> None:
+def _labels_with_study(inputs: CohortInputs) -> pa.Table:
     study = values_of(inputs.labels["image_id"], inputs.images, "image_id", "study_id")
     if study.null_count:
         row = pc.index(pc.is_null(study), value=True).as_py()
@@ -167,7 +115,7 @@ def _require_agreeing_labels(inputs: CohortInputs, classes: Sequence[str]) -> No
             f"labels: image {inputs.labels['image_id'][row]} is not in the table of images "
             f"({study.null_count} such images). Both come from one ingest: run it again."
         )
-    require_agreement(inputs.labels.append_column("study_id", study), classes, "labels")
+    return inputs.labels.append_column("study_id", study)
 
 
 def _require_complete(rows: pa.Table) -> None:
@@ -183,6 +131,36 @@ def _require_complete(rows: pa.Table) -> None:
                 f"cohort: study {lacking['study_id'][0]} has no {missing} "
                 f"({lacking.num_rows} studies in all), though every study of a split should."
             )
+
+
+def _count_split(
+    part: pa.Table, labels: pa.Table, inputs: CohortInputs, classes: Sequence[str]
+) -> Counts:
+    views = Counter(pc.list_flatten(part["views"]).to_pylist())
+    sizes = Counter(min(n, MANY) for n in pc.list_value_length(part["views"]).to_pylist())
+    stay = values_of(part["study_id"], inputs.vitals, "study_id", "stay_id")
+    suspected = values_of(part["study_id"], inputs.indications, "study_id", "findings_suspected")
+    # Labels of all images of the split's studies, prepared or not.
+    images = labels.filter(pc.is_valid(positions(labels["study_id"], part["study_id"])))
+    return {
+        "studies": part.num_rows,
+        "patients": pc.count_distinct(part["patient_id"]).as_py(),
+        "images": {view: views[view] for view in ("frontal", "lateral")},
+        "studies_by_images": {
+            f"{n}{' or more' if n == MANY else ''}": sizes[n] for n in range(1, MANY + 1)
+        },
+        "without_indication": part["indication"].null_count,
+        "indication_reads_like_findings": _number(suspected),
+        "outside_ed_stay": stay.null_count,
+        "without_mimic14": positions(part["study_id"], inputs.mimic14["study_id"]).null_count,
+        "positive": {name: _positive_share(part[name]) for name in classes},
+        "positive_images": {name: _positive_share(images[name]) for name in classes},
+    }
+
+
+def _positive_share(labels: pa.ChunkedArray) -> Share:
+    """Count the positive labels among the known ones."""
+    return Share(_number(labels), len(labels) - labels.null_count)
 
 
 def _number(flags: pa.Array | pa.ChunkedArray) -> int:

@@ -1,4 +1,4 @@
-"""Where the data sets are to be had, and how much is in them."""
+"""Published facts of the data sets: the page to get each from, and the size of its tables."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ PAGES: Mapping[str, str] = {
     "nih": "NIH Clinical Center, ChestX-ray14: nihcc.app.box.com/v/ChestXray-NIHCC",
     "vindr": "Kaggle, VinBigData Chest X-ray Abnormalities Detection; or PhysioNet, VinDr-CXR",
 }
-"""Page of each data set; most ask for a training and an agreement first."""
+"""Page to get each data set from; most ask for a training and an agreement first."""
 
 NAMES: Mapping[str, str] = {
     "chexpert": "CheXpert",
@@ -48,8 +48,10 @@ COUNTS: Mapping[str, Mapping[str, int]] = {
     "vindr_train": {"rows": 45_000, "images": 15_000},  # rows: readers
     "vindr_test": {"rows": 3_000, "images": 3_000},
 }
-"""Counts by table, of MIMIC-CXR-JPG 2, MIMIC-IV-ED 2.2, CheXpert 1.0, ChestX-ray14, VinBigData and
-VinDr-CXR (docs/method.md, sections 2, 3 and 5)."""
+"""Counts by table of MIMIC-CXR-JPG 2, MIMIC-IV-ED 2.2, CheXpert 1.0, ChestX-ray14 and VinDr-CXR.
+
+Source: docs/method.md, sections 2, 3 and 5.
+"""
 
 CXR_LT_COUNTS: Mapping[str, Mapping[str, int]] = {
     "train.csv": {"images": 264_849, "studies": 160_052, "patients": 45_766},
@@ -60,80 +62,55 @@ CXR_LT_COUNTS: Mapping[str, Mapping[str, int]] = {
     "test_labeled_task1.csv": {"images": 78_946},
     "test_labeled_task2.csv": {"images": 406},
 }
-"""Counts by file of CXR-LT; the first three files are of 2023.
+"""Counts by file of CXR-LT; the first three files are from 2023, the others from 2024.
 
 Source: docs/method.md, sections 4.1 and 4.2.
 """
 
-CXR_LT_POSITIVES: Mapping[str, Mapping[str, int]] = {
-    "train.csv": {
-        "Atelectasis": 67_597,
-        "Calcification of the Aorta": 4_361,
-        "Cardiomegaly": 76_900,
-        "Consolidation": 16_038,
-        "Edema": 38_574,
-        "Emphysema": 4_255,
-        "Enlarged Cardiomediastinum": 30_119,
-        "Fibrosis": 1_158,
-        "Fracture": 11_883,
-        "Hernia": 4_049,
-        "Infiltration": 10_218,
-        "Lung Lesion": 2_533,
-        "Lung Opacity": 79_931,
-        "Mass": 5_529,
-        "No Finding": 41_869,
-        "Nodule": 7_663,
-        "Pleural Effusion": 69_240,
-        "Pleural Other": 675,
-        "Pleural Thickening": 3_369,
-        "Pneumomediastinum": 788,
-        "Pneumonia": 48_093,
-        "Pneumoperitoneum": 543,
-        "Pneumothorax": 14_983,
-        "Subcutaneous Emphysema": 2_453,
-        "Support Devices": 89_140,
-        "Tortuous Aorta": 3_499,
-    },
-    "train_labeled.csv": {
-        "Atelectasis": 65_376,
-        "Calcification of the Aorta": 4_239,
-        "Cardiomegaly": 74_738,
-        "Consolidation": 15_371,
-        "Edema": 37_256,
-        "Emphysema": 3_661,
-        "Enlarged Cardiomediastinum": 29_628,
-        "Fibrosis": 1_169,
-        "Fracture": 11_568,
-        "Hernia": 3_986,
-        "Infiltration": 10_087,
-        "Lung Lesion": 2_338,
-        "Lung Opacity": 77_482,
-        "Mass": 5_288,
-        "Nodule": 7_531,
-        "Normal": 34_292,
-        "Pleural Effusion": 66_401,
-        "Pleural Other": 616,
-        "Pleural Thickening": 3_272,
-        "Pneumomediastinum": 704,
-        "Pneumonia": 46_660,
-        "Pneumoperitoneum": 516,
-        "Pneumothorax": 13_858,
-        "Subcutaneous Emphysema": 2_046,
-        "Support Devices": 86_079,
-        "Tortuous Aorta": 3_336,
-    },
+_TRAIN_POSITIVES: Mapping[str, tuple[int | None, int | None]] = {  # train.csv, train_labeled.csv
+    "Atelectasis": (67_597, 65_376),
+    "Calcification of the Aorta": (4_361, 4_239),
+    "Cardiomegaly": (76_900, 74_738),
+    "Consolidation": (16_038, 15_371),
+    "Edema": (38_574, 37_256),
+    "Emphysema": (4_255, 3_661),
+    "Enlarged Cardiomediastinum": (30_119, 29_628),
+    "Fibrosis": (1_158, 1_169),
+    "Fracture": (11_883, 11_568),
+    "Hernia": (4_049, 3_986),
+    "Infiltration": (10_218, 10_087),
+    "Lung Lesion": (2_533, 2_338),
+    "Lung Opacity": (79_931, 77_482),
+    "Mass": (5_529, 5_288),
+    "No Finding": (41_869, None),
+    "Nodule": (7_663, 7_531),
+    "Normal": (None, 34_292),
+    "Pleural Effusion": (69_240, 66_401),
+    "Pleural Other": (675, 616),
+    "Pleural Thickening": (3_369, 3_272),
+    "Pneumomediastinum": (788, 704),
+    "Pneumonia": (48_093, 46_660),
+    "Pneumoperitoneum": (543, 516),
+    "Pneumothorax": (14_983, 13_858),
+    "Subcutaneous Emphysema": (2_453, 2_046),
+    "Support Devices": (89_140, 86_079),
+    "Tortuous Aorta": (3_499, 3_336),
 }
-"""Positive training images of the 26 classes of task 2, by file.
+CXR_LT_POSITIVES: Mapping[str, Mapping[str, int]] = {
+    file: {name: row[i] for name, row in _TRAIN_POSITIVES.items() if row[i] is not None}
+    for i, file in enumerate(("train.csv", "train_labeled.csv"))
+}
+"""Positive training images of 26 classes by file, of 2023 and of task 2 of 2024.
 
 Source: docs/method.md, sections 4.1 and 4.2.
 """
 
 
 def cxr_lt_published(files: Mapping[str, str]) -> Counts:
-    """What CXR-LT published of each split's file: sizes, and positive images where it says.
+    """Return the published sizes of each split's file, and its positive images by class.
 
     Args:
-        files: The file's name by split; of a name that no release has, nothing is known.
+        files: The file's name by split; a name that no release has gives no counts.
     """
     return {
         split: {**CXR_LT_COUNTS.get(file, {}), "positive_images": CXR_LT_POSITIVES.get(file, {})}

@@ -109,8 +109,9 @@ def require_disjoint_patients(
     shared = splits.filter(pc.greater(splits["split_count"], 1))[key]
     if len(shared):
         first = pc.min(shared).as_py()
-        found = sorted(pairs.filter(pc.equal(pairs[key], first))["split"].to_pylist())
-        where = " and ".join((origin or {}).get(name, f"split {name}") for name in found)
+        found = pairs.filter(pc.equal(pairs[key], first))["split"].to_pylist()
+        named = [name for name in schemas.SPLITS if name in found]
+        where = " and ".join((origin or {}).get(name, f"split {name}") for name in named)
         raise DataError(
             f"{key.removesuffix('_id')} {first} is in several splits: {where} ({len(shared)} in "
             "all). The test would be of patients that were trained on: use the split files of one "

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from camchex.check import Findings, check, data_sets, render
-from camchex.check.findings import SAMPLE, find
+from camchex.check import check_data, data_sets, render_data
+from camchex.check.checked import SAMPLE, CheckedData, look_for
 from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
 from camchex.comparisons.paper import paper_numbers
 from camchex.contract import params
@@ -25,15 +25,16 @@ TREES = {
 }
 
 
-def look(root: Path, **data_params: str) -> Findings:
+def look(root: Path, **data_params: str) -> CheckedData:
     update = {"root": root, **TREES, **data_params}
     data = params.load("data", DataParams).model_copy(update=update)
-    return check(data, params.load("external", ExternalSets), params.load("labels", LabelParams))
+    external = params.load("external", ExternalSets)
+    return check_data(data, external, params.load("labels", LabelParams))
 
 
-def text(findings: Findings, width: int = 400) -> str:
+def text(checked: CheckedData, width: int = 400) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(render(findings))
+    console.print(render_data(checked))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -51,26 +52,26 @@ def copy(real_data: Path, tmp_path: Path) -> Path:
 
 
 def test_the_open_cohort_is_complete(real_data: Path) -> None:
-    findings = look(real_data / "open_cohort")
-    assert findings.complete
+    checked = look(real_data / "open_cohort")
+    assert checked.complete
     counts = {
-        file.path.name: file.contents.counts
-        for data_set in findings.data_sets
+        file.path.name: file.table.counts
+        for data_set in checked.data_sets
         for file in data_set.files
     }
     metadata = counts["mimic-cxr-2.0.0-metadata.csv.gz"]
     assert (metadata["images"], metadata["studies"]) == (168, 147)
-    assert "7 of 7 data sets complete" in text(findings)
-    assert "168 images (published: 377,110)" in text(findings)
+    assert "7 of 7 data sets complete" in text(checked)
+    assert "168 images (published: 377,110)" in text(checked)
 
 
 def test_a_missing_root_is_said_and_every_file_expected_is_named(tmp_path: Path) -> None:
-    findings = look(tmp_path / "nowhere")
-    shown = text(findings)
-    assert not findings.complete
+    checked = look(tmp_path / "nowhere")
+    shown = text(checked)
+    assert not checked.complete
     assert "set data.root in params.yaml" in shown
     assert "0 of 7 data sets complete" in shown
-    for data_set in findings.data_sets:
+    for data_set in checked.data_sets:
         assert data_set.page in shown
         assert all(f"{file.path}: missing" in shown for file in data_set.files)
 
@@ -78,11 +79,9 @@ def test_a_missing_root_is_said_and_every_file_expected_is_named(tmp_path: Path)
 def test_a_missing_image_is_found_by_its_path(copy: Path) -> None:
     image = next((copy / "CheXpert-v1.0" / "train").rglob("*.jpg"))
     image.unlink()
-    findings = look(copy)
-    assert [d.name for d in findings.data_sets if not d.complete] == [
-        "CheXpert (external.chexpert)"
-    ]
-    assert f"26 of 27 files are there; missing for example {image}" in text(findings)
+    checked = look(copy)
+    assert [d.name for d in checked.data_sets if not d.complete] == ["CheXpert (external.chexpert)"]
+    assert f"26 of 27 files are there; missing for example {image}" in text(checked)
 
 
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
@@ -101,14 +100,14 @@ def test_reports_are_looked_for_in_their_archive(real_data: Path, copy: Path, ki
     assert f"146 of 147 files are there; missing for example {missing}" in shown
 
 
-def test_a_damaged_archive_of_reports_is_a_finding(copy: Path) -> None:
+def test_a_damaged_archive_of_reports_is_reported(copy: Path) -> None:
     (copy / "reports.zip").write_bytes(b"PK")
     shown = text(look(copy, reports="reports.zip"))
     assert f"{copy / 'reports.zip'}: present, but cannot be used" in shown
     assert "6 of 7 data sets complete" in shown
 
 
-def test_a_damaged_table_is_a_finding(copy: Path) -> None:
+def test_a_damaged_table_is_reported(copy: Path) -> None:
     table = copy / "mimic-iv-ed" / "ed" / "triage.csv.gz"
     table.unlink()
     table.write_bytes(gzip.compress(b"subject_id,stay_id\n1,2\n"))
@@ -134,7 +133,7 @@ def test_files_looked_for_are_spread_over_all(tmp_path: Path, total: int) -> Non
     last_third = [p for i, p in enumerate(paths) if 3 * i >= 2 * total]
     for path in last_third:
         path.touch()
-    found = find(paths)
+    found = look_for(paths)
     assert (found.total, found.looked_for) == (total, min(total, SAMPLE))
     assert found.present == pytest.approx(found.looked_for / 3, abs=1)
 
@@ -168,13 +167,13 @@ def test_classes_of_which_nothing_is_said_are_named(real_data: Path) -> None:
     )
 
 
-def test_a_map_that_names_no_class_is_a_finding(real_data: Path) -> None:
+def test_a_map_that_names_no_class_is_reported(real_data: Path) -> None:
     update = {"root": real_data / "open_cohort", **TREES}
     data = params.load("data", DataParams).model_copy(update=update)
     external = params.load("external", ExternalSets)
     own = external["nih"].labels.model_copy(update={"map": {"Mass": ("Mas",)}})
     external["nih"] = external["nih"].model_copy(update={"labels": own})
-    shown = text(check(data, external, params.load("labels", LabelParams)))
+    shown = text(check_data(data, external, params.load("labels", LabelParams)))
     assert "external.nih.labels.map: 'Mass' is to be 'Mas'" in shown
     assert "6 of 7 data sets complete" in shown
 

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from camchex.check import check_tables, render_tables
-from camchex.check.canonical import TableFinding
+from camchex.check.canonical_tables import CheckedTable
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import VITAL_SIGNS
@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(folder: Path) -> dict[str, TableFinding]:
+def look(folder: Path) -> dict[str, CheckedTable]:
     ranges = params.load("vitals", VitalsParams).ranges
     found = check_tables(folder, folder, CLASSES, ["far"], ranges)
     return {str(f.path.relative_to(folder).with_suffix("")): f for f in found}
@@ -109,7 +109,7 @@ def with_value(column: str, row: int, value: object) -> Change:
 def test_tables_that_are_right_are_called_so(folder: Path) -> None:
     assert not any(table.problems for table in look(folder).values())
     assert f"ok {folder}/vitals.parquet: 2 rows" in shown(folder)
-    assert "8 of 8 tables are as they should" in shown(folder)
+    assert "8 of 8 are as they should be" in shown(folder)
 
 
 def test_rows_of_the_table_an_ingest_writes_are_right(folder: Path) -> None:
@@ -187,7 +187,7 @@ def test_each_thing_that_can_be_wrong_is_said_of_its_column(case: str, folder: P
     name, column, how = WRONG[case]
     change(folder, name, how)
     assert column in [problem.column for problem in look(folder)[name].problems]
-    line = f"{column}: " if column else "images with different labels for 'Edema'"
+    line = f"{column}: " if column else "images with different values of 'Edema'"
     assert line in shown(folder)
 
 

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from camchex.check import check
-from camchex.check.findings import ClassCount, Contents
+from camchex.check import check_data
+from camchex.check.checked import ClassCount, TableCounts
 from camchex.contract import params, tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14, LabelParams
 from camchex.contract.schemas import labels
 from camchex.sources.csv.raw_table import read_csv
 from camchex.sources.external import chexpert, nih, vindr
-from camchex.sources.external.implied import imply_no_finding
+from camchex.sources.external.label_map import imply_no_finding
 from camchex.sources.params import DataParams, ExternalSets, LabelPolicy
 
 TABLES = {
@@ -67,17 +67,17 @@ def raw(real_data: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def checked(raw: Path) -> dict[str, Contents]:
+def checked(raw: Path) -> dict[str, TableCounts]:
     """What ``camchex check`` counts in the three tables, by set."""
     data = params.load("data", DataParams).model_copy(update={"root": raw.parent})
     external = {
         key: one.model_copy(update={"folder": raw.name, "table": TABLES[key]})
         for key, one in params.load("external", ExternalSets).items()
     }
-    findings = check(data, external, params.load("labels", LabelParams))
-    files = [d.files[0] for d in findings.data_sets[-3:]]
+    checked = check_data(data, external, params.load("labels", LabelParams))
+    files = [d.files[0] for d in checked.data_sets[-3:]]
     assert [file.problem for file in files] == [None] * 3
-    return dict(zip(external, (file.contents for file in files), strict=True))
+    return dict(zip(external, (file.table for file in files), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def positive(table: pa.Table, name: str) -> int:
     return int(pc.sum(table[name]).as_py())
 
 
-def test_chexpert_is_counted_as_by_sql(checked: dict[str, Contents], sql: Sql) -> None:
+def test_chexpert_is_counted_as_by_sql(checked: dict[str, TableCounts], sql: Sql) -> None:
     names = ("rows", "images", "studies", "patients", "frontal", "lateral")
     counted = sql(
         """select count(*), count(distinct Path),
@@ -110,7 +110,7 @@ def test_chexpert_is_counted_as_by_sql(checked: dict[str, Contents], sql: Sql) -
 
 @pytest.mark.parametrize("name", CXR_LT_2023)
 def test_every_class_of_chexpert_is_counted_as_by_sql(
-    checked: dict[str, Contents], sql: Sql, name: str
+    checked: dict[str, TableCounts], sql: Sql, name: str
 ) -> None:
     expected = (0, 0, 223_414)
     if name in MIMIC_14:
@@ -121,7 +121,7 @@ def test_every_class_of_chexpert_is_counted_as_by_sql(
     assert checked["chexpert"].classes[name] == ClassCount(*expected)
 
 
-def test_nih_is_counted_as_by_sql(checked: dict[str, Contents], sql: Sql) -> None:
+def test_nih_is_counted_as_by_sql(checked: dict[str, TableCounts], sql: Sql) -> None:
     names = ("rows", "images", "patients", "frontal")
     counted = sql(
         """select count(*), count(distinct "Image Index"), count(distinct "Patient ID"),
@@ -133,7 +133,7 @@ def test_nih_is_counted_as_by_sql(checked: dict[str, Contents], sql: Sql) -> Non
 
 @pytest.mark.parametrize("name", NIH_POSITIVE)
 def test_every_finding_of_nih_is_counted_as_by_sql_and_as_published(
-    checked: dict[str, Contents], sql: Sql, name: str
+    checked: dict[str, TableCounts], sql: Sql, name: str
 ) -> None:
     (counted,) = sql(
         """select count(*) from nih where list_contains(string_split("Finding Labels", '|'), ?)""",
@@ -144,12 +144,12 @@ def test_every_finding_of_nih_is_counted_as_by_sql_and_as_published(
     assert counted == NIH_POSITIVE[name]
 
 
-def test_eleven_classes_of_nih_are_unknown(checked: dict[str, Contents]) -> None:
+def test_eleven_classes_of_nih_are_unknown(checked: dict[str, TableCounts]) -> None:
     unknown = [n for n, c in checked["nih"].classes.items() if c == (0, 0, 112_120)]
     assert len(unknown) == 11
 
 
-def test_vindr_is_counted_as_by_sql(checked: dict[str, Contents], sql: Sql) -> None:
+def test_vindr_is_counted_as_by_sql(checked: dict[str, TableCounts], sql: Sql) -> None:
     counted = sql("select count(*), count(distinct image_id) from vindr")
     rows, images = counted
     assert checked["vindr"].counts == {
@@ -163,7 +163,7 @@ def test_vindr_is_counted_as_by_sql(checked: dict[str, Contents], sql: Sql) -> N
 
 @pytest.mark.parametrize("name", CXR_LT_2023)
 def test_every_class_of_vindr_is_a_majority_counted_by_sql(
-    checked: dict[str, Contents], sql: Sql, name: str
+    checked: dict[str, TableCounts], sql: Sql, name: str
 ) -> None:
     expected = ClassCount(0, 0, 15_000)
     if name in VINDR_CLASSES:

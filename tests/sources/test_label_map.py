@@ -1,4 +1,4 @@
-"""What findings are called here: properties that hold for every table, policy and map."""
+"""Published findings as classes: properties that hold for every table, policy and map."""
 
 import random
 from collections import Counter
@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from camchex.contract import schemas
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK1, MIMIC_14
 from camchex.errors import ParamsError
 from camchex.sources.external import chexpert, nih, vindr
-from camchex.sources.external.label_map import known_classes, label_map
+from camchex.sources.external.label_map import imply_no_finding, known_classes, label_map
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import CHEXPERT, NIH, PHYSIONET, VINDR, Row, published
 
 READERS = ("R1", "R2", "R3")
+NIH_FINDINGS = [name for name in nih.CLASSES if name != "No Finding"]
 KAGGLE = [name for name in PHYSIONET[2:] if name in vindr.KAGGLE]
 
 WITH_FILES = settings(deadline=None, max_examples=40)  # each example writes a file
@@ -32,7 +34,7 @@ policies = st.builds(
 cells = st.sampled_from(["1.0", "0.0", "-1.0", ""])
 chexpert_rows = st.lists(st.fixed_dictionaries(dict.fromkeys(MIMIC_14, cells)), min_size=1)
 nih_rows = st.lists(
-    st.just("No Finding") | st.sets(st.sampled_from(nih.FINDINGS), min_size=1).map("|".join),
+    st.just("No Finding") | st.sets(st.sampled_from(NIH_FINDINGS), min_size=1).map("|".join),
     min_size=1,
 )
 readings = st.lists(
@@ -90,9 +92,9 @@ def test_chexpert_means_what_the_policy_says_in_any_order_of_the_rows(
     rows: list[dict[str, str]], policy: LabelPolicy, seed: int
 ) -> None:
     with TemporaryDirectory() as folder:
-        labels = chexpert.read_labels(chexpert_table(folder, rows, seed), policy=policy)
-    assert labels.num_rows == len(rows)
-    found = {row["image_id"]: row for row in labels.to_pylist()}
+        known = chexpert.read_labels(chexpert_table(folder, rows, seed), policy=policy)
+    assert known.num_rows == len(rows)
+    found = {row["image_id"]: row for row in known.to_pylist()}
     for i, row in enumerate(rows):
         image = found[f"train/patient00001/study1/view{i}_frontal.jpg"]
         expected = {name: by_hand(cell, policy) for name, cell in row.items()}
@@ -108,9 +110,9 @@ def test_nih_positives_are_the_findings_named_in_any_order_of_the_rows(
     rows: list[str], policy: LabelPolicy, seed: int
 ) -> None:
     with TemporaryDirectory() as folder:
-        labels = nih.read_labels(nih_table(folder, rows, seed), policy=policy)
-    assert labels.num_rows == len(rows)
-    found = {row["image_id"]: row for row in labels.to_pylist()}
+        known = nih.read_labels(nih_table(folder, rows, seed), policy=policy)
+    assert known.num_rows == len(rows)
+    found = {row["image_id"]: row for row in known.to_pylist()}
     here = {"Effusion": "Pleural Effusion", "Pleural_Thickening": "Pleural Thickening"}
     for i, cell in enumerate(rows):
         positive = {here.get(name, name) for name in cell.split("|")}
@@ -195,3 +197,40 @@ def test_every_class_of_every_source_is_one_of_cxr_lt(
 ) -> None:
     named = {name for names in published_map.values() for name in names}
     assert named <= {*CXR_LT_2023, *CXR_LT_2024_TASK1}
+
+
+label_rows = st.lists(
+    st.fixed_dictionaries({n: st.sampled_from([1.0, 0.0, None]) for n in CXR_LT_2023}), min_size=1
+)
+
+
+def label_table(*values: dict) -> pa.Table:
+    full = [{"dataset": "x", "image_id": str(i), **v} for i, v in enumerate(values)]
+    return pa.Table.from_pylist(full, schema=schemas.labels(CXR_LT_2023))
+
+
+@given(label_rows)
+def test_only_an_unknown_no_finding_beside_a_positive_finding_changes(values: list[dict]) -> None:
+    before = label_table(*values)
+    after = imply_no_finding(before, CXR_LT_2023)
+    assert after.schema == before.schema
+    for old, new in zip(before.to_pylist(), after.to_pylist(), strict=True):
+        sick = any(old[n] == 1 for n in CXR_LT_2023 if n not in ("No Finding", "Support Devices"))
+        expected = 0 if sick and old["No Finding"] is None else old["No Finding"]
+        assert new == {**old, "No Finding": expected}
+
+
+@pytest.mark.parametrize("name", set(CXR_LT_2023) - {"No Finding", "Support Devices"})
+def test_every_finding_alone_implies_it(name: str) -> None:
+    assert imply_no_finding(label_table({name: 1}), CXR_LT_2023)["No Finding"].to_pylist() == [0]
+
+
+def test_a_device_alone_implies_nothing() -> None:
+    after = imply_no_finding(label_table({"Support Devices": 1}), CXR_LT_2023)
+    assert after["No Finding"].to_pylist() == [None]
+
+
+def test_a_space_without_no_finding_is_left_alone() -> None:
+    classes = [name for name in MIMIC_14 if name != "No Finding"]
+    before = label_table({"Edema": 1}).select(["dataset", "image_id", *classes])
+    assert imply_no_finding(before, classes) == before

@@ -131,7 +131,7 @@ def test_a_labelled_image_of_another_study_or_patient_is_refused(
 
 def test_images_of_a_study_with_different_labels_are_refused(tmp_path: Path) -> None:
     train = (TRAIN[0], labelled("b", 10, 50, "Edema", "Hernia"))
-    with pytest.raises(DataError, match="study 50 has images with different labels for 'Hernia'"):
+    with pytest.raises(DataError, match="study 50 has images with different values of 'Hernia'"):
         read(tmp_path, train=train)
 
 
@@ -140,7 +140,7 @@ def test_the_2024_study_ids_are_those_of_2023(tmp_path: Path) -> None:
     assert read(tmp_path / "a", train=train)[0] == read(tmp_path / "b")[0]
 
 
-def test_mimic14_labels_are_absent_where_not_mentioned_and_unknown_where_uncertain(
+def test_labels_of_the_labeler_are_absent_where_not_mentioned_and_unknown_where_uncertain(
     tmp_path: Path,
 ) -> None:
     mimic, _ = read(tmp_path, M14)
@@ -169,7 +169,7 @@ def test_mimic14_without_the_splits_of_cxr_lt_reads_none_of_its_files(tmp_path: 
     assert read_mimic(files, "jpg", M14)[0] == expected
 
 
-def test_mimic14_labels_may_be_split_as_cxr_lt(tmp_path: Path) -> None:
+def test_labels_of_the_labeler_may_be_split_as_cxr_lt(tmp_path: Path) -> None:
     mimic, _ = read(tmp_path, M14.model_copy(update={"splits": "cxr-lt"}))
     assert mimic.studies["split"].to_pylist() == ["train", "development", "test", None]
     assert mimic.labels["image_id"].to_pylist() == ["a", "b", "c", "d"]

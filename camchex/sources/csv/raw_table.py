@@ -1,7 +1,7 @@
-"""Published CSV files as columns that were checked: an error names file, line, column and value.
+"""Published CSV files as checked columns: an error names the file, line, column and value.
 
-A file is read whole, since only the whole can tell that it is whole: compressed, that its checksum
-holds; as text, that quotes pair up and no quoted cell swallowed the rows after it.
+A file is read whole, since damage shows only at its end: in a compressed file by the checksum, in
+text by quotes that do not pair up or a quoted cell that swallowed the rows after it.
 """
 
 import gzip
@@ -21,20 +21,20 @@ from pyarrow import csv
 from camchex.errors import DataError
 
 GZIP = b"\x1f\x8b"
-# An id that went through a table of floats, or that would match no other table's.
+# Ids that went through a table of floats, or that would match no id of another table.
 NO_ID = r"^\d+\.\d*$|^\s|\s$|[\r\n]"
 NUMBER = r"^-?(\d{1,300}(\.\d*)?|\.\d+)$"  # with more digits, float64 may be infinite
-RAGGED = r"Row #(\d+): Expected (\d+) columns, got (\d+)"  # as Arrow says it; the header is row 1
-SHOWN = 80  # characters of a wrong value: one that swallowed others may hold patients
-SEPARATORS = "- :"  # of Arrow's own text of a time
+RAGGED = r"Row #(\d+): Expected (\d+) columns, got (\d+)"  # Arrow's message; the header is row 1
+SHOWN = 80  # characters of a wrong value: a value that swallowed others may hold patients
+SEPARATORS = "- :"  # in the text that Arrow prints of a time
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """Some columns of one published file, as text; a blank cell is null.
+    """Columns of one published file as text; a blank cell is null.
 
     Attributes:
-        path: Where it was read from.
+        path: The file.
         table: Text columns, in the order of the file's rows.
     """
 
@@ -42,43 +42,45 @@ class RawTable:
     table: pa.Table
 
     def text(self, column: str) -> pa.Array:
-        """A column as it is written."""
+        """Return a column as it is written."""
         return self.table[column].combine_chunks()
 
     def ids(self, column: str) -> pa.Array:
-        """A column of ids.
+        """Return a column of ids.
 
         Raises:
             DataError: At a blank, a number with a decimal point, or space around an id.
         """
         values = self.text(column)
-        if values.null_count or not _all_whole_numbers(values):
+        whole_numbers = not values.null_count
+        try:
+            values.cast(pa.int64())
+        except pa.ArrowInvalid:
+            whole_numbers = False
+        if not whole_numbers:
             wrong = pc.fill_null(pc.match_substring_regex(values, NO_ID), fill_value=True)
             self.refuse(wrong, column, "an id")
         return values
 
     def unique_ids(self, column: str) -> pa.Array:
-        """A column of ids, each of which stands in one row.
+        """Return a column of ids, each of which is in one row only.
 
         Raises:
-            DataError: At a repetition, and as :meth:`ids`.
+            DataError: At the second row of an id, and as :meth:`ids`.
         """
         values = self.ids(column)
-        if len(pc.unique(values)) < len(values):
-            seen = set()
-            for row, value in enumerate(values.to_pylist()):
-                if value in seen:
-                    raise self.wrong(row, column, "every id in one row only")
-                seen.add(value)
+        first = pc.index_in(values, value_set=values)
+        repeated = pc.not_equal(first, pa.array(range(len(values)), pa.int32()))
+        self.refuse(repeated, column, "every id in one row only")
         return values
 
     def numbers(self, column: str) -> pa.Array:
-        """A column of numbers, float64, null where blank.
+        """Return a column of numbers, float64; a blank is null.
 
         Raises:
             DataError: At anything that is not a decimal number (``nan`` and ``1e3`` are not).
         """
-        cells = self.text(column).dictionary_encode()  # the same few are written again and again
+        cells = self.text(column).dictionary_encode()  # few values are distinct
         written = pc.utf8_trim_whitespace(cells.dictionary)
         odd = pc.invert(pc.match_substring_regex(written, NUMBER))
         if pc.any(odd).as_py():
@@ -86,66 +88,61 @@ class RawTable:
         return written.cast(pa.float64()).take(cells.indices)
 
     def labels(self, column: str, allowed: Sequence[int | None]) -> pa.Array:
-        """A column of label values, float32, null where blank.
+        """Return a column of label values, float32; a blank is null.
 
         Args:
             column: Its name.
-            allowed: Values it may hold; None allows a blank.
+            allowed: Values that it may hold; None allows a blank.
 
         Raises:
             DataError: At any other value.
         """
         values = self.numbers(column)
-        known = pc.is_in(values, pa.array([v for v in allowed if v is not None], pa.float64()))
-        if None in allowed:
-            known = pc.or_(known, pc.is_null(values))
         expected = ", ".join("nothing" if v is None else str(v) for v in allowed)
-        self.refuse(pc.invert(known), column, f"one of {expected}")
+        self._require_one_of(values, allowed, column, expected)
         return values.cast(pa.float32())
 
     def choices(self, column: str, allowed: Collection[str | None]) -> pa.Array:
-        """A column of a few known words.
+        """Return a column of a few known words.
 
         Args:
             column: Its name.
-            allowed: The words; None allows a blank.
+            allowed: Words that it may hold; None allows a blank.
 
         Raises:
             DataError: At any other word.
         """
         values = self.text(column)
         words = sorted(word for word in allowed if word is not None)
-        known = pc.is_in(values, pa.array(words, pa.string()))
-        if None in allowed:
-            known = pc.or_(known, pc.is_null(values))
-        self.refuse(pc.invert(known), column, f"one of {', '.join(words)}")
+        self._require_one_of(values, allowed, column, ", ".join(words))
         return values
 
+    def _require_one_of(
+        self, values: pa.Array, allowed: Collection[object], column: str, expected: str
+    ) -> None:
+        known = pc.is_in(values, pa.array([v for v in allowed if v is not None], values.type))
+        if None in allowed:
+            known = pc.or_(known, pc.is_null(values))
+        self.refuse(pc.invert(known), column, f"one of {expected}")
+
     def times(self, column: str) -> pa.Array:
-        """A column of times like ``2150-03-01 22:00:00``, null where blank.
+        """Return a column of times like ``2150-03-01 22:00:00``, to the second; a blank is null.
 
         Raises:
             DataError: At anything else.
         """
-        stamps = self.text(column)
-        try:
-            times = stamps.cast(pa.timestamp("s"))  # reads other layouts too, but fast
-            if times.cast(pa.string()).equals(stamps):
-                return times
-        except pa.ArrowInvalid:
-            pass
-        return self.parse_times(column, stamps, "%Y-%m-%d %H:%M:%S")
+        return self.parse_times(column, self.text(column), "%Y-%m-%d %H:%M:%S")
 
     def parse_times(self, column: str, stamps: pa.Array, layout: str) -> pa.Array:
-        """Parse text that was made of ``column``; a time must print as it was read.
+        """Parse text made of a column; a time must print as it was read.
 
         Args:
-            column: Its name.
-            stamps: Text; null stays null.
+            column: Its name, for the message.
+            stamps: One text per row; null stays null.
             layout: ``%Y-%m-%d %H:%M:%S``, or the same with fewer separators.
 
         Raises:
-            DataError: Naming the column's own value, where the stamp is no such time.
+            DataError: Naming the cell of the column whose text is no such time.
         """
         parsed = pc.strptime(stamps, format=layout, unit="s", error_is_null=True)
         printed = parsed.cast(pa.string())  # many times faster than strftime
@@ -162,11 +159,11 @@ class RawTable:
             raise self.wrong(row, column, expected)
 
     def wrong(self, row: int, column: str, expected: str) -> DataError:
-        """Say what stands in one cell, and what should."""
+        """Make the error that says what one cell holds and what it should hold."""
         found = self.table[column][row].as_py()
         shown = "nothing" if found is None else repr(found[:SHOWN])
         starts = _first_lines(_content(self.path))
-        # Where quotes within cells confuse the count, each line is a row, or it were refused.
+        # Quotes within cells may confuse the count of rows; such a file has one row per line.
         line = starts[row + 1] if len(starts) == self.table.num_rows + 1 else row + 2
         return DataError(
             f"{self.path}, line {line}, column {column!r}: found {shown}, expected {expected}."
@@ -195,7 +192,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
 
 
 def read_header(path: Path) -> list[str]:
-    """Names of the columns of a published table.
+    """Read the names of the columns of a published table.
 
     Raises:
         DataError: If the file is missing or damaged, or two columns have the same name.
@@ -204,10 +201,10 @@ def read_header(path: Path) -> list[str]:
 
 
 def _content(path: Path) -> bytes:
-    """The text of a file, unpacked.
+    """Read the text of a file, unpacked.
 
     Raises:
-        DataError: If it is missing, cut off, not text, or its quotes do not pair up.
+        DataError: If the file is missing, cut off, not text, or its quotes do not pair up.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file. `camchex check` says where to get it.")
@@ -216,8 +213,14 @@ def _content(path: Path) -> bytes:
         content = gzip.decompress(packed) if packed.startswith(GZIP) else packed
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}). Download it again.") from error
-    if not content.isascii():
-        _refuse_other_encodings(path, content)
+    try:
+        if not content.isascii():
+            content.decode()
+    except UnicodeDecodeError as error:
+        line = _line_at(content, error.start)
+        raise DataError(
+            f"{path}, line {line}: not UTF-8 text. Save it as UTF-8, or download it again."
+        ) from error
     if b"\0" in content:
         line = _line_at(content, content.index(b"\0"))
         raise DataError(f"{path}, line {line}: holds a NUL byte. Download it again.")
@@ -226,16 +229,6 @@ def _content(path: Path) -> bytes:
         where = f"line {line} or below" if line else "its last line"
         raise DataError(f"{path}: a quoted cell begins in {where} and never ends. Is it damaged?")
     return content
-
-
-def _refuse_other_encodings(path: Path, content: bytes) -> None:
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = _line_at(content, error.start)
-        raise DataError(
-            f"{path}, line {line}: not UTF-8 text. Save it as UTF-8, or download it again."
-        ) from error
 
 
 def _header(path: Path, content: bytes) -> list[str]:
@@ -258,23 +251,19 @@ def _parse(path: Path, content: bytes, columns: Sequence[str]) -> pa.Table:
         null_values=[""],
         strings_can_be_null=True,
     )
-
-    def parsed(*, use_threads: bool) -> pa.Table:
-        read = csv.ReadOptions(use_threads=use_threads)
-        return csv.read_csv(pa.BufferReader(content), read, parse, convert)
-
     try:
-        return parsed(use_threads=True)
+        return csv.read_csv(pa.BufferReader(content), None, parse, convert)
     except pa.ArrowInvalid:
         pass
-    try:
-        return parsed(use_threads=False)  # one thread knows in which row it was
+    try:  # again in one thread, which knows the row of the error
+        one_thread = csv.ReadOptions(use_threads=False)
+        return csv.read_csv(pa.BufferReader(content), one_thread, parse, convert)
     except pa.ArrowInvalid as error:
         raise _unreadable(path, content, error) from error
 
 
 def _refuse_lost_rows(path: Path, content: bytes, rows: int, columns: int) -> None:
-    """Refuse a table some of whose rows lie within a quoted cell of another.
+    """Refuse a table in which a quoted cell holds rows of the file.
 
     Raises:
         DataError: At a line within a quoted cell that has the commas of a whole row.
@@ -293,7 +282,7 @@ def _refuse_lost_rows(path: Path, content: bytes, rows: int, columns: int) -> No
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """Number and text of every line that is not blank, and whether it begins in a quoted cell."""
+    """Yield the number and text of each line that is not blank, and whether a quote is open."""
     inside = False
     for number, line in enumerate(content.splitlines(), start=1):
         if line or inside:
@@ -302,7 +291,7 @@ def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
 
 
 def _first_lines(content: bytes) -> list[int]:
-    """Line on which each row begins, the header's first."""
+    """List the line on which each row begins, that of the header first."""
     return [number for number, _, inside in _lines(content) if not inside]
 
 
@@ -310,16 +299,8 @@ def _line_at(content: bytes, position: int) -> int:
     return content.count(b"\n", 0, position) + 1
 
 
-def _all_whole_numbers(values: pa.Array) -> bool:
-    try:
-        values.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
 def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError:
-    """The error without the row that Arrow quotes: it may be a patient's."""
+    """Make an error without the row that Arrow quotes, since that may be a patient's."""
     ragged = re.search(RAGGED, str(error))
     if ragged:
         row, expected, got = (int(number) for number in ragged.groups())

@@ -13,9 +13,8 @@ from camchex.sources.external.image_table import image_table, label_table
 from camchex.sources.external.label_map import known_classes, label_map
 from camchex.sources.params import RECOMMENDED, LabelPolicy
 
-CLASSES = {name: (name,) for name in MIMIC_14}  # the same labeler, and the names of CXR-LT
+CLASSES = {name: (name,) for name in MIMIC_14}  # one labeler made both; CXR-LT names them alike
 NOT_LABELS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
-VIEWS = {"Frontal": "frontal", "Lateral": "lateral"}
 MEANING = {"unknown": None, "positive": True, "negative": False}
 RELEASE = r"^CheXpert-v1\.0(-small)?/"
 IMAGE = r"^(?:train|valid|test)/(?P<study>(?P<patient>patient\d+)/study\d+)/[^/]+$"
@@ -37,13 +36,13 @@ def read_images(table: Path, folder: str, dataset: str = "chexpert") -> pa.Table
     raw = read_csv(table, ["Path", "Frontal/Lateral", "AP/PA"])
     image_id = _image_ids(raw)
     parts = pc.extract_regex(image_id, IMAGE)
-    view = raw.choices("Frontal/Lateral", VIEWS)
+    view = raw.choices("Frontal/Lateral", ("Frontal", "Lateral"))
     columns = {
         "image_id": image_id,
         "patient_id": pc.struct_field(parts, "patient"),
         "study_id": pc.struct_field(parts, "study"),
         "view_position": raw.text("AP/PA"),
-        "view": pa.array([VIEWS[name] for name in view.to_pylist()], pa.string()),
+        "view": pc.utf8_lower(view),
         "view_source": pa.repeat("Frontal/Lateral", len(view)),
         "path": pc.binary_join_element_wise(folder, image_id, "/"),
     }
@@ -58,13 +57,13 @@ def read_labels(
 ) -> pa.Table:
     """Read ``schemas.labels``: 1 and 0 as published, uncertain (-1) and blank as the policy says.
 
-    No Finding is never 0 in the published table: see ``implied.imply_no_finding``.
+    No Finding is never 0 in the published table: see ``label_map.imply_no_finding``.
 
     Args:
         table: As for :func:`read_images`.
         classes: The label space.
         dataset: Key of the set.
-        policy: What is open in the published labels.
+        policy: What labels mean where the publisher leaves it open.
 
     Raises:
         DataError: At a label other than 1, 0, -1 and blank, or a column that may be a new label.
@@ -74,17 +73,15 @@ def read_labels(
     mapping = label_map(CLASSES, policy, classes, dataset)
     require_known_columns(read_header(table), (*NOT_LABELS, *CLASSES), str(table))
     raw = read_csv(table, ["Path", *CLASSES])
-    findings = {name: _present(raw.labels(name, (1, 0, -1, None)), policy) for name in CLASSES}
-    return label_table(dataset, _image_ids(raw), known_classes(findings, mapping), classes)
-
-
-def _present(published: pa.Array, policy: LabelPolicy) -> pa.Array:
-    """Whether a finding is there: true, false, or null where that is unknown."""
-    uncertain = pa.scalar(MEANING[policy.uncertain], pa.bool_())
-    present = pc.if_else(pc.equal(published, -1), uncertain, pc.equal(published, 1))
-    return pc.if_else(
-        pc.is_null(published), pa.scalar(MEANING[policy.unmentioned], pa.bool_()), present
+    uncertain, unmentioned = (
+        pa.scalar(MEANING[value], pa.bool_()) for value in (policy.uncertain, policy.unmentioned)
     )
+    findings = {}
+    for name in CLASSES:
+        published = raw.labels(name, (1, 0, -1, None))
+        present = pc.if_else(pc.equal(published, -1), uncertain, pc.equal(published, 1))
+        findings[name] = pc.if_else(pc.is_null(published), unmentioned, present)
+    return label_table(dataset, _image_ids(raw), known_classes(findings, mapping), classes)
 
 
 def _image_ids(raw: RawTable) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Canonical images of a set that publishes one table of images, and labels beside them."""
+"""Canonical images and labels of a set that publishes one row per image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,31 +9,28 @@ from camchex.contract.schemas import IMAGES, labels
 
 
 def image_table(dataset: str, columns: Mapping[str, pa.Array]) -> pa.Table:
-    """Sort images by id; what the set does not publish (view position, pixels) is null.
+    """Make ``schemas.IMAGES``, sorted by id; what the set does not publish is null.
 
     Args:
         dataset: Key of the set.
-        columns: Columns of ``schemas.IMAGES``, without dataset.
+        columns: Columns of ``schemas.IMAGES`` without dataset, (N,); without those that are null.
     """
     size = len(columns["image_id"])
     absent = {f.name: pa.nulls(size, f.type) for f in IMAGES if f.nullable}
-    all_columns = {"dataset": pa.repeat(dataset, size), **absent, **columns}
-    return (
-        pa.table({name: all_columns[name] for name in IMAGES.names})
-        .cast(IMAGES)
-        .sort_by("image_id")
-    )
+    columns = {"dataset": pa.repeat(dataset, size), **absent, **columns}
+    table = pa.table({name: columns[name] for name in IMAGES.names})
+    return table.cast(IMAGES).sort_by("image_id")
 
 
 def label_table(
     dataset: str, image_id: pa.Array, known: Mapping[str, pa.Array], classes: Sequence[str]
 ) -> pa.Table:
-    """Sort labels by image; a class that the set does not annotate is null.
+    """Make ``schemas.labels``, sorted by image; a class that the set does not annotate is null.
 
     Args:
         dataset: Key of the set.
         image_id: Ids, (N,).
-        known: 1, 0 or null by class; those outside ``classes`` are left out.
+        known: 1, 0 or null by class, (N,); classes outside ``classes`` are left out.
         classes: The label space.
     """
     unknown = pa.nulls(len(image_id), pa.float32())
@@ -43,7 +40,7 @@ def label_table(
 
 
 def list_files(folders: Iterable[Path]) -> dict[str, Path]:
-    """Path of every file by its name; of one that is in several folders, the first.
+    """List the path of every file by its name; the first folder that has the name counts.
 
     Folders that do not exist are passed over. No file is opened.
     """

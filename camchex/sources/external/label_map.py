@@ -1,4 +1,4 @@
-"""What the findings that a source publishes are called here."""
+"""Published findings as classes of the label space."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -6,20 +6,23 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.contract.labels import NO_FINDING
 from camchex.errors import ParamsError
 from camchex.sources.params import LabelPolicy
 
 Classes = tuple[str, ...]
+NOT_A_FINDING = (NO_FINDING, "Support Devices")  # a device may be there beside No Finding
 
 
 def label_map(
     published: Mapping[str, Classes], policy: LabelPolicy, classes: Sequence[str], dataset: str
 ) -> dict[str, Classes]:
-    """Classes by published finding, as the policy has them.
+    """Map each published finding to classes, as the policy wants it.
 
     Args:
-        published: Classes by finding, of the source's module; they may be of any label space.
-        policy: ``map`` replaces entries; without ``no_finding_source_hard`` No Finding has none.
+        published: Classes by finding, from the source's module; of any label space.
+        policy: ``map`` replaces entries; without ``no_finding_source_hard`` the published No
+            Finding is left out.
         classes: The label space.
         dataset: Key of the set, for the message.
 
@@ -49,7 +52,7 @@ def label_map(
 def known_classes(
     findings: Mapping[str, pa.Array], mapping: Mapping[str, Classes]
 ) -> dict[str, pa.Array]:
-    """Labels by class: positive if any of its findings is, else unknown if any is, else negative.
+    """Label each class: positive if any of its findings is, else unknown if any is, else negative.
 
     Args:
         findings: true, false or null (unknown) by published finding, (N,).
@@ -63,3 +66,27 @@ def known_classes(
         for name in names:
             merged.setdefault(name, []).append(findings[finding])
     return {name: reduce(pc.or_kleene, parts).cast(pa.float32()) for name, parts in merged.items()}
+
+
+def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
+    """Set an unknown No Finding to 0 where any finding is positive.
+
+    Args:
+        labels: ``schemas.labels(classes)``.
+        classes: The label space. Without No Finding in it the labels stay as they are: the Normal
+            of CXR-LT 2024 is another label.
+
+    Source:
+        docs/method.md, section 5: CheXpert's No Finding has no negatives, although 183,519 images
+        have it blank beside another positive finding.
+    """
+    if NO_FINDING not in classes:
+        return labels
+    findings = [name for name in classes if name not in NOT_A_FINDING]
+    positive = [pc.fill_null(pc.equal(labels[name], 1), fill_value=False) for name in findings]
+    none = pa.chunked_array([pa.repeat(value=False, size=labels.num_rows)])
+    published = labels[NO_FINDING]
+    implied = pc.and_(pc.is_null(published), reduce(pc.or_, positive, none))
+    values = pc.if_else(implied, pa.scalar(0, pa.float32()), published)
+    at = labels.column_names.index(NO_FINDING)
+    return labels.set_column(at, labels.schema.field(at), values)

@@ -12,36 +12,22 @@ from camchex.sources.external.image_table import image_table, label_table, list_
 from camchex.sources.external.label_map import known_classes, label_map
 from camchex.sources.params import RECOMMENDED, LabelPolicy
 
+ALIKE = (  # findings that have the name of their class
+    *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Hernia"),
+    *("Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax", NO_FINDING),
+)
 CLASSES = {
-    **{
-        name: (name,)
-        for name in (
-            "Atelectasis",
-            "Cardiomegaly",
-            "Consolidation",
-            "Edema",
-            "Emphysema",
-            "Fibrosis",
-            "Hernia",
-            "Infiltration",
-            "Mass",
-            "Nodule",
-            "Pneumonia",
-            "Pneumothorax",
-        )
-    },
+    **{name: (name,) for name in ALIKE},
     "Effusion": ("Pleural Effusion",),
     "Pleural_Thickening": ("Pleural Thickening",),
-    NO_FINDING: (NO_FINDING,),
 }
-"""Published name and the classes it stands for (docs/method.md, section 5)."""
-FINDINGS = tuple(name for name in CLASSES if name != NO_FINDING)
+"""Classes by published name (docs/method.md, section 5)."""
 
 
 def read_images(table: Path, root: Path, folder: str, dataset: str = "nih") -> pa.Table:
-    """Read ``schemas.IMAGES``; files lie in ``images`` or in ``images_001/images`` and so on.
+    """Read ``schemas.IMAGES``; files lie in ``images``, or ``images_001/images`` and so on.
 
-    The published pixels are those of the original, not of the file, and are left out.
+    The published numbers of pixels are left out: those of the original, not of the file.
 
     Args:
         table: ``Data_Entry_2017_v2020.csv`` or ``Data_Entry_2017.csv``.
@@ -84,7 +70,7 @@ def read_labels(
         table: As for :func:`read_images`.
         classes: The label space.
         dataset: Key of the set.
-        policy: What is open in the published labels.
+        policy: What labels mean where the publisher leaves it open.
 
     Raises:
         DataError: At a finding that is not one of ``CLASSES``, or beside No Finding.
@@ -94,18 +80,20 @@ def read_labels(
     mapping = label_map(CLASSES, policy, classes, dataset)
     raw = read_csv(table, ["Image Index", "Finding Labels"])
     cells = raw.text("Finding Labels")
-    understood = pc.is_in(cells, pa.array(_known_cells(cells), pa.string()))
-    expected = f"{NO_FINDING} alone, or any of {', '.join(FINDINGS)} joined by |"
-    raw.refuse(pc.invert(understood), "Finding Labels", expected)
+    known = [
+        cell
+        for cell in pc.unique(cells).drop_null().to_pylist()
+        if cell == NO_FINDING or set(cell.split("|")) <= CLASSES.keys() - {NO_FINDING}
+    ]
+    others = ", ".join(name for name in CLASSES if name != NO_FINDING)
+    raw.refuse(
+        pc.invert(pc.is_in(cells, pa.array(known, pa.string()))),
+        "Finding Labels",
+        f"{NO_FINDING} alone, or any of {others} joined by |",
+    )
     named = pc.split_pattern(cells, "|")
     row, finding = pc.list_parent_indices(named), pc.list_flatten(named)
     rows = pa.array(range(len(named)), pa.int64())
     findings = {name: pc.is_in(rows, pc.filter(row, pc.equal(finding, name))) for name in CLASSES}
-    known = known_classes(findings, mapping)
-    return label_table(dataset, raw.unique_ids("Image Index"), known, classes)
-
-
-def _known_cells(cells: pa.Array) -> list[str]:
-    """Those of the cells (findings joined by ``|``) that hold known findings only."""
-    distinct = pc.unique(cells).drop_null().to_pylist()
-    return [cell for cell in distinct if cell == NO_FINDING or set(cell.split("|")) <= {*FINDINGS}]
+    image_id = raw.unique_ids("Image Index")
+    return label_table(dataset, image_id, known_classes(findings, mapping), classes)

@@ -1,4 +1,4 @@
-"""An external set as canonical tables: a further source is a module here and a case below."""
+"""External sets as canonical tables. A further source is a module here and an entry below."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,10 @@ import pyarrow as pa
 from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.errors import DataError
 from camchex.sources.external import chexpert, nih, vindr
-from camchex.sources.external.implied import imply_no_finding
+from camchex.sources.external.label_map import imply_no_finding
 from camchex.sources.params import RECOMMENDED, ExternalSet, LabelPolicy
+
+SOURCES = {"chexpert": chexpert, "nih": nih, "vindr": vindr}
 
 
 def read_external(
@@ -19,8 +21,8 @@ def read_external(
     """Read the images and labels of one set.
 
     Args:
-        key: Its key in params.yaml, which its rows carry as ``dataset``.
-        external: What it is.
+        key: Key of the set in params.yaml, which its rows carry as ``dataset``.
+        external: Source, folder and label policy of the set.
         table: Its published table.
         root: data.root.
         labels: The label space; with ``imply_no_finding``, a finding means No Finding is 0.
@@ -30,19 +32,12 @@ def read_external(
 
     Raises:
         DataError: If the table is not what the source publishes.
-        ParamsError: If the set's own map names a finding or a class that there is not.
+        ParamsError: If the set's own map names an unknown finding or class.
     """
-    folder, classes, policy = external.folder, labels.classes, external.labels
-    match external.source:
-        case "chexpert":
-            images = chexpert.read_images(table, folder, key)
-            known = chexpert.read_labels(table, classes, key, policy)
-        case "nih":
-            images = nih.read_images(table, root, folder, key)
-            known = nih.read_labels(table, classes, key, policy)
-        case "vindr":
-            images = vindr.read_images(table, root, folder, key)
-            known = vindr.read_labels(table, classes, key, policy)
+    source, classes = SOURCES[external.source], labels.classes
+    where = (external.folder,) if source is chexpert else (root, external.folder)
+    images = source.read_images(table, *where, key)
+    known = source.read_labels(table, classes, key, external.labels)
     return images, imply_no_finding(known, classes) if labels.imply_no_finding else known
 
 
@@ -64,9 +59,8 @@ def read_labels(
         ``schemas.labels(classes)``, one row per image: 1, 0, or null where the set does not say.
 
     Raises:
-        DataError: If there is no such set, or the table is not what it publishes.
+        DataError: If there is no such set, or the table is not what the set publishes.
     """
-    readers = {"chexpert": chexpert, "nih": nih, "vindr": vindr}
-    if name not in readers:
-        raise DataError(f"{name!r}: expected one of {', '.join(readers)}")
-    return readers[name].read_labels(path, classes, name, policy)
+    if name not in SOURCES:
+        raise DataError(f"{name!r}: no such data set. Expected one of {', '.join(SOURCES)}.")
+    return SOURCES[name].read_labels(path, classes, name, policy)

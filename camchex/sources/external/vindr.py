@@ -5,7 +5,7 @@ nothing) and PhysioNet's (``image_labels_train.csv``: one row per reader, one co
 PhysioNet's ``image_labels_test.csv`` holds 3,000 further images, and what their readers agreed on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,7 +35,7 @@ KAGGLE: dict[str, Classes] = {
     "Pulmonary fibrosis": ("Fibrosis",),
     **dict.fromkeys(("Aortic enlargement", "Calcification", "ILD", "Other lesion"), ()),
 }
-"""Classes by published name, none where it is left out (docs/method.md, section 5)."""
+"""Classes by published name; none: the finding is left out (docs/method.md, section 5)."""
 PHYSIONET: dict[str, Classes] = {
     **KAGGLE,
     "Clavicle fracture": ("Fracture", "Clavicle Fracture"),
@@ -47,19 +47,19 @@ PHYSIONET: dict[str, Classes] = {
     **dict.fromkeys(("COPD", "Enlarged PA", "Lung cavity", "Lung cyst", "Lung tumor"), ()),
     **dict.fromkeys(("Mediastinal shift", "Other disease", "Other diseases"), ()),
 }
-"""The same of PhysioNet's columns; the last is written in both ways."""
+"""Classes by column of PhysioNet's tables; Other disease is written in two ways."""
 CONSENSUS = "consensus"  # stands for the readers of an image whose votes are not published
-EXTENSIONS = (".dicom", ".dcm", ".png", ".jpg", ".jpeg")  # published as the first; first one found
+EXTENSIONS = (".dicom", ".dcm", ".png", ".jpg", ".jpeg")  # .dicom as published; the first found
 
 
 @dataclass(frozen=True)
 class Readings:
-    """Who read which image, and what each named.
+    """Readers of each image, and the findings that each of them named.
 
     Attributes:
-        raw: The file, which an error names.
+        raw: The file, for messages.
         readers: image_id and rad_id, one row per reader of an image.
-        votes: image_id, rad_id and finding as published; boxes may repeat a row.
+        votes: image_id, rad_id and finding as published; several boxes repeat a row.
     """
 
     raw: RawTable
@@ -81,14 +81,18 @@ def read_images(table: Path, root: Path, folder: str, dataset: str = "vindr") ->
     image_id = pc.unique(read_csv(table, ["image_id"]).ids("image_id")).sort()
     part = "test" if release(table) == "test" else "train"
     files = list_files([root / folder / part])
-    names = [_file_name(image, files) for image in image_id.to_pylist()]
+    paths = []
+    for image in image_id.to_pylist():
+        names = [f"{image}{extension}" for extension in EXTENSIONS]
+        name = next((name for name in names if name in files), names[0])
+        paths.append(f"{folder}/{part}/{name}")
     columns = {
         "image_id": image_id,
         "patient_id": image_id,
         "study_id": image_id,
-        "view": pa.repeat("frontal", len(names)),
-        "view_source": pa.repeat("data set", len(names)),
-        "path": pa.array([f"{folder}/{part}/{name}" for name in names], pa.string()),
+        "view": pa.repeat("frontal", len(paths)),
+        "view_source": pa.repeat("data set", len(paths)),
+        "path": pa.array(paths, pa.string()),
     }
     return image_table(dataset, columns)
 
@@ -107,7 +111,7 @@ def read_labels(
         table: As for :func:`read_images`.
         classes: The label space.
         dataset: Key of the set.
-        policy: What is open in the published labels; how many readers must agree.
+        policy: What labels mean where the publisher leaves it open; how many readers must agree.
 
     Raises:
         DataError: At an unknown finding, or an image with fewer readers than must agree.
@@ -121,7 +125,7 @@ def read_labels(
     needed = 1 if kind == "test" else policy.min_readers
     per_image = readings.readers.group_by("image_id").aggregate([("rad_id", "count_distinct")])
     per_image = per_image.sort_by("image_id")
-    _require_readers(readings, per_image, needed)
+    _require_readers(readings.raw, per_image, needed)
     image_id = per_image["image_id"].combine_chunks()
     known = {}
     for name in sorted({name for names in mapping.values() for name in names}):
@@ -134,7 +138,7 @@ def read_labels(
 
 
 def release(table: Path) -> Literal["kaggle", "train", "test"]:
-    """Which of the published tables this is, by its header: Kaggle's, or one of PhysioNet's."""
+    """Tell from its header which published table this is: Kaggle's, or one of PhysioNet's two."""
     header = read_header(table)
     if "class_name" in header:
         return "kaggle"
@@ -142,66 +146,50 @@ def release(table: Path) -> Literal["kaggle", "train", "test"]:
 
 
 def read_readings(table: Path, findings: Sequence[str]) -> Readings:
-    """Read either release; which one its header says.
+    """Read the readings of any release, which its header tells.
 
     Args:
         table: As for :func:`read_images`.
-        findings: Those of PhysioNet's columns that are wanted; Kaggle's are all read.
+        findings: The columns wanted of a table of PhysioNet; all findings of Kaggle's are read.
 
     Raises:
         DataError: At a finding that is not one of the release's.
     """
-    return _kaggle(table) if release(table) == "kaggle" else _physionet(table, findings)
-
-
-def _kaggle(table: Path) -> Readings:
-    raw = read_csv(table, ["image_id", "rad_id", "class_name"])
-    finding = raw.choices("class_name", KAGGLE)
-    ids = {name: raw.ids(name) for name in ("image_id", "rad_id")}
-    votes = pa.table({**ids, "finding": finding})
-    readers = votes.group_by(["image_id", "rad_id"]).aggregate([])
-    return Readings(raw, readers, votes)
-
-
-def _physionet(table: Path, findings: Sequence[str]) -> Readings:
+    if release(table) == "kaggle":
+        raw = read_csv(table, ["image_id", "rad_id", "class_name"])
+        ids = {name: raw.ids(name) for name in ("image_id", "rad_id")}
+        votes = pa.table({**ids, "finding": raw.choices("class_name", KAGGLE)})
+        return Readings(raw, votes.group_by(["image_id", "rad_id"]).aggregate([]), votes)
     header = read_header(table)
     require_known_columns(header, ("image_id", "rad_id", *PHYSIONET), str(table))
-    ids = [name for name in ("image_id", "rad_id") if name in header]
-    raw = read_csv(table, [*ids, *findings])
-    if "rad_id" in ids:
-        readers = pa.table({name: raw.ids(name) for name in ids})
+    columns = [name for name in ("image_id", "rad_id") if name in header]
+    raw = read_csv(table, [*columns, *findings])
+    if "rad_id" in columns:
+        readers = pa.table({name: raw.ids(name) for name in columns})
     else:
         image_id = raw.unique_ids("image_id")
         readers = pa.table({"image_id": image_id, "rad_id": pa.repeat(CONSENSUS, len(image_id))})
     named = {f: readers.filter(pc.equal(raw.labels(f, (1, 0)), 1)) for f in findings}
-    votes = pa.concat_tables(
-        [rows.append_column("finding", pa.repeat(f, rows.num_rows)) for f, rows in named.items()]
-    )
-    return Readings(raw, readers, votes)
+    votes = [t.append_column("finding", pa.repeat(f, t.num_rows)) for f, t in named.items()]
+    return Readings(raw, readers, pa.concat_tables(votes))
 
 
 def _agreed(
     votes: pa.Table, image_id: pa.Array, findings: Sequence[str], min_readers: int
 ) -> pa.Array:
-    """Whether enough readers name any of the findings, per image."""
+    """Tell of each image whether enough readers name any of the findings."""
     voted = votes.filter(pc.is_in(votes["finding"], pa.array(findings, pa.string())))
     voted = voted.group_by("image_id").aggregate([("rad_id", "count_distinct")])
     enough = voted.filter(pc.greater_equal(voted["rad_id_count_distinct"], min_readers))
     return pc.is_in(image_id, enough["image_id"].combine_chunks())
 
 
-def _require_readers(readings: Readings, per_image: pa.Table, min_readers: int) -> None:
+def _require_readers(raw: RawTable, per_image: pa.Table, min_readers: int) -> None:
     few = per_image.filter(pc.less(per_image["rad_id_count_distinct"], min_readers))
     if few.num_rows:
-        image_id = readings.raw.text("image_id")
-        row = pc.index(pc.is_valid(positions(image_id, few["image_id"])), True).as_py()
+        row = pc.index(pc.is_valid(positions(raw.text("image_id"), few["image_id"])), True).as_py()
         expected = (
             f"at least {min_readers} readers of every image ({few.num_rows} have fewer): lower "
             "min_readers in params.yaml or complete the table"
         )
-        raise readings.raw.wrong(row, "image_id", expected)
-
-
-def _file_name(image_id: str, files: Mapping[str, Path]) -> str:
-    names = [f"{image_id}{extension}" for extension in EXTENSIONS]
-    return next((name for name in names if name in files), names[0])
+        raise raw.wrong(row, "image_id", expected)

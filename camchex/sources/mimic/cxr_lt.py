@@ -1,4 +1,4 @@
-"""CXR-LT: the images of a split and their labels, read by name so that releases may reorder."""
+"""CXR-LT: images of each split and their labels, read by column name in any order."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3, CXR_LT_2024_UNSEEN
+from camchex.contract.tables import require_disjoint_patients
 from camchex.sources.csv.lookup import require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 
@@ -23,14 +24,14 @@ def read_labels(path: Path, classes: Sequence[str]) -> pa.Table:
 
     Returns:
         image_id, patient_id, study_id and one float32 column per class, in the file's order; null
-        for a class of task 3 that the file does not have, as that of training does not.
+        for a class of task 3 that the file lacks, as the training file does.
 
     Raises:
         DataError: If the file lacks a class, has a column that may be a further one, or a label
             other than 1 and 0.
 
-    Source: docs/method.md, section 4. No Finding or Normal of another release is never
-    read as the class of this one.
+    Source: docs/method.md, section 4. No Finding (2023) and Normal (2024) are different classes;
+    neither is ever read as the other.
     """
     header = read_header(path)
     known = dict.fromkeys((*NOT_LABELS, *CXR_LT_2023, *CXR_LT_2024_TASK3, *classes))
@@ -43,10 +44,10 @@ def read_labels(path: Path, classes: Sequence[str]) -> pa.Table:
 
 
 def read_ids(path: Path) -> pa.Table:
-    """Read image_id, patient_id and study_id of any of its files, with or without labels.
+    """Read image_id, patient_id and study_id of any file of CXR-LT, with or without labels.
 
     Raises:
-        DataError: If it has no such columns.
+        DataError: If the file has no such columns.
     """
     return pa.table(_ids(read_csv(path, IDS)))
 
@@ -59,16 +60,21 @@ def read_splits(files: Mapping[str, Path], classes: Sequence[str]) -> pa.Table:
         classes: The label space.
 
     Returns:
-        As :func:`read_labels`, with the column split.
+        The table of :func:`read_labels` with the further column split.
+
+    Raises:
+        DataError: If an image is in two files, and as :func:`read_labels`.
     """
     parts = {split: read_labels(path, classes) for split, path in files.items()}
-    return pa.concat_tables(
+    images = pa.concat_tables(
         [t.append_column("split", pa.repeat(split, t.num_rows)) for split, t in parts.items()]
     )
+    require_disjoint_patients(images, {n: str(path) for n, path in files.items()}, "image_id")
+    return images
 
 
 def _ids(raw: RawTable) -> dict[str, pa.Array]:
-    """The ids by canonical name; the release of 2024 writes a study as ``s50414267``."""
+    """Return the ids by canonical name; the release of 2024 writes a study as ``s50414267``."""
     return {
         "image_id": raw.unique_ids("dicom_id"),
         "patient_id": raw.ids("subject_id"),

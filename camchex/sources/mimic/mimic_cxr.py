@@ -1,4 +1,4 @@
-"""MIMIC-CXR-JPG 2: images and studies, the official split, the CheXpert-labeler labels."""
+"""MIMIC-CXR-JPG 2: images and studies, the official split, labels of the CheXpert labeler."""
 
 from pathlib import Path
 
@@ -6,11 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import MIMIC_14
-from camchex.contract.schemas import IMAGES, STUDIES, study_labels
-from camchex.sources.csv.lookup import require_known_columns, require_one_patient
+from camchex.contract.schemas import IMAGES, MIMIC, STUDIES, study_labels
+from camchex.sources.csv.lookup import require_known_columns, require_one_value_per_study
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.mimic.mimic_views import decide_view
-from camchex.sources.params import MIMIC
 
 VIEW_COLUMNS = (
     "ViewPosition",
@@ -20,13 +19,13 @@ VIEW_COLUMNS = (
 )
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
-CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff whose leading zeros are lost
-SPLITS = {"train": "train", "validate": "development", "test": "test"}
-"""Official split and what it is called here."""
+CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff without its leading zeros
+OFFICIAL_SPLITS = {"train": "train", "validate": "development", "test": "test"}
+"""Our name of each official split."""
 
 
 def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
-    """Read the images, and the studies that they make up.
+    """Read the images, and the studies that the images make up.
 
     Args:
         path: ``mimic-cxr-2.0.0-metadata.csv.gz``.
@@ -63,14 +62,14 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
             "columns": raw.numbers("Columns").cast(pa.int32()),
         }
     )
-    require_one_patient(images, str(path))
+    require_one_value_per_study(images, ["patient_id"], str(path))
     return images.cast(IMAGES).sort_by("image_id"), _studies(images, study_times(raw))
 
 
 def image_paths(
     folder: str, image_id: pa.Array, patient_id: pa.Array, study_id: pa.Array
 ) -> pa.Array:
-    """Where each image lies below data.root: ``files/p10/p10000032/s50414267/<dicom_id>.jpg``."""
+    """Name each image's file below data.root: ``files/p10/p10000032/s50414267/<image_id>.jpg``."""
     group = pc.utf8_slice_codeunits(patient_id, 0, 2)
     below = pc.binary_join_element_wise(
         "p", group, "/p", patient_id, "/s", study_id, "/", image_id, ""
@@ -79,13 +78,13 @@ def image_paths(
 
 
 def study_times(raw: RawTable) -> pa.Array:
-    """When each image was taken, to the second.
+    """Return the time at which each image was taken, to the second.
 
-    ``StudyTime`` was published as a float: 12:34 after midnight reads ``1234.0``, and fractions of
-    a second are cut off.
+    ``StudyTime`` was published as a float: 12 minutes 34 seconds after midnight reads ``1234.0``.
+    Fractions of a second are cut off.
 
     Raises:
-        DataError: At a date or time that is blank or is none.
+        DataError: At a blank cell, or one that is no date or time.
     """
     for column, layout, expected in (
         ("StudyDate", DATE, "YYYYMMDD"),
@@ -102,11 +101,11 @@ def read_official_split(path: Path) -> pa.Table:
     """Read ``mimic-cxr-2.0.0-split.csv.gz`` as image_id and split (train, development, test).
 
     Raises:
-        DataError: At an image listed twice, or a split that is not one of ``SPLITS``.
+        DataError: At an image listed twice, or a split that is not one of ``OFFICIAL_SPLITS``.
     """
     raw = read_csv(path, ["dicom_id", "split"])
-    split = raw.choices("split", SPLITS)
-    named = pa.array([SPLITS[name] for name in split.to_pylist()], pa.string())
+    split = raw.choices("split", OFFICIAL_SPLITS)
+    named = pa.array([OFFICIAL_SPLITS[name] for name in split.to_pylist()], pa.string())
     return pa.table({"image_id": raw.unique_ids("dicom_id"), "split": named})
 
 

@@ -1,4 +1,4 @@
-"""MIMIC-IV-ED: stays in the emergency department, and the vital signs measured there."""
+"""MIMIC-IV-ED: stays in the emergency department, and the vital signs measured in them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +12,10 @@ GENDERS = ("F", "M", None)
 
 
 def read_ed(edstays: Path, triage: Path, vitalsign: Path) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Read the three tables side by side: to unpack a file keeps one core busy.
+    """Read the three tables in three threads, since unpacking a file keeps one core busy.
 
-    Raises:
-        DataError: As :func:`read_edstays`, :func:`read_triage` and :func:`read_vitalsign`.
+    Returns:
+        The tables of :func:`read_edstays`, :func:`read_triage` and :func:`read_vitalsign`.
     """
     with ThreadPoolExecutor() as pool:
         stays = pool.submit(read_edstays, edstays)
@@ -28,7 +28,7 @@ def read_edstays(path: Path) -> pa.Table:
     """Read stays: patient_id, stay_id, intime, outtime, gender (F, M, null).
 
     Raises:
-        DataError: At a blank id, or a time or gender that is none.
+        DataError: At a blank id, or a cell that is no time or no gender.
 
     Source: docs/method.md, section 3.
     """
@@ -38,9 +38,9 @@ def read_edstays(path: Path) -> pa.Table:
 
 
 def read_triage(path: Path) -> pa.Table:
-    """Read what was measured on arrival: patient_id, stay_id, ``schemas.VITAL_SIGNS``.
+    """Read the measurements on arrival: patient_id, stay_id and the vital signs.
 
-    Values are as written, in the units published and with every typing error.
+    Values of ``schemas.VITAL_SIGNS`` are as written: in the published units, with typing errors.
 
     Raises:
         DataError: At a blank id, or a value that is not a number.
@@ -50,10 +50,10 @@ def read_triage(path: Path) -> pa.Table:
 
 
 def read_vitalsign(path: Path) -> pa.Table:
-    """Read what was charted during stays: as :func:`read_triage`, with charttime.
+    """Read the measurements charted during stays: columns of :func:`read_triage` and charttime.
 
     Raises:
-        DataError: At a blank id, a value that is not a number, or a time that is none.
+        DataError: At a blank id, a value that is not a number, or a cell that is no time.
     """
     raw = read_csv(path, ["subject_id", "stay_id", "charttime", *VITAL_SIGNS.values()])
     return pa.table({**_ids(raw), "charttime": raw.times("charttime"), **_measured(raw)})
