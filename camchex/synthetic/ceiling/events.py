@@ -28,19 +28,12 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Reading:
-    """One way in which a text may have come about.
+    """One way in which a text may have come about."""
 
-    Attributes:
-        history: Probability of its history given each condition, (K,).
-        clues: Findings, as positions in ``DRAWN``, of which the text holds a clue.
-        named: Findings that the text asks for, in the order asked.
-        words: Probability of the words given all of these.
-    """
-
-    history: NDArray[np.float64]
-    clues: frozenset[int]
-    named: tuple[int, ...]
-    words: float
+    history: NDArray[np.float64]  # probability of its history given each condition, (K,)
+    clues: frozenset[int]  # findings, as positions in ``DRAWN``, of which the text holds a clue
+    named: tuple[int, ...]  # findings that the text asks for, in the order asked
+    words: float  # probability of the words given all of these
 
 
 def read_events(text: str) -> list[Reading]:

@@ -24,32 +24,25 @@ from camchex.synthetic.people.indication import ABSENT, ASKED_OFTEN, GENERAL, PR
 Floats = NDArray[np.float64]
 OFTEN: Floats = np.array([ASKED_OFTEN.get(finding, 1.0) for finding in DRAWN])
 WEIGHTS: Floats = OFTEN[:, None] * np.array([ABSENT, PRESENT])
-"""(F, 2) weight of each finding in the choice, absent and present."""
+"""Weight of each finding in the choice, absent and present, (F, 2)."""
 STEP = (PRESENT - ABSENT) / 2
 STEPS = np.round(2 * OFTEN).astype(int)
-"""(F) by how many steps each finding's presence raises the sum: ``ASKED_OFTEN`` is in halves."""
+"""By how many steps each finding's presence raises the sum, (F,): ``ASKED_OFTEN`` is in halves."""
 QUADRATURE = int(STEPS.sum()) // 2 + 1  # nodes: exact up to the degree 2 n - 1
 
 
 @dataclass(frozen=True)
 class Term:
-    """One summand of the probability of what is asked for, as a mixture over u.
+    """One summand of the probability of what is asked for, as a mixture over u."""
 
-    Attributes:
-        factor: (F, 2) factor of each finding, absent and present.
-        nodes: (Q) values of u.
-        weights: (Q) of the nodes; with a sign.
-        steps: (F) exponent of u for each finding that is present.
-    """
-
-    factor: Floats
-    nodes: Floats
-    weights: Floats
-    steps: NDArray[np.int64]
+    factor: Floats  # factor of each finding, absent and present, (F, 2)
+    nodes: Floats  # values of u, (n,)
+    weights: Floats  # weights of the nodes, (n,); some terms are subtracted
+    steps: NDArray[np.int64]  # exponent of u for each finding that is present, (F,)
 
 
 def terms(named: Sequence[int]) -> list[Term]:
-    """Summands of the probability that exactly these findings are asked for, in this order."""
+    """Sum up the probability that exactly these findings are asked for, in this order."""
     factor = np.ones((len(DRAWN), 2))
     if not named:
         return [Term(factor, np.ones(1), np.array([GENERAL]), np.zeros(len(DRAWN), int))]
@@ -62,7 +55,7 @@ def terms(named: Sequence[int]) -> list[Term]:
 
 
 def _inverse(factor: Floats, chance: float, without: int | None) -> Term:
-    """``chance`` / W; of all findings, or of all but one."""
+    """Write ``chance`` / W as a term, W of all findings or of all but one."""
     steps, least = STEPS.copy(), WEIGHTS[:, 0].sum()
     if without is not None:
         least -= WEIGHTS[without, 0]
@@ -79,28 +72,28 @@ def _jacobi(least: float) -> tuple[Floats, Floats]:
 
 
 def named_given(present: NDArray[np.bool_]) -> Floats:
-    """Probability that each finding is asked for.
+    """Compute the probability that each finding is asked for, alone or as one of two.
 
     Args:
-        present: (..., F).
+        present: Findings that are present, (..., F).
 
     Returns:
-        (..., F): alone, or as one of two.
+        Probabilities, (..., F).
     """
     first, second = _choices(present)
     return (1 - GENERAL) * (first + SECOND * second)
 
 
 def kept_given(present: NDArray[np.bool_], leak: float, spared: int) -> Floats:
-    """Expected product of 1 - ``leak`` over the findings asked for.
+    """Compute the expected product of 1 - ``leak`` over the findings asked for.
 
     Args:
-        present: (..., F).
-        leak: Of each finding.
+        present: Findings that are present, (..., F).
+        leak: Probability that a finding asked for turns positive.
         spared: The finding that has no part in the product.
 
     Returns:
-        (...).
+        The product, (...).
     """
     first, second = _choices(present)
     keep = 1 - leak
@@ -111,7 +104,7 @@ def kept_given(present: NDArray[np.bool_], leak: float, spared: int) -> Floats:
 
 
 def _choices(present: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Probability of each finding as the first choice, and as the second one."""
+    """Probability of each finding as the first choice, and as the second one, (..., F)."""
     weight = np.where(present, WEIGHTS[:, 1], WEIGHTS[:, 0])
     total = weight.sum(-1, keepdims=True)
     rest = 1 / (total - weight) - 1 / total

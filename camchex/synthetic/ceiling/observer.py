@@ -18,15 +18,10 @@ BOUNDS = ("images", "images+indication+vitals")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What may be seen of one study.
+    """What may be seen of one study."""
 
-    Attributes:
-        readings: Readings of the indication; empty without one.
-        values: Vital signs by their column in MIMIC-IV-ED; empty without any.
-    """
-
-    readings: Sequence[Reading]
-    values: Mapping[str, float]
+    readings: Sequence[Reading]  # readings of the indication; empty without one
+    values: Mapping[str, float]  # vital signs by their column in MIMIC-IV-ED; empty without any
 
 
 def read_evidence(indication: str | None, vitals_text: str) -> Evidence:

@@ -23,23 +23,14 @@ SIGNS_OF_EACH = 10  # of each finding, at least, where there are as many: about 
 
 @dataclass(frozen=True)
 class CeilingSettings:
-    """Parameters that decide a ceiling.
+    """Parameters that decide a ceiling."""
 
-    Attributes:
-        synthetic: The section ``synthetic``.
-        labels: The section ``labels``.
-        rule: Rule that links vital signs (``vitals.rule``).
-        size: Pixels of either side of a model's images (``images.size``).
-        seeds: Seeds of the models.
-        min_cell: Smallest number of studies that is shown (``evaluation.min_cell``).
-    """
-
-    synthetic: SyntheticParams
-    labels: LabelParams
-    rule: str
-    size: int
-    seeds: Sequence[int]
-    min_cell: int
+    synthetic: SyntheticParams  # the section ``synthetic``
+    labels: LabelParams  # the section ``labels``
+    rule: str  # rule that links vital signs (``vitals.rule``)
+    size: int  # pixels of either side of a model's images (``images.size``)
+    seeds: Sequence[int]  # seeds of the models
+    min_cell: int  # smallest number of studies that is shown (``evaluation.min_cell``)
 
 
 def score_ceilings(

@@ -1,8 +1,8 @@
 """How likely vital signs are, as written, for every condition and set of findings that move them.
 
-What is exact: the rounding to the last digit written, the limit of 100 % saturation, the diastolic
+Exact are: the rounding to the last digit written, the limit of 100 % saturation, the diastolic
 pressure held 15 below the systolic, Celsius readings turned into Fahrenheit, and gaps, typing
-errors and empty rows, which the findings have no part in. What is approximated:
+errors and empty rows, which the findings have no part in. Approximated are:
 
 * A text does not say which values were charted later (and hold a little more noise). Each value
   counts as charted with the same probability (:attr:`VitalSigns.charted`), apart from the others.
@@ -16,59 +16,55 @@ errors and empty rows, which the findings have no part in. What is approximated:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from camchex.contract.schemas import VITAL_SIGNS
+from camchex.synthetic.ceiling.naming import Floats
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.conditions import CONDITIONS
-from camchex.synthetic.people.emergency import EMPTY_TRIAGE, LIMITS, NORMAL, SHIFTS, TYPING_ERRORS
+from camchex.synthetic.people.emergency import (
+    EMPTY_TRIAGE,
+    LATER,
+    LIMITS,
+    NORMAL,
+    PULSE_PRESSURE,
+    SHIFTS,
+    TYPING_ERRORS,
+)
 from camchex.texts.vitals_text import MISSING, TITLES
 
-Floats = NDArray[np.float64]
+Bin = tuple[float, float]
+"""Values that are written alike: the lowest and the highest."""
 MOVING = tuple(finding for finding in DRAWN if finding in SHIFTS)
 """Findings that move a vital sign: all that these can tell of, directly."""
-LATER = 0.2  # standard deviation of what is charted later, in that of the sign
 CELSIUS = (25.0, 45.0)
-PULSE_PRESSURE = 15.0  # mmHg, the least
 NODES = (np.arange(64) + 0.5) / 64  # quantiles of the later noise, for the limit of saturation
-
-
-class Bin(NamedTuple):
-    """Values that are written alike: from ``low`` to ``high``."""
-
-    low: float
-    high: float
 
 
 def read_vital_signs(text: str) -> dict[str, float]:
     """Read ``vitals_text`` back: the values that are there, by their column in MIMIC-IV-ED."""
     fields = dict(part.split(": ") for part in text.split(" | "))
     written = {VITAL_SIGNS[column]: fields[title] for column, title in TITLES.items()}
-    wrong = {*TYPING_ERRORS}  # where values are believed as they are: as good as a gap
+    # A typing error says as little as a gap, where it was not dropped already.
     return {
-        sign: float(value)
-        for sign, value in written.items()
-        if value != MISSING and (sign, value) not in wrong
+        name: float(value)
+        for name, value in written.items()
+        if value != MISSING and (name, value) not in TYPING_ERRORS
     }
 
 
 @dataclass(frozen=True)
 class VitalSigns:
-    """Likelihoods of vital signs.
+    """Likelihoods of vital signs."""
 
-    Attributes:
-        params: The section ``synthetic``.
-    """
-
-    params: SyntheticParams
+    params: SyntheticParams  # the section ``synthetic``
 
     @cached_property
     def bits(self) -> NDArray[np.bool_]:
-        """(S, E) every set of the findings in ``MOVING``."""
+        """Every set of the findings in ``MOVING``, (S, E)."""
         number = np.arange(2 ** len(MOVING))
         return (number[:, None] >> np.arange(len(MOVING))[::-1] & 1).astype(np.bool_)
 
@@ -90,45 +86,41 @@ class VitalSigns:
         return float(later / (1 - lost + later))
 
     def likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Probability of the values that are there, up to what no finding changes.
+        """Compute the probability of the values that are there, up to what no finding changes.
 
         Args:
-            values: By column of MIMIC-IV-ED; one that is missing is left out.
+            values: Values by column of MIMIC-IV-ED; one that is missing is left out.
 
         Returns:
-            (K, S): given each condition and each set of findings, in the order of :attr:`bits`.
+            Probability given each condition and each set of findings, (K, S), in the order of
+            :attr:`bits`.
         """
         product = np.ones((len(CONDITIONS), len(self.bits)))
-        for sign, value in values.items():
-            if sign not in {"sbp", "dbp"}:
-                product *= self._single(sign, value)
+        for name, value in values.items():
+            means, index = self._means[name]
+            if name == "temperature":
+                product *= self._temperature(means, value)[:, index]
+            elif name == "o2sat":
+                product *= self._saturation(means, value)[:, index]
+            elif name not in {"sbp", "dbp"}:
+                product *= self._mixed(name, means, _around(value, 0.5))[:, index]
         return product * self._pressures(values.get("sbp"), values.get("dbp"))
-
-    def _single(self, sign: str, value: float) -> Floats:
-        means, index = self._means[sign]
-        if sign == "temperature":
-            chance = self._temperature(means, value)
-        elif sign == "o2sat":
-            chance = self._saturation(means, value)
-        else:
-            chance = self._mixed(sign, means, _around(value, 0.5))
-        return chance[:, index]
 
     @cached_property
     def _means(self) -> dict[str, tuple[Floats, NDArray[np.int64]]]:
-        """Per sign: (K, M) its distinct means, and (S) which one each set of findings has."""
+        """Distinct means of each vital sign, (K, M), and which of them each set has, (S,)."""
         found = {}
         conditions = [condition.vitals for condition in CONDITIONS.values()]
-        for sign, (mean, _) in NORMAL.items():
-            moved = self.bits @ np.array([SHIFTS[f].get(sign, 0.0) for f in MOVING])
+        for name, (mean, _) in NORMAL.items():
+            moved = self.bits @ np.array([SHIFTS[f].get(name, 0.0) for f in MOVING])
             shifts, index = np.unique(np.round(moved, 9), return_inverse=True)
-            base = mean + np.array([vitals.get(sign, 0.0) for vitals in conditions])
-            found[sign] = (base[:, None] + shifts, index)
+            base = mean + np.array([vitals.get(name, 0.0) for vitals in conditions])
+            found[name] = (base[:, None] + shifts, index)
         return found
 
-    def _mixed(self, sign: str, means: Floats, within: Bin) -> Floats:
-        """Probability of a bin, at triage or charted, without limits."""
-        deviation = NORMAL[sign][1]
+    def _mixed(self, name: str, means: Floats, within: Bin) -> Floats:
+        """Compute the probability of a bin, at triage or charted, without limits."""
+        deviation = NORMAL[name][1]
         first, later = (
             _between(means, deviation * more, within) for more in (1.0, np.hypot(1, LATER))
         )
@@ -138,41 +130,40 @@ class VitalSigns:
         deviation, dirt = NORMAL["temperature"][1], self.params.vitals_dirt
         celsius = value if CELSIUS[0] <= value <= CELSIUS[1] else round((value - 32) / 1.8, 1)
         back = round(celsius * 1.8 + 32, 1)
-        warm = Bin(*((celsius + half) * 1.8 + 32 for half in (-0.05, 0.05)))
+        warm = ((celsius - 0.05) * 1.8 + 32, (celsius + 0.05) * 1.8 + 32)
         in_celsius = _between(means, deviation, warm) if value in {celsius, back} else 0.0
         as_read = self._mixed("temperature", means, _around(value, 0.05))
-        # The share in Celsius is of triage rows; of the others the charted ones are free of it.
+        # Only triage rows are in Celsius; what was charted is free of it.
         share = dirt * (1 - self.charted)
         at_triage = _between(means, deviation, _around(value, 0.05))
         return as_read - share * at_triage + share * in_celsius
 
     def _saturation(self, means: Floats, value: float) -> Floats:
         deviation, limit = NORMAL["o2sat"][1], LIMITS["o2sat"]
-        within = _around(value, 0.5)
+        lowest, highest = _around(value, 0.5)
 
         def below(edge: float) -> Floats:
             capped = np.asarray(ndtr((edge - means) / deviation))
             return capped if edge < limit else np.ones_like(means)
 
-        at_top = within.high > limit
-        first = (1.0 if at_top else below(within.high)) - below(within.low)
+        at_top = highest > limit
+        first = (1.0 if at_top else below(highest)) - below(lowest)
         later = np.zeros_like(means)
         for noise in LATER * deviation * ndtri(NODES):
-            top = 1.0 if at_top else below(within.high - noise)
-            later += (top - below(within.low - noise)) / len(NODES)
+            top = 1.0 if at_top else below(highest - noise)
+            later += (top - below(lowest - noise)) / len(NODES)
         return (1 - self.charted) * first + self.charted * later
 
     def _pressures(self, systolic: float | None, diastolic: float | None) -> Floats | float:
-        """(K, S): the two together, since the diastolic one is held down."""
+        """Compute the probability of both pressures, (K, S), since one holds the other down."""
         high_means, high_index = self._means["sbp"]
         low_means, low_index = self._means["dbp"]
-        if systolic is None and diastolic is None:
-            return 1.0
-        if diastolic is None and systolic is not None:
-            return np.asarray(self._mixed("sbp", high_means, _around(systolic, 0.5))[:, high_index])
-        assert diastolic is not None
-        within = _around(diastolic, 0.5)
-        deviation = NORMAL["dbp"][1]
+        high: Floats | float = 1.0
+        if systolic is not None:
+            high = self._mixed("sbp", high_means, _around(systolic, 0.5))[:, high_index]
+        if diastolic is None:
+            return high
+        within, deviation = _around(diastolic, 0.5), NORMAL["dbp"][1]
         later = _between(low_means, deviation * np.hypot(1, LATER), within)[:, low_index]
         if systolic is None:
             at_least = [
@@ -189,19 +180,18 @@ class VitalSigns:
         if diastolic < top:
             at_triage = _between(low_means, deviation, within)
         elif diastolic == top:
-            at_triage = np.asarray(ndtr((low_means - within.low) / deviation))
+            at_triage = np.asarray(ndtr((low_means - within[0]) / deviation))
         both_at_triage = (1 - self.charted) ** 2
         held = both_at_triage * at_triage[:, low_index] + (1 - both_at_triage) * later
-        high = self._mixed("sbp", high_means, _around(systolic, 0.5))
-        return np.asarray(held * high[:, high_index])
+        return np.asarray(held * high)
 
 
 def _around(value: float, half: float) -> Bin:
-    return Bin(value - half, value + half)
+    return value - half, value + half
 
 
 def _between(means: Floats, deviation: float, within: Bin) -> Floats:
-    """Of a normal distribution; from the side where it loses no digits."""
+    """Integrate a normal density over a bin, from the side where it loses no digits."""
     low, high = ((edge - means) / deviation for edge in within)
     flipped = low > 0
     return np.asarray(ndtr(np.where(flipped, -low, high)) - ndtr(np.where(flipped, -high, low)))

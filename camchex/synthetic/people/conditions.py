@@ -5,42 +5,29 @@ is solved for, so that over a split's mix of conditions every prevalence is the 
 """
 
 from collections.abc import Mapping
-from importlib import resources
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from camchex.contract.params import Section
+from camchex.synthetic.data_files import read_data
 from camchex.synthetic.params import DRAWN
 
 HALVINGS = 60  # of the bisection: far below the precision of a float
 
 
 class Condition(Section):
-    """One reason for a chest X-ray.
+    """One reason for a chest X-ray."""
 
-    Attributes:
-        share: Share of the studies.
-        findings: Log-odds above the finding's intercept.
-        unlisted: Log-odds of a finding that ``findings`` does not list.
-        vitals: Shift of each vital sign's mean, in its published unit.
-        complaints: As the triage nurse writes them.
-        histories: As the referring physician writes them.
-    """
-
-    share: float
-    findings: Mapping[str, float]
-    unlisted: float = -1.2
-    vitals: Mapping[str, float]
-    complaints: tuple[str, ...]
-    histories: tuple[str, ...]
+    share: float  # share of the studies
+    findings: Mapping[str, float]  # log-odds above the finding's intercept
+    unlisted: float = -1.2  # log-odds of a finding that ``findings`` does not list
+    vitals: Mapping[str, float]  # shift of each vital sign's mean, in its published unit
+    complaints: tuple[str, ...]  # as the triage nurse writes them
+    histories: tuple[str, ...]  # as the referring physician writes them
 
 
-CONDITIONS = TypeAdapter(dict[str, Condition]).validate_python(
-    yaml.safe_load(resources.files(__package__).joinpath("conditions.yaml").read_text("utf-8"))
-)
+CONDITIONS = read_data(__package__, "conditions.yaml", dict[str, Condition])
 NAMES = tuple(CONDITIONS)
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from camchex.contract.params import Section
+from camchex.synthetic.data_files import read_data
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Study
@@ -15,40 +17,21 @@ from camchex.synthetic.random_streams import pick, stream
 OTHER_STAY = 0.25  # studies with a stay at another time
 OVERLAPPING = 0.04  # studies in a stay that overlaps an earlier one
 EMPTY_TRIAGE = 0.03  # stays without any value
-NORMAL = {
-    "temperature": (98.2, 0.55),
-    "heartrate": (83.0, 12.0),
-    "resprate": (17.2, 1.8),
-    "o2sat": (97.6, 1.3),
-    "sbp": (131.0, 16.0),
-    "dbp": (75.0, 9.5),
-}
-"""Mean and standard deviation: degrees Fahrenheit, 1/min, 1/min, per cent, mmHg, mmHg."""
-SHIFTS: Mapping[str, Mapping[str, float]] = {
-    "Pneumonia": {"temperature": 2.8, "heartrate": 14, "resprate": 3, "o2sat": -1.5},
-    "Infiltration": {"temperature": 1.6, "resprate": 3},
-    "Consolidation": {"temperature": 0.4, "o2sat": -1.5},
-    "Edema": {"resprate": 5, "o2sat": -3, "sbp": 18},
-    "Pneumothorax": {"heartrate": 30, "resprate": 8, "o2sat": -4},
-    "Subcutaneous Emphysema": {"heartrate": 14, "resprate": 6},
-    "Pleural Effusion": {"resprate": 1},
-    "Emphysema": {"o2sat": -3, "resprate": 2},
-    "Fibrosis": {"o2sat": -6, "resprate": 4},
-    "Pneumoperitoneum": {"temperature": 1.2, "heartrate": 16, "sbp": -20, "dbp": -10},
-    "Fracture": {"heartrate": 16, "sbp": 28, "dbp": 20},
-    "Tortuous Aorta": {"sbp": 34, "dbp": 4},
-    "Calcification of the Aorta": {"sbp": 26, "dbp": -16},
-    "Mass": {"heartrate": 14, "sbp": -24, "dbp": -8},
-}
-"""Shift of each vital sign's mean by finding, in the units of ``NORMAL``."""
+
+
+class VitalSignData(Section):
+    """What is drawn at triage: ``vital_signs.yaml`` says it with units."""
+
+    normal: Mapping[str, tuple[float, float]]  # mean and standard deviation by vital sign
+    shifts: Mapping[str, Mapping[str, float]]  # shift of each vital sign's mean by finding
+    typing_errors: tuple[tuple[str, str], ...]  # vital sign and wrong value
+
+
+_DATA = read_data(__package__, "vital_signs.yaml", VitalSignData)
+NORMAL, SHIFTS, TYPING_ERRORS = _DATA.normal, _DATA.shifts, _DATA.typing_errors
 LIMITS = {**dict.fromkeys(NORMAL, math.inf), "o2sat": 100.0}
 LATER = 0.2  # standard deviation of what is charted later, in that of the vital sign
 PULSE_PRESSURE = 15.0  # mmHg, the least
-TYPING_ERRORS = (
-    ("temperature", "986.0"), ("temperature", "9.8"), ("o2sat", "0.0"), ("o2sat", "1005.0"),
-    ("heartrate", "1228.0"), ("resprate", "189.0"), ("sbp", "12080.0"), ("dbp", "74810.0"),
-)  # fmt: skip
-"""Values that were seen in MIMIC-IV-ED. Source: docs/method.md, section 3."""
 PAIN = (*map(str, range(11)), "UTA", "Critical", "sleeping", "unable")
 EDSTAYS = (
     "subject_id", "hadm_id", "stay_id", "intime", "outtime", "gender", "race",

@@ -21,15 +21,10 @@ SHORT_START = 0.1  # share of the women's indications that start with ``___F``
 
 @dataclass(frozen=True)
 class Indication:
-    """An indication as it is written.
+    """An indication as it is written."""
 
-    Attributes:
-        text: One line in the template of MIMIC-CXR's reports.
-        named: Findings that the text asks for by name.
-    """
-
-    text: str
-    named: frozenset[str]
+    text: str  # one line in the template of MIMIC-CXR's reports
+    named: frozenset[str]  # findings that the text asks for by name
 
 
 def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -> Indication:

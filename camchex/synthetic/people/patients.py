@@ -47,25 +47,15 @@ class Patient:
 
 @dataclass(frozen=True)
 class Study:
-    """One visit to the X-ray department.
+    """One visit to the X-ray department."""
 
-    Attributes:
-        study_id: As its data set writes it.
-        patient: Whose study it is.
-        split: Split of CXR-LT, or the key of an external set.
-        condition: Why the patient came.
-        severities: In (0, 1] of the findings that are present; what the images show.
-        time: When it was taken.
-        views: One per image.
-    """
-
-    study_id: str
-    patient: Patient
-    split: str
-    condition: str
-    severities: Mapping[str, float]
-    time: datetime
-    views: tuple[View, ...]
+    study_id: str  # the id as its data set writes it
+    patient: Patient  # the patient
+    split: str  # split of CXR-LT, or the key of an external set
+    condition: str  # the reason why the patient came
+    severities: Mapping[str, float]  # severity in (0, 1] of each finding that is present
+    time: datetime  # when the study was taken
+    views: tuple[View, ...]  # one per image
 
     @property
     def truth(self) -> dict[str, int]:

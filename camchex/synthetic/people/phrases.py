@@ -1,42 +1,26 @@
 """How referring physicians and radiologists write about a finding: ``phrases.yaml``."""
 
 from collections.abc import Mapping
-from importlib import resources
-
-import yaml
 
 from camchex.contract.params import Section
+from camchex.synthetic.data_files import read_data
 
 
 class Words(Section):
-    """Ways to write about one finding.
+    """Ways to write about one finding."""
 
-    Attributes:
-        asked: Words of a question that name the finding.
-        clues: Words of a history that suggest the finding without naming it.
-        seen: Words of a radiologist's report.
-    """
-
-    asked: tuple[str, ...]
-    clues: tuple[str, ...]
-    seen: str
+    asked: tuple[str, ...]  # words of a question that name the finding
+    clues: tuple[str, ...]  # words of a history that suggest the finding without naming it
+    seen: str  # words of a radiologist's report
 
 
 class Phrases(Section):
-    """All phrases.
+    """All phrases."""
 
-    Attributes:
-        findings: Words by finding.
-        general_questions: Questions that name no finding.
-        asking: Questions with ``{}`` in the place of the findings that they name.
-    """
-
-    findings: Mapping[str, Words]
-    general_questions: tuple[str, ...]
-    asking: tuple[str, ...]
+    findings: Mapping[str, Words]  # words by finding
+    general_questions: tuple[str, ...]  # questions that name no finding
+    asking: tuple[str, ...]  # questions with ``{}`` in the place of the findings that they name
 
 
-_ALL = Phrases.model_validate(
-    yaml.safe_load(resources.files(__package__).joinpath("phrases.yaml").read_text("utf-8"))
-)
+_ALL = read_data(__package__, "phrases.yaml", Phrases)
 PHRASES, GENERAL_QUESTIONS, ASKING = _ALL.findings, _ALL.general_questions, _ALL.asking

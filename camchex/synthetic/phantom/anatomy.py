@@ -62,44 +62,26 @@ class Lung:
 
 @dataclass(frozen=True, eq=False)
 class Ribs:
-    """Pairs of ribs: tilted slabs of a shell.
+    """Pairs of ribs: tilted slabs of a shell."""
 
-    Attributes:
-        outer: Outside of the rib cage.
-        inner: Inside of the rib cage.
-        slabs: One per pair of ribs.
-        gaps: Where bone is missing.
-    """
-
-    outer: Ellipsoid
-    inner: Ellipsoid
-    slabs: tuple[Slab, ...]
-    gaps: tuple[Ellipsoid, ...] = ()
+    outer: Ellipsoid  # outside of the rib cage
+    inner: Ellipsoid  # inside of the rib cage
+    slabs: tuple[Slab, ...]  # one per pair of ribs
+    gaps: tuple[Ellipsoid, ...] = ()  # where bone is missing
 
 
 @dataclass(frozen=True, eq=False)
 class Chest:
-    """Everything that an X-ray passes.
+    """Everything that an X-ray passes."""
 
-    Attributes:
-        trunk: Soft tissue within the body's outline.
-        shoulders: Soft tissue; out of the beam, with raised arms, in a lateral image.
-        lungs: One per side.
-        organs: Solid bodies by name that take air from the lungs.
-        ribs: The rib cage.
-        spine: The vertebral column.
-        added: Bones, devices, pockets of air.
-        free_air: Depth of a crescent of air under the diaphragm, by side; cm.
-    """
-
-    trunk: tuple[Ellipsoid, ...]
-    shoulders: tuple[Ellipsoid, ...]
-    lungs: Mapping[int, Lung]
-    organs: Mapping[str, Ellipsoid]
-    ribs: Ribs
-    spine: Ellipsoid
-    added: tuple[Dense, ...]
-    free_air: Mapping[int, float]
+    trunk: tuple[Ellipsoid, ...]  # soft tissue within the body's outline
+    shoulders: tuple[Ellipsoid, ...]  # soft tissue; out of the beam of a lateral image
+    lungs: Mapping[int, Lung]  # one per side
+    organs: Mapping[str, Ellipsoid]  # solid bodies by name that take air from the lungs
+    ribs: Ribs  # the rib cage
+    spine: Ellipsoid  # the vertebral column
+    added: tuple[Dense, ...]  # bones, devices, pockets of air
+    free_air: Mapping[int, float]  # depth of a crescent of air under the diaphragm, by side, cm
 
     def dome(self, side: int) -> Ellipsoid:
         """Return one side of the diaphragm, with what lies under it."""

@@ -22,17 +22,11 @@ STEEPEST = 1e-6  # a plane nearly parallel to the rays still has a finite crossi
 
 @dataclass(frozen=True, eq=False)
 class Ellipsoid:
-    """A solid ellipsoid.
+    """A solid ellipsoid."""
 
-    Attributes:
-        centre: (3,) cm.
-        axes: (3,) half-axes, cm.
-        turn: (3, 3) orthogonal; its columns are the directions of the axes.
-    """
-
-    centre: Vector
-    axes: Vector
-    turn: Vector
+    centre: Vector  # (3,) cm
+    axes: Vector  # (3,) half-axes, cm
+    turn: Vector  # (3, 3) orthogonal; its columns are the directions of the axes
 
     @cached_property
     def shape(self) -> Vector:
@@ -95,23 +89,14 @@ class Slab:
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """Parallel rays through a patient onto a grid of pixels.
+    """Parallel rays through a patient onto a grid of pixels."""
 
-    Attributes:
-        ray: Axis along which the rays run: 1 for a frontal, 0 for a lateral image.
-        across: The axis that is horizontal in the image.
-        columns: (W,) cm, of the pixel centres along ``across``.
-        rows: (H,) cm, of the pixel centres along z, falling.
-        turn: (3, 3) rotation of the patient before the exposure.
-        shift: (3,) cm, the patient's displacement.
-    """
-
-    ray: int
-    across: int
-    columns: Array
-    rows: Array
-    turn: Vector
-    shift: Vector
+    ray: int  # axis along which the rays run: 1 for a frontal, 0 for a lateral image
+    across: int  # the axis that is horizontal in the image
+    columns: Array  # (W,) cm, of the pixel centres along ``across``
+    rows: Array  # (H,) cm, of the pixel centres along z, falling
+    turn: Vector  # (3, 3) rotation of the patient before the exposure
+    shift: Vector  # (3,) cm, the patient's displacement
 
     @property
     def all(self) -> Window:

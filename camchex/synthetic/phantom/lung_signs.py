@@ -1,7 +1,7 @@
 """Radiological signs of lungs and pleura: what a finding changes in a chest.
 
 A radiological sign takes the chest, a severity in (0, 1] and the study's generator, and returns
-the chest with the finding. ``radiological_signs`` describes each of them.
+the chest with the finding.
 """
 
 from collections.abc import Callable, Iterable
@@ -57,8 +57,11 @@ def cluster(number: int, spread: float, radii: tuple[float, float]) -> Bodies:
 consolidation = opacity(
     lambda centre, _, rng: [ellipsoid(centre, (4.3, 4.6, 3.2), rng.uniform(-30, 30))], 0.04, 0.13
 )
+"""One dense homogeneous body with a sharp edge."""
 pneumonia = opacity(cluster(6, spread=1.9, radii=(1.5, 2.5)), 0.03, 0.09)
+"""Ill-defined confluent patches."""
 infiltration = opacity(cluster(26, spread=3.2, radii=(0.6, 1.0)), 0.06, 0.18)
+"""Many small spots over most of a lung."""
 lung_opacity = opacity(
     lambda centre, *_: (
         ellipsoid(centre, (1.5 + k, 1.5 + k, 1.8 + 1.2 * k)) for k in (1.0, 2.0, 3.0, 4.0)
@@ -66,12 +69,15 @@ lung_opacity = opacity(
     0.008,
     0.024,
 )
+"""A large haze without an edge."""
 mass = opacity(
     lambda centre, severity, _: [ellipsoid(centre, (2.4 + 1.4 * severity,) * 3)], 0.09, 0.11
 )
+"""One large ball of solid tissue with a sharp edge."""
 one_nodule = opacity(
     lambda centre, _, rng: [ellipsoid(centre, (rng.uniform(0.9, 1.25),) * 3)], 0.09, 0.22
 )
+"""One small dense ball."""
 
 
 def nodule(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:

@@ -1,34 +1,4 @@
-"""The radiological sign of every finding, and the views that it shows in.
-
-=============================  ===========================================  ==================
-finding                        what changes in the body                     shows from
-=============================  ===========================================  ==================
-Atelectasis                    plates of collapsed lung, raised diaphragm   front and side
-Calcification of the Aorta     chalk around the arch and down the aorta     front and side
-Cardiomegaly                   heart wider and deeper                       front, less side
-Consolidation                  one dense homogeneous body, sharp edge       front and side
-Edema                          haze around both hila, basal lines           front, less side
-Emphysema                      dark long lungs, flat diaphragm              front and side
-Enlarged Cardiomediastinum     wide upper mediastinum                       front
-Fibrosis                       net of strands in both lower lungs           front and side
-Fracture                       gap, displaced ends, haematoma of ribs       front, less side
-Hernia                         gas over fluid behind the heart              side, less front
-Infiltration                   many small spots in one lung                 front and side
-Lung Lesion                    dense ring around air                        front and side
-Lung Opacity                   large haze without an edge                   front, less side
-Mass                           one large ball                               front and side
-Nodule                         one to three small dense balls               front and side
-Pleural Effusion               fluid around the lung's base                 front and side
-Pleural Other                  calcified plaques on wall and diaphragm      front and side
-Pleural Thickening             rind over one lung                           front
-Pneumomediastinum              streaks of air in mediastinum and neck       front and side
-Pneumonia                      ill-defined confluent patches in one zone    front and side
-Pneumoperitoneum               crescent of air under the diaphragm          front and side
-Pneumothorax                   air around a shrunken lung, pleural line     front
-Subcutaneous Emphysema         streaks of air in one flank and the neck     front
-Support Devices                tubes, lines, pacemaker, wires               front and side
-Tortuous Aorta                 large arch, aorta bent to the left           front and side
-=============================  ===========================================  ==================
+"""The radiological sign of every finding.
 
 No Finding leaves the body unchanged. Consolidation, Pneumonia, Infiltration and Lung Opacity look
 alike on purpose: the indication and the vital signs tell what the image does not.
@@ -42,33 +12,34 @@ from camchex.synthetic.phantom import lung_signs, other_signs
 from camchex.synthetic.phantom.anatomy import Chest
 from camchex.synthetic.phantom.lung_signs import RadiologicalSign
 
-# The diaphragm and the heart change first: all other signs lie on them.
+# The diaphragm and the heart change first: all other signs lie on them. The comments say which
+# views show a sign.
 RADIOLOGICAL_SIGNS: Mapping[str, RadiologicalSign] = {
-    "Emphysema": lung_signs.emphysema,
-    "Fibrosis": lung_signs.fibrosis,
-    "Atelectasis": lung_signs.atelectasis,
-    "Cardiomegaly": other_signs.cardiomegaly,
-    "Enlarged Cardiomediastinum": other_signs.enlarged_cardiomediastinum,
-    "Tortuous Aorta": other_signs.tortuous_aorta,
-    "Calcification of the Aorta": other_signs.calcification_of_the_aorta,
-    "Hernia": other_signs.hernia,
-    "Consolidation": lung_signs.consolidation,
-    "Pneumonia": lung_signs.pneumonia,
-    "Infiltration": lung_signs.infiltration,
-    "Lung Opacity": lung_signs.lung_opacity,
-    "Edema": lung_signs.edema,
-    "Lung Lesion": lung_signs.lung_lesion,
-    "Mass": lung_signs.mass,
-    "Nodule": lung_signs.nodule,
-    "Pleural Effusion": lung_signs.pleural_effusion,
-    "Pleural Thickening": lung_signs.pleural_thickening,
-    "Pneumothorax": lung_signs.pneumothorax,
-    "Pleural Other": lung_signs.pleural_other,
-    "Pneumomediastinum": other_signs.pneumomediastinum,
-    "Pneumoperitoneum": other_signs.pneumoperitoneum,
-    "Subcutaneous Emphysema": other_signs.subcutaneous_emphysema,
-    "Fracture": other_signs.fracture,
-    "Support Devices": other_signs.support_devices,
+    "Emphysema": lung_signs.emphysema,  # front and side
+    "Fibrosis": lung_signs.fibrosis,  # front and side
+    "Atelectasis": lung_signs.atelectasis,  # front and side
+    "Cardiomegaly": other_signs.cardiomegaly,  # front, less side
+    "Enlarged Cardiomediastinum": other_signs.enlarged_cardiomediastinum,  # front
+    "Tortuous Aorta": other_signs.tortuous_aorta,  # front and side
+    "Calcification of the Aorta": other_signs.calcification_of_the_aorta,  # front and side
+    "Hernia": other_signs.hernia,  # side, less front
+    "Consolidation": lung_signs.consolidation,  # front and side
+    "Pneumonia": lung_signs.pneumonia,  # front and side
+    "Infiltration": lung_signs.infiltration,  # front and side
+    "Lung Opacity": lung_signs.lung_opacity,  # front, less side
+    "Edema": lung_signs.edema,  # front, less side
+    "Lung Lesion": lung_signs.lung_lesion,  # front and side
+    "Mass": lung_signs.mass,  # front and side
+    "Nodule": lung_signs.nodule,  # front and side
+    "Pleural Effusion": lung_signs.pleural_effusion,  # front and side
+    "Pleural Thickening": lung_signs.pleural_thickening,  # front
+    "Pneumothorax": lung_signs.pneumothorax,  # front
+    "Pleural Other": lung_signs.pleural_other,  # front and side
+    "Pneumomediastinum": other_signs.pneumomediastinum,  # front and side
+    "Pneumoperitoneum": other_signs.pneumoperitoneum,  # front and side
+    "Subcutaneous Emphysema": other_signs.subcutaneous_emphysema,  # front
+    "Fracture": other_signs.fracture,  # front, less side
+    "Support Devices": other_signs.support_devices,  # front and side
 }
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from camchex.runs.processes import in_order as in_processes
+from camchex.runs.processes import in_processes
 from camchex.runs.progress import progress
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import Study
@@ -34,21 +34,13 @@ ROOT_UID = "1.2.826.0.1.3680043.8.498."  # pydicom's own
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """One study, and where its images go.
+    """One study, and where its images go."""
 
-    Attributes:
-        study: The study that is X-rayed.
-        site: The scanner.
-        dataset: Key of the data set.
-        image_ids: One per view, as the data set writes them.
-        files: One per view; the suffix is the format: .jpg, .png or .dicom.
-    """
-
-    study: Study
-    site: Site
-    dataset: str
-    image_ids: tuple[str, ...]
-    files: tuple[Path, ...]
+    study: Study  # the study that is X-rayed
+    site: Site  # the scanner
+    dataset: str  # key of the data set
+    image_ids: tuple[str, ...]  # one per view, as the data set writes them
+    files: tuple[Path, ...]  # one per view; the suffix is the format: .jpg, .png or .dicom
 
 
 def write_images(studies: Sequence[StudyFiles], params: SyntheticParams, workers: int) -> None:

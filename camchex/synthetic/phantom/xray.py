@@ -31,23 +31,14 @@ SCATTER = 0.002  # share of the photons that arrives everywhere
 
 @dataclass(frozen=True)
 class Site:
-    """How a hospital's scanners differ from another's.
+    """How a hospital's scanners differ from another's."""
 
-    Attributes:
-        dark: Attenuation that is shown black, as a quantile of the image.
-        bright: Attenuation that is shown white, as a quantile of the image.
-        gamma: Exponent of the tone curve.
-        noise: Noise of the detector, relative to the demo's.
-        collimated: Share of the images whose edges are cut by the collimator.
-        blur_cm: Standard deviation of the focal spot's blur.
-    """
-
-    dark: float = 0.03
-    bright: float = 0.99
-    gamma: float = 1.0
-    noise: float = 1.0
-    collimated: float = 0.25
-    blur_cm: float = 0.08
+    dark: float = 0.03  # attenuation that is shown black, as a quantile of the image
+    bright: float = 0.99  # attenuation that is shown white, as a quantile of the image
+    gamma: float = 1.0  # exponent of the tone curve
+    noise: float = 1.0  # noise of the detector, relative to the demo's
+    collimated: float = 0.25  # share of the images whose edges are cut by the collimator
+    blur_cm: float = 0.08  # standard deviation of the focal spot's blur
 
 
 def aim(

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from camchex.contract.params import Section
+from camchex.synthetic.data_files import read_data
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import Study, hexadecimal, invent_studies
 from camchex.synthetic.phantom.rendering import StudyFiles
@@ -13,49 +15,23 @@ from camchex.synthetic.published.files import write_raw_table
 from camchex.synthetic.published.mimic import mined
 from camchex.synthetic.random_streams import stream
 
-SITES = {
-    "chexpert": Site(dark=0.05, gamma=0.9, collimated=0.5),
-    "nih": Site(dark=0.01, bright=0.995, gamma=1.15, noise=1.5, blur_cm=0.14),
-    "vindr": Site(dark=0.08, gamma=1.3, noise=0.8, collimated=0.1, blur_cm=0.05),
-}
-COMMONER = {"chexpert": 1.05, "nih": 0.8, "vindr": 0.85}  # prevalence relative to MIMIC's
-CHEXPERT_14 = (
-    "No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion",
-    "Edema", "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion",
-    "Pleural Other", "Fracture", "Support Devices",
-)  # fmt: skip
-CHEXPERT = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *CHEXPERT_14)
+
+class ExternalSet(Section):
+    """How one external set is published; ``external.yaml`` describes the keys."""
+
+    commoner: float
+    site: Site
+    columns: tuple[str, ...]
+    names: Mapping[str, str] = {}
+    classes: tuple[str, ...] = ()
+
+
+SETS = read_data(__package__, "external.yaml", dict[str, ExternalSet])
+CHEXPERT_14 = SETS["chexpert"].columns[5:]
 CHEXPERT_VIEWS: Mapping[tuple[View, ...], float] = {
     ("AP",): 0.70, ("PA",): 0.12, ("PA", "LATERAL"): 0.18,
 }  # fmt: skip
-NIH = (
-    "Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age", "Patient Gender",
-    "View Position", "OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]",
-)  # fmt: skip
-NIH_NAMES = {
-    "Pleural Effusion": "Effusion",
-    "Pleural Thickening": "Pleural_Thickening",
-    **{name: name for name in (
-        "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Hernia",
-        "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax",
-    )},
-}  # fmt: skip
-"""Published name by this project's name; everything else is No Finding."""
 NIH_PIXEL_MM = 0.143
-VINDR = ("image_id", "class_name", "class_id", "rad_id", "x_min", "y_min", "x_max", "y_max")
-VINDR_NAMES = {
-    "Tortuous Aorta": "Aortic enlargement", "Atelectasis": "Atelectasis",
-    "Calcification of the Aorta": "Calcification", "Cardiomegaly": "Cardiomegaly",
-    "Consolidation": "Consolidation", "Infiltration": "Infiltration",
-    "Lung Opacity": "Lung Opacity", "Nodule": "Nodule/Mass", "Mass": "Nodule/Mass",
-    "Pleural Effusion": "Pleural effusion", "Pleural Thickening": "Pleural thickening",
-    "Pneumothorax": "Pneumothorax", "Fibrosis": "Pulmonary fibrosis",
-}  # fmt: skip
-VINDR_CLASSES = (
-    "Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Consolidation", "ILD",
-    "Infiltration", "Lung Opacity", "Nodule/Mass", "Other lesion", "Pleural effusion",
-    "Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", "No finding",
-)  # fmt: skip
 READERS, RADIOLOGISTS = 3, 17
 SEEN = 0.92  # chance that a reader names a finding that is there
 TRAIN = 0.77  # share of ChestX-ray14's patients in train_val_list.txt
@@ -86,13 +62,19 @@ def write_chexpert(params: SyntheticParams, root: Path) -> list[StudyFiles]:
             sex = "Female" if study.patient.gender == "F" else "Male"
             position = "" if side == "Lateral" else view
             path = f"CheXpert-v1.0/{image_id}"
-            row = dict(zip(CHEXPERT, (path, sex, study.patient.age, side, position), strict=False))
+            row = dict(
+                zip(
+                    SETS["chexpert"].columns,
+                    (path, sex, study.patient.age, side, position),
+                    strict=False,
+                )
+            )
             rows.append({**row, **cells})
             ids.append(image_id)
         paths = tuple(root / "CheXpert-v1.0" / image_id for image_id in ids)
         seen = replace(study, views=views)
-        files.append(StudyFiles(seen, SITES["chexpert"], "chexpert", tuple(ids), paths))
-    write_raw_table(root / "CheXpert-v1.0" / "train.csv", CHEXPERT, rows)
+        files.append(StudyFiles(seen, SETS["chexpert"].site, "chexpert", tuple(ids), paths))
+    write_raw_table(root / "CheXpert-v1.0" / "train.csv", SETS["chexpert"].columns, rows)
     return files
 
 
@@ -109,8 +91,10 @@ def write_nih(params: SyntheticParams, root: Path) -> list[StudyFiles]:
     for drawn, patient, visit in _numbered(params, "nih"):
         study = _frontal(drawn)
         image_id = f"{patient:08d}_{visit:03d}.png"
-        named = [published for name, published in NIH_NAMES.items() if name in study.severities]
-        rows.append(dict(zip(NIH, (
+        named = [
+            published for name, published in SETS["nih"].names.items() if name in study.severities
+        ]
+        rows.append(dict(zip(SETS["nih"].columns, (
             image_id, "|".join(sorted(named)) or "No Finding", visit, patient, study.patient.age,
             study.patient.gender, study.views[0], params.image_px, params.image_px, NIH_PIXEL_MM,
             NIH_PIXEL_MM,
@@ -118,8 +102,8 @@ def write_nih(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         train = stream(params.seed, "nih list", str(patient)).random() < TRAIN
         lists["train_val_list.txt" if train else "test_list.txt"].append(image_id)
         path = folder / "images" / image_id
-        files.append(StudyFiles(study, SITES["nih"], "nih", (image_id,), (path,)))
-    write_raw_table(folder / "Data_Entry_2017_v2020.csv", NIH, rows)
+        files.append(StudyFiles(study, SETS["nih"].site, "nih", (image_id,), (path,)))
+    write_raw_table(folder / "Data_Entry_2017_v2020.csv", SETS["nih"].columns, rows)
     for name, images in lists.items():
         (folder / name).write_text("".join(f"{image}\n" for image in images))
     return files
@@ -139,8 +123,8 @@ def write_vindr(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         image_id = hexadecimal(32, params.seed, "vindr", study.study_id)
         rows += _readings(study, image_id, params)
         path = folder / "train" / f"{image_id}.dicom"
-        files.append(StudyFiles(study, SITES["vindr"], "vindr", (image_id,), (path,)))
-    write_raw_table(folder / "train.csv", VINDR, rows)
+        files.append(StudyFiles(study, SETS["vindr"].site, "vindr", (image_id,), (path,)))
+    write_raw_table(folder / "train.csv", SETS["vindr"].columns, rows)
     return files
 
 
@@ -151,7 +135,7 @@ def _frontal(study: Study) -> Study:
 
 def _numbered(params: SyntheticParams, key: str) -> Iterator[tuple[Study, int, int]]:
     """Invent the studies of a set, with the patient's number, from 1, and the visit's, from 0."""
-    prevalence = {name: share * COMMONER[key] for name, share in params.prevalence.items()}
+    prevalence = {name: share * SETS[key].commoner for name, share in params.prevalence.items()}
     visits: Counter[str] = Counter()
     numbers: dict[str, int] = {}
     for study in invent_studies(params, key, params.external.model_dump()[key], prevalence):
@@ -163,7 +147,8 @@ def _numbered(params: SyntheticParams, key: str) -> Iterator[tuple[Study, int, i
 def _readings(study: Study, image_id: str, params: SyntheticParams) -> list[dict[str, object]]:
     rng = stream(params.seed, "readers", study.study_id)
     readers = [f"R{i + 1}" for i in sorted(rng.choice(RADIOLOGISTS, READERS, replace=False))]
-    there = sorted({VINDR_NAMES[name] for name in study.severities if name in VINDR_NAMES})
+    vindr = SETS["vindr"]
+    there = sorted({vindr.names[name] for name in study.severities if name in vindr.names})
     rows: list[dict[str, object]] = []
     for reader in readers:
         # Nobody finds nothing where the others find something: as in the published table.
@@ -174,6 +159,6 @@ def _readings(study: Study, image_id: str, params: SyntheticParams) -> list[dict
             width, height = rng.uniform(0.1, 0.4, size=2) * params.image_px
             box = [round(float(v), 1) for v in (left, top, left + width, top + height)]
             box_or_blank = box if there else [""] * 4
-            cells = (image_id, name, VINDR_CLASSES.index(name), reader, *box_or_blank)
-            rows.append(dict(zip(VINDR, cells, strict=True)))
+            cells = (image_id, name, vindr.classes.index(name), reader, *box_or_blank)
+            rows.append(dict(zip(vindr.columns, cells, strict=True)))
     return rows

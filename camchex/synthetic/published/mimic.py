@@ -43,19 +43,12 @@ KEYS = ("dicom_id", "subject_id", "study_id")
 
 @dataclass(frozen=True)
 class Record:
-    """One study as it is published.
+    """One study as it is published."""
 
-    Attributes:
-        study: The study.
-        folder: The folder of its images; ``.txt`` is added for its report.
-        images: One row of the metadata per image.
-        indication: The text of its report that a physician wrote.
-    """
-
-    study: Study
-    folder: str
-    images: tuple[dict[str, object], ...]
-    indication: Indication
+    study: Study  # the study
+    folder: str  # the folder of its images; ``.txt`` is added for its report
+    images: tuple[dict[str, object], ...]  # one row of the metadata per image
+    indication: Indication  # the text of its report that a physician wrote
 
 
 def write_mimic(params: SyntheticParams, root: Path) -> list[StudyFiles]:
