@@ -6,9 +6,10 @@ import numpy as np
 
 from camchex.aggregates.csv_files import Row
 from camchex.contract.labels import MIMIC_14
-from camchex.scores.bootstrap import Draws, bootstrap, mean_over, score_interval
+from camchex.scores.bootstrap import Draws
+from camchex.scores.intervals import macro_row
 from camchex.scores.labelled_split import Split, mimic14_matrix
-from camchex.scores.metrics import Floats, macro, not_scored, score_classes
+from camchex.scores.metrics import Floats
 
 BENCHMARKS = (
     *("benchmark", "blank", "uncertain", "level", "studies", "classes", "classes_not_scored"),
@@ -24,7 +25,6 @@ POLICIES = {
 
 Source: docs/method.md, section 4.4. The paper does not say which it used.
 """
-NONE = (None, None)
 
 
 def benchmark_rows(
@@ -49,16 +49,11 @@ def benchmark_rows(
         labels = mimic14_matrix(test.table, shared, blank, uncertain)
         sets.append((("mimic-14", *policy), labels, columns))
     for name, labels, chosen in sets:
-        guesses, classes = probabilities[:, chosen], [test.classes[q] for q in chosen]
+        studies = int((~np.isnan(labels)).any(axis=1).sum())
         for unit, times in (("study", None), ("image", test.images)):
-            scores = score_classes(labels, guesses, classes, times)
-            mean = macro(scores.values())
-            scored = [q for q, score in enumerate(scores.values()) if score.ap is not None]
-            resampled = bootstrap(labels[:, scored], guesses[:, scored], draws, times)
-            studies = int((~np.isnan(labels)).any(axis=1).sum())
-            yield (
-                *(*name, unit, studies, mean.classes, "; ".join(not_scored(scores)), mean.ap),
-                *(score_interval(mean_over(resampled.ap), level, mean.ap) or NONE),
-                mean.auroc,
-                *(score_interval(mean_over(resampled.auroc), level, mean.auroc) or NONE),
-            )
+            scores, means = macro_row(labels, probabilities[:, chosen], draws, level, times)
+            missing = [
+                test.classes[q] for q, one in zip(chosen, scores, strict=True) if one.ap is None
+            ]
+            scored = len(scores) - len(missing)
+            yield *name, unit, studies, scored, "; ".join(missing), *means

@@ -6,16 +6,18 @@ classes with the prevalence (or its mean) as chance, and of an AUROC with 0.5.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from camchex.aggregates.results import Results
 from camchex.scores.evaluate import class_row
 from camchex.scores.labelled_split import Split
-from camchex.scores.metrics import ClassScore, Floats, macro, score_classes
+from camchex.scores.metrics import Floats, macro, score_classes
 
 SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP, 0.5 of AUROC"
-Values = Mapping[str, float | None]
+Values = Mapping[str, Any]
+CHANCE = 0.5  # AUROC
 FAR_BELOW = 0.5  # a share, of a finding
 ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to be far below
 
@@ -25,9 +27,9 @@ class Compared:
     """One set of modalities.
 
     Attributes:
-        ceiling: The best observer's probabilities, (N, Q).
-        bound: Whether that is an upper bound rather than the best there is.
-        ours: A trained model's by seed, each (N, Q); empty where no model was trained on the set.
+        ceiling: Probabilities of the best observer, (N, Q).
+        bound: Whether the ceiling is an upper bound rather than the best there is.
+        ours: Probabilities of a trained model by seed, (N, Q); empty where none was trained.
     """
 
     ceiling: Floats
@@ -42,8 +44,8 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
 
     Args:
         split: The studies.
-        compared: By set of modalities.
-        min_cell: Smallest number of studies that is shown.
+        compared: Ceiling and ours by set of modalities.
+        min_cell: Smallest number of positives, or negatives, of a class that is shown.
 
     Returns:
         Per set: ``ceiling`` and ``ours`` (mAP and AUROC, ours as the mean over seeds), ``share``
@@ -56,26 +58,36 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
     }
 
 
-def share_of_ceiling(ours: float, ceiling: float, chance: float) -> float | None:
-    """The formula ``SHARE``; None where the ceiling is not above chance."""
-    return (ours - chance) / (ceiling - chance) if ceiling > chance else None
+def share_of_ceiling(
+    ours: float | None, ceiling: float | None, chance: float | None
+) -> float | None:
+    """The formula ``SHARE``; None where a value is missing or the ceiling is not above chance."""
+    if ours is None or ceiling is None or chance is None or ceiling <= chance:
+        return None
+    return (ours - chance) / (ceiling - chance)
 
 
 def _set(split: Split, one: Compared, min_cell: int) -> Results:
     best = score_classes(split.labels, one.ceiling, split.classes)
     seeds = [score_classes(split.labels, p, split.classes) for p in one.ours.values()]
-    per_class = {
-        name: _class(score, [scores[name] for scores in seeds], min_cell)
-        for name, score in best.items()
-    }
-    mean = macro(best.values())
     prevalence = [score.prevalence for score in best.values() if score.ap is not None]
-    means = [macro(scores.values()) for scores in seeds]
+    mean, means = macro(best.values()), [macro(scores.values()) for scores in seeds]
+    per_class = {}
+    for name, score in best.items():
+        shown, *rows = (class_row(s, min_cell) for s in (score, *(seed[name] for seed in seeds)))
+        per_class[name] = {
+            "positives": shown["positives"],
+            **_sides(
+                {"AP": shown["prevalence"], "AUROC": CHANCE},
+                {"AP": shown["AP"], "AUROC": shown["AUROC"]},
+                rows,
+            ),
+        }
     return {
         "bound": one.bound,
         "seeds": len(seeds),
         **_sides(
-            {"mAP": float(np.mean(prevalence)) if prevalence else None, "AUROC": 0.5},
+            {"mAP": float(np.mean(prevalence)) if prevalence else None, "AUROC": CHANCE},
             {"mAP": mean.ap, "AUROC": mean.auroc},
             [{"mAP": ours.ap, "AUROC": ours.auroc} for ours in means],
         ),
@@ -84,39 +96,19 @@ def _set(split: Split, one: Compared, min_cell: int) -> Results:
     }
 
 
-def _class(best: ClassScore, seeds: Sequence[ClassScore], min_cell: int) -> Results:
-    shown = class_row(best, min_cell)
-    return {
-        "positives": shown["positives"],
-        **_sides(
-            {"AP": shown["prevalence"], "AUROC": 0.5},
-            {"AP": shown["AP"], "AUROC": shown["AUROC"]},
-            [{name: class_row(ours, min_cell)[name] for name in ("AP", "AUROC")} for ours in seeds],
-        ),
-    }
-
-
 def _sides(chance: Values, ceiling: Values, seeds: Sequence[Values]) -> Results:
-    """Chance, ceiling, the mean of ours over seeds, and our share, of each score."""
-    ours = {name: _mean([scores[name] for scores in seeds]) for name in ceiling}
-    share = {name: _share(ours[name], ceiling[name], chance[name]) for name in ceiling}
+    """Chance, ceiling, the mean of ours over seeds, and our share, of each score of the ceiling."""
+    ours: dict[str, float | None] = {}
+    for name in ceiling:
+        known = [scores[name] for scores in seeds if scores[name] is not None]
+        ours[name] = float(np.mean(known)) if known else None
+    share = {name: share_of_ceiling(ours[name], ceiling[name], chance[name]) for name in ceiling}
     return {
         "chance": chance,
         "ceiling": ceiling,
         "ours": ours if seeds else None,
         "share": share if seeds else None,
     }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _share(ours: float | None, ceiling: float | None, chance: float | None) -> float | None:
-    if ours is None or ceiling is None or chance is None:
-        return None
-    return share_of_ceiling(ours, ceiling, chance)
 
 
 def _far_below(per_class: Mapping[str, Results]) -> list[str]:
@@ -128,6 +120,4 @@ def _far_below(per_class: Mapping[str, Results]) -> list[str]:
         and row["share"]["AP"] is not None
         and row["ceiling"]["AP"] - row["chance"]["AP"] >= ROOM
     }
-    return sorted(
-        (name for name, share in shares.items() if share < FAR_BELOW), key=lambda name: shares[name]
-    )
+    return sorted((n for n, share in shares.items() if share < FAR_BELOW), key=lambda n: shares[n])

@@ -9,7 +9,7 @@ from camchex.aggregates.csv_files import Row, Table
 from camchex.aggregates.small_cells import is_small_class
 from camchex.scores.calibration_file import rescale
 from camchex.scores.fit_calibration import reliability
-from camchex.scores.intervals import Intervals
+from camchex.scores.intervals import NONE, Intervals
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats, score_classes
 
@@ -20,7 +20,6 @@ PER_CLASS = (
     *("AP_low", "AP_high", "AUROC_low", "AUROC_high"),
 )
 RELIABILITY = ("probability", "mean_probability", "share_positive")
-NONE = (None, None)
 
 
 def score_curves(

@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
+from camchex.aggregates.csv_files import Row
 from camchex.scores.bootstrap import Draws, Resampled, bootstrap, mean_over, score_interval
 from camchex.scores.labelled_split import Split
-from camchex.scores.metrics import ClassScore, Floats, macro
+from camchex.scores.metrics import ClassScore, Floats, macro, score_class
+
+NONE = (None, None)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,33 @@ class Intervals:
             "mAP_interval": score_interval(ap, self.level, mean.ap),
             "AUROC_interval": score_interval(auroc, self.level, mean.auroc),
         }
+
+
+def macro_row(
+    labels: Floats,
+    probabilities: Floats,
+    draws: Draws,
+    level: float,
+    times: NDArray[np.int64] | None = None,
+) -> tuple[list[ClassScore], Row]:
+    """Score every class; with mAP, low, high, AUROC, low, high of the mean over the scored.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, (N, Q).
+        probabilities: Probabilities of the labels, (N, Q).
+        draws: Draws of the patients of these rows.
+        level: Share of the resamples within an interval.
+        times: How often a row counts, (N,); None: once.
+    """
+    scores = [score_class(y, p, times) for y, p in zip(labels.T, probabilities.T, strict=True)]
+    scored, mean = [q for q, score in enumerate(scores) if score.ap is not None], macro(scores)
+    resampled = bootstrap(labels[:, scored], probabilities[:, scored], draws, times)
+    return scores, (
+        mean.ap,
+        *(score_interval(mean_over(resampled.ap), level, mean.ap) or NONE),
+        mean.auroc,
+        *(score_interval(mean_over(resampled.auroc), level, mean.auroc) or NONE),
+    )
 
 
 ByLevel = Mapping[str, Intervals]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from camchex.aggregates.csv_files import Row
 from camchex.aggregates.small_cells import has_enough_of_both, hidden_values
-from camchex.scores.bootstrap import Draws, bootstrap, mean_over, score_interval
+from camchex.scores.bootstrap import Draws
+from camchex.scores.intervals import macro_row
 from camchex.scores.labelled_split import Split
-from camchex.scores.metrics import Floats, macro, score_class
+from camchex.scores.metrics import Floats
 from camchex.texts.vitals_text import MISSING
 
 Bools = NDArray[np.bool_]
@@ -23,13 +24,9 @@ UNKNOWN = "not known"
 MANY_IMAGES = 3
 YES_NO = {True: "yes", False: "no"}
 SUBGROUPS = (
-    "characteristic",
-    "value",
-    "studies",
-    "classes",
+    *("characteristic", "value", "studies", "classes"),
     *("mAP", "mAP_low", "mAP_high", "AUROC", "AUROC_low", "AUROC_high", "chance_mAP"),
 )
-NONE = (None, None)
 
 
 def characteristics(
@@ -117,10 +114,10 @@ def subgroup_rows(
         classes, scored = _comparable(test.labels, shown, min_cell)
         for value, rows in shown.items():
             own_classes = classes if value in scored else []
-            scores = _scores(
-                test.labels[rows], probabilities[rows], own_classes, draws.rows(rows), level
-            )
-            yield name, value, counts[value], len(own_classes), *scores
+            truth, guess = test.labels[rows][:, own_classes], probabilities[rows][:, own_classes]
+            scores, means = macro_row(truth, guess, draws.rows(rows), level)
+            chance = float(np.mean([score.prevalence for score in scores])) if scores else None
+            yield name, value, counts[value], len(scores), *means, chance
 
 
 def _comparable(
@@ -132,32 +129,11 @@ def _comparable(
     scored: set[str] = set()
     for value in sorted(shown, key=lambda value: (-int(shown[value].sum()), value)):
         rows = labels[shown[value]]
-        positives, negatives = (rows == 1).sum(axis=0), (rows == 0).sum(axis=0)
-        own = {
-            q
-            for q in range(labels.shape[1])
-            if has_enough_of_both(positives[q], negatives[q], min_cell)
-        }
+        counts = zip((rows == 1).sum(axis=0), (rows == 0).sum(axis=0), strict=True)
+        own = {q for q, both in enumerate(counts) if has_enough_of_both(*both, min_cell)}
         left = common & own if scored else own
         fewest = fewest or len(left) / 2
         if left and len(left) >= fewest:
             common = left
             scored.add(value)
     return sorted(common), scored
-
-
-def _scores(
-    labels: Floats, probabilities: Floats, classes: list[int], draws: Draws, level: float
-) -> Row:
-    if not classes:
-        return [None] * 7
-    truth, guess = labels[:, classes], probabilities[:, classes]
-    scores = [score_class(y, p) for y, p in zip(truth.T, guess.T, strict=True)]
-    mean, resampled = macro(scores), bootstrap(truth, guess, draws)
-    return [
-        mean.ap,
-        *(score_interval(mean_over(resampled.ap), level, mean.ap) or NONE),
-        mean.auroc,
-        *(score_interval(mean_over(resampled.auroc), level, mean.auroc) or NONE),
-        float(np.mean([score.prevalence for score in scores])),
-    ]
