@@ -1,21 +1,21 @@
 """Let one generation label what the external sets leave unknown."""
 
-import json
 from typing import Annotated
 
 import typer
 
+from camchex.aggregates.results import write_results
 from camchex.contract import params, schemas, tables
 from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import LabelParams
 from camchex.networks.image_classifier import ImageClassifier
-from camchex.pseudo_labels.pseudo_labels import pseudo_label, write_spreads
+from camchex.pseudo_labels.pseudo_labels import pseudo_label, write_quantiles
 from camchex.runs.devices import first_device
 from camchex.runs.runtime import RuntimeParams
 from camchex.sources.params import ExternalSets
 from stages import Input, Output, run
 
-Generation = Annotated[int, typer.Option(help="Of the teacher, from 0.")]
+Generation = Annotated[int, typer.Option(help="Generation of the teacher, from 0.")]
 
 
 def main(
@@ -25,25 +25,24 @@ def main(
     stores: Input,
     out: Output,
     metrics: Output,
-    spreads: Output,
+    quantiles: Output,
     generation: Generation,
 ) -> None:
-    """Write one table per external set into ``out``, and how the predicted labels spread."""
-    classes = params.load("labels", LabelParams).classes
-    model = ImageClassifier.from_pretrained(teacher, classes=classes)
+    """Write one table per external set into ``out``, and quantiles of the predicted labels."""
+    model = ImageClassifier.from_pretrained(
+        teacher, classes=params.load("labels", LabelParams).classes
+    )
     runtime = params.load("runtime", RuntimeParams)
-    spread = {}
+    found = {}
     for key, external in sorted(params.load("external", ExternalSets).items()):
         published = tables.read(labels / key / "labels.parquet", schemas.labels(model.classes))
-        table, spread[key] = pseudo_label(
-            model, published, ImageStore(stores / key), external.merged, runtime
-        )
+        store = ImageStore(stores / key)
+        table, found[key] = pseudo_label(model, published, store, external.merged, runtime)
         if first_device():
             tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
     if first_device():
-        metrics.parent.mkdir(parents=True, exist_ok=True)
-        metrics.write_text(json.dumps(spread, indent=2) + "\n")
-        write_spreads(spread, generation, spreads)
+        write_results(found, metrics)
+        write_quantiles(found, generation, quantiles)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""A teacher's probabilities where an external set does not say."""
+"""Pseudo-labels: known labels of an external set, completed by a teacher's probabilities."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from camchex.aggregates.csv_files import write_csv
+from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import FEWEST
 from camchex.contract import schemas
 from camchex.contract.image_store import ImageStore
@@ -17,6 +17,8 @@ from camchex.networks.inference import predict
 from camchex.networks.samples import ImageDataset, ImageSamples, label_matrix
 from camchex.runs.runtime import RuntimeParams
 
+QUANTILES = ("mean", "q05", "q50", "q95")
+
 
 def pseudo_label(
     teacher: ImageClassifier,
@@ -24,18 +26,19 @@ def pseudo_label(
     store: ImageStore,
     merged: tuple[str, str] | None,
     runtime: RuntimeParams,
-) -> tuple[pa.Table, dict[str, object]]:
-    """Label every prepared image of an external set: what is known stays, the rest is predicted.
+) -> tuple[pa.Table, Results]:
+    """Label every prepared image of an external set: known labels stay, the rest is predicted.
 
     Args:
-        teacher: Of the last generation.
-        labels: ``schemas.labels``, null where unknown.
-        store: The prepared images of the set.
+        teacher: Classifier of the last generation.
+        labels: Published labels, ``schemas.labels``, null where unknown.
+        store: Prepared images of the set.
         merged: Two classes that the set annotates as one, between which the teacher decides.
-        runtime: On what the teacher runs.
+        runtime: Devices and worker processes.
 
     Returns:
-        ``schemas.pseudo_labels``, and how the predicted labels spread, by class.
+        Table of ``schemas.pseudo_labels``; counts of images, and quantiles of the predicted labels
+        by class.
 
     Raises:
         ModelError: If the images do not fit the teacher.
@@ -46,20 +49,17 @@ def pseudo_label(
     kept = labels.filter(prepared).sort_by("image_id")
     ids = kept["image_id"].to_pylist()
     known = label_matrix(kept, teacher.classes)
-    samples = ImageSamples(store=store, rows=store.rows(ids), targets=known)
-    images = ImageDataset([samples])
+    images = ImageDataset([ImageSamples(store=store, rows=store.rows(ids), targets=known)])
     check_size(images, teacher.image_size)
-    probabilities = predict(teacher, images, runtime)
-    filled = fill(known, probabilities, teacher.classes, merged)
+    filled = fill(known, predict(teacher, images, runtime), teacher.classes, merged)
     columns = {"image_id": pa.array(ids, pa.string())}
     columns |= {n: pa.array(filled[:, i]) for i, n in enumerate(teacher.classes)}
     table = pa.table(columns).cast(schemas.pseudo_labels(teacher.classes))
+    predicted = {n: filled[np.isnan(known[:, i]), i] for i, n in enumerate(teacher.classes)}
     return table, {
         "images": len(ids),
         "images_not_prepared": len(labels) - len(ids),
-        "classes": {
-            name: spread(filled[np.isnan(known[:, i]), i]) for i, name in enumerate(teacher.classes)
-        },
+        "classes": {name: predicted_quantiles(values) for name, values in predicted.items()},
     }
 
 
@@ -69,15 +69,15 @@ def fill(
     classes: Sequence[str],
     merged: tuple[str, str] | None,
 ) -> Floats:
-    """Known labels, completed by a teacher.
+    """Complete known labels by a teacher's probabilities.
 
     Where both of two merged classes are positive, only one of them need be: the one that the
-    teacher thinks less likely becomes its probability (the first of the two if equal).
+    teacher thinks less likely (the first if equal) becomes its probability.
 
     Args:
-        known: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: The teacher's, (N, Q).
-        classes: The Q names.
+        known: Labels 1, 0, or NaN where unknown, (N, Q).
+        probabilities: Probabilities of the teacher, (N, Q).
+        classes: Names of the Q classes.
         merged: Two classes that the source annotates as one.
 
     Source: docs/method.md, section 5 (the rule of CheXFusion for Nodule/Mass).
@@ -94,33 +94,28 @@ def fill(
     return filled
 
 
-def spread(predicted: Floats) -> dict[str, object]:
-    """How many labels were predicted, their mean and their 5, 50 and 95 % quantiles."""
+def predicted_quantiles(predicted: Floats) -> Results:
+    """Count predicted labels (N,), with mean and 5, 50 and 95 % quantiles unless they are few."""
     if len(predicted) < FEWEST:
         return {"predicted": len(predicted)}
-    low, median, high = np.quantile(predicted.astype(np.float64), [0.05, 0.5, 0.95])
-    return {
-        "predicted": len(predicted),
-        "mean": round(float(predicted.mean(dtype=np.float64)), 6),
-        "q05": round(float(low), 6),
-        "q50": round(float(median), 6),
-        "q95": round(float(high), 6),
-    }
+    values = predicted.astype(np.float64)
+    found = [values.mean(), *np.quantile(values, [0.05, 0.5, 0.95])]
+    rounded = [round(float(value), 6) for value in found]
+    return {"predicted": len(values)} | dict(zip(QUANTILES, rounded, strict=True))
 
 
-def write_spreads(sets: Mapping[str, Mapping[str, Any]], generation: int, path: Path) -> None:
-    """Write how one generation's labels spread: a row per external set and class, for DVC's plot.
+def write_quantiles(sets: Mapping[str, Results], generation: int, path: Path) -> None:
+    """Write the quantiles of one generation for ``dvc plots``: a row per external set and class.
 
     Args:
-        sets: What :func:`pseudo_label` reports, by external set.
-        generation: Of the teacher.
-        path: A CSV; what is not shown is blank.
+        sets: Second result of :func:`pseudo_label` by external set.
+        generation: Generation of the teacher.
+        path: CSV file; hidden values are blank.
     """
-    columns = ["predicted", "mean", "q05", "q50", "q95"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, ["set", "class", "generation", *columns], lineterminator="\n")
-        table.writeheader()
-        for key, found in sets.items():
-            for name, values in found["classes"].items():
-                table.writerow({"set": key, "class": name, "generation": generation} | values)
+    columns = ["predicted", *QUANTILES]
+    rows = (
+        [key, name, generation, *map(values.get, columns)]
+        for key, found in sets.items()
+        for name, values in found["classes"].items()
+    )
+    write_csv(["set", "class", "generation", *columns], rows, path)

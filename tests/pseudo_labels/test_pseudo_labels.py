@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.pseudo_labels.pseudo_labels import fill, spread, write_spreads
+from camchex.pseudo_labels.pseudo_labels import fill, predicted_quantiles, write_quantiles
 
 CLASSES = ("Mass", "Edema", "Nodule")
 NAN = float("nan")
@@ -67,16 +67,22 @@ def test_filled_labels_are_complete_and_within_range(
     np.testing.assert_array_equal(result[changed], teacher[changed])
 
 
-def test_the_spread_of_predicted_labels_is_of_many_or_not_shown() -> None:
+def test_quantiles_of_predicted_labels_are_those_of_many_or_hidden() -> None:
     values = np.linspace(0, 1, 101).astype(np.float32)
-    assert spread(values) == {"predicted": 101, "mean": 0.5, "q05": 0.05, "q50": 0.5, "q95": 0.95}
-    assert spread(values[:99]) == {"predicted": 99}
+    assert predicted_quantiles(values) == {
+        "predicted": 101,
+        "mean": 0.5,
+        "q05": 0.05,
+        "q50": 0.5,
+        "q95": 0.95,
+    }
+    assert predicted_quantiles(values[:99]) == {"predicted": 99}
 
 
-def test_spreads_are_written_as_they_are_reported_and_blank_where_not_shown(tmp_path: Path) -> None:
+def test_quantiles_are_written_as_they_are_reported_and_blank_where_hidden(tmp_path: Path) -> None:
     shown = {"predicted": 101, "mean": 0.5, "q05": 0.05, "q50": 0.5, "q95": 0.95}
     sets = {"nih": {"classes": {"Mass": shown, "Edema": {"predicted": 3}}}}
-    write_spreads(sets, 2, tmp_path / "curves" / "gen2.csv")
+    write_quantiles(sets, 2, tmp_path / "curves" / "gen2.csv")
     assert (tmp_path / "curves" / "gen2.csv").read_text().splitlines() == [
         "set,class,generation,predicted,mean,q05,q50,q95",
         "nih,Mass,2,101,0.5,0.05,0.5,0.95",

@@ -14,18 +14,15 @@ import pytest
 import torch
 import yaml
 
-from camchex.contract import params, schemas, tables
+from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError, ModelError, ParamsError
 from camchex.fusion.section import FusionParams
-from camchex.fusion.study_samples import cohort_studies
 from camchex.fusion.study_training import vary
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from camchex.networks.params import EncoderParams
-from camchex.networks.samples import label_matrix, read_cohort
-from camchex.prediction.image_predictions import predict_by_image, study_means
-from camchex.runs.runtime import RuntimeParams
+from camchex.networks.samples import label_matrix
 from camchex.training.params import load_section
 from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
 from tests.networks.small import camchex, classifier
@@ -39,7 +36,7 @@ COHORT, STORE, STORES = (
     Path("data/images/external"),
 )
 CURVES = Path("metrics/curves/train")
-SPREADS = Path("metrics/curves/pseudo_labels")
+QUANTILES = Path("metrics/curves/pseudo_labels")
 
 
 def teacher(out: Path = GEN0, curves: Path = CURVES / "gen0") -> None:
@@ -53,7 +50,7 @@ def pseudo(teacher: Path = GEN0, generation: int = 0) -> None:
         stores=STORES,
         out=Path(f"data/pseudo/gen{generation}"),
         metrics=Path(f"metrics/pseudo_labels/gen{generation}.json"),
-        spreads=SPREADS / f"gen{generation}.csv",
+        quantiles=QUANTILES / f"gen{generation}.csv",
         generation=generation,
     )
 
@@ -318,37 +315,6 @@ def test_a_setting_that_cannot_be_is_an_error_that_names_it(setting: str, says: 
         vary(section, 0, [setting])
 
 
-def test_an_image_model_scores_a_study_by_the_mean_of_its_images(here: Path) -> None:
-    cohort = read_cohort(COHORT, STORE, CXR_LT_2023)
-    studies = cohort_studies(cohort, ["test"])
-    models = {
-        view: ImageClassifier.from_pretrained(here / MODELS / "views" / view)
-        for view in ("frontal", "lateral")
-    }
-    runtime = params.load("runtime", RuntimeParams)
-    table = predict_by_image(models, cohort, ["test"], runtime)
-    assert table["study_id"].to_pylist() == studies.study_ids
-    assert {len(rows) for rows in studies.rows} > {1}
-    found = label_matrix(table, CXR_LT_2023)
-    for row, (images, lateral) in enumerate(zip(studies.rows, studies.lateral, strict=True)):
-        each = []
-        for image, side in zip(studies.store.batch(images), lateral, strict=True):
-            model = models["lateral" if side else "frontal"]
-            grey = torch.from_numpy(np.asarray(image, np.float32) / 255)[None, None]
-            with torch.no_grad():
-                both = [model(grey).sigmoid(), model(grey.flip(-1)).sigmoid()]
-            each.append(torch.cat(both).mean(0))
-        np.testing.assert_allclose(found[row], torch.stack(each).mean(0).numpy(), atol=1e-5)
-
-
-def test_the_mean_over_images_is_taken_within_each_study() -> None:
-    by_image = np.array([[0.1], [0.3], [0.8], [0.2], [0.2], [0.5]], np.float32)
-    means = study_means(by_image, np.array([2, 1, 3]))
-    np.testing.assert_allclose(means[:, 0], [0.2, 0.8, 0.3], rtol=1e-6)
-    with pytest.raises(DataError, match="no image"):
-        study_means(by_image, np.array([6, 0]))
-
-
 def test_a_set_of_no_image_of_a_view_is_an_error(here: Path) -> None:
     with pytest.raises(DataError, match="no such image or study"):
         finetune_view.main(
@@ -483,8 +449,8 @@ def test_a_student_starts_from_its_teacher_or_anew(
         assert torch.equal(found[name], tensor), name
 
 
-def test_the_spreads_are_a_table_of_every_set_and_class(here: Path) -> None:
-    rows = pacsv.read_csv(here / SPREADS / "gen0.csv")
+def test_the_quantiles_are_a_table_of_every_set_and_class(here: Path) -> None:
+    rows = pacsv.read_csv(here / QUANTILES / "gen0.csv")
     assert rows["set"].to_pylist() == [key for key in sorted(SETS) for _ in CXR_LT_2023]
     assert rows["class"].to_pylist() == list(CXR_LT_2023) * len(SETS)
     assert set(rows["generation"].to_pylist()) == {0}
@@ -524,11 +490,11 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
     outs = ("--out", "out/seed0.parquet", "--counterfactual", "out/changed")
     labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
-    spreads = ("--spreads", "out/gen0.csv", "--generation", "0")
+    quantiles = ("--quantiles", "out/gen0.csv", "--generation", "0")
     sets = ("--labels", "data/interim/external", "--stores", str(STORES))
     commands = [
         ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
-        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled, *spreads),
+        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled, *quantiles),
     ]
     for command in commands:
         done = subprocess.run(
