@@ -22,7 +22,7 @@ from camchex.audit.leak import leak_results
 from camchex.audit.mentions import how_mentioned
 from camchex.audit.ngrams import ngram_scores
 from camchex.audit.scorer import Scorer
-from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, seed_means
+from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
 from camchex.scores.labelled_split import (
@@ -196,7 +196,7 @@ def _baselines(
             }
             for source, score in found.items()
         },
-        "model": seed_means([labels.macro(p) for p in own]) | scorer.intervals(model),
+        "model": mean_scores([labels.macro(p) for p in own]) | scorer.intervals(model),
     }
 
 

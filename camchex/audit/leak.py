@@ -28,35 +28,44 @@ BLANK = {"ruled_out": np.nan, "not_seen": 0.0}
 
 @dataclass(frozen=True)
 class Excess:
-    """Studies in which independent labels are 0, by whether the class was named; each (Q,).
+    """Studies in which independent labels are 0, by whether the indication names the class.
 
     Attributes:
-        named: Studies whose indication names the class.
-        named_positive: Number of the named that are labelled positive.
-        unnamed: Studies whose indication does not name the class.
-        unnamed_positive: Number of the unnamed that are labelled positive.
+        studies: Number of studies that do not name each class, and that name it, (2, Q).
+        positive: Number of these that are labelled positive, (2, Q).
     """
 
-    named: Counted
-    named_positive: Counted
-    unnamed: Counted
-    unnamed_positive: Counted
+    studies: Counted
+    positive: Counted
 
     @property
     def share(self) -> float:
         """Share labelled positive of all named pairs of study and class."""
-        return float(self.named_positive.sum() / max(self.named.sum(), 1))
+        return float(self.positive[1].sum() / max(self.studies[1].sum(), 1))
 
     @property
     def expected(self) -> float:
         """Share expected if each class had the rate that it has where it is not named."""
-        rates = self.unnamed_positive / np.maximum(self.unnamed, 1)
-        return float(self.named @ rates / max(self.named.sum(), 1))
+        rates = self.positive[0] / np.maximum(self.studies[0], 1)
+        return float(self.studies[1] @ rates / max(self.studies[1].sum(), 1))
 
     @property
     def pooled(self) -> float:
         """How much more often a named finding is labelled positive: 0 if naming changes nothing."""
         return self.share - self.expected
+
+
+def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
+    """Count labels where independent ones say that the finding is absent.
+
+    Args:
+        labels: Labels under audit: 1, 0, or NaN where unknown, (N, Q).
+        independent: Labels that do not see the indication: 1, 0, or NaN where unknown, (N, Q).
+        named: Whether the indication names the class, (N, Q).
+    """
+    absent = (independent == 0) & ~np.isnan(labels)
+    sides = np.stack([absent & ~named, absent & named])
+    return Excess(sides.sum(axis=1), (sides & (labels == 1)).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -78,24 +87,6 @@ class Leak:
         return self.excess.pooled > max(*self.shuffled, mean + 3 * sd)
 
 
-def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
-    """Count labels where independent ones say that the finding is absent.
-
-    Args:
-        labels: Labels under audit: 1, 0, or NaN where unknown, (N, Q).
-        independent: Labels that do not see the indication: 1, 0, or NaN where unknown, (N, Q).
-        named: Whether the indication names the class, (N, Q).
-    """
-    absent = (independent == 0) & ~np.isnan(labels)
-    positive = labels == 1
-    return Excess(
-        named=(absent & named).sum(axis=0),
-        named_positive=(absent & named & positive).sum(axis=0),
-        unnamed=(absent & ~named).sum(axis=0),
-        unnamed_positive=(absent & ~named & positive).sum(axis=0),
-    )
-
-
 def find_leak(labels: Floats, independent: Floats, named: Bools, params: AuditParams) -> Leak:
     """Measure the excess, and what it would be if indications knew nothing of their study.
 
@@ -103,10 +94,8 @@ def find_leak(labels: Floats, independent: Floats, named: Bools, params: AuditPa
     """
     draw = np.random.default_rng(params.seed)
     shuffled = (named[draw.permutation(len(named))] for _ in range(params.shuffles))
-    return Leak(
-        excess(labels, independent, named),
-        [excess(labels, independent, other).pooled for other in shuffled],
-    )
+    pooled = [excess(labels, independent, other).pooled for other in shuffled]
+    return Leak(excess(labels, independent, named), pooled)
 
 
 def leak_results(
@@ -134,27 +123,24 @@ def leak_results(
         for kind, blank in BLANK.items()
     }
     decisive = leaks["ruled_out"]
-    enough = int(decisive.excess.named.sum()) >= min_cell
+    enough = int(decisive.excess.studies[1].sum()) >= min_cell
     shown = {kind: _shown(leak, shared, min_cell) for kind, leak in leaks.items()}
     return {"found": decisive.found if enough else None, **shown}
 
 
 def _shown(leak: Leak, classes: Sequence[str], min_cell: int) -> Results:
-    found = leak.excess
-    counts = np.stack([found.named, found.named_positive, found.unnamed, found.unnamed_positive])
+    found, per_class = leak.excess, {}
+    for name, counts, positive in zip(classes, found.studies.T, found.positive.T, strict=True):
+        unnamed, named = (
+            shown_share(int(part), int(whole), min_cell)
+            for part, whole in zip(positive, counts, strict=True)
+        )
+        count = shown_count(int(counts[1]), min_cell)
+        per_class[name] = {"named": count, "rate_named": named, "rate_unnamed": unnamed}
     return {
         "excess": found.pooled,
         "share_positive": found.share,
         "share_expected": found.expected,
         "excess_shuffled": {**mean_sd(leak.shuffled), "max": max(leak.shuffled)},
-        "per_class": {
-            name: {
-                "named": shown_count(named, min_cell),
-                "rate_named": shown_share(named_positive, named, min_cell),
-                "rate_unnamed": shown_share(unnamed_positive, unnamed, min_cell),
-            }
-            for name, (named, named_positive, unnamed, unnamed_positive) in zip(
-                classes, counts.T.tolist(), strict=True
-            )
-        },
+        "per_class": per_class,
     }

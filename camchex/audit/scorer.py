@@ -7,9 +7,9 @@ import numpy as np
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import tells_one_small
-from camchex.scores.bootstrap import Draws, bootstrap, interval, mean_over, score_interval
+from camchex.scores.bootstrap import Draws, interval, mean_over, score_interval, seed_means
 from camchex.scores.labelled_split import Bools, LabelSet
-from camchex.scores.metrics import Floats, score_class, score_classes
+from camchex.scores.metrics import Floats, score_classes
 
 
 @dataclass(frozen=True)
@@ -146,19 +146,13 @@ class Scorer:
         if not at or tells_one_small([small[q] for q in at]):
             nothing = ResampledValue(None, np.full(len(self.draws.counts), np.nan))
             return Score(nothing, nothing, {})
-        truth, columns = known[:, at], [labels.columns[q] for q in at]
-        guesses = [given[:, columns] for given in seeds]
-        found = [[score_class(y, p) for y, p in zip(truth.T, g.T, strict=True)] for g in guesses]
-        scores = [[[s.ap for s in seed], [s.auroc for s in seed]] for seed in found]
-        ap, auroc = np.mean(np.array(scores, np.float64), axis=0)  # (K,), both
-        drawn = [bootstrap(truth, g, self.draws, None, self.workers) for g in guesses]
-        ap_drawn = np.mean([one.ap for one in drawn], axis=0)  # (R, K)
-        auroc_drawn = np.mean([one.auroc for one in drawn], axis=0)
+        truth, guesses = known[:, at], [p[:, [labels.columns[q] for q in at]] for p in seeds]
+        found, drawn = seed_means(truth, guesses, self.draws, self.workers)
         return Score(
-            ResampledValue(float(ap.mean()), mean_over(ap_drawn)),
-            ResampledValue(float(auroc.mean()), mean_over(auroc_drawn)),
+            ResampledValue(float(found.ap.mean()), mean_over(drawn.ap)),
+            ResampledValue(float(found.auroc.mean()), mean_over(drawn.auroc)),
             {
-                labels.classes[q]: ResampledValue(float(ap[k]), ap_drawn[:, k])
+                labels.classes[q]: ResampledValue(float(found.ap[k]), drawn.ap[:, k])
                 for k, q in enumerate(at)
                 if not small[q]
             },

@@ -92,7 +92,7 @@ def _compared(
         **{
             key: {
                 "mean_prevalence": shared.mean_prevalence(sides[key][:, at]),
-                **seed_means([shared.macro(p, sides[key][:, at]) for p in given]),
+                **mean_scores([shared.macro(p, sides[key][:, at]) for p in given]),
                 **scorer.intervals(score),
             }
             for key, score in scores.items()
@@ -101,6 +101,6 @@ def _compared(
     }
 
 
-def seed_means(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
+def mean_scores(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation over seeds of both metrics."""
     return {"mAP": mean_sd([s.ap for s in scores]), "AUROC": mean_sd([s.auroc for s in scores])}

@@ -108,6 +108,32 @@ def bootstrap(
     return Resampled(ap, auroc)
 
 
+def seed_means(
+    labels: Floats, seeds: Sequence[Floats], draws: Draws, workers: int = 1
+) -> tuple[Resampled, Resampled]:
+    """Mean over seeds of the scores of every class.
+
+    Args:
+        labels: 1, 0, or NaN where unknown, (N, Q).
+        seeds: Probabilities of each seed, (N, Q).
+        draws: Draws of the patients of these rows.
+        workers: Threads.
+
+    Returns:
+        Scores of the rows themselves, (Q,), and in every resample, (R, Q); NaN where undefined.
+    """
+    once = Draws(np.ones((1, len(labels)), np.uint8), np.arange(len(labels)))
+    found = [
+        [bootstrap(labels, scores, times, None, workers) for scores in seeds]
+        for times in (once, draws)
+    ]
+    one, drawn = (
+        Resampled(np.mean([s.ap for s in each], axis=0), np.mean([s.auroc for s in each], axis=0))
+        for each in found
+    )
+    return Resampled(one.ap[0], one.auroc[0]), drawn
+
+
 def mean_over(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     """Macro mean of every resample, (R,), over the classes that the resample can score.
 

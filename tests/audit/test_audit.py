@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from camchex.report.audit import reading
 
 from camchex.aggregates.results import Results
 from camchex.audit.audit import Predicted, audit
@@ -11,6 +10,7 @@ from camchex.audit.gain import NAMES
 from camchex.audit.leak import excess, find_leak, leak_results
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
+from camchex.report.leakage import leak_sentence
 from camchex.scores.labelled_split import label_sets, labelled_split, mimic14_matrix
 from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
 from tests.scores import factories
@@ -53,8 +53,8 @@ def test_a_leak_is_found_and_measured(leaky: Results) -> None:
     pneumonia = leak["per_class"]["Pneumonia"]
     assert pneumonia["rate_named"] == pytest.approx(0.5, abs=0.15)
     assert pneumonia["rate_unnamed"] == 0
-    assert "lean on the indication" in reading(leaky)
-    assert not reading(leaky).startswith("No sign")
+    assert "lean on the indication" in leak_sentence(leaky)
+    assert not leak_sentence(leaky).startswith("No sign")
 
 
 def test_a_small_leak_is_found(leaky: Results) -> None:
@@ -66,7 +66,7 @@ def test_a_small_leak_is_found(leaky: Results) -> None:
 def test_no_leak_is_found_where_there_is_none(clean: Results) -> None:
     assert not clean["leak"]["found"]
     assert clean["leak"]["ruled_out"]["excess"] == clean["leak"]["not_seen"]["excess"] == 0
-    assert reading(clean).startswith("No sign")
+    assert leak_sentence(clean).startswith("No sign")
 
 
 def test_findings_that_mimic_missed_are_no_leak() -> None:
@@ -84,7 +84,7 @@ def test_labels_that_rule_nothing_out_cannot_tell() -> None:
     cohort = factories.cohort(invented, invented.truth.astype(float))
     found = leak_results(cohort, CXR_LT_2023, PARAMS, MIN_CELL)
     assert found["found"] is None
-    assert "cannot be told" in reading({"leak": found})
+    assert "cannot be told" in leak_sentence({"leak": found})
 
 
 def test_noise_in_the_labels_is_no_leak() -> None:
@@ -103,8 +103,8 @@ def test_the_excess_counts_what_the_other_labels_do_not_see() -> None:
     labels = np.array([[1.0], [0], [1], [1], [0], [np.nan], [1]])
     independent = np.array([[0.0], [0], [1], [0], [0], [0], [np.nan]])
     found = excess(labels, independent, named)
-    assert (found.named[0], found.named_positive[0]) == (2, 1)
-    assert (found.unnamed[0], found.unnamed_positive[0]) == (2, 1)
+    assert found.studies.tolist() == [[2], [2]]
+    assert found.positive.tolist() == [[1], [1]]
     assert found.share == found.expected == 0.5
     assert found.pooled == 0
 

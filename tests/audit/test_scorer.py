@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from camchex.audit.mentions import Mention
 from camchex.audit.scorer import ResampledValue, Scorer
 from camchex.audit.words import by_indication, by_mention
-from camchex.comparisons.two_models import compare
+from camchex.comparisons.two_models import compare_settings
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.labelled_split import LabelSet, Split, label_sets, labelled_split
@@ -32,7 +32,7 @@ def test_scores_differences_and_bounds_are_those_of_a_comparison() -> None:
     labels = label_sets(test)[LABELS]
     one, other = scorer.score(labels, others), scorer.score(labels, seeds)
     found = scorer.difference(other.minus(one))
-    expected = compare(test, others, seeds, {}, scorer.draws, level=LEVEL, min_cell=5)
+    expected = compare_settings(test, others, seeds, {}, scorer.draws, level=LEVEL, min_cell=5)
     for metric, name in (("mAP", "AP"), ("AUROC", "AUROC")):
         row = expected["means"]["macro"][name]
         assert scorer.shown(one)[metric] == pytest.approx(row["left"], abs=1e-12)
