@@ -14,7 +14,8 @@ from camchex.networks.image_classifier import ImageClassifier, build_image_class
 from camchex.networks.image_encoder import NO_WEIGHTS
 from camchex.networks.params import EncoderParams
 
-PREPARATION = Preparation(fit="stretch", cleaner="released")  # does not affect a step
+PREPARATION = Preparation(fit="stretch", jpeg_quality=95, cleaner="released")
+"""Any preparation: it does not affect a step."""
 
 
 def untrained_classifier(

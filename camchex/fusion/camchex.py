@@ -127,7 +127,7 @@ class CaMChex(nn.Module):
             ModelError: If a study has nothing that the model reads.
         """
         inputs = self.config.fusion.inputs
-        images = self._encode_images(batch) if "images" in inputs and len(batch.images) else None
+        images = self.encode_images(batch) if "images" in inputs and len(batch.images) else None
         texts = [batch.indication] if "indication" in inputs else []
         texts += [batch.vitals] if "vitals" in inputs else []
         if self.config.fusion.architecture == "mmbt":
@@ -150,7 +150,7 @@ class CaMChex(nn.Module):
         logits: Tensor = self.classifier(self.text.read_out(*sentence))
         return logits
 
-    def _encode_images(self, batch: StudyBatch) -> StudyMaps:
+    def encode_images(self, batch: StudyBatch) -> StudyMaps:
         """Encode every image by the encoder of its view; a view without images runs no encoder."""
         if self.config.fusion.encoders == "shared":
             maps = self.frontal(batch.images)

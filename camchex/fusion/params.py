@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from camchex.contract.image_store import Fit
 from camchex.contract.params import Section, unique
 from camchex.networks.params import PositionKind, require_heads_divide
 from camchex.texts.params import Cleaner
@@ -64,5 +65,6 @@ class FusionArchitecture(Section):
 class Preparation(Section):
     """How training inputs were prepared; kept beside the weights, for new studies."""
 
-    fit: Literal["stretch", "pad"]  # images.fit
+    fit: Fit  # images.fit
+    jpeg_quality: int = Field(ge=1, le=100)  # images.jpeg_quality
     cleaner: Cleaner  # indications.cleaner

@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 import torch
 
+from camchex.contract.image_store import ImagePreparation
 from camchex.errors import DataError
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import first_images, image_groups
 from camchex.fusion.study_batch import StudyBatch
 from camchex.fusion.study_data import reader_of
-from camchex.images.decode import read_image
-from camchex.images.resize import fit
+from camchex.images.jpeg import prepared_pixels
 from camchex.networks.batches import to_unit_range
 from camchex.networks.inference import flip_average
 from camchex.texts.cleaning import clean_indication
@@ -98,11 +98,12 @@ def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
     else:
         groups = [first_images(lateral, reader.max_images)]
     chosen = np.concatenate(groups)
-    size, how = model.image_size, model.config.preparation.fit
+    size, how = model.image_size, model.config.preparation
+    prepare = ImagePreparation(size=size, fit=how.fit, jpeg_quality=how.jpeg_quality)
     pixels = np.zeros((len(chosen), 1, size, size), dtype=np.uint8)
     for place, number in enumerate(chosen):
-        pixels[place, 0] = fit(read_image(study.images[number][0], at_least=size), size, how)
-    indication = clean_indication(study.indication or "", model.config.preparation.cleaner)
+        pixels[place, 0] = prepared_pixels(study.images[number][0], prepare)
+    indication = clean_indication(study.indication or "", how.cleaner)
     batch = reader.read(
         torch.from_numpy(pixels),
         [lateral[group] for group in groups],

@@ -1,7 +1,7 @@
-"""Whole configurations: params.yaml validated at once, and the complete files in profiles/.
+"""Whole configurations: params.yaml validated at once, and the profiles in profiles/.
 
-A profile is a complete params.yaml. To use one is to copy it, so that DVC, git and a reader see
-every value in one file, and nothing is merged behind their backs.
+A profile is a complete params.yaml, and is used by copying it. So DVC, git and a reader see every
+value in one file, and no values are merged unseen.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, NonNegativeInt
 
-from camchex.comparisons.parameters import LOCAL, differences
+from camchex.comparisons.parameters import LOCAL, parameter_differences
 from camchex.contract import params
 from camchex.contract.files import whole_file
 from camchex.contract.image_store import ImageParams
@@ -58,11 +58,11 @@ class Params(Section):
 
 
 def validate_file(path: Path = PARAMS) -> Params:
-    """Read a whole parameter file into its models.
+    """Read and validate a whole parameter file.
 
     Raises:
-        ParamsError: Naming the file, and every key whose value is not accepted: those of section
-            ``training``, which complete other sections, before all others.
+        ParamsError: If a value is not accepted; the message names the file and every such key. Keys
+            of section ``training``, which complete other sections, are checked before all others.
     """
     try:
         shared = params.load("training", SharedTraining, path).model_dump(exclude_unset=True)
@@ -73,10 +73,10 @@ def validate_file(path: Path = PARAMS) -> Params:
 
 
 def names(folder: Path = PROFILES) -> list[str]:
-    """Names of the profiles in ``folder``, in alphabetical order.
+    """List the names of the profiles in ``folder``, in alphabetical order.
 
     Raises:
-        ParamsError: If there are none, as outside the project's own folder.
+        ParamsError: If there are none, as outside the folder of the project.
     """
     found = sorted(path.stem for path in folder.glob("*.yaml"))
     if not found:
@@ -85,7 +85,7 @@ def names(folder: Path = PROFILES) -> list[str]:
 
 
 def locate(name: str, folder: Path = PROFILES) -> Path:
-    """The file of a profile, or ``name`` itself where that is a path to a YAML file.
+    """Return the file of a profile, or ``name`` itself if that is the path of a YAML file.
 
     Raises:
         ParamsError: If there is no such profile.
@@ -101,9 +101,9 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     """Copy a profile over params.yaml, comments and all.
 
     Args:
-        name: A profile, or a path to a YAML file.
-        data_root: Written to ``data.root``, made absolute; None leaves the profile's own.
-        target: The file that is written, whole or not at all.
+        name: Name of a profile, or path of a YAML file.
+        data_root: New value of ``data.root``, made absolute; None: the value of the profile.
+        target: The file to write, whole or not at all.
 
     Raises:
         ParamsError: If the profile does not exist or does not validate.
@@ -121,13 +121,11 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
 
 
 def unsaved(target: Path = PARAMS) -> bool:
-    """Whether ``target`` holds choices that no profile does, and that a copy would lose.
+    """Tell whether ``target`` has values that are in no profile, so that a copy would lose them.
 
-    Where the data lie and on what they run (``LOCAL``) does not count.
+    The folder of the data and the hardware settings (``LOCAL``) do not count.
     """
-    if not target.exists():
-        return False
-    return all(
-        any(not d.key.startswith(LOCAL) for d in differences(locate(name), target))
+    return target.exists() and all(
+        any(not d.key.startswith(LOCAL) for d in parameter_differences(locate(name), target))
         for name in names()
     )

@@ -91,7 +91,7 @@ def test_each_view_is_read_by_its_own_encoder() -> None:
 def test_a_shared_encoder_reads_every_view_and_is_the_frontal_one() -> None:
     model, batch = camchex(encoders="shared"), studies()
     assert not hasattr(model, "lateral")
-    maps = model._encode_images(batch).maps
+    maps = model.encode_images(batch).maps
     close(maps, classifier(1).encoder(batch.images))
     separate = camchex()
     separate.load_state_dict(model.state_dict(), strict=False)
@@ -127,7 +127,7 @@ def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
     once, batch = camchex(layers=1, inputs=["images", "indication"]), only(studies(), [0])
     many = camchex(layers=1, inputs=["images", "indication"], text_tokens=copies)
     many.load_state_dict(once.state_dict())
-    states = many.fusion(many._encode_images(batch), [many.text(batch.indication)], 1)[0][0]
+    states = many.fusion(many.encode_images(batch), [many.text(batch.indication)], 1)[0][0]
     assert len(states) == 2 + copies
     close(states[2:], states[2:3].expand(copies, -1))
     layer = once.fusion.encoder.layers[0]
@@ -306,7 +306,7 @@ def test_an_image_classifier_is_not_a_camchex(tmp_path: Path) -> None:
 
 def test_encoders_that_do_not_belong_together_are_refused() -> None:
     parts = (text_params(), classifier())
-    rest = (tokenizer(), Preparation(fit="stretch", cleaner="released"))
+    rest = (tokenizer(), Preparation(fit="stretch", jpeg_quality=95, cleaner="released"))
     lateral = build_image_classifier(encoder_params(), CLASSES[:2], SIZE)
     with pytest.raises(ModelError, match="classes or image size"):
         build_camchex(fusion_params(), *parts, lateral, *rest)
@@ -376,7 +376,7 @@ def test_the_published_configuration_has_the_published_size() -> None:
     config = CaMChexConfig(
         classes=CXR_LT_2023,
         image_size=1024,
-        preparation=Preparation(fit="stretch", cleaner="released"),
+        preparation=Preparation(fit="stretch", jpeg_quality=95, cleaner="released"),
         fusion=FusionArchitecture(**fusion.model_dump(exclude={"training"})),
         frontal=published,
         lateral=published,

@@ -114,7 +114,7 @@ def test_every_input_matters_and_no_other_study_does() -> None:
 @torch.no_grad()
 def test_an_image_is_pooled_to_its_regions() -> None:
     model, batch = mmbt(regions=1), only(studies(), [1])
-    embeddings, *_ = model.joint(torch.zeros(8), model._encode_images(batch), [], 1)
+    embeddings, *_ = model.joint(torch.zeros(8), model.encode_images(batch), [], 1)
     assert embeddings.shape == (1, 2, 8)
     mean = model.frontal(batch.images).mean(dim=(2, 3))
     close(embeddings[0, 1:], model.joint.projection(mean) + model.joint.segments[0])

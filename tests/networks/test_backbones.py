@@ -109,7 +109,7 @@ def study_batch(read: Tokenizer) -> StudyBatch:
 
 def build(kind: str, folder: Path, **changes: object) -> CaMChex:
     text = text_params(model=str(folder))
-    preparation = Preparation(fit="stretch", cleaner="released")
+    preparation = Preparation(fit="stretch", jpeg_quality=95, cleaner="released")
     read = build_tokenizer(text, [])
     encoders = (classifier(1), classifier(2))
     model = build_camchex(fusion_params(**changes), text, *encoders, read, preparation)
@@ -239,12 +239,15 @@ def test_a_classifier_is_loaded_for_images_of_another_size(
 def test_encoders_of_two_widths_share_a_fusion_through_a_projection(tmp_path: Path) -> None:
     narrow = {"depths": [1, 1, 1, 1], "dims": [8, 8, 8, 12], "output_stride": 16}
     lateral = classifier(2, backbone_args=narrow)
-    text, preparation = text_params(), Preparation(fit="stretch", cleaner="released")
+    text, preparation = (
+        text_params(),
+        Preparation(fit="stretch", jpeg_quality=95, cleaner="released"),
+    )
     read = build_tokenizer(text, [*INDICATIONS, *VITALS])
     model = build_camchex(fusion_params(), text, classifier(1), lateral, read, preparation).eval()
     assert not any("lateral_projection" in name for name, _ in camchex().named_parameters())
     batch = study_batch(read)
-    maps = model._encode_images(batch)
+    maps = model.encode_images(batch)
     expected = model.lateral_projection(lateral.encoder(batch.images[batch.lateral]))
     torch.testing.assert_close(maps.maps[maps.lateral], expected)
     model.save_pretrained(tmp_path)
@@ -253,7 +256,10 @@ def test_encoders_of_two_widths_share_a_fusion_through_a_projection(tmp_path: Pa
 
 def test_maps_of_two_sizes_are_refused() -> None:
     coarse = {"depths": [1, 1, 1, 1], "dims": [8, 8, 16, 16], "output_stride": 32}
-    text, preparation = text_params(), Preparation(fit="stretch", cleaner="released")
+    text, preparation = (
+        text_params(),
+        Preparation(fit="stretch", jpeg_quality=95, cleaner="released"),
+    )
     read = build_tokenizer(text, [*INDICATIONS, *VITALS])
     lateral = classifier(backbone_args=coarse)
     model = build_camchex(fusion_params(), text, classifier(), lateral, read, preparation)

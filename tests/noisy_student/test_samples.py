@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14
-from camchex.fusion.image_choice import first_images, draw_images
 from camchex.fusion.study_samples import cohort_studies
 from camchex.networks.samples import Cohort, ImageDataset, ImageSamples, cohort_images, prevalence
-from camchex.networks.sampling import BatchRows, equal_shares, ShuffledBatches, derived_seed
+from camchex.networks.sampling import BatchRows, ShuffledBatches, derived_seed, equal_shares
 from tests.training.factories import MemoryStore, samples
 
 CLASSES = ("Edema", "Mass")
@@ -99,41 +98,6 @@ def test_unknown_labels_are_masked() -> None:
     batch = ImageDataset([part])[BatchRows(0, np.array([0]))]
     assert batch.known.tolist() == [[False, True]]
     assert batch.targets.tolist() == [[0, 1]]
-
-
-def test_up_to_four_images_are_all_read() -> None:
-    assert first_images(np.array([False, True]), 4).tolist() == [0, 1]
-    assert draw_images(4, 4, "s", epoch=3, seed=1).tolist() == [0, 1, 2, 3]
-
-
-def test_without_chance_both_views_take_turns_and_the_order_of_the_table_stays() -> None:
-    lateral = np.array([False, False, False, False, True, True])
-    assert first_images(lateral, 4).tolist() == [0, 1, 4, 5]
-    assert first_images(np.array([False] * 5 + [True]), 4).tolist() == [0, 1, 2, 5]
-    assert first_images(np.array([True] * 6), 4).tolist() == [0, 1, 2, 3]
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 6))
-def test_the_choice_without_chance_keeps_both_views_if_there_are_two(
-    lateral: list[bool], most: int
-) -> None:
-    sides = np.array(lateral)
-    chosen = first_images(sides, most)
-    assert len(chosen) == min(most, len(lateral))
-    assert sorted(set(chosen.tolist())) == chosen.tolist()
-    if most > 1:
-        assert set(sides[chosen]) == set(lateral)
-
-
-def test_the_random_four_depend_on_study_epoch_and_seed_alone() -> None:
-    def choice(study: str = "s1", epoch: int = 0, seed: int = 0) -> list[int]:
-        return draw_images(12, 4, study, epoch, seed).tolist()
-
-    assert choice() == choice()
-    others = [choice("s2"), choice(epoch=1), choice(seed=1)]
-    assert choice() not in others
-    seen = {i for epoch in range(40) for i in choice(epoch=epoch)}
-    assert seen == set(range(12))
 
 
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 3), st.integers(0, 5))

@@ -1,15 +1,13 @@
 """Studies with other texts: who may lend to whom, and that nothing else changes."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
-import pytest
 
 from camchex.fusion.study_samples import StudySamples
-from camchex.prediction import counterfactuals as module
 from camchex.prediction.counterfactuals import (
     NO_VITALS,
     counterfactuals,
@@ -97,23 +95,22 @@ def test_only_the_texts_named_change() -> None:
     assert set(found["without_text"].vitals) == {NO_VITALS}
 
 
-def test_only_changed_studies_are_read_and_every_row_is_as_if_all_were(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+class WatchedStore(MemoryStore):
+    """Images in memory that note which of them are read."""
+
+    def batch(self, rows: Sequence[int]) -> np.ndarray:
+        self.read = {*getattr(self, "read", set()), *np.asarray(rows).tolist()}
+        return super().batch(rows)
+
+
+def test_only_changed_studies_are_read_and_every_row_is_as_if_all_were() -> None:
     plain, model = studies().take(range(12)), camchex()
+    store = WatchedStore(plain.store.images, plain.store.image_ids)
     changed = replace(plain, indications=["other", None, *plain.indications[2:]])
     known = predict_studies(model, plain, RUNTIME)
     expected = predict_studies(model, changed, RUNTIME)
-    read: list[str] = []
-
-    def watched(model: object, samples: StudySamples, runtime: object) -> pa.Table:
-        read.extend(samples.study_ids)
-        return predict_studies(model, samples, runtime)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "predict_studies", watched)
-    found = predict_changed(model, plain, known, changed, RUNTIME)
-    differ = [i for i in range(12) if plain.indications[i] != changed.indications[i]]
-    assert read == [plain.study_ids[i] for i in differ]
+    found = predict_changed(model, plain, known, replace(changed, store=store), RUNTIME)
+    assert store.read == {i for i in range(12) if plain.indications[i] != changed.indications[i]}
     assert found.schema == expected.schema
     assert found["study_id"].equals(expected["study_id"])
     for name in CLASSES:

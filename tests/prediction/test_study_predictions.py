@@ -51,19 +51,6 @@ def only(of: StudySamples, study: int, chosen: list[int]) -> StudySamples:
     )
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 4, 100])
-@pytest.mark.parametrize("count", range(10))
-def test_groups_hold_every_image_once_and_spread_both_views(count: int, most: int) -> None:
-    lateral = np.random.default_rng(count).random(count) < 0.5
-    groups = image_groups(lateral, most)
-    assert sorted(np.concatenate(groups).tolist()) == list(range(count))
-    assert len(groups) == max(1, -(-count // most))  # as few as hold them
-    assert all(len(group) <= most and group.tolist() == sorted(group) for group in groups)
-    for view in (lateral, ~lateral):
-        shares = [int(view[group].sum()) for group in groups]
-        assert max(shares) - min(shares) <= 1
-
-
 @pytest.mark.parametrize("architecture", ["camchex", "mmbt"])
 def test_under_average_a_study_has_the_mean_of_the_readings_of_its_groups(
     architecture: str,
