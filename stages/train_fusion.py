@@ -44,8 +44,10 @@ def main(
 ) -> None:
     """Write the folder of the fusion model and its curves."""
     labels = params.load("labels", LabelParams)
+    images = params.load("images", ImageParams)
     preparation = Preparation(
-        fit=params.load("images", ImageParams).fit,
+        fit=images.fit,
+        jpeg_quality=images.jpeg_quality,
         cleaner=params.load("indications", IndicationParams).cleaner,
     )
     text = params.load("text", TextParams)

@@ -25,6 +25,7 @@ from camchex.contract.files import sha256
 from camchex.contract.params import Section
 from camchex.errors import DataError
 
+Fit = Literal["stretch", "pad"]
 LARGEST_SHARD_MB = 1024  # its 32-bit offsets end at 2 GiB, and one image may still follow the limit
 SHARD = pa.schema(
     [
@@ -35,12 +36,17 @@ SHARD = pa.schema(
 CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
 
 
-class ImageParams(Section):
-    """Section ``images``."""
+class ImagePreparation(Section):
+    """What decides the pixels of a prepared image."""
 
     size: int = Field(ge=8)  # pixels of either side of a prepared image
-    fit: Literal["stretch", "pad"]  # pad keeps the aspect
+    fit: Fit  # pad keeps the aspect
     jpeg_quality: int = Field(ge=1, le=100)
+
+
+class ImageParams(ImagePreparation):
+    """Section ``images``."""
+
     shard_mb: int = Field(ge=1, le=LARGEST_SHARD_MB)  # a shard is closed once it is this large
     max_unreadable: float = Field(ge=0, le=1)  # fraction of a data set
 

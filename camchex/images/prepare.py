@@ -25,7 +25,7 @@ from camchex.images import resume
 from camchex.images.resume import Finished, Stamps, Unread
 from camchex.images.shards import MEGABYTE, ShardWriter
 from camchex.images.unreadable import Reason, UnreadableImage
-from camchex.images.workers import Looked, outcomes
+from camchex.images.workers import Outcome, decode_in_processes
 from camchex.runs.lock import SCRATCH, exclusive
 from camchex.runs.progress import progress
 
@@ -147,7 +147,9 @@ class _Preparation:
             )
         left = islice(self._paths(), self.first, None)
         looked = progress(
-            outcomes(left, self.params, workers), "images", total=len(self.images) - self.first
+            decode_in_processes(left, self.params, workers),
+            "images",
+            total=len(self.images) - self.first,
         )
         with self._room():
             self._write(looked)
@@ -155,7 +157,7 @@ class _Preparation:
             _write_quarantine(self.images, self.quarantine, self.folder)
         return self.quarantine
 
-    def _write(self, looked: Iterator[Looked]) -> None:
+    def _write(self, looked: Iterator[Outcome]) -> None:
         allowed = int(self.params.max_unreadable * len(self.images))
         stamps = Stamps()
         for stamp, outcome in looked:

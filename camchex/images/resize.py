@@ -1,17 +1,16 @@
 """An image of any shape as a square."""
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Fit = Literal["stretch", "pad"]
+from camchex.contract.image_store import Fit
+
 MOST_LINEAR = 2.0  # up to here every pixel is between two that are sampled, and so has its share
 
 
-def fit(image: NDArray[np.uint8], size: int, how: Fit) -> NDArray[np.uint8]:
+def fit_square(image: NDArray[np.uint8], size: int, how: Fit) -> NDArray[np.uint8]:
     """Resize to a square.
 
     Pillow's Lanczos filter, which is widened where it shrinks; bilinear where no side grows or

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from camchex.contract.files import sha256, whole_file
 from camchex.contract.image_store import ImageParams, Shard
-from camchex.images.jpeg import stamp
 from camchex.images.unreadable import Reason
+from camchex.images.workers import stamp
 
 JOURNAL = "finished.json"
 CODE = Path(__file__).parent

@@ -1,98 +1,88 @@
 """Files decoded by several processes, in order; a file that kills its process is set aside."""
 
-import multiprocessing
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+
+import cv2
 
 from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
-from camchex.images.jpeg import Outcome, looked_at, stamp
+from camchex.images.jpeg import prepared_jpeg
 from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.runs.processes import in_processes
 
-CHUNK = 16  # images a worker takes at once: about half a second of work at full size
-AHEAD = 4  # chunks per worker that may wait to be written: bounds the memory
+CHUNK = 16  # images that a worker takes at once: about half a second of work at full size
+DOES = "decodes images"
 
-Looked = tuple[str, Outcome]
-"""The stamp of a file, and what became of it."""
+Outcome = tuple[str, bytes | UnreadableImage]
+"""The stamp of a file, and its JPEG or why there is none."""
 
 
-def outcomes(paths: Iterable[Path], params: ImageParams, workers: int) -> Iterator[Looked]:
-    """What became of each file, in order, with few of them in memory at a time.
+def stamp(path: Path) -> str:
+    """Size and time of change, which differ once a file is replaced; empty if it is missing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def prepare_files(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
+    """Prepare some files for a store.
+
+    An unreadable file is returned, not raised: one of 377,110 is counted, not fatal.
+    """
+    cv2.setNumThreads(1)  # the processes are the parallelism
+    outcomes: list[Outcome] = []
+    for path in paths:
+        before = stamp(path)
+        try:
+            outcomes.append((before, prepared_jpeg(path, params)))
+        except UnreadableImage as trouble:
+            outcomes.append((before, trouble))
+    return outcomes
+
+
+def decode_in_processes(
+    paths: Iterable[Path], params: ImageParams, workers: int
+) -> Iterator[Outcome]:
+    """Prepare files in order, with few of them in memory at a time.
 
     Args:
         paths: The files.
         params: Size, fit and quality.
-        workers: Processes that decode; 0: this one does, and dies of what kills a decoder.
+        workers: Processes that decode; 0: this process does, and dies of what kills a decoder.
 
     Raises:
         DataError: If processes are killed whatever file they decode.
     """
     remaining = iter(paths)
     chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
-    if workers == 0:
-        for chunk in chunks:
-            yield from looked_at(chunk, params)
-        return
-    pending: deque[list[Path]] = deque()
-    while True:
-        pool = _pool(workers)
-        try:
-            yield from _until_one_dies(pool, pending, chunks, params, workers * AHEAD)
-        finally:
-            pool.shutdown(cancel_futures=True)
-        if not pending:
-            return
-        yield from _one_by_one(pending.popleft(), params)
+    prepare = partial(prepare_files, params=params)
+    alone = partial(_one_by_one, params=params)
+    for outcomes in in_processes(prepare, chunks, workers, DOES, alone):
+        yield from outcomes
 
 
-def _until_one_dies(
-    pool: ProcessPoolExecutor,
-    pending: deque[list[Path]],
-    chunks: Iterator[list[Path]],
-    params: ImageParams,
-    most: int,
-) -> Iterator[Looked]:
-    """Leaves in ``pending`` what has no outcome: nothing, unless a process died."""
-    try:
-        running = deque(pool.submit(looked_at, chunk, params) for chunk in pending)
-        while True:
-            for chunk in islice(chunks, most - len(pending)):
-                pending.append(chunk)
-                running.append(pool.submit(looked_at, chunk, params))
-            if not pending:
-                return
-            results = running.popleft().result()
-            pending.popleft()
-            yield from results
-    except BrokenProcessPool:
-        return
-
-
-def _one_by_one(chunk: Sequence[Path], params: ImageParams) -> list[Looked]:
-    """With one process at a time, so that it is known which file killed it."""
-    results: list[Looked] = []
-    pool = _pool(1)
-    for path in chunk:
-        try:
-            results += pool.submit(looked_at, [path], params).result()
-        except BrokenProcessPool:
-            results.append((stamp(path), UnreadableImage(path, Reason.CRASHED)))
-            pool = _pool(1)
-    pool.shutdown()
-    troubles = [result for _, result in results if isinstance(result, UnreadableImage)]
-    if len(chunk) > 1 and [one.reason for one in troubles] == [Reason.CRASHED] * len(chunk):
+def _one_by_one(chunk: Sequence[Path], params: ImageParams) -> list[Outcome]:
+    """Prepare files by one process in turn, so that it is known which file kills it."""
+    prepare = partial(prepare_files, params=params)
+    outcomes = list(
+        chain.from_iterable(in_processes(prepare, [[p] for p in chunk], 1, DOES, _crashed))
+    )
+    reasons = {
+        found.reason if isinstance(found, UnreadableImage) else None for _, found in outcomes
+    }
+    if len(chunk) > 1 and reasons == {Reason.CRASHED}:
         raise DataError(
             f"Every process that decodes images was killed, at each of the {len(chunk)} files from "
             f"{chunk[0]} to {chunk[-1]}: most likely for want of memory. Lower `runtime.workers` "
             "in params.yaml."
         )
-    return results
+    return outcomes
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # A process that runs threads (Arrow's, here) must not be forked.
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+def _crashed(paths: Sequence[Path]) -> list[Outcome]:
+    return [(stamp(path), UnreadableImage(path, Reason.CRASHED)) for path in paths]

@@ -16,7 +16,7 @@ from camchex.reports.files import Batch, Report, report_batches, report_names
 from camchex.reports.findings import reads_like_findings
 from camchex.reports.overrides import Override, study_overrides
 from camchex.reports.sections import Section, split_sections
-from camchex.runs.processes import in_order
+from camchex.runs.processes import in_processes
 from camchex.runs.progress import progress
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.params import IndicationParams, SectionRules
@@ -67,7 +67,7 @@ def extract_indications(
             damaged, or a process was killed.
     """
     batches = report_batches(reports, studies, BATCH)
-    done = in_order(partial(_read_batch, params=params), batches, workers, "reads reports")
+    done = in_processes(partial(_read_batch, params=params), batches, workers, "reads reports")
     total = -(-studies.num_rows // BATCH)
     found = pa.Table.from_batches(progress(done, "Reports", total=total), FOUND)
     found = found.sort_by("study_id").combine_chunks()

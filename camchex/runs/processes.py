@@ -1,4 +1,4 @@
-"""Work spread over processes: its results in order, few of them in memory at a time."""
+"""Work spread over processes: results in order, and few of them in memory at a time."""
 
 import multiprocessing
 from collections import deque
@@ -15,33 +15,51 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int, does: str
+def in_processes(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    does: str,
+    instead: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """Yield ``work(item)`` of each item, in the order of the items.
 
     Args:
-        work: A function of a module, or a partial of one: it travels to the processes.
-        items: Taken as they are needed.
-        workers: Processes; 0: this one does the work.
-        does: What a process does, for the message (``decodes images``).
+        work: Function of a module, or a partial of one: it is sent to the processes.
+        items: Arguments of ``work``, taken as they are needed.
+        workers: Number of processes; 0: this process does the work.
+        does: What a process does, for the error message (``decodes images``).
+        instead: Gives the result of the first item that is open when a process is killed; other
+            items are then done by new processes. None: a killed process is an error.
 
     Raises:
-        DataError: If a process was killed.
+        DataError: If a process is killed, and there is no ``instead``.
     """
+    remaining = iter(items)
     if workers == 0:
-        yield from map(work, items)
+        yield from map(work, remaining)
         return
-    # A process that runs threads (Arrow's, here) must not be forked.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        running = (pool.submit(work, item) for item in items)
+    waiting: deque[Item] = deque()
+    while True:
+        # A process that runs threads (Arrow's, here) must not be forked.
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
         try:
-            waiting = deque(islice(running, workers * AHEAD))
-            while waiting:
-                yield waiting.popleft().result()
-                waiting.extend(islice(running, 1))
+            running = deque(pool.submit(work, item) for item in waiting)
+            while True:
+                for item in islice(remaining, workers * AHEAD - len(waiting)):
+                    waiting.append(item)
+                    running.append(pool.submit(work, item))
+                if not waiting:
+                    return
+                result = running.popleft().result()
+                waiting.popleft()
+                yield result
         except BrokenProcessPool as error:
-            raise DataError(
-                f"A process that {does} was killed, most likely for want of memory. "
-                "Lower `runtime.workers` in params.yaml."
-            ) from error
+            if instead is None:
+                raise DataError(
+                    f"A process that {does} was killed, most likely for want of memory. "
+                    "Lower `runtime.workers` in params.yaml."
+                ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+        yield instead(waiting.popleft())

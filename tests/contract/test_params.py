@@ -48,7 +48,7 @@ def test_a_parameter_file_that_cannot_be_one_is_refused(
 
 def test_a_section_below_a_section_is_read_by_its_dotted_name(demo_params: Path) -> None:
     assert load("images.size", int, demo_params) == read_file(demo_params)["images"]["size"]
-    with pytest.raises(ParamsError, match="no `images.sise`"):
+    with pytest.raises(ParamsError, match=r"no `images\.sise`"):
         load("images.sise", int, demo_params)
 
 

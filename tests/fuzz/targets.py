@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import simplejpeg
 
 from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
 from camchex.errors import CamchexError
-from camchex.images.jpeg import prepared_jpeg
+from camchex.images.jpeg import prepared_pixels
 from camchex.images.unreadable import UnreadableImage
 from camchex.reports.files import Report
 from camchex.reports.indications import OUTCOMES, read_indication
@@ -26,8 +24,7 @@ from camchex.sources.params import ExternalSet, ExternalSets
 from camchex.synthetic.make import make_cohort
 from camchex.synthetic.params import SyntheticParams
 from camchex.texts.params import IndicationParams
-from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link
+from camchex.vitals.link import link_and_count
 from camchex.vitals.params import VitalsParams
 
 MIMIC = "mimic-cxr-jpg/mimic-cxr-2.0.0"
@@ -111,10 +108,9 @@ def _mimic(root: Path, _: str) -> Mapping[str, int]:
 def _emergency(studies: pa.Table, root: Path, _: str) -> Mapping[str, int]:
     names = ("edstays", "triage", "vitalsign")
     ed = mimic_iv_ed.read_ed(*(root / ED / f"{name}.csv.gz" for name in names))
-    linkage = link(studies, *ed, params.load("vitals", VitalsParams))
-    assert linkage.vitals["study_id"].equals(studies["study_id"])
-    rows = vitals_counts(*ed, linkage)["rows"]
-    return {f"{ED}/{name}.csv.gz": rows[name] for name in names}
+    vitals, counts = link_and_count(studies, *ed, params.load("vitals", VitalsParams))
+    assert vitals["study_id"].equals(studies["study_id"])
+    return {f"{ED}/{name}.csv.gz": counts["rows"][name] for name in names}
 
 
 def _external(key: str, external: ExternalSet, root: Path, file: str) -> Mapping[str, int]:
@@ -136,11 +132,10 @@ def _report(root: Path, file: str) -> str:
 
 def _image(root: Path, file: str) -> str:
     image = ImageParams(size=32, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=1)
-    outcome = prepared_jpeg(root / file, image)
-    if isinstance(outcome, UnreadableImage):
-        assert outcome.explanation
+    try:
+        assert prepared_pixels(root / file, image).shape == (32, 32)
+    except UnreadableImage:
         return QUARANTINED
-    assert np.shape(simplejpeg.decode_jpeg(outcome, "GRAY")) == (32, 32, 1)
     return READ
 
 

@@ -20,11 +20,12 @@ from camchex.contract.image_store import ImageParams, ImageStore
 from camchex.errors import DataError
 from camchex.images import workers
 from camchex.images.decode import read_image
-from camchex.images.jpeg import looked_at
+from camchex.images.jpeg import prepared_pixels
 from camchex.images.prepare import prepare_images
-from camchex.images.resize import fit
+from camchex.images.resize import fit_square
 from camchex.images.unreadable import Reason, UnreadableImage
-from camchex.images.workers import Looked
+from camchex.images.workers import Outcome, prepare_files
+from camchex.runs.processes import AHEAD
 from tests.images.files import PARAMS, dicom, dicom_bytes, encoded, images_table, picture, saved
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,9 +78,25 @@ def test_the_store_holds_every_image_decoded_and_resized(root: Path, tmp_path: P
     assert (prepared.images, prepared.prepared) == (GOOD, GOOD)
     assert not any(prepared.unreadable.values())
     for image_id, image in zip(store.image_ids, store, strict=True):
-        expected = fit(read_image(root / image_id, PARAMS.size), PARAMS.size, PARAMS.fit)
+        expected = fit_square(read_image(root / image_id, PARAMS.size), PARAMS.size, PARAMS.fit)
         assert np.abs(image.astype(int) - expected).mean() < 2  # JPEG at quality 95
     store.verify()
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad"])
+def test_one_file_alone_is_prepared_to_the_bytes_that_the_store_gives(
+    root: Path, tmp_path: Path, fit: str
+) -> None:
+    own = params.load("images", ImageParams, REPOSITORY / "params.yaml")
+    own = own.model_copy(update={"fit": fit})
+    prepare_images(images_table(paths(root)), root, tmp_path / "out", own, 0)
+    store = ImageStore(tmp_path / "out")
+    stored = store.batch(range(len(store)))
+    alone = [prepared_pixels(root / image_id, own) for image_id in store.image_ids]
+    assert {Path(image_id).suffix for image_id in store.image_ids} == {".jpg", ".png", ".dicom"}
+    assert np.array_equal(stored, alone)
+    unencoded = fit_square(read_image(root / store.image_ids[0], own.size), own.size, own.fit)
+    assert not np.array_equal(alone[0], unencoded)  # the quality of the store is part of it
 
 
 def test_the_bytes_depend_on_neither_workers_nor_row_order(root: Path, tmp_path: Path) -> None:
@@ -156,7 +173,7 @@ def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> 
     with pytest.raises(DataError):
         prepare_images(images_table([*paths(root), "gone.jpg"]), root, out, PARAMS, 0)
     assert contents(out) == before
-    saved(tmp_path / ".out.part" / "shard-00007.arrow", b"left by a run that was killed")
+    saved(tmp_path / ".out.unfinished" / "shard-00007.arrow", b"left by a run that was killed")
     prepare_images(images_table(paths(root)[:5]), root, out, PARAMS, 0)
     assert len(ImageStore(out)) == 5
     assert sorted(path.name for path in out.iterdir()) == [
@@ -170,20 +187,20 @@ def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> 
 def test_few_images_are_in_memory_however_many_there_are(tmp_path: Path) -> None:
     asked = itertools.count()
     endless = (tmp_path / f"{number}.jpg" for number in asked)
-    looked = workers.outcomes(endless, PARAMS, 1)
+    looked = workers.decode_in_processes(endless, PARAMS, 1)
     next(looked)
     looked.close()
-    assert next(asked) <= (workers.AHEAD + 1) * workers.CHUNK + 1
+    assert next(asked) <= (AHEAD + 1) * workers.CHUNK + 1
 
 
-def _die(*_: object) -> list[Looked]:
+def _die(*_: object, **__: object) -> list[Outcome]:
     os._exit(9)
 
 
-def _die_of_one(files: Sequence[Path], params: ImageParams) -> list[Looked]:
+def _die_of_one(files: Sequence[Path], params: ImageParams) -> list[Outcome]:
     if any(file.stem == "07" for file in files):
         os._exit(9)
-    return looked_at(files, params)
+    return prepare_files(files, params)
 
 
 def test_a_file_that_kills_its_process_is_quarantined(
@@ -191,7 +208,7 @@ def test_a_file_that_kills_its_process_is_quarantined(
 ) -> None:
     table = images_table(paths(root))
     lenient = PARAMS.model_copy(update={"max_unreadable": 0.5})
-    monkeypatch.setattr(workers, "looked_at", _die_of_one)
+    monkeypatch.setattr(workers, "prepare_files", _die_of_one)
     prepared = prepare_images(table, root, tmp_path / "out", lenient, 2)
     assert prepared.unreadable["kills the decoder"] == sum(prepared.unreadable.values()) == 1
     expected = [path for path in paths(root) if Path(path).stem != "07"]
@@ -201,7 +218,7 @@ def test_a_file_that_kills_its_process_is_quarantined(
 def test_processes_that_are_killed_whatever_they_read_are_an_error(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "looked_at", _die)
+    monkeypatch.setattr(workers, "prepare_files", _die)
     monkeypatch.setattr(workers, "CHUNK", 2)
     with pytest.raises(DataError, match=r"at each of the 2 files from .*runtime\.workers"):
         prepare_images(images_table(paths(root)), root, tmp_path / "out", PARAMS, 1)

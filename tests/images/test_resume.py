@@ -17,9 +17,8 @@ from PIL import Image
 from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
 from camchex.images import shards, workers
-from camchex.images.jpeg import looked_at
 from camchex.images.prepare import Prepared, prepare_images
-from camchex.images.workers import Looked
+from camchex.images.workers import Outcome, prepare_files
 from tests.images.files import PARAMS, encoded, images_table, picture, saved
 
 FILES = 30
@@ -72,11 +71,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are looked at from now on."""
     names: list[str] = []
 
-    def look(files: Sequence[Path], params: ImageParams) -> list[Looked]:
+    def look(files: Sequence[Path], params: ImageParams) -> list[Outcome]:
         names.extend(file.name for file in files)
-        return looked_at(files, params)
+        return prepare_files(files, params)
 
-    monkeypatch.setattr(workers, "looked_at", look)
+    monkeypatch.setattr(workers, "prepare_files", look)
     return names
 
 

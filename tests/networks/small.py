@@ -94,7 +94,7 @@ def camchex(**changes: object) -> CaMChex:
     """A small model in evaluation mode; ``changes`` go to section fusion."""
     frontal, lateral = classifier(1), classifier(2)
     torch.manual_seed(0)
-    preparation = Preparation(fit="stretch", cleaner="released")
+    preparation = Preparation(fit="stretch", jpeg_quality=95, cleaner="released")
     return build_camchex(
         fusion_params(**changes), text_params(), frontal, lateral, tokenizer(), preparation
     ).eval()

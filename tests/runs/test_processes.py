@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from camchex.errors import DataError
-from camchex.runs.processes import AHEAD, in_order
+from camchex.runs.processes import AHEAD, in_processes
 
 
 def square(number: int) -> int:
@@ -26,7 +26,7 @@ def refuse(number: int) -> int:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_results_come_in_the_order_of_the_items(workers: int) -> None:
-    assert list(in_order(square, range(30), workers, "squares")) == [n * n for n in range(30)]
+    assert list(in_processes(square, range(30), workers, "squares")) == [n * n for n in range(30)]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -38,16 +38,16 @@ def test_few_items_are_taken_ahead_of_the_results(workers: int) -> None:
             taken.append(number)
             yield number
 
-    for done, _ in enumerate(in_order(square, items(), workers, "squares"), start=1):
+    for done, _ in enumerate(in_processes(square, items(), workers, "squares"), start=1):
         assert len(taken) <= done + AHEAD * workers
 
 
 def test_a_killed_process_is_said_and_what_to_do() -> None:
     with pytest.raises(DataError, match=r"that reads reports was killed.*runtime\.workers"):
-        list(in_order(die, range(3), 1, "reads reports"))
+        list(in_processes(die, range(3), 1, "reads reports"))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_of_the_work_arrives_as_it_is(workers: int) -> None:
     with pytest.raises(DataError, match=r"reports/0: damaged"):
-        list(in_order(refuse, range(50), workers, "reads reports"))
+        list(in_processes(refuse, range(50), workers, "reads reports"))
