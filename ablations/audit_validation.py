@@ -13,7 +13,6 @@ from camchex.aggregates.results import Results, read_results, write_results
 from camchex.audit.gain import SEEN, WITHOUT_TEXT
 from camchex.audit.validation import (
     LEAKS,
-    Given,
     Truth,
     true_shares,
     validation,
@@ -63,8 +62,8 @@ def _audited(copy: Path, classes: list[str], clean: LabelSet) -> tuple[Results, 
         changed / "masked.parquet",
         changed / f"{WITHOUT_TEXT}.parquet",
     )
-    given = Given(*([read_probabilities(path, test)] for path in files))
-    truth = true_shares(_labels(test), clean, given)
+    given = ([read_probabilities(path, test)] for path in files)
+    truth = true_shares(_labels(test), clean, *given)
     return read_results(copy / "metrics/audit.json"), truth
 
 

@@ -28,6 +28,7 @@ EXPLAINED = (
     "Synthetic data. Share: of the gain by texts, not owed to words that the labels have seen; "
     "last, the gain against the labels without the leak, as a share of the same."
 )
+Seeds = Sequence[Floats]
 COLUMNS = (
     *("`label_leak`", "true share", "the audit's", "interval", "holds the truth", "accused"),
     "gain without the leak",
@@ -50,22 +51,9 @@ class Truth:
     gain: float
 
 
-@dataclass(frozen=True)
-class Given:
-    """Probabilities of the test studies, of each seed, (N, Q).
-
-    Attributes:
-        own: Probabilities of the studies as they are.
-        masked: Probabilities without the words for findings.
-        images: Probabilities without texts.
-    """
-
-    own: Sequence[Floats]
-    masked: Sequence[Floats]
-    images: Sequence[Floats]
-
-
-def true_shares(learnt: LabelSet, clean: LabelSet, given: Given) -> Truth:
+def true_shares(
+    learnt: LabelSet, clean: LabelSet, own: Seeds, masked: Seeds, images: Seeds
+) -> Truth:
     """The shares of the gain by texts that are not owed to the leak, as macro AUROC.
 
     What holds against the clean labels is brought to the scale of those learnt by what the images
@@ -74,18 +62,20 @@ def true_shares(learnt: LabelSet, clean: LabelSet, given: Given) -> Truth:
     Args:
         learnt: The labels that the model learnt.
         clean: The labels without the leak.
-        given: The predictions of the model.
+        own: Probabilities of the studies as they are, of each seed, (N, Q).
+        masked: Probabilities without the words for findings.
+        images: Probabilities without texts.
     """
-    (own, masked, images), (honest, honest_masked, honest_images) = (
+    (seen, seen_masked, seen_images), (honest, honest_masked, honest_images) = (
         [
             np.mean(np.array([labels.macro(scores).auroc for scores in seeds], np.float64))
-            for seeds in (given.own, given.masked, given.images)
+            for seeds in (own, masked, images)
         ]
         for labels in (learnt, clean)
     )
-    scale = (images - CHANCE) / (honest_images - CHANCE)
-    owed = (own - masked) - scale * (honest - honest_masked)
-    gain = own - images
+    scale = (seen_images - CHANCE) / (honest_images - CHANCE)
+    owed = (seen - seen_masked) - scale * (honest - honest_masked)
+    gain = seen - seen_images
     return Truth(float(1 - owed / gain), float(scale * (honest - honest_images) / gain))
 
 

@@ -9,7 +9,6 @@ from sklearn.metrics import roc_auc_score
 from camchex.audit.validation import (
     LEAKS,
     SHARE,
-    Given,
     Truth,
     true_shares,
     validation,
@@ -39,7 +38,7 @@ def test_without_a_leak_all_of_the_gain_is_real() -> None:
     truth = labels(rng.random((200, 2)) < 0.3)
     images = rng.random((200, 2)) + 0.3 * truth.labels
     own = images + 0.5 * truth.labels
-    found = true_shares(truth, truth, Given([own], [images], [images]))
+    found = true_shares(truth, truth, [own], [images], [images])
     assert (found.words, found.gain) == pytest.approx((1, 1))
 
 
@@ -55,8 +54,8 @@ def test_the_shares_are_of_scikit_learns_auroc_with_the_images_as_the_scale() ->
     honest, honest_masked, honest_alone = (roc_auc_score(truth, p) for p in (own, masked, images))
     scale = (alone - 0.5) / (honest_alone - 0.5)
     owed = (seen - seen_masked) - scale * (honest - honest_masked)
-    given = Given([own, own], [masked, masked], [images, images])
-    found = true_shares(labels(leaked), labels(truth), given)
+    given = [own, own], [masked, masked], [images, images]
+    found = true_shares(labels(leaked), labels(truth), *given)
     assert found.words == pytest.approx(1 - owed / (seen - alone), abs=1e-12)
     assert found.gain == pytest.approx(scale * (honest - honest_alone) / (seen - alone), abs=1e-12)
     assert found.words < 0.8
@@ -67,8 +66,8 @@ def test_a_model_that_reads_only_leaked_words_gains_nothing_real() -> None:
     truth = rng.random((4000, 2)) < 0.3
     named = rng.random((4000, 2)) < 0.2
     images = rng.random((4000, 2)) + 0.4 * truth
-    given = Given([images + 0.3 * named], [images], [images])
-    found = true_shares(labels(truth | named), labels(truth), given)
+    own = [images + 0.3 * named]
+    found = true_shares(labels(truth | named), labels(truth), own, [images], [images])
     assert found.words < 0.05
     assert found.gain < 0.05
 
