@@ -23,8 +23,7 @@ from record import Comparison, record
 
 from camchex.contract import schemas, tables
 from camchex.sources.mimic import mimic_iv_ed
-from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link
+from camchex.vitals.link import link_and_count
 from camchex.vitals.params import VitalRanges, VitalsParams
 
 RULE = VitalsParams(
@@ -49,9 +48,8 @@ Route = Callable[[Path, Path], None]
 def ours(folder: Path, out: Path) -> None:
     """What the stage ``link_vitals`` does."""
     ed = mimic_iv_ed.read_ed(*(folder / name for name in FILES))
-    linkage = link(tables.read(folder / "studies.parquet", schemas.STUDIES), *ed, RULE)
-    vitals_counts(*ed, linkage)
-    tables.write(linkage.vitals, out, schemas.VITALS)
+    studies = tables.read(folder / "studies.parquet", schemas.STUDIES)
+    tables.write(link_and_count(studies, *ed, RULE)[0], out, schemas.VITALS)
 
 
 def with_pandas(folder: Path, out: Path, engine: str = "c") -> None:

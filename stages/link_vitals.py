@@ -3,8 +3,7 @@
 from camchex.aggregates.small_cells import write_counts
 from camchex.contract import params, schemas, tables
 from camchex.sources.mimic import mimic_iv_ed
-from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link
+from camchex.vitals.link import link_and_count
 from camchex.vitals.params import VitalsParams
 from stages import Input, Output, run
 
@@ -15,9 +14,9 @@ def main(
     """Link studies to ED stays; write one row of vital signs per study, and what was counted."""
     rule = params.load("vitals", VitalsParams)
     ed = mimic_iv_ed.read_ed(edstays, triage, vitalsign)
-    linkage = link(tables.read(studies, schemas.STUDIES), *ed, rule)
-    tables.write(linkage.vitals, out, schemas.VITALS)
-    write_counts(vitals_counts(*ed, linkage), metrics, params.load("evaluation.min_cell", int))
+    vitals, counts = link_and_count(tables.read(studies, schemas.STUDIES), *ed, rule)
+    tables.write(vitals, out, schemas.VITALS)
+    write_counts(counts, metrics, params.load("evaluation.min_cell", int))
 
 
 if __name__ == "__main__":

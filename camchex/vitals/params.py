@@ -1,4 +1,4 @@
-"""Section ``vitals`` of params.yaml: which ED stay counts, and which values are believed."""
+"""Section ``vitals`` of params.yaml: which ED stay counts, and which values are plausible."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class VitalRanges(Section):
-    """Lowest and highest believable value of each vital sign, both included."""
+    """Lowest and highest plausible value of each vital sign, both included."""
 
     temperature_f: Bounds
     heart_rate_bpm: Bounds
@@ -35,4 +35,4 @@ class VitalsParams(Section):
     rule: Literal["within_stay", "nearest_any"]
     hours_before: Hours  # within_stay: slack ahead of arrival
     hours_after: Hours  # within_stay: slack past departure
-    ranges: VitalRanges | None  # null: values as published, no unit or range looked at
+    ranges: VitalRanges | None  # null: values as published, whatever their unit and range

@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 Values = dict[str, float | None]
 
 
-def believed(row: Row) -> Values:
+def plausible(row: Row) -> Values:
     """Values of one row, implausible ones missing."""
     values: Values = {}
     for name in VITAL_SIGNS:
@@ -87,9 +87,11 @@ def of(stay: Row, rows: list[Row]) -> list[Row]:
 def measured(
     taken: datetime, triage: list[Row], vitalsign: list[Row]
 ) -> tuple[Values, dict[str, str | None]]:
-    arrivals = sorted((believed(row) for row in triage), key=by_value)
+    arrivals = sorted((plausible(row) for row in triage), key=by_value)
     arrival: Values = arrivals[0] if arrivals else dict.fromkeys(VITAL_SIGNS)
-    timed = [(row["charttime"], believed(row)) for row in vitalsign if row["charttime"] is not None]
+    timed = [
+        (row["charttime"], plausible(row)) for row in vitalsign if row["charttime"] is not None
+    ]
     values, sources = dict(arrival), {n: v and "triage" for n, v in arrival.items()}
     for name in VITAL_SIGNS:
         known = [(t, v[name]) for t, v in timed if t <= taken and v[name] is not None]

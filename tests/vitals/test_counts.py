@@ -9,14 +9,13 @@ import pytest
 
 from camchex.aggregates.small_cells import hide_small, percentiles, write_counts
 from camchex.contract.schemas import VITAL_SIGNS
-from camchex.vitals.counts import vitals_counts
-from camchex.vitals.link import link
+from camchex.vitals.link import link_and_count
 from tests.vitals.ed import ONE_STAY, STUDY, WITHIN, after, edstays, studies, triage, vitalsign
 from tests.vitals.test_link import random_tables
 
 
 def counts_of(taken: pa.Table, *ed: pa.Table) -> dict[str, Any]:
-    return dict(vitals_counts(*ed, link(taken, *ed, WITHIN)))
+    return dict(link_and_count(taken, *ed, WITHIN)[1])
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,4 +1,4 @@
-"""Which measurements are believed, and what is counted of the rest."""
+"""Which measurements are plausible, and what is counted of the rest."""
 
 import pyarrow as pa
 import pytest
@@ -9,7 +9,7 @@ from camchex.contract import params
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.errors import ParamsError
 from camchex.vitals.params import VitalsParams
-from camchex.vitals.plausible import believe
+from camchex.vitals.plausible import drop_implausible
 from tests.vitals import by_hand
 from tests.vitals.ed import RANGES, WITHIN, triage
 
@@ -18,34 +18,34 @@ NUMBERS = st.one_of(st.none(), TENTHS, st.sampled_from([25.0, 45.0, 77.0, 113.0,
 ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(VITAL_SIGNS, NUMBERS)), max_size=8)
 
 
-def believed(column: str, *values: float | None) -> list[float | None]:
+def plausible(column: str, *values: float | None) -> list[float | None]:
     rows = [{"stay_id": "30", column: value} for value in values]
-    return believe(triage(*rows), RANGES).table[column].to_pylist()
+    return drop_implausible(triage(*rows), RANGES).table[column].to_pylist()
 
 
 @pytest.mark.parametrize(
     ("celsius", "fahrenheit"), [(36.6, 97.9), (37.0, 98.6), (25.0, 77.0), (45.0, 113.0)]
 )
 def test_celsius_becomes_fahrenheit_to_a_tenth(celsius: float, fahrenheit: float) -> None:
-    assert believed("temperature_f", celsius) == [fahrenheit]
+    assert plausible("temperature_f", celsius) == [fahrenheit]
 
 
 def test_a_temperature_between_the_two_scales_is_dropped() -> None:
-    assert believed("temperature_f", 24.9, 45.1, 76.9, 113.1) == [None] * 4
+    assert plausible("temperature_f", 24.9, 45.1, 76.9, 113.1) == [None] * 4
 
 
 def test_fahrenheit_is_kept_to_its_last_digit() -> None:
-    assert believed("temperature_f", 98.96) == [98.96]
+    assert plausible("temperature_f", 98.96) == [98.96]
 
 
 @pytest.mark.parametrize("name", [n for n in VITAL_SIGNS if n != "temperature_f"])
 def test_the_bounds_of_a_range_belong_to_it(name: str) -> None:
     low, high = getattr(RANGES, name)
-    assert believed(name, low, high, low - 0.1, high + 0.1) == [low, high, None, None]
+    assert plausible(name, low, high, low - 0.1, high + 0.1) == [low, high, None, None]
 
 
 def test_a_value_that_is_no_number_is_dropped() -> None:
-    assert believed("heart_rate_bpm", float("nan"), float("inf")) == [None, None]
+    assert plausible("heart_rate_bpm", float("nan"), float("inf")) == [None, None]
 
 
 def test_a_diastolic_pressure_not_below_the_systolic_costs_both() -> None:
@@ -53,7 +53,7 @@ def test_a_diastolic_pressure_not_below_the_systolic_costs_both() -> None:
         {"stay_id": str(i), "systolic_bp_mmhg": high, "diastolic_bp_mmhg": low}
         for i, (high, low) in enumerate([(120, 80), (80, 80), (80, 120), (None, 80), (120, None)])
     ]
-    result = believe(triage(*rows), RANGES)
+    result = drop_implausible(triage(*rows), RANGES)
     assert result.table["systolic_bp_mmhg"].to_pylist() == [120, None, None, None, 120]
     assert result.table["diastolic_bp_mmhg"].to_pylist() == [80, None, None, 80, None]
     assert result.counts["systolic_bp_mmhg"]["diastolic_not_below_systolic"] == 2
@@ -61,28 +61,30 @@ def test_a_diastolic_pressure_not_below_the_systolic_costs_both() -> None:
 
 def test_an_impossible_diastolic_pressure_leaves_the_systolic_alone() -> None:
     row = {"stay_id": "30", "systolic_bp_mmhg": 120.0, "diastolic_bp_mmhg": 74810.0}
-    result = believe(triage(row), RANGES)
+    result = drop_implausible(triage(row), RANGES)
     assert result.table["systolic_bp_mmhg"].to_pylist() == [120]
     assert result.counts["diastolic_bp_mmhg"]["out_of_range"] == 1
 
 
-def test_without_ranges_everything_is_believed() -> None:
+def test_without_ranges_everything_is_plausible() -> None:
     row = {"stay_id": "30", "temperature_f": 36.6, "heart_rate_bpm": 1228.0}
-    assert believe(triage(row), None).table.equals(triage(row))
+    assert drop_implausible(triage(row), None).table.equals(triage(row))
 
 
 @given(ROWS)
 @settings(deadline=None)
-def test_values_are_believed_as_by_loops(rows: list[dict[str, float | None]]) -> None:
+def test_values_are_dropped_as_by_loops(rows: list[dict[str, float | None]]) -> None:
     table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
-    assert believe(table, RANGES).table.to_pylist() == [by_hand.believed(row) for row in rows]
+    assert drop_implausible(table, RANGES).table.to_pylist() == [
+        by_hand.plausible(row) for row in rows
+    ]
 
 
 @given(ROWS)
 @settings(deadline=None)
 def test_every_value_is_kept_or_counted_as_dropped(rows: list[dict[str, float | None]]) -> None:
     table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
-    result = believe(table, RANGES)
+    result = drop_implausible(table, RANGES)
     for name in VITAL_SIGNS:
         counts = result.counts[name]
         dropped = counts["out_of_range"] + counts.get("diastolic_not_below_systolic", 0)
@@ -92,10 +94,10 @@ def test_every_value_is_kept_or_counted_as_dropped(rows: list[dict[str, float | 
 
 @given(ROWS)
 @settings(deadline=None)
-def test_what_is_believed_once_is_believed_again(rows: list[dict[str, float | None]]) -> None:
+def test_plausible_values_are_kept_when_asked_again(rows: list[dict[str, float | None]]) -> None:
     table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
-    once = believe(table, RANGES).table
-    assert believe(once, RANGES).table.equals(once)
+    once = drop_implausible(table, RANGES).table
+    assert drop_implausible(once, RANGES).table.equals(once)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 -- Grain:  one row.
--- Output: counts.ROWS: rows of the ED tables, and those that link.sql cannot use. A duplicate is
+-- Output: link.ROW_COUNTS: rows of the ED tables, and those that link.sql cannot use. A duplicate is
 --         a further row of the same stay; an orphan is a row of a stay that edstays lacks.
 SELECT
     (SELECT count(*) FROM edstays) AS edstays,
