@@ -81,8 +81,8 @@ class Augmentation(nn.Module):
         params = self.params
         images = self.geometry(images)
         images = self._brightness_contrast(images)
-        images = _one_of(images, list(self.distortions), params.distort_p)
-        images = _one_of(images, [_noise, *self.blurs], params.noise_p)
+        images = change_some(images, list(self.distortions), params.distort_p)
+        images = change_some(images, [_noise, *self.blurs], params.noise_p)
         return images.clamp(0, 1)
 
     def _brightness_contrast(self, images: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def _noise(images: Tensor) -> Tensor:
     return images + deviation * torch.randn(images.shape).to(images)
 
 
-def _one_of(images: Tensor, choices: Sequence[Callable[[Tensor], Tensor]], p: float) -> Tensor:
+def change_some(images: Tensor, choices: Sequence[Callable[[Tensor], Tensor]], p: float) -> Tensor:
     """Change each image with probability ``p``, by one of equally likely choices."""
     chosen = torch.rand(len(images)) < p
     which = torch.randint(len(choices), (len(images),))

@@ -134,7 +134,7 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         accumulate_grad_batches=params.accumulate,
         gradient_clip_val=params.clip_norm,
         callbacks=callbacks,
-        plugins=[SafeCheckpoints(), *_cluster()],
+        plugins=[SafeCheckpoints(), *cluster_environments()],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=False,
@@ -144,7 +144,7 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
     )
 
 
-def _cluster() -> list[SLURMEnvironment]:
+def cluster_environments() -> list[SLURMEnvironment]:
     """Switch off Lightning's requeueing under SLURM: it saves checkpoints within an epoch."""
     slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
     return [SLURMEnvironment(auto_requeue=False)] if slurm else []

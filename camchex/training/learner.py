@@ -74,7 +74,7 @@ class Learner(LightningModule):
         loss = weighted_asymmetric_loss(
             logits, batch.targets, self.positives, self.known, known=batch.known
         )
-        return loss * _weight_of_share(batch.known) if several else loss
+        return loss * weight_of_share(batch.known) if several else loss
 
     def configure_gradient_clipping(
         self,
@@ -111,7 +111,7 @@ class Learner(LightningModule):
         }
 
 
-def _weight_of_share(known: Tensor) -> Tensor:
+def weight_of_share(known: Tensor) -> Tensor:
     """Weigh this device's mean loss by its share of the known labels of the whole batch.
 
     Args:

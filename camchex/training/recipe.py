@@ -10,9 +10,9 @@ from camchex.contract import params
 from camchex.contract.params import Section
 from camchex.errors import DataError
 from camchex.networks.batches import check_size
-from camchex.runs.lock import LOGS
 from camchex.runs.runtime import RuntimeParams
-from camchex.runs.scratch import publish, run_name
+from camchex.runs.scratch import LOGS, run_name
+from camchex.runs.training_run import publish
 from camchex.training.curves import write_training_curves
 from camchex.training.fit import Task, fit
 from camchex.training.params import AugmentationParams, TrainingParams

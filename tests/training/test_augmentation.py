@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from camchex.training.augmentation import Augmentation, _one_of
+from camchex.training.augmentation import Augmentation, change_some
 from camchex.training.params import AugmentationParams
 from tests.training.factories import AUGMENTATION
 
@@ -68,7 +68,7 @@ def test_every_change_does_something_and_stays_within_the_grey_range(name: str) 
         assert (changed - images()).abs().mean() > 1e-3
 
 
-def test_brightness_and_contrast_are_one_gain_and_one_offset_per_image() -> None:
+def test_brightness_and_contrast_are_one_gain_andchange_somefset_per_image() -> None:
     torch.manual_seed(0)
     middle = 0.5 + 0.1 * (images() - 0.5)  # far from black and white: nothing is cut off
     changed = augmentation(brightness_contrast_p=1.0)(middle)
@@ -86,10 +86,10 @@ def test_the_border_is_mirrored_and_not_black() -> None:
     torch.testing.assert_close(changed, white, atol=1e-4, rtol=0)
 
 
-def test_each_image_gets_at_most_one_of_the_choices() -> None:
+def test_each_image_gets_at_mostchange_some_the_choices() -> None:
     torch.manual_seed(0)
     zeros = torch.zeros(3000, 1, 1, 1)
-    changed = _one_of(zeros, [lambda x: x + 1, lambda x: x + 10], 0.6).flatten()
+    changed = change_some(zeros, [lambda x: x + 1, lambda x: x + 10], 0.6).flatten()
     shares = [(changed == value).float().mean().item() for value in (0, 1, 10)]
     assert shares == pytest.approx([0.4, 0.3, 0.3], abs=0.03)
 

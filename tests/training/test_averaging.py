@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
+import camchex
 from camchex.training.averaging import MovingAverage
 from camchex.training.fit import fit
 from camchex.training.learner import Learner
@@ -84,6 +85,18 @@ def test_the_score_is_of_the_averaged_weights_on_the_whole_development_set(
     expected = mean_average_precision(probabilities, task.development.targets)
     assert history[0]["development_mAP"] == pytest.approx(expected, abs=1e-9)
     assert not task.network.training
+
+
+def test_the_score_of_an_epoch_is_the_average_precision_of_the_report() -> None:
+    draw = np.random.default_rng(1)
+    targets = draw.choice(np.array([0, 1, np.nan], np.float32), (80, 5), p=[0.6, 0.2, 0.2])
+    probabilities = draw.integers(0, 30, (80, 5)).astype(np.float32) / 30  # with ties
+    each = [
+        camchex.average_precision(labels[known], column[known])
+        for labels, column in zip(targets.T, probabilities.T, strict=True)
+        for known in [~np.isnan(labels)]
+    ]
+    assert mean_average_precision(probabilities, targets) == pytest.approx(np.mean(each), abs=1e-12)
 
 
 def test_the_mean_average_precision_leaves_out_classes_without_both_labels() -> None:

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from camchex.errors import ParamsError
-from camchex.networks.sampling import ShuffledBatches, whole_batches
+from camchex.networks.sampling import ShuffledBatches
 from camchex.runs.devices import device_of
 from camchex.training.divergence import IDS
-from camchex.training.fit import CHECKPOINT, _cluster, fit
+from camchex.training.fit import CHECKPOINT, cluster_environments, fit
 from tests.training import two_devices
 from tests.training.demo import ROOT
 from tests.training.factories import RUNTIME
@@ -125,19 +125,6 @@ def test_a_non_finite_loss_on_one_device_stops_both_and_names_the_batch_of_both(
     assert path.read_text().split() == [f"1-{row}" for row in batches[step]]
 
 
-@pytest.mark.parametrize("total", [1, 31, 32, 33, 200])
-@pytest.mark.parametrize("devices", [1, 2, 3, 8])
-def test_the_batches_of_all_devices_are_those_of_one(total: int, devices: int) -> None:
-    alone = [batch.rows.tolist() for batch in whole_batches(total, 32)]
-    shares = [
-        [batch.rows.tolist() for batch in whole_batches(total, 32, device, devices)]
-        for device in range(devices)
-    ]
-    assert sorted(rows for share in shares for rows in share) == alone
-    assert [row for rows in alone for row in rows] == list(range(total))
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
-
-
 def test_a_batch_that_does_not_reach_every_device_is_refused(tmp_path: Path) -> None:
     runtime = RUNTIME.model_copy(update={"devices": 4, "nodes": 2})
     with pytest.raises(ParamsError, match=r"batch_size.*7.*8 devices"):
@@ -157,10 +144,10 @@ def test_torchrun_with_another_number_of_processes_is_refused(
 def test_slurm_does_not_queue_a_training_again_from_the_middle_of_an_epoch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert _cluster() == []
+    assert cluster_environments() == []
     monkeypatch.setenv("SLURM_NTASKS", "8")
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "8")
     monkeypatch.setenv("SLURM_JOB_NAME", "camchex")
-    assert [slurm.auto_requeue for slurm in _cluster()] == [False]
+    assert [slurm.auto_requeue for slurm in cluster_environments()] == [False]
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")  # torchrun inside a job
-    assert _cluster() == []
+    assert cluster_environments() == []

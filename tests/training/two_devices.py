@@ -95,7 +95,7 @@ def main(folder: Path, part: str) -> None:
     np.save(folder / f"predictions{os.environ['RANK']}.npy", predictions(TWO))
     message = diverge(folder / "diverged", TWO)
     (folder / f"message{os.environ['RANK']}.txt").write_text(message)
-    learner._weight_of_share = lambda known: torch.ones(())  # noqa: ARG005 - as DDP alone has it
+    learner.weight_of_share = lambda known: torch.ones(())  # noqa: ARG005 - as DDP alone has it
     train(folder / "unweighted", TWO)
 
 

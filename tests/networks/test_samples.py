@@ -1,18 +1,12 @@
-"""What is drawn from the cohort, in which order, and how often each class is counted."""
-
-from itertools import chain
+"""Images that are drawn from the cohort, and how often each class is counted."""
 
 import numpy as np
 import pyarrow as pa
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14
-from camchex.fusion.study_samples import cohort_studies
 from camchex.networks.samples import Cohort, ImageDataset, ImageSamples, cohort_images, prevalence
-from camchex.networks.sampling import BatchRows, ShuffledBatches, derived_seed, equal_shares
+from camchex.networks.sampling import BatchRows
 from tests.training.factories import MemoryStore, samples
 
 CLASSES = ("Edema", "Mass")
@@ -59,15 +53,6 @@ def test_a_split_without_images_is_empty_and_keeps_its_shape() -> None:
     assert nothing.targets.shape == (0, 2)
 
 
-def test_studies_keep_the_order_of_the_cohort() -> None:
-    studies = cohort_studies(cohort(), ["train", "test"])
-    assert studies.study_ids == ["a", "b", "c"]
-    assert studies.splits == ["train", "test", "train"]
-    assert [row.tolist() for row in studies.rows] == [[3, 2], [1], [0]]
-    assert [side.tolist() for side in studies.lateral] == [[False, True], [False], [True]]
-    assert studies.indications == ["cough .", None, None]
-
-
 def test_prevalence_counts_images_and_leaves_out_what_is_unknown() -> None:
     targets = np.array([[1, np.nan], [0.25, 1], [0, 0]], dtype=np.float32)
     counts = prevalence(targets, images=np.array([2, 4, 1]))
@@ -98,39 +83,3 @@ def test_unknown_labels_are_masked() -> None:
     batch = ImageDataset([part])[BatchRows(0, np.array([0]))]
     assert batch.known.tolist() == [[False, True]]
     assert batch.targets.tolist() == [[0, 1]]
-
-
-@given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 3), st.integers(0, 5))
-def test_devices_share_each_batch_of_an_epoch_without_overlap(
-    total: int, size: int, devices: int, epoch: int
-) -> None:
-    def batches(device: int, of: int) -> list[list[int]]:
-        sampler = ShuffledBatches(total, size, seed=3, device=device, devices=of)
-        sampler.set_epoch(epoch)
-        assert len(list(sampler)) == len(sampler)
-        return [batch.rows.tolist() for batch in sampler]
-
-    alone = batches(0, 1)
-    shared = [batches(device, devices) for device in range(devices)]
-    together = [sorted(chain(*parts)) for parts in zip(*shared, strict=True)]
-    assert [sorted(batch) for batch in alone] == together
-    flat = list(chain(*alone))
-    assert len(set(flat)) == len(flat) == total // min(size, total) * min(size, total)
-
-
-def test_every_epoch_has_its_own_order() -> None:
-    sampler = ShuffledBatches(50, 10, seed=0)
-    first = np.concatenate([b.rows for b in sampler])
-    sampler.set_epoch(1)
-    assert np.concatenate([b.rows for b in sampler]).tolist() != first.tolist()
-    assert derived_seed(1, 11) != derived_seed(11, 1)
-
-
-@pytest.mark.parametrize("devices", [1, 2, 3])
-def test_ordered_batches_reach_every_row_and_all_devices_have_as_many(devices: int) -> None:
-    shares = [list(equal_shares(10, 4, device, devices)) for device in range(devices)]
-    rows = [np.concatenate([b.rows for b in share]) for share in shares]
-    assert len({len(r) for r in rows}) == 1
-    assert set(np.concatenate(rows).tolist()) == set(range(10))
-    if devices == 1:
-        assert rows[0].tolist() == list(range(10))
