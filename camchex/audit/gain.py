@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from camchex.aggregates.results import Results
-from camchex.audit.scorer import Score, Scorer
+from camchex.audit.scorer import Score, Scorer, interval_of, scaled, surviving, value_of
 from camchex.scores.labelled_split import LabelSet
 from camchex.scores.metrics import Floats
 
@@ -106,9 +106,9 @@ def _changed(scores: Mapping[str, Score], scorer: Scorer) -> Results:
 def _classes(scores: Mapping[str, Score], scorer: Scorer) -> Results:
     lost = {name: _lost(scores, name).classes for name in MASKED_OR_SWAPPED}
     return {
-        name: {"AP": one.value}
-        | {f"lost_{key}": of[name].value for key, of in lost.items()}
-        | {f"lost_{key}_interval": of[name].interval(scorer.level) for key, of in lost.items()}
+        name: {"AP": value_of(one)}
+        | {f"lost_{key}": value_of(of[name]) for key, of in lost.items()}
+        | {f"lost_{key}_interval": interval_of(of[name], scorer.level) for key, of in lost.items()}
         for name, one in scores["own"].classes.items()
     }
 
@@ -119,8 +119,8 @@ def _gain(scores: Mapping[str, Score], reference: str, scorer: Scorer) -> Result
     for name in MASKED_OR_SWAPPED:
         lost = _lost(scores, name)
         survives[f"surviving_{name}"] = {
-            "mAP": lost.ap.surviving(gain.ap, scorer.level),
-            "AUROC": lost.auroc.surviving(gain.auroc, scorer.level),
+            "mAP": surviving(lost.ap, gain.ap, scorer.level),
+            "AUROC": surviving(lost.auroc, gain.auroc, scorer.level),
         }
     return {**scorer.difference(gain), **survives}
 
@@ -130,12 +130,12 @@ def _surviving(
 ) -> Results:
     gain = _lost(seen, reference).auroc
     cost, honest = (_lost(found, "masked").auroc for found in (seen, unseen))
-    images, same = (found[reference].auroc.above(CHANCE) for found in (seen, unseen))
-    owed = cost.minus(honest.scaled(images, same, level))
+    images, same = (found[reference].auroc - CHANCE for found in (seen, unseen))
+    owed = cost - scaled(honest, images, same, level)
     return {
-        **owed.surviving(gain, level),
-        "gain": gain.value,
-        "gain_interval": gain.interval(level),
-        "owed_to_seen_words": owed.value,
-        "owed_to_seen_words_interval": owed.interval(level),
+        **surviving(owed, gain, level),
+        "gain": value_of(gain),
+        "gain_interval": interval_of(gain, level),
+        "owed_to_seen_words": value_of(owed),
+        "owed_to_seen_words_interval": interval_of(owed, level),
     }

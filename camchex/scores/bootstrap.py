@@ -110,7 +110,7 @@ def bootstrap(
 
 def seed_means(
     labels: Floats, seeds: Sequence[Floats], draws: Draws, workers: int = 1
-) -> tuple[Resampled, Resampled]:
+) -> Resampled:
     """Mean over seeds of the scores of every class.
 
     Args:
@@ -120,18 +120,13 @@ def seed_means(
         workers: Threads.
 
     Returns:
-        Scores of the rows themselves, (Q,), and in every resample, (R, Q); NaN where undefined.
+        Scores (1 + R, Q): first those of the rows themselves, then those of every resample.
     """
-    once = Draws(np.ones((1, len(labels)), np.uint8), np.arange(len(labels)))
-    found = [
-        [bootstrap(labels, scores, times, None, workers) for scores in seeds]
-        for times in (once, draws)
-    ]
-    one, drawn = (
-        Resampled(np.mean([s.ap for s in each], axis=0), np.mean([s.auroc for s in each], axis=0))
-        for each in found
-    )
-    return Resampled(one.ap[0], one.auroc[0]), drawn
+    counts = np.vstack([np.ones((1, draws.counts.shape[1]), np.uint8), draws.counts])
+    every = Draws(counts, draws.patient)
+    found = [bootstrap(labels, scores, every, None, workers) for scores in seeds]
+    ap, auroc = (np.mean([getattr(one, key) for one in found], axis=0) for key in ("ap", "auroc"))
+    return Resampled(ap, auroc)
 
 
 def mean_over(values: Floats, columns: Sequence[int] | None = None) -> Floats:

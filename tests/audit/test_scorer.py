@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.audit.mentions import Mention
-from camchex.audit.scorer import ResampledValue, Scorer
+from camchex.audit.scorer import Scorer, interval_of, surviving, value_of
 from camchex.audit.words import by_indication, by_mention
 from camchex.comparisons.two_models import compare_settings
 from camchex.contract.labels import CXR_LT_2023
@@ -40,8 +40,8 @@ def test_scores_differences_and_bounds_are_those_of_a_comparison() -> None:
         assert found[f"{metric}_interval"] == pytest.approx(row["interval"], abs=1e-12)
     for name, row in expected["classes"].items():
         lost = other.minus(one).classes[name]
-        assert lost.value == pytest.approx(row["AP"]["difference"], abs=1e-12)
-        assert lost.interval(LEVEL) == pytest.approx(row["AP"]["interval"], abs=1e-12)
+        assert lost[0] == pytest.approx(row["AP"]["difference"], abs=1e-12)
+        assert interval_of(lost, LEVEL) == pytest.approx(row["AP"]["interval"], abs=1e-12)
 
 
 def test_a_score_of_cells_is_scikit_learns_of_the_studies_of_each_class() -> None:
@@ -51,9 +51,9 @@ def test_a_score_of_cells_is_scikit_learns_of_the_studies_of_each_class() -> Non
     found = scorer.score(labels, seeds[:1], cells)
     columns = [(test.labels[c, q], seeds[0][c, q]) for q, c in enumerate(cells.T)]
     ap = np.mean([average_precision_score(y, p) for y, p in columns])
-    assert found.ap.value == pytest.approx(ap, abs=1e-12)
+    assert found.ap[0] == pytest.approx(ap, abs=1e-12)
     auroc = np.mean([roc_auc_score(y, p) for y, p in columns])
-    assert found.auroc.value == pytest.approx(auroc, abs=1e-12)
+    assert found.auroc[0] == pytest.approx(auroc, abs=1e-12)
 
 
 def test_a_single_small_class_has_no_score() -> None:
@@ -62,31 +62,34 @@ def test_a_single_small_class_has_no_score() -> None:
     for positives, shown in ((4, False), (5, True)):
         truth[:positives] = 1
         found = scorer.score(LabelSet(truth, [0], ["Mass"]), seeds)
-        assert (found.ap.value is not None) is shown
+        assert (value_of(found.ap) is not None) is shown
         assert (scorer.shown(found)["mAP_interval"] is not None) is shown
         assert bool(found.classes) is shown
 
 
+def number(value: float, drawn: np.ndarray) -> np.ndarray:
+    return np.append(value, drawn)
+
+
 def test_what_survives_of_a_gain() -> None:
     wobble = np.linspace(-0.01, 0.01, 101)
-    gain = ResampledValue(0.1, 0.1 + wobble)
-    lost = ResampledValue(0.02, np.full(101, 0.02))
-    found = lost.surviving(gain, LEVEL)
+    gain = number(0.1, 0.1 + wobble)
+    lost = number(0.02, np.full(101, 0.02))
+    found = surviving(lost, gain, LEVEL)
     assert found["share"] == pytest.approx(0.8)
-    low, high = np.quantile(1 - 0.02 / gain.drawn, [0.05, 0.95])
+    low, high = np.quantile(1 - 0.02 / gain[1:], [0.05, 0.95])
     assert found["share_interval"] == pytest.approx([low, high])
     # Draws that lie too high are moved down by twice as much; the share itself is never left out.
-    moved = ResampledValue(0.02, lost.drawn + 0.005).surviving(
-        ResampledValue(0.1, gain.drawn + 0.01), LEVEL
-    )
-    true_low, true_high = np.quantile(1 - 0.015 / (gain.drawn - 0.01), [0.05, 0.95])
+    lifted = number(0.1, gain[1:] + 0.01)
+    moved = surviving(number(0.02, lost[1:] + 0.005), lifted, LEVEL)
+    true_low, true_high = np.quantile(1 - 0.015 / (gain[1:] - 0.01), [0.05, 0.95])
     assert moved["share_interval"] == pytest.approx([min(true_low, 0.8), true_high])
 
 
 @pytest.mark.parametrize("gain", [0.005, 0.0, -0.1])
 def test_there_is_no_share_of_a_gain_that_may_be_none(gain: float) -> None:
     drawn = gain + np.linspace(-0.01, 0.01, 101)
-    found = ResampledValue(0.001, np.full(101, 0.001)).surviving(ResampledValue(gain, drawn), LEVEL)
+    found = surviving(number(0.001, np.full(101, 0.001)), number(gain, drawn), LEVEL)
     assert found == {"share": None, "share_interval": None}
 
 
