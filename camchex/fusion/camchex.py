@@ -1,6 +1,7 @@
 """CaMChex: the network that reads images, indication and vital signs of a study together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +14,7 @@ from camchex.errors import ModelError
 from camchex.fusion.mmbt import JointSentence, Words
 from camchex.fusion.params import FusionArchitecture, Preparation, TextParams
 from camchex.fusion.study_batch import StudyBatch, Tokens, stack_tokens
-from camchex.fusion.study_fusion import StudyFusion, StudyMaps
+from camchex.fusion.study_fusion import StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import Tokenizer
 from camchex.networks.folder import (
@@ -141,20 +142,22 @@ class CaMChex(nn.Module):
         return logits
 
     def _read_together(
-        self, images: StudyMaps | None, texts: list[Tokens], batch: StudyBatch
+        self, encoded: StudyBatch | None, texts: list[Tokens], batch: StudyBatch
     ) -> Tensor:
         """Classify studies by MMBT: logits (B, Q)."""
         start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
         words = [Words(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
-        sentence = self.joint(start, images, words, batch.size)
+        sentence = self.joint(start, encoded, words, batch.size)
         logits: Tensor = self.classifier(self.text.read_out(*sentence))
         return logits
 
-    def encode_images(self, batch: StudyBatch) -> StudyMaps:
-        """Encode every image by the encoder of its view; a view without images runs no encoder."""
+    def encode_images(self, batch: StudyBatch) -> StudyBatch:
+        """Replace images by feature maps (M, C, h, w), each by the encoder of its view.
+
+        A view without images runs no encoder. The order of the images may change.
+        """
         if self.config.fusion.encoders == "shared":
-            maps = self.frontal(batch.images)
-            return StudyMaps(maps, batch.study, batch.slot, batch.lateral)
+            return batch.map_images(self.frontal)
         order = batch.lateral.long().argsort(stable=True)  # frontal first
         count = int((~batch.lateral).sum())
         images = batch.images[order]
@@ -166,8 +169,8 @@ class CaMChex(nn.Module):
         if found[0].shape[2:] != found[-1].shape[2:]:
             sizes = ", ".join(str(tuple(maps.shape[2:])) for maps in found)
             raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
-        maps = torch.cat(found)
-        return StudyMaps(maps, batch.study[order], batch.slot[order], batch.lateral[order])
+        study, slot, lateral = (part[order] for part in (batch.study, batch.slot, batch.lateral))
+        return replace(batch, images=torch.cat(found), study=study, slot=slot, lateral=lateral)
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
         """Switch the mode; frozen encoders stay in evaluation mode."""

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from camchex.errors import ModelError
 from camchex.fusion.params import FusionArchitecture
-from camchex.fusion.study_fusion import StudyMaps, check_slots, image_segments, place_by_study
+from camchex.fusion.study_batch import StudyBatch
+from camchex.fusion.study_fusion import check_slots, image_segments, place_by_study
 
 SEGMENT_DEVIATION = 0.02  # standard deviation of new weights in BERT
 
@@ -63,13 +64,13 @@ class JointSentence(nn.Module):
         self.segments = nn.Parameter(torch.randn(kinds, width) * SEGMENT_DEVIATION)
 
     def forward(
-        self, start: Tensor, images: StudyMaps | None, texts: Sequence[Words], size: int
+        self, start: Tensor, encoded: StudyBatch | None, texts: Sequence[Words], size: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Compose the sentences of a batch of studies.
 
         Args:
             start: Embedding of the leading token, (C,).
-            images: Feature maps; None where the batch has no image.
+            encoded: The batch with feature maps (M, C, h, w) in place of images; None without any.
             texts: The texts among ``params.inputs``, indication first.
             size: Number of studies B.
 
@@ -87,8 +88,8 @@ class JointSentence(nn.Module):
         there = torch.ones(size, 1, dtype=torch.bool, device=start.device)
         embeddings, masks = [start.expand(size, 1, -1)], [there]
         positions = [torch.zeros(1, dtype=torch.long, device=start.device)]
-        if images is not None:
-            regions, empty = self._regions(images, size)  # (B, S, R, C), (B, S)
+        if encoded is not None:
+            regions, empty = self._regions(encoded, size)  # (B, S, R, C), (B, S)
             _, slots, count, _ = regions.shape
             embeddings.append(regions.flatten(1, 2))
             masks.append(~empty.repeat_interleave(count, dim=1))
@@ -97,16 +98,16 @@ class JointSentence(nn.Module):
             embeddings.append(text.embeddings + self.segments[number])
             masks.append(text.mask)
             positions.append(from_one(text.mask.shape[1]))
-        if not texts and (images is None or not bool(masks[1].any(dim=1).all())):
+        if not texts and (encoded is None or not bool(masks[1].any(dim=1).all())):
             raise ModelError("a study has no image, and the model reads nothing else")
         return torch.cat(embeddings, 1), torch.cat(masks, 1), torch.cat(positions)
 
-    def _regions(self, images: StudyMaps, size: int) -> tuple[Tensor, Tensor]:
+    def _regions(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
         """Lay regions out by study and slot, (B, S, R, C), beside the empty slots, (B, S)."""
         by_slot = self.params.segments == "by_slot"
-        check_slots(images, self.params, slots_matter=by_slot)
-        pooled = functional.adaptive_avg_pool2d(images.maps, self.params.regions)
+        check_slots(encoded, self.params, slots_matter=by_slot)
+        pooled = functional.adaptive_avg_pool2d(encoded.images, self.params.regions)
         regions = self.projection(pooled.flatten(2).transpose(1, 2))  # (M, R, C)
-        segment = self.segments[images.slot if by_slot else images.lateral.long()]
+        segment = self.segments[encoded.slot if by_slot else encoded.lateral.long()]
         regions = regions + segment[:, None]
-        return place_by_study(regions, images, size, regions.new_zeros(()))
+        return place_by_study(regions, encoded, size, regions.new_zeros(()))

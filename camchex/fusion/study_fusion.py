@@ -1,32 +1,14 @@
 """The fusion transformer: one sequence of tokens per study, from its feature maps and texts."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
 from camchex.fusion.params import FusionArchitecture, Segments
+from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.position import position_encoding
 
 VIEWS = 2  # frontal and lateral
-
-
-@dataclass(frozen=True)
-class StudyMaps:
-    """Feature maps of all images of a batch of studies.
-
-    Attributes:
-        maps: (M, C, h, w).
-        study: Position in the batch of each map's study, (M,).
-        slot: Number of each map within its study, from 0, (M,).
-        lateral: Which maps are of lateral images, (M,), bool.
-    """
-
-    maps: Tensor
-    study: Tensor
-    slot: Tensor
-    lateral: Tensor
 
 
 class StudyFusion(nn.Module):
@@ -60,12 +42,12 @@ class StudyFusion(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
 
     def forward(
-        self, images: StudyMaps | None, texts: list[Tensor], size: int
+        self, encoded: StudyBatch | None, texts: list[Tensor], size: int
     ) -> tuple[Tensor, Tensor]:
         """Fuse one batch of studies.
 
         Args:
-            images: Feature maps; None where the batch has no image.
+            encoded: The batch with feature maps (M, C, h, w) in place of images; None without any.
             texts: Embeddings of the texts among ``params.inputs``, indication first, each (B, C).
             size: Number of studies B.
 
@@ -76,8 +58,8 @@ class StudyFusion(nn.Module):
             ModelError: If a study has nothing to read, or more images than it may have.
         """
         tokens, absent = [], []
-        if images is not None:
-            maps, empty = self._image_tokens(images, size)  # (B, S, hw, C), (B, S)
+        if encoded is not None:
+            maps, empty = self._image_tokens(encoded, size)  # (B, S, hw, C), (B, S)
             tokens.append(maps.flatten(1, 2))
             absent.append(empty.repeat_interleave(maps.shape[2], dim=1))
         elif "images" in self.params.inputs and not self.params.mask_padding:
@@ -86,25 +68,25 @@ class StudyFusion(nn.Module):
             marked = (text + self.segments[number])[:, None]
             tokens.append(marked.expand(-1, self.params.text_tokens, -1))
             absent.append(torch.zeros(tokens[-1].shape[:2], dtype=torch.bool, device=text.device))
-        if not texts and (images is None or bool(absent[0].all(dim=1).any())):
+        if not texts and (encoded is None or bool(absent[0].all(dim=1).any())):
             raise ModelError("a study has no image, and the model reads nothing else")
         ignore = torch.cat(absent, dim=1)
         fused: Tensor = self.encoder(torch.cat(tokens, dim=1), src_key_padding_mask=ignore)
         return fused, ignore if self.params.mask_padding else torch.zeros_like(ignore)
 
-    def _image_tokens(self, images: StudyMaps, size: int) -> tuple[Tensor, Tensor]:
+    def _image_tokens(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
         """Lay image tokens out by study and slot, (B, S, hw, C), beside the empty slots, (B, S)."""
         by_slot, masked = self.params.segments == "by_slot", self.params.mask_padding
-        check_slots(images, self.params, slots_matter=by_slot or not masked)
-        maps = self.reduce(images.maps)  # (M, C, h/2, w/2)
+        check_slots(encoded, self.params, slots_matter=by_slot or not masked)
+        maps = self.reduce(encoded.images)  # (M, C, h/2, w/2)
         maps = maps + position_encoding(self.params.position_encoding, maps)
-        segment = self.segments[images.slot if by_slot else images.lateral.long()]
+        segment = self.segments[encoded.slot if by_slot else encoded.lateral.long()]
         tokens = maps.flatten(2).transpose(1, 2) + segment[:, None]  # (M, hw, C)
         # Learnt padding fills all max_images slots: a study must not depend on its batch.
         if masked:
-            return place_by_study(tokens, images, size, tokens.new_zeros(()))
+            return place_by_study(tokens, encoded, size, tokens.new_zeros(()))
         blank = self.padding.to(tokens.dtype)
-        return place_by_study(tokens, images, size, blank, slots=self.params.max_images)
+        return place_by_study(tokens, encoded, size, blank, slots=self.params.max_images)
 
 
 def image_segments(segments: Segments, max_images: int) -> int:
@@ -112,13 +94,13 @@ def image_segments(segments: Segments, max_images: int) -> int:
     return VIEWS if segments == "by_type" else max_images
 
 
-def check_slots(images: StudyMaps, params: FusionArchitecture, *, slots_matter: bool) -> None:
+def check_slots(encoded: StudyBatch, params: FusionArchitecture, *, slots_matter: bool) -> None:
     """Refuse a study with more images than slots, if the slot of an image matters.
 
     Raises:
         ModelError: If there is one.
     """
-    fullest = int(images.slot.max()) + 1
+    fullest = int(encoded.slot.max()) + 1
     if slots_matter and fullest > params.max_images:
         raise ModelError(
             f"fusion.max_images: a study has {fullest} images, at most "
@@ -127,13 +109,13 @@ def check_slots(images: StudyMaps, params: FusionArchitecture, *, slots_matter: 
 
 
 def place_by_study(
-    tokens: Tensor, images: StudyMaps, size: int, blank: Tensor, slots: int | None = None
+    tokens: Tensor, encoded: StudyBatch, size: int, blank: Tensor, slots: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Lay the tokens of all images out by study.
 
     Args:
         tokens: Tokens of each image, (M, n, C).
-        images: The study and the slot of each image.
+        encoded: The batch, for the study and the slot of each image.
         size: Number of studies B.
         blank: The token in an empty slot, broadcast to (C,).
         slots: Slots S per study; None: as many as the study with the most images needs.
@@ -141,8 +123,8 @@ def place_by_study(
     Returns:
         Tokens by study and slot, (B, S, n, C), and which slots are empty, (B, S), bool.
     """
-    slots = int(images.slot.max()) + 1 if slots is None else slots
-    place = (images.study, images.slot)
+    slots = int(encoded.slot.max()) + 1 if slots is None else slots
+    place = (encoded.study, encoded.slot)
     empty = torch.ones(size, slots, dtype=torch.bool, device=tokens.device)
     return (
         blank.expand(size, slots, *tokens.shape[1:]).index_put(place, tokens),

@@ -1,1 +1,1 @@
-"""What a trained model says about studies."""
+"""Prediction: everything that applies a trained fusion or image classifier to studies."""

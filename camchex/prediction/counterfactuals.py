@@ -103,7 +103,7 @@ def predict_changed(
         model: The model.
         plain: The studies as they are.
         known: Predictions of ``plain``, in the same order.
-        changed: The same studies with other texts.
+        changed: These studies with other texts.
         runtime: Hardware settings.
     """
     texts = zip(plain.indications, plain.vitals, strict=True)

@@ -91,7 +91,7 @@ def test_each_view_is_read_by_its_own_encoder() -> None:
 def test_a_shared_encoder_reads_every_view_and_is_the_frontal_one() -> None:
     model, batch = camchex(encoders="shared"), studies()
     assert not hasattr(model, "lateral")
-    maps = model.encode_images(batch).maps
+    maps = model.encode_images(batch).images
     close(maps, classifier(1).encoder(batch.images))
     separate = camchex()
     separate.load_state_dict(model.state_dict(), strict=False)

@@ -14,7 +14,7 @@ from camchex.fusion import mmbt
 from camchex.fusion import study_fusion as fusion
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_batch import StudyBatch
-from camchex.fusion.study_fusion import StudyMaps, place_by_study
+from camchex.fusion.study_fusion import place_by_study
 from tests.networks.small import INDICATIONS, SIZE, VITALS, camchex, tokenizer
 
 MODULES: dict[str, ModuleType] = {"camchex": fusion, "mmbt": mmbt}
@@ -100,7 +100,7 @@ def test_what_an_absent_image_holds_does_not_matter(
 ) -> None:
     net, batch = model(architecture), packed(views, seed)
 
-    def filled(tokens: Tensor, images: StudyMaps, size: int, *_: object) -> tuple[Tensor, Tensor]:
+    def filled(tokens: Tensor, images: StudyBatch, size: int, *_: object) -> tuple[Tensor, Tensor]:
         return place_by_study(tokens, images, size, torch.tensor(held), slots=6)
 
     before = net(batch)

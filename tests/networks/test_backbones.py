@@ -249,7 +249,7 @@ def test_encoders_of_two_widths_share_a_fusion_through_a_projection(tmp_path: Pa
     batch = study_batch(read)
     maps = model.encode_images(batch)
     expected = model.lateral_projection(lateral.encoder(batch.images[batch.lateral]))
-    torch.testing.assert_close(maps.maps[maps.lateral], expected)
+    torch.testing.assert_close(maps.images[maps.lateral], expected)
     model.save_pretrained(tmp_path)
     assert torch.equal(CaMChex.from_pretrained(tmp_path)(batch), model(batch))
 
