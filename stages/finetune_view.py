@@ -10,7 +10,7 @@ from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import cohort_images, read_cohort
 from camchex.noisy_student.image_training import train_on_images
 from camchex.noisy_student.params import ViewFinetuningParams
-from camchex.runs.scratch import Run, run_once
+from camchex.runs.training_run import Run, run_once
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe
 from stages import Input, Name, Output, run

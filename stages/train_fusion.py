@@ -18,7 +18,7 @@ from camchex.fusion.study_training import train_on_studies, vary
 from camchex.fusion.tokenizer import build_tokenizer
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import read_cohort
-from camchex.runs.scratch import Run, run_once
+from camchex.runs.training_run import Run, run_once
 from camchex.texts.params import IndicationParams
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe

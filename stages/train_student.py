@@ -12,7 +12,7 @@ from camchex.networks.params import EncoderParams
 from camchex.networks.samples import cohort_images, read_cohort, read_pseudo_labels
 from camchex.noisy_student.image_training import train_on_images
 from camchex.noisy_student.params import NoisyStudentParams
-from camchex.runs.scratch import Run, run_once
+from camchex.runs.training_run import Run, run_once
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe
 from stages import Input, Output, run

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from camchex.contract import schemas, tables
+from camchex.contract.files import publish_folder
 from camchex.contract.image_store import QUARANTINE, ImageParams, Shard
 from camchex.errors import DataError
 from camchex.images import resume
@@ -26,14 +28,13 @@ from camchex.images.resume import Finished, Stamps, Unread
 from camchex.images.shards import MEGABYTE, ShardWriter
 from camchex.images.unreadable import Reason, UnreadableImage
 from camchex.images.workers import Outcome, decode_in_processes
-from camchex.runs.lock import SCRATCH, exclusive
 from camchex.runs.progress import progress
+from camchex.runs.scratch import SCRATCH, locked, scratch_folder
 
 SHOWN = 3  # unreadable files that an error names
 ENOUGH = 100  # unreadable files, beyond those allowed, after which no more are looked at
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-KEY_DIGITS = 16
 
 Quarantine = dict[int, UnreadableImage]  # by row of the table
 
@@ -85,15 +86,11 @@ def prepare_images(
         )
     images = images.sort_by("image_id").combine_chunks()
     _check_ids(images["image_id"], out)
-    name = "-".join(part for part in out.parts if part != out.anchor)
-    with exclusive(scratch / f"{name}.lock", "prepares these images"):
-        folder = scratch / f"{name}-{resume.key(images, root, params)[:KEY_DIGITS]}"
-        for stale in scratch.glob(f"{name}-{'[0-9a-f]' * KEY_DIGITS}"):
-            if stale != folder:
-                shutil.rmtree(stale)
+    folder = scratch_folder(out, resume.key(images, root, params), scratch)
+    with locked(folder, "prepares these images"):
         folder.mkdir(exist_ok=True)
         quarantine = _Preparation(images, root, folder, params).run(workers)
-        _publish(folder, out)
+        publish_folder(out, partial(_move_store, folder))
     kinds = Counter(trouble.reason for trouble in quarantine.values())
     return Prepared(
         images=len(images),
@@ -111,14 +108,10 @@ def _check_ids(ids: pa.ChunkedArray, out: Path) -> None:
         raise DataError(f"{out}: {len(twice)} image ids occur more than once, first {twice[0]}")
 
 
-def _publish(folder: Path, out: Path) -> None:
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(folder, part)  # a copy, should the scratch be on another disk
-    (part / resume.JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
+def _move_store(folder: Path, out: Path) -> None:
+    for file in folder.iterdir():
+        if file.name != resume.JOURNAL:
+            shutil.move(file, out)  # a copy, should the scratch be on another disk
 
 
 class _Preparation:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from camchex.networks.samples import ImageDataset, prevalence
-from camchex.runs import scratch as runs
+from camchex.runs import training_run as runs
 from camchex.training import recipe
 from camchex.training.augmentation import Augmentation
 from camchex.training.checkpoint import SafeCheckpoints

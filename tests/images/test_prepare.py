@@ -278,7 +278,7 @@ def test_the_stage_writes_a_store_and_its_counts(root: Path, tmp_path: Path) -> 
     ("code", "heavy"),
     [
         ("import camchex.images.prepare", ("torch", "timm", "transformers")),
-        ("from camchex.images import ImageStore", ("torch", "cv2", "pydicom")),
+        ("from camchex.contract.image_store import ImageStore", ("torch", "cv2", "pydicom")),
     ],
 )
 def test_images_import_only_what_they_need(code: str, heavy: tuple[str, ...]) -> None:

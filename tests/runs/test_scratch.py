@@ -1,324 +1,56 @@
-"""A run is keyed by what it follows from, trains once at a time, and publishes what is whole."""
-
-import signal
-import subprocess
-import sys
-import time
+import threading
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-import yaml
+from filelock import FileLock
 
-from camchex.errors import DataError
-from camchex.runs import scratch as runs
-from camchex.runs.scratch import Run, fingerprint, publish, run_once
-from stages import train_teacher
-from tests.training.demo import ROOT, write_demo
-from tests.training.factories import AUGMENTATION, TRAINING
+from camchex.runs.scratch import locked, scratch_folder
+
+KEYS = ["0123456789abcdef" * 4, "fedcba9876543210" * 4]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    stage = tmp_path / "stage.py"
-    stage.write_text("code")
-    table = tmp_path / "cohort.parquet"
-    table.write_text("rows")
-    store = tmp_path / "store"
-    store.mkdir()
-    for name in ("shards.json", "index.arrow", "shard-00000.arrow"):
-        (store / name).write_text(name)
-    return Run(
-        stage=stage,
-        inputs=[table, store],
-        parameters=[TRAINING, AUGMENTATION],
-        outputs=[tmp_path / "out" / "gen0", tmp_path / "curves"],
-        scratch=tmp_path / "scratch",
-    )
-
-
-def with_seed(run: Run, seed: int) -> Run:
-    parameters = [TRAINING.model_copy(update={"seed": seed}), AUGMENTATION]
-    return Run(run.stage, run.inputs, parameters, run.outputs, run.scratch)
-
-
-def write_outputs(run: Run, text: str = "weights") -> None:
-    for folder in run.outputs:
-        publish(folder, lambda path: (path / "file").write_text(text) and None)
-
-
-def test_the_key_changes_with_code_inputs_and_parameters(run: Run) -> None:
-    keys = {fingerprint(run), fingerprint(with_seed(run, 99))}
-    run.inputs[0].write_text("other rows")
-    keys.add(fingerprint(run))
-    (run.inputs[1] / "index.arrow").write_text("other images")
-    keys.add(fingerprint(run))
-    run.stage.write_text("other code")
-    keys.add(fingerprint(run))
-    assert len(keys) == 5
-    assert fingerprint(run) in keys
-
-
-def test_the_code_of_the_package_is_part_of_the_key(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    package = tmp_path / "camchex"
-    package.mkdir()
-    loss = ModuleType("camchex.of_this_test")
-    loss.__file__ = str(package / "loss.py")
-    for name in ("loss.py", "report.py"):
-        (package / name).write_text("one")
-    monkeypatch.setattr(runs, "CODE", package)
-    monkeypatch.setitem(sys.modules, loss.__name__, loss)
-    before = fingerprint(run)
-    (package / "report.py").write_text("two")  # not imported here
-    assert fingerprint(run) == before
-    (package / "loss.py").write_text("two")
-    assert fingerprint(run) != before
-
-
-def test_the_images_of_a_store_are_not_read_for_the_key(run: Run) -> None:
-    before = fingerprint(run)
-    (run.inputs[1] / "shard-00000.arrow").write_text("its checksum is in shards.json")
-    assert fingerprint(run) == before
-
-
-def test_a_missing_input_is_an_error_that_names_it(run: Run) -> None:
-    run.inputs[0].unlink()
-    with pytest.raises(DataError, match=r"cohort\.parquet"):
-        fingerprint(run)
-
-
-def test_a_stopped_run_finds_its_folder_again_and_a_finished_one_leaves_none(run: Run) -> None:
-    folders = []
-
-    def stopped(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        (folder / "last").write_text("epoch 1")
-        folders.append(folder)
+def interrupt(folder: Path) -> None:
+    with locked(folder, "works"):
+        folder.mkdir(exist_ok=True)
+        (folder / "half").write_text("1")
         raise KeyboardInterrupt
 
-    def finished(folder: Path) -> None:
-        assert (folder / "last").read_text() == "epoch 1"
-        folders.append(folder)
-        write_outputs(run)
 
+def test_interrupted_work_is_kept_for_its_key_and_finished_work_is_deleted(tmp_path: Path) -> None:
+    folder = scratch_folder(Path("models/gen0"), KEYS[0], tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        run_once(run, stopped)
-    run_once(run, finished)
-    assert folders[0] == folders[1]
-    assert not folders[0].exists()
-    assert (run.outputs[0] / "file").read_text() == "weights"
+        interrupt(folder)
+    with locked(folder, "works"):
+        assert (folder / "half").read_text() == "1"
+    assert not folder.exists()
 
 
-def test_other_parameters_never_resume_an_old_checkpoint_and_delete_it(run: Run) -> None:
-    def stopped(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        (folder / "last").write_text("old")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_once(run, stopped)
-    other = run.scratch / "another-run-0123456789abcdef"
-    other.mkdir()
-    seen = []
-
-    def train(folder: Path) -> None:
-        seen.extend(path for path in run.scratch.rglob("last"))
-        assert not folder.exists()
-        write_outputs(run)
-
-    run_once(with_seed(run, 99), train)
-    assert not seen
-    assert other.exists()
-
-
-def trainings(run: Run) -> int:
-    """How often a run trains when it is asked to."""
-    calls = []
-
-    def train(folder: Path) -> None:
-        calls.append(folder)
-        write_outputs(run)
-
-    run_once(run, train)
-    return len(calls)
-
-
-def test_what_is_published_is_not_trained_again_unless_it_or_its_key_changed(run: Run) -> None:
-    assert trainings(run) == 1
-    assert trainings(run) == 0
-    (run.outputs[0] / "file").write_text("damaged")
-    assert trainings(run) == 1
-    assert trainings(with_seed(run, 99)) == 1
-    assert trainings(run) == 1
-    (run.outputs[1] / "file").unlink()
-    (run.outputs[1]).rmdir()
-    assert trainings(run) == 1
-
-
-def test_a_run_killed_while_it_writes_its_record_trains_again(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = Path.write_text
-
-    def dies(path: Path, text: str) -> None:
-        if "key" in text:
-            write(path, text[:20])
-            raise KeyboardInterrupt
-        write(path, text)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", dies)
+def test_work_of_another_key_is_deleted_and_work_on_another_output_is_not(tmp_path: Path) -> None:
+    one, other = (scratch_folder(Path("models/gen0"), key, tmp_path) for key in KEYS)
+    neighbours = [scratch_folder(Path(out), KEYS[0], tmp_path) for out in ("models", "models/gen")]
+    for folder in (one, *neighbours):
         with pytest.raises(KeyboardInterrupt):
-            trainings(run)
-    assert trainings(run) == 1
-    assert trainings(run) == 0
+            interrupt(folder)
+    with locked(other, "works"):
+        assert not one.exists()
+        assert not other.exists()
+    assert all(folder.exists() for folder in neighbours)
 
 
-def test_a_run_killed_once_it_is_recorded_leaves_nothing_when_asked_again(run: Run) -> None:
-    assert trainings(run) == 1
-    left = run.scratch / f"{run.name}-{fingerprint(run)[:16]}"
-    left.mkdir()
-    assert trainings(run) == 0
-    assert not left.exists()
-
-
-def test_another_device_does_not_train_what_is_published(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+def test_work_on_the_same_output_waits_whatever_its_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert trainings(run) == 1
-    monkeypatch.setattr(runs, "first_device", lambda: False)
-    assert trainings(run) == 0
+    folder = scratch_folder(Path("models/gen0"), KEYS[1], tmp_path)
+    begun = threading.Event()
 
+    def work() -> None:
+        with locked(folder, "trains this"):
+            begun.set()
 
-def test_a_folder_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
-    out = tmp_path / "models" / "gen0"
-    publish(out, lambda folder: (folder / "old").write_text("1") and None)
-
-    def dies(folder: Path) -> None:
-        (folder / "half").write_text("2")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        publish(out, dies)
-    assert [p.name for p in out.iterdir()] == ["old"]
-    publish(out, lambda folder: (folder / "new").write_text("3") and None)
-    assert [p.name for p in out.iterdir()] == ["new"]
-    assert [p.name for p in out.parent.iterdir()] == ["gen0"]
-
-
-def test_only_the_first_device_locks_and_publishes(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(runs, "first_device", lambda: False)
-    seen = []
-    run_once(run, seen.append)
-    publish(tmp_path / "never", seen.append)
-    assert [folder.parent for folder in seen] == [run.scratch]
-    assert not run.scratch.exists()
-    assert not (tmp_path / "never").exists()
-
-
-TRAINER = """
-import sys, time
-from pathlib import Path
-from camchex.training.runs import Run, publish, run_once
-here = Path(sys.argv[1])
-run = Run(here / "stage.py", [here / "in"], [], [here / "out"], here / "scratch")
-
-def train(folder):
-    log = here / "log"
-    with log.open("a") as file:
-        file.write("start\\n")
-    time.sleep(2)
-    with log.open("a") as file:
-        file.write("end\\n")
-    publish(run.outputs[0], lambda path: (path / "model").write_text("w") and None)
-
-(here / f"ready-{sys.argv[2]}").write_text("")
-while len(list(here.glob("ready-*"))) < 2:
-    time.sleep(0.01)
-run_once(run, train)
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_after_the_other_and_only_once(tmp_path: Path) -> None:
-    (tmp_path / "stage.py").write_text("")
-    (tmp_path / "in").write_text("")
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", TRAINER, str(tmp_path), name],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in "ab"
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    assert (tmp_path / "log").read_text() == "start\nend\n"
-    assert sum("another process trains this; waiting" in error for error in errors) == 1
-    assert sum("already trained" in error for error in errors) == 1
-
-
-STAGE = [
-    *("-m", "stages.train_teacher", "--cohort", "data/cohort.parquet"),
-    *("--store", "data/images/mimic", "--out", "models/gen0", "--curves", "curves"),
-]
-
-
-@pytest.mark.slow
-def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folders = [tmp_path / "straight", tmp_path / "killed"]
-    for folder in folders:
-        folder.mkdir()
-        write_demo(folder)
-        params = yaml.safe_load((folder / "params.yaml").read_text())
-        params["noisy_student"]["teacher"]["epochs"] = 12
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        (folder / "stages").symlink_to(ROOT / "stages")
-    straight, killed = folders
-    monkeypatch.chdir(straight)
-    train_teacher.main(*(Path(path) for path in STAGE[3::2]))
-
-    process = subprocess.Popen([sys.executable, *STAGE], cwd=killed, stderr=subprocess.DEVNULL)
-    while not list(killed.glob(".camchex/scratch/*/*.safetensors")):
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (killed / "models").exists()
-
-    done = subprocess.run(
-        [sys.executable, *STAGE], cwd=killed, check=True, capture_output=True, text=True
-    )
-    assert "epoch 1/12" not in done.stderr
-    assert "epoch 12/12" in done.stderr
-    for name in ("models/gen0", "curves"):
-        files = {p.name: p.read_bytes() for p in (straight / name).iterdir()}
-        assert files == {p.name: p.read_bytes() for p in (killed / name).iterdir()}
-
-
-@pytest.mark.slow
-def test_two_devices_train_one_network_and_publish_it_once(tmp_path: Path) -> None:
-    write_demo(tmp_path)
-    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    params["runtime"]["devices"] = 2
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    (tmp_path / "stages").symlink_to(ROOT / "stages")
-    done = subprocess.run(
-        [sys.executable, *STAGE], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-    assert "MEMBER: 2/2" in done.stderr
-    assert done.stderr.count("epoch 2/2") == 1
-    assert {p.name for p in (tmp_path / "models/gen0").iterdir()} == {
-        "config.json",
-        "model.safetensors",
-    }
-    rows = (tmp_path / "curves/development_mAP.tsv").read_text().splitlines()
-    assert len(rows) == 1 + params["noisy_student"]["teacher"]["epochs"]
-    assert {p.suffix for p in (tmp_path / ".camchex/scratch").iterdir()} == {".lock", ".json"}
+    second = threading.Thread(target=work)
+    with FileLock(tmp_path / "models-gen0.lock"):
+        second.start()
+        assert not begun.wait(0.5)
+    second.join()
+    assert begun.is_set()
+    assert "another process trains this; waiting" in capsys.readouterr().err
