@@ -9,7 +9,7 @@ from camchex.contract.params import Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 DRAWN = tuple(name for name in CXR_LT_2023 if name != "No Finding")
-"""What may be found; No Finding follows from the absence of all but Support Devices."""
+"""Findings that are drawn; No Finding follows from the absence of all but Support Devices."""
 
 
 class StudyCounts(Section):
@@ -35,16 +35,18 @@ class SyntheticParams(Section):
     studies: StudyCounts
     external: ExternalCounts
     image_px: int = Field(ge=32)  # longer side of a raw image
-    signal: float = Field(ge=0)  # of the findings' signs; 0 draws none, 1 is the demo's
-    noise: float = Field(ge=0)  # of the detector, relative to the demo's
-    text_informativeness: Fraction  # studies whose indication is about themselves; 0: none is
-    vitals_informativeness: Fraction  # the same of the vital signs
-    label_leak: Fraction  # absent findings labelled positive where the indication names them
-    label_noise: Fraction  # positive labels dropped; as many negatives turn positive
-    text_dirt: Fraction  # reports with an irregularity, one each
-    in_emergency: Fraction  # studies taken during a stay in the emergency department
-    vitals_missing: Fraction  # per field at triage
-    vitals_dirt: Fraction  # triage rows in Celsius, and as many with a typing error
+    signal: float = Field(ge=0)  # strength of the radiological signs; 0 draws none
+    noise: float = Field(ge=0)  # noise of the detector, relative to the demo's
+    text_informativeness: Fraction  # share of the indications that are about their own study
+    vitals_informativeness: Fraction  # share of the vital signs that are about their own study
+    label_leak: (
+        Fraction  # share of absent findings labelled positive where the indication names them
+    )
+    label_noise: Fraction  # share of positive labels dropped; as many negatives turn positive
+    text_dirt: Fraction  # share of the reports with one irregularity
+    in_emergency: Fraction  # share of the studies taken during a stay in the emergency department
+    vitals_missing: Fraction  # share of the values missing at triage
+    vitals_dirt: Fraction  # share of triage rows in Celsius; as many have a typing error
     prevalence: dict[str, Annotated[float, Field(gt=0, lt=1)]]  # share of the studies
 
     @field_validator("prevalence")

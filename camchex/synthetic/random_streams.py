@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """A generator of its own for what ``names`` name: the same names, the same numbers."""
+    """Make the generator of what ``names`` name: the same names give the same numbers."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    """One of the options, each as likely as the others."""
+    """Draw one of the options, each as likely as the others."""
     return options[int(rng.integers(len(options)))]

@@ -20,7 +20,7 @@ def chest() -> Chest:
 
 
 def integrals(chest: Chest, view: View = "PA") -> Array:
-    return attenuation(chest, aim(view, (PX, PX), stream(0, view), steady=0))
+    return attenuation(chest, aim(view, (PX, PX), stream(0, view), unrest=0))
 
 
 def change(chest: Chest, finding: str, severity: float, view: View = "PA") -> Array:
@@ -83,7 +83,7 @@ def test_vessels_end_where_a_pneumothorax_starts(chest: Chest) -> None:
     assert (outside - lung.layers[0].body.centre) @ lung.layers[0].body.shape @ (
         outside - lung.layers[0].body.centre
     ) > 1
-    rays = aim("PA", (PX, PX), stream(0, "PA"), steady=0)
+    rays = aim("PA", (PX, PX), stream(0, "PA"), unrest=0)
     pixel = np.argmin(np.abs(rays.rows - outside[2])), np.argmin(np.abs(rays.columns - outside[0]))
     assert integrals(ill)[pixel] < integrals(chest)[pixel]
 

@@ -20,7 +20,7 @@ DIGITS = 12  # equal evidence is then a tie, however its sums were rounded
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the best observers say of the studies of one split.
+    """Probabilities that the best observers give to the studies of one split.
 
     Attributes:
         probabilities: Arrays (N, Q) by set of modalities, in the order of studies and classes.

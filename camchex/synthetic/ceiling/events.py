@@ -1,4 +1,4 @@
-"""What an indication says: its words turned back into the events that the generator draws.
+"""Reading of an indication: its words turned back into the events that the generator draws.
 
 The text that a model reads is a function of a history, clues, a question, and of letters that are
 swapped. Reading it back gives every way in which the generator could have written it, each with

@@ -21,7 +21,7 @@ from camchex.synthetic.phantom.xray import PHOTONS, transmission
 from camchex.synthetic.published.mimic import SITE
 
 TINY = 1e-12
-LEAST_SPREAD = 1e-3  # of the logarithm: beside the body, where no two bodies differ
+LEAST_SPREAD = 1e-3  # least deviation of the logarithm: beside the body no two bodies differ
 HALF = 0.5
 
 

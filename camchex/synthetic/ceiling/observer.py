@@ -18,7 +18,7 @@ BOUNDS = ("images", "images+indication+vitals")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What may be seen of one study."""
+    """Evidence that one study gives, beside its images."""
 
     readings: Sequence[Reading]  # readings of the indication; empty without one
     values: Mapping[str, float]  # vital signs by their column in MIMIC-IV-ED; empty without any

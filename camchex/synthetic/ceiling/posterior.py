@@ -30,7 +30,7 @@ NOTHING = CXR_LT_2023.index(NO_FINDING)
 
 @dataclass(frozen=True)
 class Belief:
-    """What some evidence says of a study's findings.
+    """Findings of a study as some evidence shows them.
 
     Attributes:
         evidence: Probability of the evidence.

@@ -18,7 +18,7 @@ from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import invent_studies
 
 SPLITS = ("test", "development")
-SIGNS_OF_EACH = 10  # of each finding, at least, where there are as many: about 12 s
+SIGNS_OF_EACH = 10  # least number of signs measured per finding: takes about 12 s
 
 
 @dataclass(frozen=True)

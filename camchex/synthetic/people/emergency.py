@@ -14,13 +14,13 @@ from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Study
 from camchex.synthetic.random_streams import pick, stream
 
-OTHER_STAY = 0.25  # studies with a stay at another time
-OVERLAPPING = 0.04  # studies in a stay that overlaps an earlier one
-EMPTY_TRIAGE = 0.03  # stays without any value
+OTHER_STAY = 0.25  # share of the studies with a stay at another time
+OVERLAPPING = 0.04  # share of the studies in a stay that overlaps an earlier one
+EMPTY_TRIAGE = 0.03  # share of the stays without any value
 
 
 class VitalSignData(Section):
-    """What is drawn at triage: ``vital_signs.yaml`` says it with units."""
+    """Numbers from which vital signs are drawn; ``vital_signs.yaml`` gives the units."""
 
     normal: Mapping[str, tuple[float, float]]  # mean and standard deviation by vital sign
     shifts: Mapping[str, Mapping[str, float]]  # shift of each vital sign's mean by finding

@@ -1,4 +1,4 @@
-"""What a referring physician writes: a history, and a question that may name findings."""
+"""Indications as referring physicians write them: a history, and a question."""
 
 from dataclasses import dataclass
 

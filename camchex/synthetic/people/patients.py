@@ -1,4 +1,4 @@
-"""Invented patients and their studies: who was X-rayed when, why, how, and with what found."""
+"""Invented patients and their studies: time, reason, views and findings of each."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,20 @@ from camchex.synthetic.phantom.xray import View
 from camchex.synthetic.random_streams import pick, stream
 
 STUDIES_OF_A_PATIENT = (0.55, 0.25, 0.12, 0.08)  # one to four
-SAME_CONDITION = 0.7  # of a patient's next study
+SAME_CONDITION = 0.7  # share of a patient's next studies with the same condition
 FIRST_DAY = datetime(2110, 1, 1)  # MIMIC's dates are shifted and have no zone
 LAST_DAY = 365 * 85
 VIEWS: Mapping[tuple[View, ...], float] = {
-    ("AP",): 0.330,
-    ("PA",): 0.105,
-    ("LATERAL",): 0.015,
-    ("PA", "LATERAL"): 0.380,
-    ("AP", "LATERAL"): 0.080,
-    ("PA", "PA", "LATERAL"): 0.035,
-    ("PA", "LATERAL", "LATERAL"): 0.025,
-    ("AP", "AP", "LATERAL"): 0.020,
-    ("PA", "PA", "LATERAL", "LATERAL"): 0.006,
-    ("AP", "AP", "PA", "LATERAL", "LATERAL"): 0.004,
-}
+    ("AP",): 0.330, ("PA",): 0.105, ("LATERAL",): 0.015,
+    ("PA", "LATERAL"): 0.380, ("AP", "LATERAL"): 0.080, ("PA", "PA", "LATERAL"): 0.035,
+    ("PA", "LATERAL", "LATERAL"): 0.025, ("AP", "AP", "LATERAL"): 0.020,
+    ("PA", "PA", "LATERAL", "LATERAL"): 0.006, ("AP", "AP", "PA", "LATERAL", "LATERAL"): 0.004,
+}  # fmt: skip
 """Views of a study: 45 % one image, 46 % frontal and lateral (docs/method.md, section 2)."""
 SPLITS = ("train", "development", "test", "chexpert", "nih", "vindr")
 MOST = 1_000_000  # studies of one split
-STEP = 6_700_417  # a prime
-FAINTEST = 0.12  # severity
+STEP = 6_700_417  # a prime: spreads the numbers of studies and patients
+FAINTEST = 0.12  # least severity of a finding that is present
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Study:
     """One visit to the X-ray department."""
 
     study_id: str  # the id as its data set writes it
-    patient: Patient  # the patient
+    patient: Patient
     split: str  # split of CXR-LT, or the key of an external set
     condition: str  # the reason why the patient came
     severities: Mapping[str, float]  # severity in (0, 1] of each finding that is present
@@ -64,8 +58,8 @@ class Study:
 
 
 def complete(findings: set[str]) -> dict[str, int]:
-    """Labels of all classes: No Finding is 1 if there is nothing but Support Devices."""
-    nothing = not findings - {"Support Devices"}
+    """Label all classes: No Finding is 1 if there is nothing but Support Devices."""
+    nothing = findings <= {"Support Devices"}
     present = findings | {"No Finding"} if nothing else findings
     return {name: int(name in present) for name in CXR_LT_2023}
 
@@ -77,21 +71,27 @@ def invent_studies(
 
     Args:
         params: The section ``synthetic``.
-        split: Its name; it decides the random numbers, and the ids that are used.
-        count: How many studies.
+        split: Name of the split; it decides the random numbers, and the ids that are used.
+        count: Number of studies.
         prevalence: Share of the studies with each finding.
 
     Returns:
-        In the order of patients, and of time.
+        Studies in the order of patients, and of time.
     """
     rng = stream(params.seed, "patients", split)
-    owners = _owners(count, rng)
+    sizes = 1 + rng.choice(len(STUDIES_OF_A_PATIENT), size=count, p=STUDIES_OF_A_PATIENT)
+    owners = np.repeat(np.arange(count), sizes)[:count].tolist()  # rising from 0
     conditions = _conditions(owners, rng)
     mix = np.bincount(conditions, minlength=len(NAMES)) / count
     chances = probabilities(prevalence, mix)[conditions]
     present = draw_findings(chances, rng)
     strength = FAINTEST + (1 - FAINTEST) * rng.beta(2.4, 1.3, size=present.shape)
-    patients = [_patient(params.seed, split, int(owner)) for owner in range(owners[-1] + 1)]
+    patients = []
+    for owner in range(owners[-1] + 1):
+        own = stream(params.seed, "patient", split, str(owner))
+        age = int(np.clip(own.normal(62, 17), 18, 91))
+        number = _number(params.seed, split, owner)
+        patients.append(Patient(f"1{number}", pick(own, "FM"), age))
     kinds = rng.choice(len(VIEWS), size=count, p=np.array([*VIEWS.values()]))
     times = _times(owners, rng)
     return [
@@ -100,9 +100,7 @@ def invent_studies(
             patient=patients[owners[i]],
             split=split,
             condition=NAMES[conditions[i]],
-            severities={
-                finding: float(strength[i, f]) for f, finding in enumerate(DRAWN) if present[i, f]
-            },
+            severities={f: float(strength[i, j]) for j, f in enumerate(DRAWN) if present[i, j]},
             time=times[i],
             views=[*VIEWS][kinds[i]],
         )
@@ -111,43 +109,30 @@ def invent_studies(
 
 
 def hexadecimal(length: int, seed: int, *names: str) -> str:
-    """An id of hexadecimal digits that only depends on what it names."""
+    """Make an id of hexadecimal digits that only depends on what it names."""
     return hashlib.sha256("/".join([str(seed), *names]).encode()).hexdigest()[:length]
 
 
 def dicom_id(seed: int, study_id: str, position: int) -> str:
-    """An id as MIMIC-CXR writes it: five groups of eight hexadecimal digits."""
+    """Make an id as MIMIC-CXR writes it: five groups of eight hexadecimal digits."""
     digits = hexadecimal(40, seed, study_id, str(position))
     return "-".join(digits[i : i + 8] for i in range(0, 40, 8))
 
 
 def _number(seed: int, split: str, index: int) -> str:
-    """Seven digits in no order; as the step shares no factor with 10, no two are the same."""
+    """Make seven digits in no order; as the step shares no factor with 10, no two are the same."""
     place = SPLITS.index(split) * MOST + index
     return f"{(place * STEP + 1_234_567 * (seed + 1)) % 10_000_000:07d}"
 
 
-def _patient(seed: int, split: str, index: int) -> Patient:
-    rng = stream(seed, "patient", split, str(index))
-    age = int(np.clip(rng.normal(62, 17), 18, 91))
-    return Patient(f"1{_number(seed, split, index)}", pick(rng, "FM"), age)
-
-
-def _owners(count: int, rng: np.random.Generator) -> Sequence[int]:
-    """(N,) which patient each study is of, rising from 0."""
-    sizes = 1 + rng.choice(len(STUDIES_OF_A_PATIENT), size=count, p=STUDIES_OF_A_PATIENT)
-    owners: list[int] = np.repeat(np.arange(count), sizes)[:count].tolist()
-    return owners
-
-
 def _conditions(owners: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """(N,) condition of each study; a patient tends to come for the same reason again."""
-    drawn = rng.choice(len(NAMES), size=len(owners), p=shares()).tolist()
+    """Draw the condition of each study, (N,); a patient tends to come for the same reason again."""
+    drawn: list[int] = rng.choice(len(NAMES), size=len(owners), p=shares()).tolist()
     again = rng.random(len(owners)) < SAME_CONDITION
     for i in range(1, len(owners)):
         if owners[i] == owners[i - 1] and again[i]:
             drawn[i] = drawn[i - 1]
-    return [int(index) for index in drawn]
+    return drawn
 
 
 def _times(owners: Sequence[int], rng: np.random.Generator) -> list[datetime]:

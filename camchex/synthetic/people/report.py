@@ -13,6 +13,8 @@ from camchex.synthetic.random_streams import pick
 WIDTH = 78  # of a line, after the space that it starts with
 HEADERS = {"INDICATION": 0.67, "HISTORY": 0.20, "": 0.13}
 """Headers of the indication; 13 % of the reports have neither (docs/method.md, section 10.13)."""
+FIRST_STUDY = 0.5  # share of the reports without an earlier study to compare with
+LONG_WORD, MISSPELT = 5, 0.25  # least letters of a word that may be misspelt; share of these
 UNREMARKABLE = ("lungs are clear", "heart size is normal", "no acute osseous abnormality")
 Sections = list[tuple[str, str]]
 
@@ -31,13 +33,16 @@ def write_report(study: Study, indication: str, dirt: float, rng: np.random.Gene
         blank lines hold one space, headers are capitals before a colon.
     """
     header = [*HEADERS][rng.choice(len(HEADERS), p=[*HEADERS.values()])]
+    frontal_only = "PORTABLE AP" if study.views[0] == "AP" else "SINGLE VIEW"
+    both = "AP AND LAT" if study.views[0] == "AP" else "PA AND LAT"
+    named = [PHRASES[f].seen.capitalize() for f in study.severities]
     sections = [
-        ("EXAMINATION", _examination(study)),
+        ("EXAMINATION", f"CHEST ({both if 'LATERAL' in study.views else frontal_only})"),
         *([(header, indication)] if header else []),
         ("TECHNIQUE", "Chest radiographs were obtained."),
-        ("COMPARISON", "None." if rng.random() < 0.5 else "Chest radiograph ___"),  # noqa: PLR2004
+        ("COMPARISON", "None." if rng.random() < FIRST_STUDY else "Chest radiograph ___"),
         ("FINDINGS", _findings(study, rng)),
-        ("IMPRESSION", _impression(study)),
+        ("IMPRESSION", ". ".join(named or ["No acute cardiopulmonary process"]) + "."),
     ]
     if rng.random() < dirt:
         return DIRT[pick(rng, [*DIRT])](sections, rng)
@@ -60,32 +65,19 @@ def _wrap(text: str) -> str:
     return "\n".join(f" {line}" for line in lines)
 
 
-def _examination(study: Study) -> str:
-    lateral = "LATERAL" in study.views
-    if study.views[0] == "AP":
-        return "CHEST (AP AND LAT)" if lateral else "CHEST (PORTABLE AP)"
-    return "CHEST (PA AND LAT)" if lateral else "CHEST (SINGLE VIEW)"
-
-
 def _findings(study: Study, rng: np.random.Generator) -> str:
     seen = [f"There is {PHRASES[f].seen}." for f in study.severities]
     absent = [f for f in DRAWN if f not in study.severities]
     unseen = [PHRASES[absent[i]].seen for i in rng.permutation(len(absent))[:2]]
-    rest = pick(rng, UNREMARKABLE) if not seen else ""
-    sentences = [*seen, f"No {' or '.join(unseen)}."]
-    return " ".join([f"{rest.capitalize()}."] * bool(rest) + sentences)
-
-
-def _impression(study: Study) -> str:
-    if not study.severities:
-        return "No acute cardiopulmonary process."
-    return ". ".join(PHRASES[f].seen.capitalize() for f in study.severities) + "."
+    if not seen:
+        seen = [f"{pick(rng, UNREMARKABLE).capitalize()}."]
+    return " ".join([*seen, f"No {' or '.join(unseen)}."])
 
 
 def _misspell(text: str, rng: np.random.Generator) -> str:
     words = text.split(" ")
     for i, word in enumerate(words):
-        if len(word) > 4 and word.isalpha() and rng.random() < 0.25:  # noqa: PLR2004
+        if len(word) >= LONG_WORD and word.isalpha() and rng.random() < MISSPELT:
             k = int(rng.integers(1, len(word) - 2))
             words[i] = word[:k] + word[k + 1] + word[k] + word[k + 2 :]
     return " ".join(words)

@@ -55,10 +55,6 @@ class Lung:
         """The last layer, or the cavity where there is none."""
         return self.layers[-1].body if self.layers else self.cavity
 
-    def with_layer(self, body: Ellipsoid, filling: float) -> "Lung":
-        """Add an innermost layer; the space around it gets the attenuation ``filling``, 1/cm."""
-        return replace(self, layers=(*self.layers, Dense(body, filling)))
-
 
 @dataclass(frozen=True, eq=False)
 class Ribs:
@@ -98,6 +94,11 @@ class Chest:
     def with_lung(self, side: int, lung: Lung) -> "Chest":
         """Replace one lung."""
         return replace(self, lungs={**self.lungs, side: lung})
+
+    def with_layer(self, side: int, body: Ellipsoid, filling: float) -> "Chest":
+        """Add an innermost layer to a lung; the space around it is filled (attenuation, 1/cm)."""
+        lung = self.lungs[side]
+        return self.with_lung(side, replace(lung, layers=(*lung.layers, Dense(body, filling))))
 
     def with_inside(self, side: int, bodies: tuple[Dense, ...]) -> "Chest":
         """Add vessels or opacities to one lung."""

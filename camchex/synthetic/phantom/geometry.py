@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 Vector = NDArray[np.float64]
+Numbers = Sequence[float] | Vector
 Window = tuple[slice, slice]
 Span = tuple[Array, Array]
 """Where rays enter and leave, cm along the ray; no overlap where the first is not the smaller."""
@@ -30,46 +31,41 @@ class Ellipsoid:
 
     @cached_property
     def shape(self) -> Vector:
-        """(3, 3) matrix A of the surface (p - centre)' A (p - centre) = 1."""
+        """Matrix A of the surface (p - centre)' A (p - centre) = 1, (3, 3)."""
         return (self.turn / self.axes**2) @ self.turn.T
 
     @cached_property
     def spread(self) -> Vector:
-        """(3, 3) inverse of ``shape``; the root of its diagonal is the half-extent in x, y, z."""
+        """Inverse of ``shape``, (3, 3); the root of its diagonal is the half-extent in x, y, z."""
         return (self.turn * self.axes**2) @ self.turn.T
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Ellipsoid":
-        """The same body elsewhere, cm."""
+        """Move the body by x, y, z, in cm."""
         return Ellipsoid(self.centre + np.array([x, y, z]), self.axes, self.turn)
 
     def scaled(self, x: float, y: float | None = None, z: float | None = None) -> "Ellipsoid":
-        """The same body with other half-axes; one factor scales all three."""
+        """Scale the half-axes; one factor alone scales all three."""
         factors = np.array([x, x if y is None else y, x if z is None else z])
         return Ellipsoid(self.centre, self.axes * factors, self.turn)
 
 
-def ellipsoid(
-    centre: Sequence[float] | Vector,
-    axes: Sequence[float] | Vector,
-    degrees: float = 0.0,
-    about: int = 1,
-) -> Ellipsoid:
-    """An ellipsoid turned by ``degrees`` about the coordinate axis ``about`` (0 x, 1 y, 2 z)."""
+def ellipsoid(centre: Numbers, axes: Numbers, degrees: float = 0.0, about: int = 1) -> Ellipsoid:
+    """Make an ellipsoid turned by ``degrees`` about a coordinate axis (0 x, 1 y, 2 z); cm."""
     return Ellipsoid(np.array(centre, float), np.array(axes, float), rotation(degrees, about))
 
 
 def rod(start: Vector, end: Vector, radius: float) -> Ellipsoid:
-    """A long thin ellipsoid between two points: a piece of vessel, tube or wire."""
+    """Make a long thin ellipsoid between two points: a piece of vessel, tube or wire."""
     reach = float(np.linalg.norm(end - start))
     along = (end - start) / reach
-    # A reflection that takes the first axis to `along`; a rod looks the same mirrored.
+    # A reflection takes the first axis to `along`; a mirrored rod looks the same.
     normal = along - np.array([np.copysign(1.0, -along[0]), 0, 0])
     turn = np.eye(3) - np.outer(normal, normal) * (2 / (normal @ normal))
     return Ellipsoid((start + end) / 2, np.array([reach / 2, radius, radius]), turn)
 
 
 def rotation(degrees: float, about: int) -> Vector:
-    """(3, 3) rotation about one coordinate axis."""
+    """Rotate about one coordinate axis, (3, 3)."""
     turn = np.eye(3)
     i, j = (k for k in range(3) if k != about)
     turn[i, i] = turn[j, j] = np.cos(np.radians(degrees))
@@ -115,7 +111,7 @@ class Detector:
 
 
 def span(body: Ellipsoid, detector: Detector, window: Window) -> Span:
-    """Where the rays of a window of pixels enter and leave an ellipsoid.
+    """Find where the rays of a window of pixels enter and leave an ellipsoid.
 
     Returns:
         Two (h, w) arrays of positions along the ray, cm; equal where a ray misses.
@@ -135,7 +131,7 @@ def span(body: Ellipsoid, detector: Detector, window: Window) -> Span:
 
 
 def slab_span(slab: Slab, detector: Detector, window: Window) -> Span:
-    """Where the rays of a window of pixels enter and leave a slab: two (h, w) arrays, cm."""
+    """Find where the rays of a window of pixels enter and leave a slab: two (h, w) arrays, cm."""
     normal = detector.turn @ slab.normal
     offset = slab.offset + float(normal @ detector.shift)
     along = normal[detector.ray]
@@ -148,17 +144,17 @@ def slab_span(slab: Slab, detector: Detector, window: Window) -> Span:
 
 
 def both(first: Span, second: Span) -> Span:
-    """Where two intervals overlap."""
+    """Intersect two intervals."""
     return np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
 
 
 def length(interval: Span) -> Array:
-    """Length of an interval, cm; 0 where it is empty."""
+    """Measure an interval, cm; 0 where it is empty."""
     return np.asarray(np.maximum(interval[1] - interval[0], 0), np.float32)
 
 
 def uncovered(interval: Span, covers: Sequence[Span]) -> Array:
-    """Length of the part of an interval that none of ``covers`` overlaps, cm.
+    """Measure the part of an interval that none of ``covers`` overlaps, cm.
 
     The covers may overlap each other: they are walked through in the order of their starts.
     """

@@ -154,29 +154,27 @@ def fibrosis(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
 def pleural_effusion(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
     """Draw fluid around the base of one or both lungs; it rises at the wall and the back."""
     for side in SIDES if rng.random() < BILATERAL else (_side(rng),):
-        lung = chest.lungs[side]
-        rest = lung.innermost.moved(x=-side * 0.35 * severity, y=-0.5, z=1.2 + 6.0 * severity)
-        chest = chest.with_lung(side, lung.with_layer(rest, SOFT))
+        lung = chest.lungs[side].innermost
+        rest = lung.moved(x=-side * 0.35 * severity, y=-0.5, z=1.2 + 6.0 * severity)
+        chest = chest.with_layer(side, rest, SOFT)
     return chest
 
 
 def pneumothorax(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
     """Draw air around the top and side of a shrunken lung, whose edge is a line."""
     side = _side(rng)
-    lung = chest.lungs[side]
     shrink = 1 - 0.10 - 0.22 * severity
-    rest = lung.innermost.scaled(shrink, 0.92, shrink)
+    rest = chest.lungs[side].innermost.scaled(shrink, 0.92, shrink)
     rest = rest.moved(x=-side * (0.6 + 1.4 * severity), z=-1.2)
-    return chest.with_lung(side, lung.with_layer(rest, 0.0).with_layer(rest.scaled(0.965), 0.3))
+    return chest.with_layer(side, rest, 0.0).with_layer(side, rest.scaled(0.965), 0.3)
 
 
 def pleural_thickening(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
     """Draw a rind of tissue over the top and side of one lung."""
     side = _side(rng)
-    lung = chest.lungs[side]
-    rest = lung.innermost.scaled(1 - 0.04, 0.98, 1 - 0.03)
+    rest = chest.lungs[side].innermost.scaled(1 - 0.04, 0.98, 1 - 0.03)
     rest = rest.moved(x=-side * (0.7 + 1.1 * severity), z=-(0.9 + 1.5 * severity))
-    return chest.with_lung(side, lung.with_layer(rest, SOFT))
+    return chest.with_layer(side, rest, SOFT)
 
 
 def pleural_other(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:

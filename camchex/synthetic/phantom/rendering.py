@@ -79,7 +79,7 @@ def pass_rays(study: Study, params: SyntheticParams) -> Iterator[tuple[Array, np
 
 
 def image_shape(study: Study, index: int, params: SyntheticParams) -> tuple[int, int]:
-    """(H, W) pixels of one of a study's images: square or portrait."""
+    """Draw the size of one of a study's images, square or portrait: (H, W) pixels."""
     rng = stream(params.seed, "shape", study.study_id, str(index))
     portrait = rng.random() < PORTRAIT[study.views[index]]
     return params.image_px, round(params.image_px * (NARROW if portrait else 1.0))

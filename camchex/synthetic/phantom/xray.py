@@ -42,36 +42,30 @@ class Site:
 
 
 def aim(
-    view: View, shape: tuple[int, int], rng: np.random.Generator, steady: float = 1.0
+    view: View, shape: tuple[int, int], rng: np.random.Generator, unrest: float = 1.0
 ) -> Detector:
     """Place the patient before a detector, never exactly straight.
 
     Args:
         view: PA, AP or LATERAL.
-        shape: (H, W) pixels; the pixel is as large for every shape.
-        rng: Draws the pose.
-        steady: Scale of the misplacement; 0 is straight.
+        shape: (H, W) pixels; the longer side always shows ``FIELD_CM``.
+        rng: The generator that draws the pose.
+        unrest: Scale of the misplacement; 0 is straight.
     """
     height, width = shape
-    pixel = FIELD_CM / max(shape) * rng.uniform(1 - 0.05 * steady, 1 + 0.04 * steady)
+    pixel = FIELD_CM / max(shape) * rng.uniform(1 - 0.05 * unrest, 1 + 0.04 * unrest)
     lateral = view == "LATERAL"
-    wobble = steady * (1.6 if view == "AP" else 1.0)  # portable exposures are the least straight
+    wobble = unrest * (1.6 if view == "AP" else 1.0)  # portable exposures are the least straight
     degrees = rng.normal(0, 2.2, size=2) * wobble
     turn = rotation(degrees[0], 0 if lateral else 1) @ rotation(degrees[1], 2)
-    columns = (np.arange(width) - (width - 1) / 2) * pixel
-    rows = ((height - 1) / 2 - np.arange(height)) * pixel
-    return Detector(
-        ray=0 if lateral else 1,
-        across=1 if lateral else 0,
-        columns=columns.astype(np.float32),
-        rows=rows.astype(np.float32),
-        turn=turn,
-        shift=rng.normal(0, 0.6, size=3) * wobble,
-    )
+    columns = ((np.arange(width) - (width - 1) / 2) * pixel).astype(np.float32)
+    rows = (((height - 1) / 2 - np.arange(height)) * pixel).astype(np.float32)
+    ray, across = (0, 1) if lateral else (1, 0)
+    return Detector(ray, across, columns, rows, turn, rng.normal(0, 0.6, size=3) * wobble)
 
 
 def attenuation(chest: Chest, detector: Detector) -> Array:
-    """Line integrals of the attenuation through a chest: (H, W), no unit."""
+    """Integrate the attenuation through a chest along every ray: (H, W), no unit."""
     total = np.zeros((len(detector.rows), len(detector.columns)), np.float32)
     shoulders = () if detector.ray == 0 else chest.shoulders
     _add_union(total, chest.trunk + shoulders, detector)
@@ -88,14 +82,14 @@ def attenuation(chest: Chest, detector: Detector) -> Array:
         roof = chest.dome(side)
         window = detector.window(roof)
         whole = span(roof, detector, window)
-        # Wider too, so that the air ends before the edge of the diaphragm.
+        # The lower body is wider, so that the air ends before the edge of the diaphragm.
         sunk = span(roof.scaled(1.08, 1.08, 1.0).moved(z=-depth), detector, window)
         total[window] -= np.float32(SOFT) * (length(whole) - length(both(whole, sunk)))
     return np.maximum(total, 0)
 
 
 def transmission(integrals: Array, site: Site) -> Array:
-    """Share of the photons that reach each pixel, (H, W): blurred, with a little scatter."""
+    """Compute the share of the photons that reach each pixel, (H, W), with blur and scatter."""
     pixel = FIELD_CM / max(integrals.shape)
     blurred = cv2.GaussianBlur(integrals, (0, 0), max(site.blur_cm / pixel, 0.3))
     return np.asarray(np.exp(-blurred) + np.float32(SCATTER))
@@ -110,7 +104,7 @@ def expose(
     display shows their logarithm in a window between two quantiles, bone white.
 
     Returns:
-        (H, W) in [0, 1].
+        The image, (H, W), in [0, 1].
     """
     arrived = transmission(integrals, site)
     sigma = np.sqrt(arrived / PHOTONS) * noise * site.noise
@@ -121,7 +115,11 @@ def expose(
     shown = gain * (shown - dark) / max(bright - dark, 0.5) + offset
     shown = np.clip(shown, 0, 1) ** (site.gamma * rng.uniform(0.85, 1.2))
     if rng.random() < site.collimated:
-        _collimate(shown, rng)
+        height, width = shown.shape
+        cut = rng.uniform(0, 0.06, size=4) * [height, height, width, width]
+        top, bottom, left, right = cut.astype(int)
+        shown[:top] = shown[height - bottom :] = 0
+        shown[:, :left] = shown[:, width - right :] = 0
     return np.asarray(shown, np.float32)
 
 
@@ -177,12 +175,3 @@ def _add_ribs(total: Array, ribs: Ribs, detector: Detector) -> None:
             bone -= length(both(gap, both(crossing, outer)))
             bone += length(both(gap, both(crossing, inner)))
     total[window] += np.float32(BONE) * np.maximum(bone, 0)
-
-
-def _collimate(shown: Array, rng: np.random.Generator) -> None:
-    height, width = shown.shape
-    edges = (rng.uniform(0, 0.06, size=4) * [height, height, width, width]).astype(int)
-    shown[: edges[0]] = 0
-    shown[height - edges[1] :] = 0
-    shown[:, : edges[2]] = 0
-    shown[:, width - edges[3] :] = 0

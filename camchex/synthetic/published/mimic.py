@@ -18,7 +18,7 @@ from camchex.synthetic.published.files import write_raw_table, write_zip
 from camchex.synthetic.random_streams import stream
 
 SITE = Site()
-NO_POSITION = 0.042  # images without ViewPosition (docs/method.md, section 2)
+NO_POSITION = 0.042  # share of the images without ViewPosition (docs/method.md, section 2)
 CODED = 0.6  # share of these with a view code
 LL = 0.3  # share of the lateral images that are called LL
 OFFICIAL = {"train": 0.90, "validate": 0.04, "test": 0.06}  # by patient, whatever CXR-LT's split is
@@ -45,7 +45,7 @@ KEYS = ("dicom_id", "subject_id", "study_id")
 class Record:
     """One study as it is published."""
 
-    study: Study  # the study
+    study: Study
     folder: str  # the folder of its images; ``.txt`` is added for its report
     images: tuple[dict[str, object], ...]  # one row of the metadata per image
     indication: Indication  # the text of its report that a physician wrote
