@@ -31,7 +31,7 @@ SOURCES = ("triage", "vitalsign")
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one column, or (column None) with a table as a whole."""
+    """Fault of one column or (column None) of a table as a whole."""
 
     column: str | None
     what: str
@@ -39,7 +39,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Expected:
-    """What one canonical table has to be."""
+    """Requirements on one canonical table."""
 
     schema: pa.Schema  # columns, types, and which columns may hold nulls
     key: str  # the column that tells its rows apart, by which they are sorted

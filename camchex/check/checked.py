@@ -1,4 +1,4 @@
-"""What ``camchex check`` found of the raw data: presence and counts, nothing of any patient."""
+"""Results of ``camchex check``: presence and counts of raw data, nothing of any patient."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What ``camchex check`` found, as a person reads it in a terminal."""
+"""Results of ``camchex check`` as a person reads them in a terminal."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Report files: in a folder, or in one archive that is read without unpacking it."""
+"""Report files in a folder, or in one archive that is read without unpacking it."""
 
 import gzip
 import re
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from camchex.errors import DataError
 
-# An archive may hold the folder ``files`` below others.
+# An archive may hold the folder ``files`` in other folders.
 MEMBER = re.compile(r"(.*/)?(files/p[^/]*/p[^/]+/s[^/]+\.txt)")
 BLOCK = 1 << 20  # bytes
 # RuntimeError: an encrypted member, or a compression that Python cannot read.
@@ -34,14 +34,14 @@ class Report(NamedTuple):
 
 Item = TypeVar("Item")
 Batch = Callable[[], Iterable[Report]]
-"""Reads some reports, in whichever process calls it."""
+"""Function that reads some reports, in the process that calls it."""
 
 
 def report_names(studies: pa.Table) -> list[str]:
-    """``files/p10/p10000032/s50414267.txt`` of each study: below its patient, and their first two.
+    """Name each study's report by its patient: ``files/p10/p10000032/s50414267.txt``.
 
     Args:
-        studies: ``schemas.STUDIES``, of which ``study_id`` and ``patient_id`` are read.
+        studies: ``study_id`` and ``patient_id``.
     """
     patient = studies["patient_id"].combine_chunks()
     first = pc.utf8_slice_codeunits(patient, 0, 2)
@@ -51,18 +51,18 @@ def report_names(studies: pa.Table) -> list[str]:
 
 
 def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batch]:
-    """The report of every study, some at a time, each once, in no certain order.
+    """Yield the reports of all studies in batches, each report once, in no certain order.
 
-    The members of a zip file are read by the process that calls the batch, as files are. In a
-    compressed tar file nothing can be looked up: it is read here, once, from its start.
+    The process that calls a batch reads its files, or its members of a zip archive. A compressed
+    tar archive has no index: this process reads it, once, from its start.
 
     Args:
         reports: The folder that holds ``files``, or a ``.zip`` or ``.tar.gz`` of it.
         studies: ``schemas.STUDIES``.
-        size: Reports of a batch.
+        size: Reports per batch.
 
     Raises:
-        DataError: If an archive is missing or damaged, here or from a batch.
+        DataError: If an archive is missing or damaged; also raised by a batch.
     """
     named = zip(studies["study_id"].to_pylist(), report_names(studies), strict=True)
     if _is_tar(reports):
@@ -75,14 +75,16 @@ def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batc
 
 
 def archived_names(reports: Path) -> frozenset[str] | None:
-    """Names of the reports in an archive, as :func:`report_names` gives them; None: a folder.
+    """List the reports in an archive, named as by :func:`report_names`; None for a folder.
 
     Raises:
         DataError: If the archive is missing or damaged.
     """
     if _is_zip(reports):
         with _readable(reports), zipfile.ZipFile(reports) as archive:
-            return frozenset(match[2] for match in _reports_among(archive))
+            return frozenset(
+                match[2] for match in map(MEMBER.fullmatch, archive.namelist()) if match
+            )
     if _is_tar(reports):
         return frozenset(name for name, _ in _tar_members(reports))
     return None
@@ -123,25 +125,21 @@ def _from_zip(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report
 
 @lru_cache(maxsize=1)
 def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, str]:
-    """The archive, and what stands before ``files`` in it.
+    """Open an archive, and find the folders above ``files`` in it.
 
-    It stays open in its process: to read the list of its members takes longer than a batch.
+    The archive stays open in its process: reading its index takes longer than a batch.
     """
     archive = zipfile.ZipFile(reports)
-    first = next(_reports_among(archive), None)
+    first = next(filter(None, map(MEMBER.fullmatch, archive.namelist())), None)
     return archive, (first[1] or "") if first else ""
 
 
-def _reports_among(archive: zipfile.ZipFile) -> Iterator[re.Match[str]]:
-    return filter(None, map(MEMBER.fullmatch, archive.namelist()))
-
-
 def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
-    """Reports in the order of the archive, then the studies without one.
+    """Yield reports in the order of the archive, then the studies without one.
 
     Args:
         reports: The archive.
-        studies: The study of each name; emptied.
+        studies: Study by name of its report; emptied on the way.
     """
     for name, content in _tar_members(reports):
         if name in studies:
@@ -151,7 +149,7 @@ def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
 
 
 def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the reports."""
+    """Yield name and content of each report."""
     with (
         _readable(reports),
         gzip.open(reports) as stream,
@@ -161,19 +159,19 @@ def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
             match = MEMBER.fullmatch(member.name)
             if match and member.isfile() and (file := tar.extractfile(member)):
                 yield match[2], file.read()
-            # Before Python 3.13 it remembers every member, although it cannot go back to any.
+            # Before Python 3.13 tarfile keeps every member, although it cannot go back to any.
             tar.members.clear()  # type: ignore[attr-defined]
-        # It takes a damaged member for the end. What tells is the checksum, at the end itself.
+        # tarfile takes a damaged member for the end; the checksum at the real end tells.
         while stream.read(BLOCK):
             pass
 
 
 @contextmanager
 def _readable(archive: Path) -> Iterator[None]:
-    """Say of an archive that cannot be read what to do.
+    """Turn the many errors of an unreadable archive into one.
 
     Raises:
-        DataError: In the place of the many errors of the libraries.
+        DataError: Saying what to do.
     """
     try:
         yield

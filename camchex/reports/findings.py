@@ -1,4 +1,4 @@
-"""Telling an indication from findings that ended up in its section."""
+"""Findings that stand where a report should have its indication."""
 
 import re
 
@@ -26,18 +26,18 @@ PHRASES = re.compile(
 
 
 def reads_like_findings(text: str) -> bool:
-    """Say whether a text reads like what was seen on the image rather than why it was taken.
+    """Tell whether a text reads like what was seen on the image rather than why it was taken.
 
-    ``PHRASES`` of radiologists, or a length above ``LONG``; line breaks do not matter. It is a flag
-    to count and audit by. The corrected section rules also decide by it, but only what is a
-    conclusion where the report names none, and which section of a name counts where it has
-    several.
+    A text does if it holds one of ``PHRASES`` of radiologists or more than ``LONG`` words; line
+    breaks do not matter. The answer is counted and audited. The corrected section rules also use
+    it, for two questions only: which section concludes a report that names no conclusion, and
+    which of several sections of a name counts.
 
     Measured on 200 texts of the Indiana University reports (120 indications, 45 of them chosen
     since they name a finding or a follow-up; 38 findings, 42 impressions), labelled by reading
     them. The phrases were chosen for what was missed on the even report ids (n = 97), by somebody
     who had read all 200. On the odd ids (n = 103): precision 1.00 (33 of 33 flagged), recall 0.80
-    (33 of 41); all that is missed are impressions. Of all 3,765 indications it flags one.
+    (33 of 41); all missed texts are impressions. One of all 3,765 indications is flagged.
     """
     words = text.split()
     return len(words) > LONG or PHRASES.search(" ".join(words)) is not None

@@ -1,4 +1,4 @@
-"""The clinical indication of every study, read from its report."""
+"""The clinical indication of every study, read from the report of the study."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from camchex.aggregates.small_cells import Counts, percentiles
 from camchex.contract.schemas import INDICATIONS
 from camchex.errors import DataError
 from camchex.reports.files import Batch, Report, report_batches, report_names
 from camchex.reports.findings import reads_like_findings
-from camchex.reports.overrides import Override, study_overrides
+from camchex.reports.overrides import study_overrides
 from camchex.reports.sections import Section, split_sections
 from camchex.runs.processes import in_processes
 from camchex.runs.progress import progress
@@ -26,11 +25,11 @@ OUTCOMES = (
     "history",
     "both",
     "no_section",  # the report has none of the sections used, or they are empty
-    "deidentified_only",  # they hold nothing but ``___`` and punctuation
-    "overridden",  # the report is one of study_overrides.csv, and none is left
+    "deidentified_only",  # the sections hold nothing but ``___`` and punctuation
+    "overridden",  # the report is one of study_overrides.csv, and no section is left
     "report_missing",
 )
-BATCH = 500  # reports that a process works on at a time: about 0.1 s
+BATCH = 500  # reports that a process reads at a time: about 0.1 s
 FOUND = INDICATIONS.append(pa.field("outcome", pa.string(), nullable=False))
 
 
@@ -56,7 +55,7 @@ def extract_indications(
         reports: The folder that holds ``files/p10/p10000032/s50414267.txt``, or a ``.zip`` or
             ``.tar.gz`` of it.
         params: Which sections, by which rules, how clean.
-        workers: Processes; they change nothing but the time it takes. 0: this one does it.
+        workers: Processes that read; with 0 this process reads. The result is the same.
 
     Returns:
         ``schemas.INDICATIONS``, one row per study, and counts: studies by outcome, how many texts
@@ -71,13 +70,20 @@ def extract_indications(
     total = -(-studies.num_rows // BATCH)
     found = pa.Table.from_batches(progress(done, "Reports", total=total), FOUND)
     found = found.sort_by("study_id").combine_chunks()
-    if found.num_rows and pc.all(pc.equal(found["outcome"], "report_missing")).as_py():
+    outcomes = Counter(found["outcome"].to_pylist())
+    if found.num_rows and outcomes["report_missing"] == found.num_rows:
         raise DataError(
             f"{reports}: not one report of {found.num_rows} studies is here. Expected for example "
             f"{reports / report_names(studies.slice(0, 1))[0]}. "
             "Set data.root and data.reports in params.yaml."
         )
-    return found.select(INDICATIONS.names), _counts(found)
+    texts = found["indication"].drop_null().to_pylist()
+    return found.select(INDICATIONS.names), {
+        "studies": found.num_rows,
+        "outcomes": {name: outcomes[name] for name in OUTCOMES},
+        "findings_suspected": sum(found["findings_suspected"].to_pylist()),
+        "words": percentiles([len(text.split()) for text in texts]),
+    }
 
 
 def _read_batch(batch: Batch, params: IndicationParams) -> pa.RecordBatch:
@@ -91,12 +97,15 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
 
     The texts of ``params.use`` are cleaned one by one and joined in that order by a space.
 
-    By the ``reference`` rules, where a report has several sections of a name the last counts, and
-    a report in ``study_overrides.csv`` gives no indication. Both as in the released code, and in
-    ``corrected`` mended: there the last section counts that is not blank and does not read like
-    findings (where all do, the last of them), and of a report in ``study_overrides.csv`` only the
-    section that holds the conclusion is dropped, or all from the first character of the
-    conclusion on.
+    By the ``reference`` rules, the last of several sections of a name counts, and a report in
+    ``study_overrides.csv`` gives no indication, as in the released code. The ``corrected`` rules
+    mend both. The last section counts that is not blank and does not read like findings; if all
+    do, the last of them. Of a report in ``study_overrides.csv`` they drop only the section that
+    holds the conclusion, or all from the first character of the conclusion on.
+
+    Args:
+        report: The report of one study.
+        params: Which sections, by which rules, how clean.
 
     Raises:
         DataError: If the report is not UTF-8.
@@ -106,8 +115,14 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     override = study_overrides().get(report.study_id)
     if override and params.sections == "reference":
         return Indication(report.study_id, "overridden")
-    sections = _sections(_text(report), override, params.sections)
-    written = {name: text for name in params.use if (text := _last(sections, name, params)).strip()}
+    text = _decoded(report.content, report.path)
+    if override:
+        text = override.before_conclusion(text)
+    sections = split_sections(text, params.sections)
+    if override:
+        sections = [section for section in sections if section.name != override.section]
+    found = {name: _text_of(sections, name, params.sections) for name in params.use}
+    written = {name: section for name, section in found.items() if section.strip()}
     if not written:
         return Indication(report.study_id, "overridden" if override else "no_section")
     raw = "\n".join(written.values())
@@ -121,40 +136,21 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     )
 
 
-def _sections(text: str, override: Override | None, rules: SectionRules) -> Sequence[Section]:
-    """Sections of a report without the one in which a reader found the conclusion."""
-    if override is None:
-        return split_sections(text, rules)
-    sections = split_sections(override.before_conclusion(text), rules)
-    return [section for section in sections if section.name != override.section]
-
-
-def _last(sections: Sequence[Section], name: str, params: IndicationParams) -> str:
-    """Text of the section of this name that counts; empty where there is none."""
-    texts = [section.text for section in sections if section.name == name]
-    if params.sections == "corrected":
-        texts = [text for text in texts if text.strip()]
-        texts = [text for text in texts if not reads_like_findings(text)] or texts
-    return texts[-1] if texts else ""
-
-
-def _text(report: Report) -> str:
-    """The report without newline translation."""
+def _decoded(content: bytes, path: str) -> str:
+    """Decode a report without newline translation."""
     try:
-        return (report.content or b"").decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{report.path}: byte {error.start} is not UTF-8, as every published report is. "
+            f"{path}: byte {error.start} is not UTF-8, as every published report is. "
             "Download the file again."
         ) from error
 
 
-def _counts(found: pa.Table) -> Counts:
-    outcomes = Counter(found["outcome"].to_pylist())
-    texts = found["indication"].drop_null().to_pylist()
-    return {
-        "studies": found.num_rows,
-        "outcomes": {name: outcomes[name] for name in OUTCOMES},
-        "findings_suspected": sum(found["findings_suspected"].to_pylist()),
-        "words": percentiles([len(text.split()) for text in texts]),
-    }
+def _text_of(sections: Sequence[Section], name: str, rules: SectionRules) -> str:
+    """Return the text of the section of a name that counts; empty where there is none."""
+    texts = [section.text for section in sections if section.name == name]
+    if rules == "corrected":
+        texts = [text for text in texts if text.strip()]
+        texts = [text for text in texts if not reads_like_findings(text)] or texts
+    return texts[-1] if texts else ""

@@ -21,30 +21,16 @@ HEADERS = {
 }
 BLANK_LINES = {"reference": re.compile(r"\n \n"), "corrected": re.compile(r"\n[^\S\n]*\n")}
 CONCLUSIONS = ("impression", "findings")
-# A header that is in no table is one of these if it contains it; the first match wins.
+# A header that is in no table belongs to the first of these that it contains.
 FAMILIES = ("impression", "findings", "history", "comparison", "addendum")
-# Else it is the title of the examination, under which findings follow, if it contains one of these.
+# Else it is the title of the examination, and findings follow it, if it contains one of these.
 EXAMINATION_TITLES = (
-    "chest",
-    "portable",
-    "pa and lateral",
-    "lateral and pa",
-    "ap and lateral",
-    "lateral and ap",
-    "frontal and",
-    "two views",
-    "frontal view",
-    "pa view",
-    "ap view",
-    "one view",
-    "lateral view",
-    "bone window",
-    "frontal upright",
-    "frontal semi-upright",
-    "ribs",
+    *("chest", "portable", "pa and lateral", "lateral and pa", "ap and lateral", "lateral and ap"),
+    *("frontal and", "two views", "frontal view", "pa view", "ap view", "one view"),
+    *("lateral view", "bone window", "frontal upright", "frontal semi-upright", "ribs"),
     "pa and lat",
 )
-# What the corrected rules say of headers that the reference's table gets wrong.
+# Sections by the corrected rules of headers that the reference's table gets wrong.
 CORRECTED_NAMES = {"ndication": "indication", "pfi": "pfi"}
 
 
@@ -53,9 +39,9 @@ class Section(NamedTuple):
 
     Attributes:
         name: Normalised name, lower case (``indication``, ``last_paragraph``, ...).
-        text: As written, whitespace included.
-        start: Code points before ``text`` in the report; under the reference rules, those of a
-            ``last_paragraph`` end at the blank line that opens it, three before its text.
+        text: Text as written, whitespace included.
+        start: Code points before ``text`` in the report. The reference rules count those of a
+            ``last_paragraph`` only up to the blank line that opens it, three fewer.
     """
 
     name: str
@@ -73,24 +59,24 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
     Args:
         text: The report, read without newline translation.
         rules: ``reference`` gives names, texts and starts as MIMIC-CXR's parser does.
-            ``corrected`` differs where that takes findings for an indication or a history, or
-            the other way round:
+            ``corrected`` differs where the parser takes findings for an indication or a history,
+            or the other way round (in brackets: the parser):
 
-            - ``ndication`` is an indication (there: an impression);
+            - ``ndication`` is an indication (an impression);
             - ``pfi``, which reports use for provisional findings and impression, keeps its own
-              name (there: a history);
+              name (a history);
             - a header that merely contains "history" keeps its own name where its text reads like
-              findings (there: a history);
-            - a header right below a header is seen (there: text of the section above it, unless
-              the colon above is followed by a space or a carriage return);
-            - a blank line may hold any white space, or none (there: one space, exactly);
+              findings (a history);
+            - a header right below a header is seen (text of the section above it, unless the colon
+              above is followed by a space or a carriage return);
+            - a blank line may hold any white space, or none (one space, exactly);
             - where neither a conclusion nor a blank line is found and the last section reads like
-              findings, it is ``findings`` (there: an indication, if that is its header);
+              findings, it is ``findings`` (an indication, if that is its header);
             - ``start`` of a ``last_paragraph``: see :class:`Section`.
 
-            Of both, an indication may hold findings where no header and no blank line parts them
-            and another section concludes the report: ``reads_like_findings`` flags it. Which of
-            several sections of a name counts is decided by the caller.
+            By either rules, an indication may hold findings that no header and no blank line
+            separates, if another section concludes the report: ``reads_like_findings`` flags it.
+            The caller decides which of several sections of a name counts.
 
     Source:
         ``section_names.csv`` (header, section, number of reports) and the word lists
@@ -104,7 +90,7 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
 
 
 def _as_written(text: str, rules: SectionRules) -> list[Section]:
-    """Sections by their lower-case header."""
+    """Split a report at its headers; a section is named by its header in lower case."""
     headers = list(HEADERS[rules].finditer(text))
     if not headers:
         return [Section("full report", text, 0)]
@@ -117,7 +103,7 @@ def _as_written(text: str, rules: SectionRules) -> list[Section]:
 
 
 def _unconcluded(last: Section, rules: SectionRules) -> list[Section]:
-    """The last section of a report without impression or findings, and those in it."""
+    """Split the last section of a report that has neither impression nor findings."""
     blank = BLANK_LINES[rules].search(last.text)
     if blank:
         head, rest = last.text[: blank.start()], last.text[blank.end() :]
@@ -140,7 +126,7 @@ def _name(section: Section, rules: SectionRules) -> str:
     return section.name if findings else name
 
 
-@lru_cache(1000)  # of 227,835 reports nearly all headers are among a few dozen
+@lru_cache(1000)  # nearly all headers of 227,835 reports are among a few dozen
 def _normalised(header: str, rules: SectionRules) -> str:
     if rules == "corrected" and header in CORRECTED_NAMES:
         return CORRECTED_NAMES[header]
@@ -154,6 +140,6 @@ def _normalised(header: str, rules: SectionRules) -> str:
 
 @cache
 def _known_names() -> dict[str, str]:
-    """Header to section, for the headers that occur in MIMIC-CXR."""
+    """Read the section of each header that occurs in MIMIC-CXR."""
     with files("camchex.reports").joinpath("section_names.csv").open() as file:
         return {row["header"]: row["section"] for row in csv.DictReader(file)}

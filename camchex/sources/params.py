@@ -71,7 +71,7 @@ class DataParams(Section):
 
 
 class LabelPolicy(Section):
-    """What the published labels of an external set mean, where its publisher leaves it open.
+    """Meaning of the published labels of an external set where its publisher leaves it open.
 
     Attributes:
         uncertain: What -1 (CheXpert) is.

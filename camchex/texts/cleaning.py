@@ -1,13 +1,13 @@
-"""Turning the indication as typed into the text that the model reads."""
+"""The indication as typed, cleaned to the text that the model reads."""
 
 import re
 
 from camchex.texts.params import Cleaner
 
-# A run of slashes that is not between two letters: " // " goes, "s/p" stays, "10/12" is 1012.
+# Slashes that do not stand between two letters: " // " goes, "s/p" stays, "10/12" becomes 1012.
 LOOSE_SLASHES = re.compile(r"(?<![A-Za-z/])/+|(?<!/)/+(?![A-Za-z/])")
 LIST_NUMBERS = ("1. ", "2. ", "3. ", "4. ", "5. ")
-# Of these "<", "=", ">" and "@" come from a range in the ancestor's pattern; "-" is not in it.
+# "<", "=", ">" and "@" are deleted because of a range in the ancestor's pattern; "-" is kept.
 DELETED = str.maketrans("", "", "\"'.,?;*!%^&_+():<=>@[]{}")
 NOTHING = "."
 DEIDENTIFIED = "___"
@@ -17,19 +17,19 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
     """Clean one section of a report.
 
     Args:
-        text: The section as written; newlines may be real or a literal backslash-n.
+        text: The section as written; a newline may also be a backslash and an n.
         cleaner: ``released`` is the rule behind Table A1; ``minimal`` only drops the
             de-identification blanks ``___`` and joins lines; ``none`` changes nothing.
 
     Returns:
-        The text, or None where there is none: a section of which the released rule leaves only a
-        full stop (blank, or ``___`` alone) counts as missing under every cleaner.
+        The text. None, under every cleaner, if the released rule leaves only a full stop of the
+        section, as of a blank or of ``___`` alone.
 
     Source:
         Paper Table A1, all rows of which this rule reproduces, quirks included: a list number 1
         to 5 is deleted anywhere (``score 3. ``), and doubled full stops are halved only once. The
-        release kept the lone full stop as an indication; here it is missing. It also halves ``__``
-        and double spaces, of which nothing is left in the end.
+        release kept the lone full stop as an indication; here it is missing. The release also
+        halves ``__`` and double spaces, which leaves no trace in the result.
     """
     released = _released(text)
     if released == NOTHING:

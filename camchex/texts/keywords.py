@@ -1,4 +1,4 @@
-"""Which findings an indication names, by the words for them."""
+"""Findings that an indication names, recognised by the words for them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 @cache
 def patterns() -> Mapping[str, re.Pattern[str] | None]:
-    """One pattern per class from ``keywords.yaml``; None for a class that has no words."""
+    """Compile one pattern per class of ``keywords.yaml``; None for a class that has no words."""
     listed = yaml.safe_load(files(__package__).joinpath(KEYWORDS).read_text())
     return {
         name: re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE) if words else None
@@ -34,14 +34,14 @@ def require_words(classes: Sequence[str]) -> None:
 
 
 def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools:
-    """Which classes each indication names, whether as known, suspected or to be excluded.
+    """Tell which classes each indication names, whether as known, suspected or to be excluded.
 
     Args:
-        indications: Cleaned text; None where there is none.
-        classes: The Q names.
+        indications: Cleaned text, (N,); None where there is none.
+        classes: The label space, Q names.
 
     Returns:
-        (N, Q).
+        Whether each class is named, (N, Q).
 
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.
@@ -58,9 +58,14 @@ def mentions(indications: Sequence[str | None], classes: Sequence[str]) -> Bools
 
 
 def keyword_scores(named: Bools, classes: Sequence[str]) -> NDArray[np.float64]:
-    """Mentions as the scores of a classifier: 1 for what is named, (N, Q).
+    """Score a class 1 where it is named, else 0; No Finding (Normal) where nothing is named.
 
-    No Finding (of 2024: Normal) scores 1 where nothing is named.
+    Args:
+        named: Result of :func:`mentions`, (N, Q).
+        classes: The label space, Q names.
+
+    Returns:
+        Scores, (N, Q).
     """
     scores = named.astype(np.float64)
     for column, name in enumerate(classes):

@@ -1,4 +1,4 @@
-"""Indications without the words that name a finding."""
+"""Indications without the words for findings."""
 
 import re
 from collections.abc import Sequence
@@ -10,22 +10,23 @@ ORGANS = (
     r"(?:(?:hiatal|pleural|pulmonary|pulm|lung|rib|hilar|aortic|mediastinal|apical|basilar"
     r"|bibasilar|bilateral|vascular)\s+)*"
 )
-"""Words before a finding's that would still tell which one it was: pleural [effusion]."""
+"""Words before the name of a finding that would still tell the finding: pleural [effusion]."""
 
 
 def mask_findings(text: str | None, classes: Sequence[str]) -> str | None:
-    """An indication without the words for any class of the label space; None if nothing is left.
+    """Remove the words for every class of the label space from an indication.
 
-    The words of all classes go at once, not for each class's score only its own: one prediction
-    instead of one per class, and no finding is told by another that goes with it (effusion by
-    pneumonia). What remains is age and sex, symptoms, history and the bare question.
+    The words of all classes go at once, instead of each class's own words for its own score. That
+    takes one prediction instead of one per class, and hides findings that other findings suggest
+    (effusion by pneumonia). Age and sex, symptoms, history and the bare question remain.
 
     Args:
         text: Cleaned text; None where there is none.
         classes: The label space.
 
     Returns:
-        A text in which :func:`camchex.texts.keywords.mentions` finds nothing.
+        A text in which :func:`camchex.texts.keywords.mentions` finds nothing; None if no word is
+        left.
 
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.
@@ -36,25 +37,19 @@ def mask_findings(text: str | None, classes: Sequence[str]) -> str | None:
     if text is None:
         return None
     left, before = text, ""
-    masks = _masks(tuple(classes))
-    while left != before:  # what is cut may bring two words together that name another
+    while left != before:  # a cut may bring two words together that name another finding
         before = left
-        spans = [m.span() for mask in masks for m in mask.finditer(left)]
+        spans = [m.span() for mask in _masks(tuple(classes)) for m in mask.finditer(left)]
         if spans:
-            left = _cut(left, spans)
+            kept = list(left)
+            for start, end in spans:
+                kept[start:end] = " " * (end - start)
+            left = " ".join("".join(kept).split())
     return left if re.search(r"\w", left) else None
 
 
 @cache
 def _masks(classes: tuple[str, ...]) -> list[re.Pattern[str]]:
-    """The patterns of some classes, with the organs before them."""
+    """Compile the patterns of some classes, with the organs before them."""
     found = [patterns()[name] for name in classes]
     return [re.compile(rf"\b{ORGANS}{p.pattern}", p.flags) for p in found if p is not None]
-
-
-def _cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """A text without some of its characters, and with one space where there were several."""
-    kept = list(text)
-    for start, end in spans:
-        kept[start:end] = " " * (end - start)
-    return re.sub(r"\s+", " ", "".join(kept)).strip()

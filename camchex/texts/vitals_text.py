@@ -1,7 +1,6 @@
 """Vital signs as the one line of text that the model reads."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +16,7 @@ TITLES = {
     "systolic_bp_mmhg": "Systolic BP",
     "diastolic_bp_mmhg": "Diastolic BP",
 }
-"""Canonical column and what Table A1 calls it, in its order."""
+"""Title in Table A1 of each canonical column, in the order of that table."""
 MISSING = "NA"
 
 
@@ -25,8 +24,8 @@ def vitals_text(values: Mapping[str, float | None], gender: str | None) -> str:
     """Write vital signs as Table A1 does: ``Temperature: 97.9 | ... | Gender: F``.
 
     Args:
-        values: Canonical column of ``schemas.VITAL_SIGNS`` (unit in its name) to value; one that
-            is left out, or None, reads ``NA``.
+        values: Value by canonical column of ``schemas.VITAL_SIGNS`` (unit in its name); a column
+            that is left out, or None, reads ``NA``.
         gender: ``F`` or ``M``; None reads ``NA``.
 
     Returns:
@@ -41,8 +40,8 @@ def vitals_text(values: Mapping[str, float | None], gender: str | None) -> str:
     unknown = sorted(set(values) - set(VITAL_SIGNS))
     if unknown:
         raise DataError(f"{unknown} are no vital signs. Known: {', '.join(VITAL_SIGNS)}.")
-    fields = [f"{title}: {_number(values.get(name))}" for name, title in TITLES.items()]
-    return " | ".join([*fields, f"Gender: {_gender(gender)}"])
+    fields = [f"{title}: {_written(values.get(name))}" for name, title in TITLES.items()]
+    return " | ".join([*fields, f"Gender: {_written(gender)}"])
 
 
 def vitals_texts(vitals: pa.Table) -> pa.Array:
@@ -54,21 +53,16 @@ def vitals_texts(vitals: pa.Table) -> pa.Array:
     Returns:
         Text, (N,).
     """
-    columns = [_written(vitals[name], f"{title}: ", _number) for name, title in TITLES.items()]
-    gender = _written(vitals["gender"], "Gender: ", _gender)
-    return pc.binary_join_element_wise(*columns, gender, " | ")
+    columns = []
+    for name, title in {**TITLES, "gender": "Gender"}.items():
+        # Each distinct value is written once, since few are distinct.
+        cells = vitals[name].combine_chunks().dictionary_encode(null_encoding="encode")
+        written = [f"{title}: {_written(value)}" for value in cells.dictionary.to_pylist()]
+        columns.append(pa.array(written, pa.string()).take(cells.indices))
+    return pc.binary_join_element_wise(*columns, " | ")
 
 
-def _written(column: pa.ChunkedArray, title: str, write: Callable[[Any], str]) -> pa.Array:
-    """Write each distinct value once, since few are distinct and Arrow prints floats otherwise."""
-    cells = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    written = [title + write(value) for value in cells.dictionary.to_pylist()]
-    return pa.array(written, pa.string()).take(cells.indices)
-
-
-def _number(value: float | None) -> str:
-    return MISSING if value is None else str(float(value))
-
-
-def _gender(value: str | None) -> str:
-    return value or MISSING
+def _written(value: float | str | None) -> str:
+    if value is None or value == "":
+        return MISSING
+    return value if isinstance(value, str) else str(float(value))

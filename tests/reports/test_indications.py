@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from camchex import clean_indication, split_sections
 from camchex.contract import params
 from camchex.contract.schemas import INDICATIONS, STUDIES
 from camchex.errors import DataError, ParamsError
-from camchex.reports import clean_indication, split_sections
 from camchex.reports.files import Report
 from camchex.reports.findings import reads_like_findings
 from camchex.reports.indications import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camchex.reports import split_sections
+from camchex import split_sections
 from camchex.texts.params import SectionRules
 
 NAME_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ ()/,-")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camchex.reports import clean_indication
+from camchex import clean_indication
 from camchex.texts.cleaning import LOOSE_SLASHES
 from camchex.texts.params import Cleaner
 

@@ -91,7 +91,7 @@ class RawTable:
         """Return a column of label values, float32; a blank is null.
 
         Args:
-            column: Its name.
+            column: Name of the column.
             allowed: Values that it may hold; None allows a blank.
 
         Raises:
@@ -106,7 +106,7 @@ class RawTable:
         """Return a column of a few known words.
 
         Args:
-            column: Its name.
+            column: Name of the column.
             allowed: Words that it may hold; None allows a blank.
 
         Raises:
@@ -137,7 +137,7 @@ class RawTable:
         """Parse text made of a column; a time must print as it was read.
 
         Args:
-            column: Its name, for the message.
+            column: Name of the column, for the message.
             stamps: One text per row; null stays null.
             layout: ``%Y-%m-%d %H:%M:%S``, or the same with fewer separators.
 

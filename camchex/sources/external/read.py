@@ -23,7 +23,7 @@ def read_external(
     Args:
         key: Key of the set in params.yaml, which its rows carry as ``dataset``.
         external: Source, folder and label policy of the set.
-        table: Its published table.
+        table: Published table of the set.
         root: data.root.
         labels: The label space; with ``imply_no_finding``, a finding means No Finding is 0.
 
@@ -51,7 +51,7 @@ def read_labels(
 
     Args:
         name: CheXpert, ChestX-ray14 or VinDr-CXR.
-        path: Its table, plain or compressed: train.csv, or Data_Entry_2017_v2020.csv.
+        path: Table of the set, plain or compressed: train.csv, or Data_Entry_2017_v2020.csv.
         classes: The label space, in order.
         policy: What labels mean where the publisher leaves it open.
 
