@@ -14,7 +14,7 @@ from camchex.networks.batches import (
     ordered_loader,
     to_unit_range,
 )
-from camchex.runs.devices import device_of, together
+from camchex.runs.devices import device_of, join_processes
 from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
 
@@ -62,7 +62,7 @@ def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> F
 
     Source: docs/method.md, section 8 (test-time augmentation of CheXFusion and of the release).
     """
-    several = together(runtime) if runtime.processes > 1 else None
+    several = join_processes(runtime) if runtime.processes > 1 else None
     device = several.device if several else device_of(runtime)
     share = (several.global_rank, several.world_size) if several else (0, 1)
     network = network.to(device).eval()

@@ -45,7 +45,7 @@ def first_device() -> bool:
 
 
 @cache
-def together(runtime: RuntimeParams) -> Fabric:
+def join_processes(runtime: RuntimeParams) -> Fabric:
     """The processes of ``runtime``, started if need be: from here on each runs the same code.
 
     Raises:
