@@ -15,8 +15,8 @@ from pathlib import Path
 
 import yaml
 
-from camchex.comparisons.origin import origin
 from camchex.contract import params
+from stages import origin
 
 PROJECT = Path(__file__).resolve().parents[1]
 PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")

@@ -14,6 +14,7 @@ from camchex.comparisons.uninformative import SILENCED, gains, gains_text, silen
 from camchex.comparisons.variants import CAMCHEX
 from camchex.contract import params
 from camchex.contract.files import write_text
+from stages.compare_variants import SCORES_OF
 
 COPIES = PROJECT / ".camchex" / "uninformative"
 TABLE3 = Path("metrics/ablations/table3.json")
@@ -29,7 +30,10 @@ def main() -> int:
         {name: list(map(_stage, silenced.rows)) for name, silenced in SILENCED.items()},
     )
     seeds = params.load("seeds", list[int])
-    tables = {name: silenced_table(s, seeds, COPIES / name) for name, s in SILENCED.items()}
+    tables = {}
+    for name, silenced in SILENCED.items():
+        files = {kind: str(COPIES / name / pattern) for kind, pattern in SCORES_OF.items()}
+        tables[name] = silenced_table(silenced, seeds, files)
     found = gains(informative, tables)
     write_results(found, OUT)
     write_text(OUT.with_suffix(".md"), gains_text(found))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,13 @@ Output = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as an 
 Name = Annotated[str, typer.Option(help="Which item of the stage this is.")]
 SEED = "{seed}"
 """Stands in a command for every seed of params.yaml: the stage is run once for each."""
+INVENTED = Path("data/synthetic/raw")
+"""The cohort that the project invents itself, which data/synthetic/dvc.yaml makes."""
+
+
+def origin(root: Path) -> Literal["synthetic", "real"]:
+    """On what patients results are measured: ``synthetic`` if ``data.root`` is the own cohort."""
+    return "synthetic" if root.resolve() == INVENTED.resolve() else "real"
 
 
 def run(main: Callable[..., None]) -> None:

@@ -189,11 +189,11 @@ def use_profile(
 @profile.command("diff", epilog="Example: [bold]camchex profile diff paper released[/]")
 def diff_profiles(left: ProfileName, right: ProfileName = "params.yaml") -> None:
     """Show every key on which two configurations differ; the second is params.yaml by default."""
-    from camchex.comparisons.parameters import differences
+    from camchex.comparisons.parameters import parameter_differences
     from camchex.profiles.profiles import locate
 
     table = Table(Column("key", no_wrap=True), left, right, box=None)
-    for found in differences(locate(left), locate(right)):
+    for found in parameter_differences(locate(left), locate(right)):
         table.add_row(found.key, found.left, found.right)
     Console(markup=False).print(table if table.row_count else f"{left} and {right} are the same.")
 

@@ -40,8 +40,7 @@ def compare(
 
     Both models are scored on the same resampled patients; the seeds in a folder are averaged.
     """
-    from camchex.comparisons.two_models import compare as compare_settings
-    from camchex.comparisons.two_models import read_setting
+    from camchex.comparisons.two_models import compare_settings, read_setting
     from camchex.contract import params
     from camchex.runs.runtime import RuntimeParams
     from camchex.scores.bootstrap import draw_patients

@@ -1,4 +1,4 @@
-"""On which keys two parameter files differ, and which profile one of them is nearest to."""
+"""The keys on which two parameter files differ, and the profile that one is nearest to."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from camchex.contract import params
 from camchex.contract.params import PARAMS
 from camchex.errors import ParamsError
 
-# What says on which machine a profile runs; the same configuration has others elsewhere.
+# Keys that say on which machine a profile runs; a configuration has others elsewhere.
 LOCAL = ("data.root", "data.tables", "runtime.")
 
 
@@ -20,7 +20,7 @@ class Difference:
     Attributes:
         key: Dotted, as ``dvc exp run -S`` takes it.
         left: Its value in the first configuration, as JSON; empty where it has no such key.
-        right: The same of the second.
+        right: Its value in the second configuration, as JSON; empty where it has no such key.
     """
 
     key: str
@@ -28,7 +28,7 @@ class Difference:
     right: str
 
 
-def differences(left: Path, right: Path) -> list[Difference]:
+def parameter_differences(left: Path, right: Path) -> list[Difference]:
     """Every key on which two parameter files differ, in the order of the files.
 
     Raises:
@@ -41,7 +41,7 @@ def differences(left: Path, right: Path) -> list[Difference]:
 
 
 def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted key and JSON value of every leaf; a list or an empty mapping is one."""
+    """Dotted key and JSON value of every leaf; a list or an empty mapping is a leaf."""
     for name, value in values.items():
         key = f"{above}{name}"
         if isinstance(value, Mapping) and value:
@@ -53,11 +53,11 @@ def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 def nearest_profile(folder: Path, path: Path = PARAMS) -> tuple[str, list[Difference]]:
     """The profile that a parameter file differs least from, and on which keys.
 
-    Where the data lie and on what they run (``LOCAL``) does not count. Of equals, the first by
-    name.
+    Keys on where the data lie and what runs (``LOCAL``) do not count. If several profiles differ
+    as little, the first by name is returned.
 
     Args:
-        folder: Of profiles, complete parameter files.
+        folder: Folder of profiles, complete parameter files.
         path: The parameter file; ``right`` of each difference.
 
     Raises:
@@ -67,7 +67,9 @@ def nearest_profile(folder: Path, path: Path = PARAMS) -> tuple[str, list[Differ
     if not profiles:
         raise ParamsError(f"{folder}: no profiles, expected demo.yaml and others.")
     found = {
-        profile.stem: [d for d in differences(profile, path) if not d.key.startswith(LOCAL)]
+        profile.stem: [
+            d for d in parameter_differences(profile, path) if not d.key.startswith(LOCAL)
+        ]
         for profile in profiles
     }
     name = min(found, key=lambda stem: len(found[stem]))

@@ -1,26 +1,32 @@
-"""Does an input that says nothing gain nothing? Table 3 on cohorts whose inputs were told to."""
+"""Whether an input that says nothing gains nothing: Table 3 on cohorts with such an input."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
+from camchex.aggregates.markdown import markdown_table
 from camchex.aggregates.results import Results
-from camchex.comparisons.variant_tables import CLEAR, SCORES, compare, read_scores
-from camchex.comparisons.variant_text import VERDICT
-from camchex.comparisons.variants import TABLE3, Comparison
+from camchex.comparisons.variant_tables import (
+    CLEAR,
+    SCORES,
+    SYNTHETIC,
+    read_scores,
+    variant_table,
+)
+from camchex.comparisons.variant_text import VERDICT, mean_sd_text
+from camchex.comparisons.variants import TABLE3, Comparison, Kind
 
 CHANCE = 0.5  # AUROC
 
 
 @dataclass(frozen=True)
 class Silenced:
-    """One cohort.
+    """A cohort in which one input says nothing.
 
     Attributes:
-        settings: Parameters by dotted key; nothing for the cohort as it is.
-        alone: The row of Table 3 that reads the input alone.
-        step: The two rows of Table 3 between which it is added.
+        settings: Parameters of the cohort that differ, by dotted key.
+        alone: Row of Table 3 that reads the input alone.
+        step: The two rows of Table 3 between which the input is added.
     """
 
     settings: Mapping[str, float]
@@ -29,7 +35,7 @@ class Silenced:
 
     @property
     def rows(self) -> tuple[str, str, str]:
-        """The rows of Table 3 that it is about."""
+        """The rows of Table 3 that the input decides."""
         return (self.alone, *self.step)
 
 
@@ -49,15 +55,21 @@ SILENCED: Mapping[str, Silenced] = MappingProxyType(
 )
 
 
-def silenced_table(silenced: Silenced, seeds: Sequence[int], root: Path) -> Results:
-    """Those rows of Table 3 that an input decides, of the project below ``root``.
+def silenced_table(silenced: Silenced, seeds: Sequence[int], files: Mapping[Kind, str]) -> Results:
+    """The rows of Table 3 that an input decides.
+
+    Args:
+        silenced: The cohort.
+        seeds: The declared seeds.
+        files: Paths of the scores, as :func:`read_scores` takes them.
 
     Raises:
-        DataError: If a score of one of them is missing.
+        DataError: If a score of one of the rows is missing.
     """
     rows = [row for row in TABLE3.rows if row.name in silenced.rows]
-    scores = {row.name: read_scores(row, seeds, root) for row in rows}
-    return compare(Comparison(TABLE3.title, rows, [silenced.step]), scores, seeds, "synthetic")
+    scores = {row.name: read_scores(row, seeds, files) for row in rows}
+    comparison = Comparison(TABLE3.title, rows, [silenced.step])
+    return variant_table(comparison, scores, seeds, SYNTHETIC)
 
 
 def gains(informative: Results, silenced: Mapping[str, Results]) -> Results:
@@ -65,8 +77,7 @@ def gains(informative: Results, silenced: Mapping[str, Results]) -> Results:
 
     Args:
         informative: Table 3 of the cohort as it is.
-        silenced: The same, or :func:`silenced_table`, of the cohort in which an input says
-            nothing, by input.
+        silenced: Results of :func:`silenced_table` by input.
 
     Returns:
         By input: the settings, and of both cohorts the step that adds the input, with
@@ -75,7 +86,7 @@ def gains(informative: Results, silenced: Mapping[str, Results]) -> Results:
     """
     return {
         "title": "What an input gains that was made to say nothing",
-        "data": "synthetic",
+        "data": SYNTHETIC,
         "seeds": informative["seeds"],
         "inputs": {
             name: {
@@ -89,45 +100,38 @@ def gains(informative: Results, silenced: Mapping[str, Results]) -> Results:
 
 
 def gains_text(found: Results) -> str:
-    """The same as Markdown."""
-    lines = [
-        f"# {found['title']}",
-        "",
-        "Synthetic data. Gain: the difference, of the same seed, that the input makes beside the "
-        "others; mean ± standard deviation. Zero: not further from it than twice that.",
-        "",
-        "| input | cohort | gain in mAP | zero | gain in AUROC | zero | alone, AUROC above 0.5 |",
-        f"|{' --- |' * 7}",
-    ]
-    for name, of_input in found["inputs"].items():
-        settings = ", ".join(f"{key}={value:g}" for key, value in of_input["settings"].items())
+    """The results of :func:`gains` as Markdown."""
+    rows = []
+    for name, told in found["inputs"].items():
+        settings = ", ".join(f"{key}={value:g}" for key, value in told["settings"].items())
         for cohort, label in (("informative", "as it is"), ("silenced", settings)):
-            gain = of_input[cohort]
-            cells = [name, label]
-            for score in SCORES:
-                cells += [_spread(gain[score]), VERDICT[gain[score]["within_spread"]]]
-            lines.append(f"| {' | '.join([*cells, _spread(gain['alone_above_chance'])])} |")
-    return "\n".join([*lines, ""])
+            gain = told[cohort]
+            scores = [
+                text
+                for score in SCORES
+                for text in (
+                    mean_sd_text(gain[score], "+"),
+                    VERDICT[gain[score]["within_spread"]],
+                )
+            ]
+            rows.append((name, label, *scores, mean_sd_text(gain["alone_above_chance"], "+")))
+    header = ("input", "cohort", "gain in mAP", "zero", "gain in AUROC", "zero")
+    note = (
+        "Synthetic data. Gain: the difference, of the same seed, that the input makes beside the "
+        "others; mean ± standard deviation. Zero: not further from it than twice that."
+    )
+    table = markdown_table((*header, "alone, AUROC above 0.5"), rows)
+    return f"# {found['title']}\n\n{note}\n\n{table}\n"
 
 
 def _gain(table: Results, silenced: Silenced) -> Results:
     before, after = silenced.step
     (step,) = (s for s in table["steps"] if (s["from"], s["to"]) == (before, after))
     alone = table["rows"][silenced.alone]["AUROC"]
+    gain: dict[str, Results] = {}
+    for score in SCORES:
+        mean, sd = step[score]["mean"], step[score]["sd"]
+        within = None if mean is None or sd is None else abs(mean) <= CLEAR * sd
+        gain[score] = {"mean": mean, "sd": sd, "within_spread": within}
     above = None if alone["mean"] is None else alone["mean"] - CHANCE
-    return {
-        **{score: _with_verdict(step[score]) for score in SCORES},
-        "alone_above_chance": {"mean": above, "sd": alone["sd"]},
-    }
-
-
-def _with_verdict(difference: Results) -> Results:
-    mean, sd = difference["mean"], difference["sd"]
-    within = None if mean is None or sd is None else abs(mean) <= CLEAR * sd
-    return {"mean": mean, "sd": sd, "within_spread": within}
-
-
-def _spread(found: Results) -> str:
-    if found["mean"] is None:
-        return ""
-    return f"{found['mean']:+.3f}" + (f" ± {found['sd']:.3f}" if found["sd"] is not None else "")
+    return {**gain, "alone_above_chance": {"mean": above, "sd": alone["sd"]}}

@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final, Literal
 
 from camchex.aggregates.results import Results, read_results
-from camchex.comparisons.origin import Origin
 from camchex.comparisons.paper import paper_numbers
-from camchex.comparisons.variants import SEED, Comparison, Row
+from camchex.comparisons.variants import Comparison, Kind, Row
 from camchex.errors import DataError
 from camchex.scores.seeds import mean_sd
 
+Origin = Literal["synthetic", "real"]
+"""On what patients a result was measured: on invented or on real ones."""
+SYNTHETIC: Final = "synthetic"
+SEED = "{seed}"
+"""Stands for a seed in the path of the scores of a model that is trained with several."""
 SCORES = ("mAP", "AUROC")
 LEVEL = "study"  # as the paper's Table 3
 CLEAR = 2  # standard deviations
 
 Scores = Mapping[str, Sequence[float | None]]
-"""mAP and AUROC, each of one model, or of one per seed."""
+"""mAP and AUROC, each with one value, or with one per seed."""
 
 NOT_COMPARABLE: Mapping[Origin, str] = {
     "synthetic": (
@@ -29,40 +34,44 @@ NOT_COMPARABLE: Mapping[Origin, str] = {
 }
 
 
-def read_scores(row: Row, seeds: Sequence[int], root: Path = Path()) -> Scores:
+def read_scores(row: Row, seeds: Sequence[int], files: Mapping[Kind, str]) -> Scores:
     """Scores per study of one row.
 
     Args:
-        row: Of a table.
+        row: A row of a table.
         seeds: The declared seeds; files of others are left alone.
-        root: Of the project.
+        files: Path of the scores of each kind of model, with ``{name}`` for the row and, where a
+            model is trained with several, ``{seed}`` for the seed.
 
     Raises:
-        DataError: If a file is missing, or is not what ``stages.evaluate`` writes.
+        DataError: If a file is missing, or holds no scores per study.
     """
-    each = seeds if SEED in row.results else [0]
-    paths = [root / row.results.format(seed=seed) for seed in each]
-    results = [read_results(path) for path in paths]
-    for path, found in zip(paths, results, strict=True):
-        if not set(SCORES) <= set(found.get(LEVEL, ())):
+    pattern = files[row.kind]
+    found: dict[str, list[float | None]] = {score: [] for score in SCORES}
+    for seed in seeds if SEED in pattern else [0]:
+        path = Path(pattern.format(name=row.name, seed=seed))
+        scores = read_results(path).get(LEVEL, {})
+        if not set(SCORES) <= set(scores):
             raise DataError(f"{path}: no scores per {LEVEL}. Make it again: `make ablations`.")
-    return {score: [found[LEVEL][score] for found in results] for score in SCORES}
+        for score in SCORES:
+            found[score].append(scores[score])
+    return found
 
 
-def compare(
+def variant_table(
     comparison: Comparison, scores: Mapping[str, Scores], seeds: Sequence[int], data: Origin
 ) -> Results:
-    """One table.
+    """One table of models, and the differences between its rows.
 
     Args:
-        comparison: Its rows and steps.
-        scores: By name of the row.
+        comparison: Rows and steps of the table.
+        scores: Scores by name of the row.
         seeds: The declared seeds.
-        data: On what the scores were measured.
+        data: On what patients the scores were measured.
 
     Returns:
-        Of every row the mean and standard deviation over seeds (``sd`` None for a single model),
-        and the paper's numbers; of every step the same of the paired differences.
+        For every row the mean and standard deviation over seeds (``sd`` None for a single model)
+        and the paper's numbers; for every step those of the paired differences.
     """
     return {
         "title": comparison.title,
@@ -70,20 +79,29 @@ def compare(
         "note": NOT_COMPARABLE[data],
         "level": LEVEL,
         "seeds": list(seeds),
-        "rows": {row.name: _row(row, scores[row.name]) for row in comparison.rows},
+        "rows": {
+            row.name: {
+                "label": row.label,
+                "models": len(scores[row.name][SCORES[0]]),
+                **{score: mean_sd(scores[row.name][score]) for score in SCORES},
+                "paper": _paper(row),
+                "paper_differs": row.remark or None,
+            }
+            for row in comparison.rows
+        },
         "steps": [_step(comparison, scores, *step) for step in comparison.steps],
     }
 
 
-def difference(before: Sequence[float | None], after: Sequence[float | None]) -> Results:
-    """Mean and standard deviation of the paired differences, and whether they are clear.
+def paired_difference(before: Sequence[float | None], after: Sequence[float | None]) -> Results:
+    """Mean and standard deviation of the differences, seed by seed, and whether they are clear.
 
-    A single model is paired with every seed of the other; so the spread is the other's alone, and
-    that of two single models is not known.
+    A single model is paired with every seed of the other, so that the deviation is that of the
+    other alone; the deviation of two single models is not known.
 
     Args:
         before: One score per seed, or one.
-        after: The same.
+        after: One score per seed, or one.
 
     Returns:
         ``mean``, ``sd``, and ``clear``: the mean is further from 0 than twice the sd, either
@@ -97,16 +115,6 @@ def difference(before: Sequence[float | None], after: Sequence[float | None]) ->
     found = mean_sd([b - a for a, b in known] if len(known) == pairs else [None])
     mean, sd = found["mean"], found["sd"]
     return {**found, "clear": None if mean is None or sd is None else abs(mean) > CLEAR * sd}
-
-
-def _row(row: Row, scores: Scores) -> Results:
-    return {
-        "label": row.label,
-        "models": len(scores[SCORES[0]]),
-        **{score: mean_sd(scores[score]) for score in SCORES},
-        "paper": _paper(row),
-        "paper_differs": row.remark or None,
-    }
 
 
 def _paper(row: Row) -> Results | None:
@@ -128,7 +136,10 @@ def _step(comparison: Comparison, scores: Mapping[str, Scores], before: str, aft
     return {
         "from": before,
         "to": after,
-        **{score: difference(scores[before][score], scores[after][score]) for score in SCORES},
+        **{
+            score: paired_difference(scores[before][score], scores[after][score])
+            for score in SCORES
+        },
         "paper": {score: second[score] - first[score] for score in SCORES}
         if first and second
         else None,

@@ -1,8 +1,9 @@
-"""A comparison as Markdown, to be read, and as CSV rows, to be plotted."""
+"""A table of variants as Markdown, to be read, and as CSV rows, to be plotted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from camchex.aggregates.csv_files import Row
+from camchex.aggregates.markdown import markdown_table
 from camchex.aggregates.results import Results
 from camchex.comparisons.variant_tables import SCORES
 
@@ -20,70 +21,50 @@ def csv_rows(table: Results) -> Iterator[Row]:
 
 def markdown(table: Results) -> str:
     """Title, what the numbers are of, the table, and the steps between its rows."""
-    seeds = ", ".join(map(str, table["seeds"]))
-    here = f"{table['data']} data"
-    head = ("model", f"mAP, {here}", f"AUROC, {here}", "mAP, paper", "AUROC, paper", "paper is of")
-    steps = ("step", f"mAP, {here}", "clear", f"AUROC, {here}", "clear", "mAP, paper")
-    return "\n".join(
-        [
-            f"# {table['title']}",
-            "",
-            table["note"],
-            "",
-            f"Per {table['level']}, on the test studies: mean ± standard deviation over the seeds "
-            f"{seeds}; without ± a single model.",
-            "",
-            *_table(head, (_row(row) for row in table["rows"].values())),
-            "",
-            "Differences of the same seed; clear: further from 0 than twice their standard "
-            "deviation.",
-            "",
-            *_table(steps, (_step(table, step) for step in table["steps"])),
-            "",
-        ]
+    seeds, here = ", ".join(map(str, table["seeds"])), f"{table['data']} data"
+    labels = {name: row["label"] for name, row in table["rows"].items()}
+    rows = []
+    for row in table["rows"].values():
+        paper, differs = row["paper"] or dict.fromkeys(SCORES), row["paper_differs"]
+        source = "; ".join(["MIMIC-CXR", *([differs] if differs else [])]) if row["paper"] else ""
+        scores = (mean_sd_text(row[score]) for score in SCORES)
+        rows.append((row["label"], *scores, *(number_text(paper[s]) for s in SCORES), source))
+    steps = [
+        (
+            f"{labels[step['from']]} → {labels[step['to']]}",
+            mean_sd_text(step["mAP"], "+"),
+            VERDICT[step["mAP"]["clear"]],
+            mean_sd_text(step["AUROC"], "+"),
+            VERDICT[step["AUROC"]["clear"]],
+            number_text(step["paper"]["mAP"] if step["paper"] else None, "+"),
+        )
+        for step in table["steps"]
+    ]
+    header = (f"mAP, {here}", f"AUROC, {here}", "mAP, paper", "AUROC, paper", "paper is of")
+    steps_header = ("step", f"mAP, {here}", "clear", f"AUROC, {here}", "clear", "mAP, paper")
+    parts = (
+        f"# {table['title']}",
+        table["note"],
+        f"Per {table['level']}, on the test studies: mean ± standard deviation over the seeds "
+        f"{seeds}; without ± a single model.",
+        markdown_table(("model", *header), rows),
+        "Differences of the same seed; clear: further from 0 than twice their standard deviation.",
+        markdown_table(steps_header, steps),
     )
+    return "\n\n".join(parts) + "\n"
 
 
-def _row(row: Results) -> list[str]:
-    paper = row["paper"] or dict.fromkeys(SCORES)
-    differs = row["paper_differs"]
-    source = "MIMIC-CXR" + (f"; {differs}" if differs else "") if row["paper"] else ""
-    return [
-        row["label"],
-        *(_spread(row[score]) for score in SCORES),
-        *(_number(paper[score]) for score in SCORES),
-        source,
-    ]
+def mean_sd_text(found: Results, sign: str = "-") -> str:
+    """Mean and, where it is known, standard deviation, to three decimals.
+
+    Args:
+        found: ``mean`` and ``sd``; nothing is written for a mean of None.
+        sign: ``+``: a sign before positive numbers too.
+    """
+    mean = number_text(found["mean"], sign)
+    return f"{mean} ± {found['sd']:.3f}" if found["sd"] is not None else mean
 
 
-def _step(table: Results, step: Results) -> list[str]:
-    before, after = (table["rows"][step[end]]["label"] for end in ("from", "to"))
-    return [
-        f"{before} → {after}",
-        *(
-            text
-            for score in SCORES
-            for text in (_spread(step[score], "+"), VERDICT[step[score]["clear"]])
-        ),
-        _number(step["paper"]["mAP"] if step["paper"] else None, "+"),
-    ]
-
-
-def _spread(found: Results, sign: str = "-") -> str:
-    mean = _number(found["mean"], sign)
-    return mean if found["sd"] is None else f"{mean} ± {found['sd']:.3f}"
-
-
-def _number(value: float | None, sign: str = "-") -> str:
+def number_text(value: float | None, sign: str = "-") -> str:
+    """A number to three decimals; nothing for None."""
     return "" if value is None else f"{value:{sign}.3f}"
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    names = list(header)
-    yield _line(names)
-    yield _line(["---"] * len(names))
-    yield from map(_line, rows)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

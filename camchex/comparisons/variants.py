@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
-SEED = "{seed}"
+Kind = Literal["final", "variant", "image_model"]
 
 
 @dataclass(frozen=True)
@@ -12,16 +13,17 @@ class Row:
     """One row of a table.
 
     Attributes:
-        name: Of the variant in ablations/dvc.yaml.
-        label: What it is, to a reader.
-        results: File with the scores of each seed, or (without ``{seed}``) of the one model.
-        paper: Table and model of the paper's numbers for it; none if it prints none.
-        remark: In what its numbers there differ from this row, beside the data.
+        name: Name of the model among those of its kind.
+        label: What the model is, to a reader.
+        kind: ``final``, the model of the pipeline; ``variant``, trained anew for a table; or
+            ``image_model``, which reads one image at a time and has no seeds.
+        paper: Table and model of the paper's numbers for it; None if the paper prints none.
+        remark: In what the paper's numbers differ from this row, beside the data.
     """
 
     name: str
     label: str
-    results: str
+    kind: Kind = "variant"
     paper: tuple[str, str] | None = None
     remark: str = ""
 
@@ -31,8 +33,8 @@ class Comparison:
     """One table.
 
     Attributes:
-        title: What it compares.
-        rows: In the order of the table.
+        title: What the table compares.
+        rows: Rows in the order of the table.
         steps: Pairs of rows whose difference is given, second minus first.
     """
 
@@ -41,34 +43,26 @@ class Comparison:
     steps: Sequence[tuple[str, str]]
 
 
-def _variant(name: str, label: str, paper: tuple[str, str] | None = None, remark: str = "") -> Row:
-    return Row(name, label, f"metrics/ablations/{name}/seed{SEED}.json", paper, remark)
-
-
-def _image_model(name: str, label: str, paper: tuple[str, str] | None = None) -> Row:
-    return Row(name, label, f"metrics/ablations/image_models/{name}.json", paper)
-
-
 def _against(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:
     return [(row.name, name) for row in rows if row.name != name]
 
 
-CAMCHEX = Row(
-    "camchex", "CaMChex: + vital signs", f"metrics/seeds/seed{SEED}.json", ("table3", "CaMCheX")
-)
-MULTI_VIEW = _variant("multi_view", "all images, no text", ("table3", "Multi-View"))
-INDICATION = _variant("ci_only", "indication alone", ("table3", "CI only"))
-VITALS = _variant("vs_only", "vital signs alone", ("table3", "VS only"))
+CAMCHEX = Row("camchex", "CaMChex: + vital signs", "final", ("table3", "CaMCheX"))
 
 # Steps from each row to the one that the paper scores next higher.
 TABLE3 = Comparison(
     title="What each input is worth (the paper's Table 3)",
     rows=(
-        _image_model("gen4", "one image at a time, mean over the study", ("table3", "Single-View")),
-        INDICATION,
-        VITALS,
-        MULTI_VIEW,
-        _variant("mv_ci", "all images + indication", ("table3", "MV + CI")),
+        Row(
+            "gen4",
+            "one image at a time, mean over the study",
+            "image_model",
+            ("table3", "Single-View"),
+        ),
+        Row("ci_only", "indication alone", paper=("table3", "CI only")),
+        Row("vs_only", "vital signs alone", paper=("table3", "VS only")),
+        Row("multi_view", "all images, no text", paper=("table3", "Multi-View")),
+        Row("mv_ci", "all images + indication", paper=("table3", "MV + CI")),
         CAMCHEX,
     ),
     steps=(
@@ -81,19 +75,19 @@ TABLE3 = Comparison(
 )
 
 _BASELINES = (
-    _variant(
+    Row(
         "chexfusion",
         "CheXFusion: shared encoder, no text",
-        ("table1/CXR-LT-2023", "CheXFusion"),
-        "scored per image",
+        paper=("table1/CXR-LT-2023", "CheXFusion"),
+        remark="scored per image",
     ),
-    _variant(
+    Row(
         "mmbt",
         "MMBT: image regions and words in one BERT",
-        ("table1/MIMIC-CXR-14", "MMBT (Jacenkow et al.)"),
-        "other labels, another split of MIMIC-CXR",
+        paper=("table1/MIMIC-CXR-14", "MMBT (Jacenkow et al.)"),
+        remark="other labels, another split of MIMIC-CXR",
     ),
-    _variant("late", "mean of the models of images, indication and vital signs"),
+    Row("late", "mean of the models of images, indication and vital signs"),
     CAMCHEX,
 )
 BASELINES = Comparison(
@@ -102,21 +96,24 @@ BASELINES = Comparison(
     steps=_against(_BASELINES, "camchex"),
 )
 
-_GENERATIONS = tuple(
-    _image_model(f"gen{g}", f"generation {g} alone, mean over the images") for g in range(5)
+_IMAGE_MODELS = (
+    *(
+        Row(f"gen{g}", f"generation {g} alone, mean over the images", "image_model")
+        for g in range(5)
+    ),
+    Row("views", "the encoder of each view alone, mean over the images", "image_model"),
 )
-_VIEWS = _image_model("views", "the encoder of each view alone, mean over the images")
 _PARTS = (
-    _variant("teacher_only", "no noisy student: encoders of generation 0"),
-    _variant("no_view_finetuning", "encoders of generation 4 for both views"),
-    _variant("shared_encoder", "one encoder for both views"),
-    _variant("attended_padding", "empty slots are attended to"),
-    _variant("released_positions", "position encoding as released"),
+    Row("teacher_only", "no noisy student: encoders of generation 0"),
+    Row("no_view_finetuning", "encoders of generation 4 for both views"),
+    Row("shared_encoder", "one encoder for both views"),
+    Row("attended_padding", "empty slots are attended to"),
+    Row("released_positions", "position encoding as released"),
     CAMCHEX,
 )
 PARTS = Comparison(
     title="What each part is worth",
-    rows=(*_GENERATIONS, _VIEWS, *_PARTS),
+    rows=(*_IMAGE_MODELS, *_PARTS),
     steps=(
         *((f"gen{g}", f"gen{g + 1}") for g in range(4)),
         ("gen4", "views"),

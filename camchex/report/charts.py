@@ -1,4 +1,4 @@
-"""Line charts as inline SVG: equal lines give equal bytes, and nothing is fetched to show them."""
+"""Charts as inline SVG: equal data give equal bytes, and nothing is fetched to show them."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import matplotlib as mpl
 from cycler import cycler
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -35,15 +36,15 @@ def line_chart(
     limits: tuple[float, float] | None = None,
     *,
     diagonal: bool = False,
-) -> str:
+) -> Markup:
     """Draw lines into one chart.
 
     Args:
         lines: Points by name; a single line gets no legend.
-        title: Above the chart.
-        labels: Of the x and the y axis.
+        title: Text above the chart.
+        labels: Labels of the x and the y axis.
         size: Width and height in inches.
-        limits: Of the y axis; None: as the lines need.
+        limits: Limits of the y axis; None: as the lines need.
         diagonal: Whether y = x is drawn too.
 
     Returns:
@@ -69,14 +70,14 @@ def interval_chart(
     title: str,
     label: str,
     reference: float | None = None,
-) -> str:
-    """Draw a dot for each row, with its interval, below one another.
+) -> Markup:
+    """Draw a dot for each row, one below another, with its interval.
 
     Args:
-        rows: Name, value and its bounds (None: not known), from top to bottom.
-        title: Above the chart.
-        label: Of the x axis.
-        reference: Where a line stands; None: nowhere.
+        rows: Name, value and interval (None: not known), from top to bottom.
+        title: Text above the chart.
+        label: Label of the x axis.
+        reference: Where a vertical line stands; None: nowhere.
 
     Returns:
         An ``<svg>`` element that scales with the page.
@@ -104,9 +105,10 @@ def _figure(title: str, size: tuple[float, float]) -> Iterator[tuple[Figure, Axe
         yield figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure) -> Markup:
     buffer = io.StringIO()
     no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
     drawn = buffer.getvalue()
-    return f'<figure class="chart">{drawn[drawn.index("<svg") :]}</figure>'
+    svg = Markup(drawn[drawn.index("<svg") :])  # noqa: S704 - matplotlib escapes the texts
+    return Markup('<figure class="chart">{}</figure>').format(svg)

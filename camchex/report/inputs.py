@@ -1,4 +1,4 @@
-"""What the report is made of, read from the metrics and curves of the declared runs."""
+"""Everything that the report is made of, read from the metrics and curves of the declared runs."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -6,17 +6,70 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camchex.aggregates.results import Results, read_results
+from camchex.comparisons.parameters import Difference
+from camchex.comparisons.variant_tables import SYNTHETIC, Origin
+from camchex.contract.labels import LabelParams
 from camchex.errors import DataError
 from camchex.report.charts import Line
-from camchex.report.examples import Example, Failure
-from camchex.report.other_results import Shown
-from camchex.report.provenance import Provenance
+from camchex.report.examples import Example, Failure, read_examples
+from camchex.report.other_results import OtherResults, read_other_results
+from camchex.report.summary import read_details, read_seed_metrics, summarise
 
-GENERATIONS = range(5)  # the teacher and four students: fixed by dvc.yaml
+GENERATIONS = range(5)  # the teacher and four students, a number that the pipeline fixes
 IMAGE_RUNS = (*(f"gen{g}" for g in GENERATIONS), "frontal", "lateral")
 QUANTITIES = ("train_loss", "development_mAP")
 Lines = Mapping[str, Line]
-Row = Mapping[str, str]
+CsvRow = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Files and folders that the report is read from.
+
+    Attributes:
+        seeds: Folder of the metrics of each seed, ``seed<s>.json``.
+        audit: Metrics of the leakage audit, JSON.
+        data: Folder of the counts of the stages of data, JSON.
+        pseudo_labels: Folder of the quantiles of the pseudo-labels, ``gen<g>.json``.
+        training: Folder of training curves, a folder for each run.
+        test: Folder of curves and subgroups of the test studies, ``seed<s>/*.csv``.
+        cohort: ``schemas.cohort``.
+        predictions: Folder of ``seed<s>.parquet``.
+        store: The prepared images.
+        others: Folder of results of other pipelines, JSON; any may be missing.
+    """
+
+    seeds: Path
+    audit: Path
+    data: Path
+    pseudo_labels: Path
+    training: Path
+    test: Path
+    cohort: Path
+    predictions: Path
+    store: Path
+    others: Path
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a report was made from; the caller knows how that was recorded.
+
+    Attributes:
+        sources: Commit of the code, digests of data and parameters, by name.
+        versions: Versions of Python and of the packages, by name.
+        profile: Name of the profile that the parameters are nearest to.
+        differs: Keys on which the parameters differ from it (``left``: the profile).
+        weights: Hash of each seed's trained model; seeds without a recorded hash are left out.
+        recorded_by: Command that prints the commit which recorded the page.
+    """
+
+    sources: Mapping[str, str]
+    versions: Mapping[str, str]
+    profile: str
+    differs: Sequence[Difference]
+    weights: Mapping[int, str]
+    recorded_by: str
 
 
 @dataclass(frozen=True)
@@ -24,48 +77,105 @@ class ReportInputs:
     """Aggregates of one run of the pipeline.
 
     Attributes:
-        summary: As :func:`camchex.report.summary.summarise` returns it.
-        audit: As :func:`camchex.audit.audit.audit` returns it.
-        cohort: Counts of the cohort, as its stage writes them.
-        pseudo_labels: Spread of the pseudo-labels, by generation.
+        seeds: Metrics of each seed's model, as :func:`camchex.scores.evaluate.evaluate_model`
+            gives them.
+        summary: Scores over all seeds, as :func:`camchex.report.summary.summarise` returns them.
+        audit: Results of :func:`camchex.audit.audit.audit`.
+        data: Counts of every stage of data, by the name of its file; ``cohort`` is one.
+        pseudo_labels: Quantiles of the pseudo-labels, by generation.
         training: Curves by quantity (``QUANTITIES``) and run.
         precision_recall: Curves by seed and class.
         reliability: Curves by seed and kind (``as predicted``, ``scaled``), all classes together.
         subgroups: Rows of every seed's ``subgroups.csv``.
         benchmarks: Rows of every seed's ``benchmarks.csv``.
-        data: Counts of every stage of data, by the name of its file.
-        shown: What other pipelines measured.
-        level: Of the intervals, 0.95.
-        provenance: What made this.
-        examples: Studies to show; only ever of the synthetic cohort.
-        failures: The same of what the model is most wrong about.
+        others: Results of other pipelines.
+        level: Level of the intervals, such as 0.95.
+        labels: Name of the label space.
+        provenance: What the report was made from.
+        examples: Studies to show, only ever of the synthetic cohort.
+        failures: What the model is most wrong about, only ever of the synthetic cohort.
     """
 
+    seeds: Mapping[int, Results]
     summary: Results
     audit: Results
-    cohort: Results
+    data: Mapping[str, Results]
     pseudo_labels: Mapping[str, Results]
     training: Mapping[str, Lines]
     precision_recall: Mapping[int, Lines]
     reliability: Mapping[int, Lines]
-    subgroups: Mapping[int, Sequence[Row]]
-    benchmarks: Mapping[int, Sequence[Row]]
-    data: Mapping[str, Results]
-    shown: Shown
+    subgroups: Mapping[int, Sequence[CsvRow]]
+    benchmarks: Mapping[int, Sequence[CsvRow]]
+    others: OtherResults
     level: float
+    labels: str
     provenance: Provenance
     examples: Sequence[Example] = ()
     failures: Sequence[Failure] = ()
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether all of it was measured on invented patients."""
+        return bool(self.summary["data"] == SYNTHETIC)
 
-def read_pseudo_labels(folder: Path) -> dict[str, Results]:
-    """Spread of the pseudo-labels of every generation that taught, ``gen<g>.json``.
+
+def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file holds
+    sources: Sources,
+    seeds: Sequence[int],
+    labels: LabelParams,
+    level: float,
+    *,
+    data: Origin,
+    made_by: Mapping[str, str],
+    provenance: Provenance,
+) -> ReportInputs:
+    """Read everything that a report shows.
+
+    Images and predictions are opened for the synthetic cohort only, whose studies are shown.
+
+    Args:
+        sources: Where everything is.
+        seeds: The declared seeds; files of other seeds are left alone.
+        labels: The label space.
+        level: Level of the intervals.
+        data: On what patients everything was measured.
+        made_by: Command that makes each result of another pipeline.
+        provenance: What the report was made from.
 
     Raises:
-        DataError: If one is missing.
+        DataError: If a file is missing, or is not what its stage writes.
     """
-    names = [f"gen{g}" for g in GENERATIONS[:-1]]
-    return {name: read_results(folder / f"{name}.json") for name in names}
+    metrics, audit = read_seed_metrics(sources.seeds, seeds), read_details(sources.audit)
+    summary = summarise(list(metrics.values()), seeds, audit, data)
+    examples, failures = (
+        read_examples(sources.cohort, sources.predictions, sources.store, seeds, labels.classes)
+        if data == SYNTHETIC
+        else ((), ())
+    )
+    curves = sources.test
+    return ReportInputs(
+        seeds=metrics,
+        summary=summary,
+        audit=audit,
+        data={path.stem: read_results(path) for path in sorted(sources.data.glob("*.json"))},
+        pseudo_labels={
+            f"gen{g}": read_results(sources.pseudo_labels / f"gen{g}.json")
+            for g in GENERATIONS[:-1]
+        },
+        training=read_training(sources.training, seeds),
+        precision_recall=read_lines(curves, seeds, "precision_recall", "class recall precision"),
+        reliability=read_lines(
+            curves, seeds, "reliability_all", "probability mean_probability share_positive"
+        ),
+        subgroups=read_seed_rows(curves, seeds, "subgroups"),
+        benchmarks=read_seed_rows(curves, seeds, "benchmarks"),
+        others=read_other_results(sources.others, summary, sources.pseudo_labels, made_by),
+        level=level,
+        labels=labels.space if isinstance(labels.space, str) else "own labels",
+        provenance=provenance,
+        examples=examples,
+        failures=failures,
+    )
 
 
 def read_training(folder: Path, seeds: Sequence[int]) -> dict[str, Lines]:
@@ -82,73 +192,46 @@ def read_training(folder: Path, seeds: Sequence[int]) -> dict[str, Lines]:
             raise DataError(f"{folder / run}: no curves of this training. `dvc repro` makes them.")
     return {
         quantity: {
-            run: _points(folder / run / f"{quantity}.tsv", "step", quantity)
+            run: [(float(row["step"]), float(row[quantity])) for row in _rows(path, "\t")]
             for run in runs
-            if (folder / run / f"{quantity}.tsv").exists()
+            if (path := folder / run / f"{quantity}.tsv").exists()
         }
         for quantity in QUANTITIES
     }
 
 
-def read_precision_recall(folder: Path, seeds: Sequence[int]) -> dict[int, Lines]:
-    """Precision at each recall, by seed and class, ``seed<s>/precision_recall.csv``.
+def read_lines(folder: Path, seeds: Sequence[int], name: str, columns: str) -> dict[int, Lines]:
+    """Curves of ``seed<s>/<name>.csv`` by seed and name of the line.
+
+    Args:
+        folder: Folder of the curves of the test studies.
+        seeds: The declared seeds.
+        name: File name without its ending.
+        columns: Columns of the line's name, of x, and of y, with spaces between.
 
     Raises:
-        DataError: If one is missing.
+        DataError: If a file is missing.
     """
-    return {
-        seed: _by_class(_rows(folder / f"seed{seed}" / "precision_recall.csv", ","))
-        for seed in seeds
-    }
-
-
-def read_reliability(folder: Path, seeds: Sequence[int]) -> dict[int, Lines]:
-    """How often right at each probability, ``seed<s>/reliability_all.csv``, by seed and kind.
-
-    Raises:
-        DataError: If one is missing.
-    """
+    line, x, y = columns.split()
     found: dict[int, Lines] = {}
-    for seed, rows in read_rows(folder, seeds, "reliability_all").items():
+    for seed, rows in read_seed_rows(folder, seeds, name).items():
         lines: dict[str, list[tuple[float, float]]] = {}
         for row in rows:
-            point = (float(row["mean_probability"]), float(row["share_positive"]))
-            lines.setdefault(row["probability"], []).append(point)
+            lines.setdefault(row[line], []).append((float(row[x]), float(row[y])))
         found[seed] = lines
     return found
 
 
-def read_rows(folder: Path, seeds: Sequence[int], name: str) -> dict[int, list[dict[str, str]]]:
+def read_seed_rows(folder: Path, seeds: Sequence[int], name: str) -> dict[int, list[CsvRow]]:
     """Rows of ``seed<s>/<name>.csv`` by seed.
 
     Raises:
-        DataError: If one is missing.
+        DataError: If a file is missing.
     """
     return {seed: _rows(folder / f"seed{seed}" / f"{name}.csv", ",") for seed in seeds}
 
 
-def read_data(folder: Path) -> dict[str, Results]:
-    """Counts that the stages of data wrote, by the name of the file.
-
-    Raises:
-        DataError: If one is not one JSON object.
-    """
-    return {path.stem: read_results(path) for path in sorted(folder.glob("*.json"))}
-
-
-def _by_class(rows: Sequence[Mapping[str, str]]) -> Lines:
-    lines: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        point = (float(row["recall"]), float(row["precision"]))
-        lines.setdefault(row["class"], []).append(point)
-    return lines
-
-
-def _points(path: Path, x: str, y: str) -> Line:
-    return [(float(row[x]), float(row[y])) for row in _rows(path, "\t")]
-
-
-def _rows(path: Path, delimiter: str) -> list[dict[str, str]]:
+def _rows(path: Path, delimiter: str) -> list[CsvRow]:
     if not path.exists():
         raise DataError(f"{path}: no such file. `dvc repro` makes it.")
     with path.open(newline="") as file:

@@ -1,8 +1,8 @@
-"""What other pipelines measured of the same run: shown in the report, if it is of the same run.
+"""Results of other pipelines, shown in the report if they were measured of the same run.
 
 The ceiling, the variants and the truth of the pseudo-labels are outputs of their own pipelines,
-which the report must not wait for. `make ceiling` and the like copy them into a folder that the
-report depends on, and what is there may be of another run: every file is held against this one.
+which the report must not wait for. They are copied into a folder that the report depends on, so
+that a file there may be of another run: every file is compared with this run.
 """
 
 import math
@@ -15,36 +15,35 @@ from camchex.contract.files import sha256
 
 CEILING, TRUTH = "ceiling", "pseudo_labels"
 VARIANTS = ("table3", "baselines", "parts")
-MADE_BY = {
-    CEILING: "make ceiling",
-    **{name: f"make {name}" for name in VARIANTS},
-    TRUTH: "make truth",
-}
+NAMES = (CEILING, *VARIANTS, TRUTH)
 WHOLE = "images+indication+vitals"  # the set of modalities of the model itself
 OURS = "camchex"  # its row in a table of variants
 SCORES = ("mAP", "AUROC")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the folder holds.
+class OtherResults:
+    """Contents of the folder.
 
     Attributes:
-        found: Contents by name, of this run only.
-        why_not: Why a file is not among them, and what makes it, by name.
+        found: Results by name, of this run only.
+        why_not: Reason why results are not among them, and the command that makes them, by name.
     """
 
     found: Mapping[str, Results]
     why_not: Mapping[str, str]
 
 
-def read_shown(folder: Path, summary: Results, spread: Path) -> Shown:
-    """Read what is of the same run as a summary.
+def read_other_results(
+    folder: Path, summary: Results, pseudo_labels: Path, made_by: Mapping[str, str]
+) -> OtherResults:
+    """Read the results that are of the same run as a summary.
 
     Args:
-        folder: Of ``ceiling.json`` and the others; any may be missing.
-        summary: As :func:`camchex.report.summary.summarise` returns it.
-        spread: Folder of the spread of the pseudo-labels, ``gen<g>.json``.
+        folder: Folder of ``<name>.json`` for each of ``NAMES``; any may be missing.
+        summary: Scores over all seeds, as :func:`camchex.report.summary.summarise` returns them.
+        pseudo_labels: Folder of the quantiles of the pseudo-labels, ``gen<g>.json``.
+        made_by: Command that measures each of ``NAMES``.
 
     Raises:
         DataError: If a file is there and is not one JSON object.
@@ -52,23 +51,21 @@ def read_shown(folder: Path, summary: Results, spread: Path) -> Shown:
     same: dict[str, Callable[[Results], bool]] = {
         CEILING: lambda found: is_of_ceiling(found, summary),
         **dict.fromkeys(VARIANTS, lambda found: is_of_variants(found, summary)),
-        TRUTH: lambda found: is_of_spread(found, spread),
+        TRUTH: lambda found: is_of_pseudo_labels(found, pseudo_labels),
     }
     found, why_not = {}, {}
-    for name, command in MADE_BY.items():
-        path = folder / f"{name}.json"
+    for name in NAMES:
+        path, command = folder / f"{name}.json", made_by[name]
         if not path.exists():
             why_not[name] = f"Not measured yet: `{command}` measures it."
-            continue
-        content = read_results(path)
-        if same[name](content):
+        elif same[name](content := read_results(path)):
             found[name] = content
         else:
             why_not[name] = (
                 "Left out: what was measured is of other data, parameters or trainings than this "
                 f"page. `{command}` measures it anew."
             )
-    return Shown(found, why_not)
+    return OtherResults(found, why_not)
 
 
 def is_of_ceiling(ceiling: Results, summary: Results) -> bool:
@@ -99,9 +96,9 @@ def is_of_variants(table: Results, summary: Results) -> bool:
     )
 
 
-def is_of_spread(truth: Results, spread: Path) -> bool:
-    """Whether every generation was scored when its pseudo-labels spread as they do now."""
-    files = sorted(spread.glob("gen*.json"))
+def is_of_pseudo_labels(truth: Results, folder: Path) -> bool:
+    """Whether every generation was scored when its pseudo-labels were those of a folder."""
+    files = sorted(folder.glob("gen*.json"))
     recorded = {name: found.get("spread_sha256") for name, found in truth.items()}
     return recorded == {path.stem: sha256(path) for path in files}
 

@@ -1,31 +1,45 @@
 """The report: one HTML file that needs nothing from outside, with equal bytes for equal inputs."""
 
 from collections.abc import Iterator
-from importlib.resources import files
-from string import Template
+from dataclasses import dataclass
+from typing import Any
 
-from camchex.report.audit import audit_section
-from camchex.report.calibration import calibration_section
-from camchex.report.ceiling import ceiling_section
-from camchex.report.cohort import cohort_section
-from camchex.report.example_studies import example_section, failure_section
-from camchex.report.inputs import ReportInputs
-from camchex.report.made_of import provenance_section
-from camchex.report.markup import paragraph, text, with_code
-from camchex.report.other_results import CEILING
-from camchex.report.paper import LEFT_OUT, beside_the_paper, variants_section
-from camchex.report.results import class_bars, frequency_groups, headline, precision_recall
-from camchex.report.subgroups import benchmark_section, subgroup_section
-from camchex.report.training import pseudo_label_section, training_section, truth_section
+from markupsafe import Markup
 
-TEMPLATE = "report.html"
-BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
-SYNTHETIC = "synthetic"
-WRONG = (
-    "The surest wrong predictions, in standard deviations of each finding's logits, one per study "
-    "and finding; mean of the seeds. Wrong means against the published label, which has errors and "
-    "leaks of its own. Invented patients."
+from camchex.comparisons.paper import paper_groups, paper_numbers, paper_overall
+from camchex.report.ceiling_reasons import below_the_ceiling
+from camchex.report.curve_charts import (
+    precision_recall_charts,
+    reliability_charts,
+    training_charts,
 )
+from camchex.report.filled_labels import filled_labels
+from camchex.report.inputs import ReportInputs
+from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
+from camchex.report.other_results import CEILING, TRUTH
+from camchex.report.render import render
+from camchex.report.seed_rows import BENCHMARK, SUBGROUP, join_rows, subgroup_chart
+
+BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
+IMAGES = "images_"  # how the name of the counts of a data set's images begins
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page.
+
+    Attributes:
+        title: Heading, and entry of the table of contents.
+        content: HTML below the heading.
+    """
+
+    title: str
+    content: Markup
+
+    @property
+    def anchor(self) -> str:
+        """The name that a link within the page has."""
+        return self.title.lower().replace(" ", "-")
 
 
 def render_report(inputs: ReportInputs) -> str:
@@ -37,61 +51,80 @@ def render_report(inputs: ReportInputs) -> str:
     Raises:
         ValueError: If there are example studies of a cohort that is not synthetic.
     """
-    synthetic = inputs.summary["data"] == SYNTHETIC
-    if (inputs.examples or inputs.failures) and not synthetic:
+    if (inputs.examples or inputs.failures) and not inputs.synthetic:
         raise ValueError("example studies of real patients must not be shown")
-    tag = '<span class="tag">synthetic cohort</span>' if synthetic else ""
-    sections = list(_sections(inputs))
-    body = "".join(
-        f'<section id="{_anchor(title)}"><h2>{text(title)} {tag}</h2>{content}</section>'
-        for title, content in sections
-    )
-    contents = "".join(
-        f'<li><a href="#{_anchor(title)}">{text(title)}</a></li>' for title, _ in sections
-    )
-    page = Template(files(__package__).joinpath(TEMPLATE).read_text())
-    return page.substitute(
-        banner=f'<p class="banner" role="note">{text(BANNER)}</p>' if synthetic else "",
-        headline=headline(inputs.summary, inputs.level),
-        contents=contents,
-        sections=body,
-        provenance=provenance_section(inputs.provenance),
+    return render(
+        "page.html",
+        synthetic=inputs.synthetic,
+        banner=BANNER,
+        main_scores=render("main_scores.html", summary=inputs.summary, level=inputs.level),
+        sections=list(_sections(inputs)),
+        provenance=render("provenance.html", provenance=inputs.provenance),
     )
 
 
-def _sections(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
-    summary, shown = inputs.summary, inputs.shown
-    synthetic = summary["data"] == SYNTHETIC
-    yield "Cohort", cohort_section(inputs.cohort, inputs.data)
-    yield "Each finding", class_bars(summary)
-    yield "Precision and recall", precision_recall(inputs)
-    yield "Calibration", calibration_section(inputs)
-    yield "Frequent and rare findings", frequency_groups(summary)
-    yield "Subgroups", subgroup_section(inputs.subgroups)
-    yield "Other labels", benchmark_section(inputs.benchmarks)
-    yield "What the score owes to the indication", audit_section(inputs.audit)
+def _sections(inputs: ReportInputs) -> Iterator[Section]:
+    summary, others, synthetic = inputs.summary, inputs.others, inputs.synthetic
+    images = {
+        name.removeprefix(IMAGES): counts
+        for name, counts in inputs.data.items()
+        if name.startswith(IMAGES)
+    }
+    cohort = inputs.data["cohort"]
+    yield _section("Cohort", "cohort", cohort=cohort, images=images)
+    best_first = sorted(
+        summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
+    )
+    yield _section("Each finding", "each_finding", classes=best_first)
+    mean, classes = precision_recall_charts(inputs)
+    yield _section("Precision and recall", "precision_recall", mean=mean, classes=classes)
+    charts = reliability_charts(inputs)
+    yield _section("Calibration", "calibration", found=summary["calibration"], charts=charts)
+    yield _section("Frequent and rare findings", "frequency_groups", summary=summary)
+    rows = join_rows(inputs.subgroups, SUBGROUP)
+    yield _section("Subgroups", "subgroups", rows=rows, chart=subgroup_chart(rows))
+    yield _section("Other labels", "other_labels", rows=join_rows(inputs.benchmarks, BENCHMARK))
+    yield _section(
+        "What the score owes to the indication",
+        "leakage",
+        audit=inputs.audit,
+        sentence=leak_sentence(inputs.audit),
+        chart=lost_chart(inputs.audit),
+        sets=SETS,
+        changed=CHANGED,
+    )
     if synthetic:
-        yield "The best possible score", _ceiling(inputs)
-    yield (
+        ceiling = others.found.get(CEILING)
+        found = below_the_ceiling(ceiling, cohort) if ceiling else {}
+        why_not = others.why_not.get(CEILING)
+        title = "The best possible score"
+        yield _section(title, "best_possible", ceiling=ceiling, why_not=why_not, **found)
+    yield _section(
         "Beside the paper",
-        beside_the_paper(summary, shown) + "".join(variants_section(shown, v) for v in LEFT_OUT),
+        "beside_the_paper",
+        summary=summary,
+        synthetic=synthetic,
+        others=others,
+        paper=paper_numbers(),
+        paper_groups=paper_groups(),
+        paper_overall=paper_overall(),
+        same_classes=set(summary["per_class"]) == set(paper_numbers()["tableA2"]),
     )
-    yield "Training", training_section(inputs)
-    truth = truth_section(shown) if synthetic else ""
-    yield "Pseudo-labels by generation", truth + pseudo_label_section(inputs.pseudo_labels)
+    yield _section("Training", "training", charts=training_charts(inputs))
+    yield _section(
+        "Pseudo-labels by generation",
+        "pseudo_labels",
+        synthetic=synthetic,
+        truth=others.found.get(TRUTH),
+        why_no_truth=others.why_not.get(TRUTH),
+        generations=list(inputs.pseudo_labels),
+        sets=filled_labels(inputs.pseudo_labels),
+    )
     if inputs.failures:
-        yield "What it is most wrong about", paragraph(WRONG) + failure_section(inputs.failures)
+        yield _section("What it is most wrong about", "failures", failures=inputs.failures)
     if inputs.examples:
-        note = "Invented patients, as the model sees them."
-        yield "Example studies", paragraph(note) + example_section(inputs.examples)
+        yield _section("Example studies", "examples", examples=inputs.examples)
 
 
-def _ceiling(inputs: ReportInputs) -> str:
-    found = inputs.shown.found.get(CEILING)
-    if found is None:
-        return paragraph(with_code(inputs.shown.why_not[CEILING]))
-    return ceiling_section(found, inputs.cohort)
-
-
-def _anchor(title: str) -> str:
-    return title.lower().replace(" ", "-")
+def _section(title: str, template: str, **data: Any) -> Section:  # noqa: ANN401 - as of render
+    return Section(title, render(f"{template}.html", **data))

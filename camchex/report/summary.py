@@ -1,33 +1,40 @@
-"""The headline numbers: every score as mean and spread over the declared seeds."""
+"""One summary of all seeds: every score as mean and standard deviation over the seeds."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from camchex.aggregates.csv_files import Row, write_csv
-from camchex.aggregates.results import Results, read_results
+from camchex.aggregates.results import Results, read_results, write_results
 from camchex.errors import DataError
 from camchex.scores.seeds import mean_sd, over_seeds
 
-HEADLINE = ("mAP", "AUROC")
+SCORES = ("mAP", "AUROC")
 
 
-def read_seed_results(folder: Path, seeds: Sequence[int]) -> list[Results]:
-    """Results of the declared seeds, ``seed<s>.json``; files of other seeds are left alone.
+def read_seed_metrics(folder: Path, seeds: Sequence[int]) -> dict[int, Results]:
+    """Metrics of the declared seeds, ``seed<s>.json``; files of other seeds are left alone.
 
     Returns:
-        What :func:`camchex.scores.evaluate.evaluate` gave: the details below the headline.
+        By seed the metrics of :class:`camchex.scores.evaluate.Evaluation`.
 
     Raises:
-        DataError: If one is missing, or has no details.
+        DataError: If a file is missing, or has no details or no calibration.
     """
-    return [read_details(folder / f"seed{seed}.json") for seed in seeds]
+    found = {}
+    for seed in seeds:
+        path = folder / f"seed{seed}.json"
+        read_details(path)
+        found[seed] = read_results(path)
+        if not isinstance(found[seed].get("calibration"), dict):
+            raise DataError(f"{path}: expected `calibration`. `dvc repro` makes it again.")
+    return found
 
 
 def read_details(path: Path) -> Results:
-    """Everything that a file of results holds below its headline.
+    """Everything that a file of results holds below its first numbers.
 
     Raises:
-        DataError: If it is missing, or has no details.
+        DataError: If the file is missing, or has no details.
     """
     details = read_results(path).get("details")
     if not isinstance(details, list) or len(details) != 1:
@@ -36,51 +43,33 @@ def read_details(path: Path) -> Results:
     return found
 
 
-def read_calibration_scores(folder: Path, seeds: Sequence[int]) -> Results:
-    """Mean and deviation over the declared seeds of calibration errors and temperature.
-
-    Raises:
-        DataError: If the results of a seed are missing, or hold none.
-    """
-    found = []
-    for seed in seeds:
-        path = folder / f"seed{seed}.json"
-        scores = read_results(path).get("calibration")
-        if not isinstance(scores, dict):
-            raise DataError(f"{path}: expected `calibration`. `dvc repro` makes it again.")
-        found.append(scores)
-    return {name: mean_sd([scores[name] for scores in found]) for name in found[0]}
-
-
 def summarise(
-    results: Sequence[Results],
-    seeds: Sequence[int],
-    audit: Results,
-    calibration: Results,
-    data: str,
+    metrics: Sequence[Results], seeds: Sequence[int], audit: Results, data: str
 ) -> Results:
     """Join the results of all seeds.
 
     Args:
-        results: One per seed, as :func:`camchex.scores.evaluate.evaluate` returns them.
+        metrics: Metrics of each seed, as :func:`read_seed_metrics` returns them.
         seeds: The declared seeds, in the same order.
-        audit: What :func:`camchex.audit.audit.audit` returned.
-        calibration: What :func:`read_calibration_scores` returned.
-        data: ``synthetic`` or ``real``: on what all of it was measured.
+        audit: Results of :func:`camchex.audit.audit.audit`.
+        data: ``synthetic`` or ``real``, on what patients everything was measured.
 
     Returns:
-        The keys of one seed's results, each score as ``mean`` and ``sd`` (None for one seed), with
-        the calibration and the headline of the audit.
+        The keys of one seed's details, each score as ``mean`` and ``sd`` (None for one seed);
+        calibration errors and temperature in the same way; and five results of the audit.
 
     Raises:
         DataError: If the seeds were not scored on the same studies.
     """
     baselines, texts = audit["baselines"]["labels"], audit["texts"]
+    calibrations = [found["calibration"] for found in metrics]
     return {
         "data": data,
         "seeds": list(seeds),
-        **over_seeds(results),
-        "calibration": calibration,
+        **over_seeds([found["details"][0] for found in metrics]),
+        "calibration": {
+            name: mean_sd([scores[name] for scores in calibrations]) for name in calibrations[0]
+        },
         "audit": {
             "label_leak_found": audit["leak"]["found"],
             "label_excess_where_named": audit["leak"]["ruled_out"]["excess"],
@@ -92,22 +81,22 @@ def summarise(
 
 
 def summary_metrics(summary: Results) -> Results:
-    """The few numbers that ``dvc metrics show`` prints, and everything else under ``details``.
+    """The few numbers that runs are compared by, and everything else under ``details``.
 
     Args:
         summary: As :func:`summarise` returns it.
 
     Returns:
-        On what data; scores per study with bounds and deviation over seeds, and those of chance;
-        mAP per image; of head, body and tail (in the grouping of the paper where it applies); the
-        calibration error once scaled; the share of the gain that the audit does not doubt.
-        ``details`` is a list of one: DVC takes no list for a metric.
+        On what data; scores per study with bounds and deviation over seeds, and the mAP of chance;
+        mAP per image; mAP of head, body and tail (in the grouping of the paper where it applies);
+        the calibration error once scaled; the share of the gain that the audit does not doubt.
+        ``details`` is a list of one, since tools that compare metrics leave lists out.
     """
     study = summary["study"]
     rule, groups = next(iter(study["groups"].items()))
     return {
         "data": summary["data"],
-        "study": {name: value for score in HEADLINE for name, value in _flat(study, score)},
+        "study": {name: value for score in SCORES for name, value in _flat(study, score)},
         "chance": {"mAP": summary["mean_prevalence"]},
         "image": {"mAP": summary["image"]["mAP"]["mean"]},
         f"study_mAP_{rule}": {group: row["mAP"]["mean"] for group, row in groups.items()},
@@ -125,12 +114,19 @@ def _flat(level: Results, score: str) -> Iterator[tuple[str, float | None]]:
     yield f"{score}_high", high
 
 
-def write_summary_curves(summary: Results, folder: Path) -> None:
-    """Write ``per_class.csv`` and ``groups.csv``: means over seeds, for DVC to plot."""
+def write_summary(summary: Results, out: Path, curves: Path) -> None:
+    """Write the summary as metrics, and means over seeds as CSV files to be plotted.
+
+    Args:
+        summary: As :func:`summarise` returns it.
+        out: JSON file of :func:`summary_metrics`.
+        curves: Folder of ``per_class.csv`` and ``groups.csv``.
+    """
+    write_results(summary_metrics(summary), out)
     header = ["class", "AP", "AP_sd", "AUROC", "AUROC_sd", "positives"]
-    write_csv(header, _per_class(summary), folder / "per_class.csv")
+    write_csv(header, _per_class(summary), curves / "per_class.csv")
     header = ["level", "grouping", "group", "classes", "mAP", "mAP_sd", "AUROC", "AUROC_sd"]
-    write_csv(header, _groups(summary), folder / "groups.csv")
+    write_csv(header, _groups(summary), curves / "groups.csv")
 
 
 def _per_class(summary: Results) -> Iterator[Row]:

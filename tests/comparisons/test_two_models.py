@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from camchex.cli.app import app
 from camchex.comparisons.other_release import score_other_release
 from camchex.comparisons.submission import write_submission
-from camchex.comparisons.two_models import compare
+from camchex.comparisons.two_models import compare_settings
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2
 from camchex.errors import DataError
 from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
@@ -45,7 +45,7 @@ def test_the_difference_of_every_resample_is_that_of_scikit_learn(test: Split) -
     left = [factories.guesses(test.labels, 1, seed) for seed in (0, 1)]
     right = [factories.guesses(test.labels, 2, seed) for seed in (2, 3, 4)]
     draws = draw_patients(test.patients, RESAMPLES, 0)
-    found = compare(test, left, right, {"few": ["Fibrosis"]}, draws, level=0.9, min_cell=5)
+    found = compare_settings(test, left, right, {"few": ["Fibrosis"]}, draws, level=0.9, min_cell=5)
     column = CXR_LT_2023.index("Fibrosis")
     differences = []
     for counts in draws.counts:
@@ -74,7 +74,7 @@ def test_a_small_class_counts_in_the_mean_and_is_not_shown(test: Split) -> None:
     guesses = [factories.guesses(test.labels, 1, 0)]
     draws = draw_patients(test.patients, RESAMPLES, 0)
     groups = {"tail": ["Consolidation"], "body": ["Edema"]}
-    found = compare(test, guesses, guesses, groups, draws, level=0.95, min_cell=5)
+    found = compare_settings(test, guesses, guesses, groups, draws, level=0.95, min_cell=5)
     assert found["not_shown"] == ["Consolidation"]
     assert found["not_scored"] == ["Edema"]
     assert list(found["means"]) == ["macro"]

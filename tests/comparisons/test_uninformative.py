@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from camchex.comparisons.uninformative import SILENCED, gains, gains_text, silenced_table
-from camchex.comparisons.variant_tables import compare
+from camchex.comparisons.variant_tables import variant_table
 from camchex.comparisons.variants import TABLE3
 from camchex.synthetic.params import SyntheticParams
+from stages.compare_variants import SCORES_OF
 from tests.synthetic.small import small
 
 BASE = {"mAP": [0.30, 0.32], "AUROC": [0.6, 0.7]}
@@ -22,7 +23,7 @@ def table3(added: list[float], alone: list[float]) -> dict[str, object]:
         "AUROC": BASE["AUROC"],
     }
     scores["ci_only"] = {"mAP": BASE["mAP"], "AUROC": alone}
-    return dict(compare(TABLE3, scores, [0, 1], "synthetic"))
+    return dict(variant_table(TABLE3, scores, [0, 1], "synthetic"))
 
 
 def test_a_gain_within_twice_its_spread_is_called_zero() -> None:
@@ -53,13 +54,14 @@ def test_every_setting_is_a_key_of_the_section_and_silences_it() -> None:
 
 def test_the_rows_of_a_silenced_cohort_are_enough(tmp_path: Path) -> None:
     silenced = SILENCED["vitals"]
+    files = {kind: str(tmp_path / pattern) for kind, pattern in SCORES_OF.items()}
     for row in TABLE3.rows:
         for seed in (0, 1) if row.name in silenced.rows else ():
-            path = tmp_path / row.results.format(seed=seed)
+            path = Path(files[row.kind].format(name=row.name, seed=seed))
             path.parent.mkdir(parents=True, exist_ok=True)
             score = 0.3 + 0.01 * seed * (row.name == "camchex")
             path.write_text(json.dumps({"study": {"mAP": score, "AUROC": 0.5}}))
-    table = silenced_table(silenced, [0, 1], tmp_path)
+    table = silenced_table(silenced, [0, 1], files)
     told = gains(table3([0.1, 0.1], [0.7, 0.7]), {"vitals": table})["inputs"]["vitals"]["silenced"]
     assert told["mAP"]["mean"] == pytest.approx(0.005)
     assert told["mAP"]["within_spread"] is True

@@ -10,16 +10,16 @@ import pytest
 import yaml
 
 from camchex.comparisons.paper import paper_numbers
-from camchex.comparisons.variant_tables import compare, difference, read_scores
+from camchex.comparisons.variant_tables import paired_difference, read_scores, variant_table
 from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
 from camchex.comparisons.variants import COMPARISONS, TABLE3, Comparison, Row
 from camchex.errors import DataError
 from stages import compare_variants as stage
 
 ROWS = (
-    Row("before", "without", "x/seed{seed}.json", ("table3", "Multi-View")),
-    Row("after", "with", "x/seed{seed}.json", ("table3", "MV + CI")),
-    Row("single", "one model", "x.json"),
+    Row("before", "without", paper=("table3", "Multi-View")),
+    Row("after", "with", paper=("table3", "MV + CI")),
+    Row("single", "one model", "image_model"),
 )
 PAIR = Comparison("two models", ROWS, (("before", "after"), ("single", "after")))
 SCORES = {
@@ -29,13 +29,18 @@ SCORES = {
 }
 
 
+def scores_of(row: Row, seed: int) -> Path:
+    """Where the pipeline puts the scores of a row."""
+    return Path(stage.SCORES_OF[row.kind].format(name=row.name, seed=seed))
+
+
 def write(path: Path, value: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"study": {"mAP": value, "AUROC": value + 0.4}, "image": {}}))
 
 
 def test_differences_are_paired_by_seed() -> None:
-    found = difference(SCORES["before"]["mAP"], SCORES["after"]["mAP"])
+    found = paired_difference(SCORES["before"]["mAP"], SCORES["after"]["mAP"])
     # 0.10, 0.07, 0.13: mean 0.10, squared deviations 0, 9e-4, 9e-4 over 3 - 1
     assert found["mean"] == pytest.approx(0.10)
     assert found["sd"] == pytest.approx(math.sqrt(18e-4 / 2))
@@ -43,18 +48,18 @@ def test_differences_are_paired_by_seed() -> None:
 
 
 def test_a_difference_within_twice_its_spread_is_not_clear() -> None:
-    found = difference(SCORES["before"]["AUROC"], SCORES["after"]["AUROC"])
+    found = paired_difference(SCORES["before"]["AUROC"], SCORES["after"]["AUROC"])
     # 0.1, 0.2, 0.0: mean 0.1, sd 0.1
     assert (found["mean"], found["sd"]) == (pytest.approx(0.1), pytest.approx(0.1))
     assert found["clear"] is False
 
 
 def test_a_fall_can_be_as_clear_as_a_rise() -> None:
-    assert difference([0.40, 0.41, 0.45], [0.30, 0.34, 0.32])["clear"] is True
+    assert paired_difference([0.40, 0.41, 0.45], [0.30, 0.34, 0.32])["clear"] is True
 
 
 def test_a_single_model_is_paired_with_every_seed() -> None:
-    found = difference([0.40], [0.40, 0.41, 0.45])
+    found = paired_difference([0.40], [0.40, 0.41, 0.45])
     assert found["mean"] == pytest.approx(0.02)
     assert found["sd"] == pytest.approx(math.sqrt((4e-4 + 1e-4 + 9e-4) / 2))
 
@@ -63,12 +68,12 @@ def test_a_single_model_is_paired_with_every_seed() -> None:
 def test_where_no_spread_is_known_nothing_is_clear(
     before: list[float | None], after: list[float | None]
 ) -> None:
-    assert difference(before, after)["sd"] is None
-    assert difference(before, after)["clear"] is None
+    assert paired_difference(before, after)["sd"] is None
+    assert paired_difference(before, after)["clear"] is None
 
 
 def test_a_table_has_means_spreads_and_the_papers_numbers() -> None:
-    table = compare(PAIR, SCORES, [0, 1, 2], "synthetic")
+    table = variant_table(PAIR, SCORES, [0, 1, 2], "synthetic")
     row = table["rows"]["before"]
     assert row["mAP"] == {"mean": pytest.approx(0.32), "sd": pytest.approx(0.02)}
     assert row["paper"] == {"mAP": 0.392, "AUROC": 0.859}
@@ -84,7 +89,7 @@ def test_numbers_of_other_labels_make_no_difference_with_the_papers_own() -> Non
     for name in ("chexfusion", "mmbt"):
         comparison = COMPARISONS["baselines"]
         scores = {row.name: SCORES["after"] for row in comparison.rows}
-        table = compare(comparison, scores, [0, 1, 2], "real")
+        table = variant_table(comparison, scores, [0, 1, 2], "real")
         (step,) = (s for s in table["steps"] if s["from"] == name)
         assert table["rows"][name]["paper"]["AUROC"] in {0.850, 0.806}
         assert step["paper"] is None
@@ -107,21 +112,28 @@ def test_every_step_is_between_rows_of_its_table(comparison: Comparison) -> None
     names = [row.name for row in comparison.rows]
     assert len(set(names)) == len(names)
     assert {name for step in comparison.steps for name in step} <= set(names)
-    assert all(row.name == "camchex" or row.name in row.results for row in comparison.rows)
 
 
-def test_scores_of_undeclared_seeds_are_left_alone(tmp_path: Path) -> None:
+def test_scores_of_undeclared_seeds_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for seed in (0, 1, 7):
-        write(tmp_path / f"x/seed{seed}.json", seed / 10)
-    assert read_scores(ROWS[0], [0, 1], tmp_path)["mAP"] == [0.0, 0.1]
+        write(scores_of(ROWS[0], seed), seed / 10)
+    assert read_scores(ROWS[0], [0, 1], stage.SCORES_OF)["mAP"] == [0.0, 0.1]
 
 
-def test_a_missing_or_a_foreign_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"seed0\.json: no such file"):
-        read_scores(ROWS[0], [0], tmp_path)
-    (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(DataError, match=r"x\.json: no scores per study"):
-        read_scores(ROWS[2], [0], tmp_path)
+def test_a_missing_or_a_foreign_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"before/seed0\.json: no such file"):
+        read_scores(ROWS[0], [0], stage.SCORES_OF)
+    path = scores_of(ROWS[2], 0)
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    with pytest.raises(DataError, match=r"single\.json: no scores per study"):
+        read_scores(ROWS[2], [0], stage.SCORES_OF)
 
 
 @pytest.mark.parametrize(("root", "says"), [("data/synthetic/raw", True), ("/elsewhere", False)])
@@ -133,7 +145,7 @@ def test_the_stage_says_on_what_data_it_all_was_measured(
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
     for number, row in enumerate(TABLE3.rows):
         for seed in (0, 1):
-            write(tmp_path / row.results.format(seed=seed), number / 10 + seed / 100)
+            write(tmp_path / scores_of(row, seed), number / 10 + seed / 100)
     monkeypatch.chdir(tmp_path)
     out, rows, text = (Path(f"out/table.{end}") for end in ("json", "csv", "md"))
     stage.main(table="table3", out=out, csv=rows, text=text)
@@ -146,7 +158,7 @@ def test_the_stage_says_on_what_data_it_all_was_measured(
 
 
 def test_every_row_of_the_text_and_of_the_file_has_every_column() -> None:
-    table = compare(PAIR, SCORES, [0, 1, 2], "synthetic")
+    table = variant_table(PAIR, SCORES, [0, 1, 2], "synthetic")
     assert {len(list(row)) for row in csv_rows(table)} == {len(CSV_HEADER)}
     lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
     widths = [line.count("|") for line in lines]

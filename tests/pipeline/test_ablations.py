@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camchex.comparisons.variants import COMPARISONS, SEED
+from camchex.comparisons.variants import COMPARISONS, Row
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
 from camchex.training.params import load_section
+from stages.compare_variants import SCORES_OF
 from stages.predict_images import GENERATIONS
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT, STAGES, is_declared, paths
 
@@ -28,6 +29,10 @@ VARIANTS = {
 }
 
 
+def scores_of(row: Row) -> str:
+    return SCORES_OF[row.kind].format(name=row.name, seed=0)
+
+
 def settings(cmd: str) -> list[str]:
     words = shlex.split(cmd)
     return [
@@ -38,7 +43,7 @@ def settings(cmd: str) -> list[str]:
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_a_table_depends_on_the_results_of_every_row_and_of_no_other(name: str) -> None:
     declared = {p for p in paths(ABLATIONS[name].deps) if p.startswith("metrics/")}
-    read = {row.results.replace(SEED, "0") for row in COMPARISONS[name].rows}
+    read = {scores_of(row) for row in COMPARISONS[name].rows}
     assert all(is_declared(file, declared) for file in read)
     assert all(any(is_declared(file, {folder}) for file in read) for folder in declared)
 
@@ -47,7 +52,7 @@ def test_a_table_depends_on_the_results_of_every_row_and_of_no_other(name: str) 
 def test_every_row_of_a_table_is_made_by_a_stage(name: str) -> None:
     made = {path for stage in STAGES.values() for path in paths(stage.outs)}
     for row in COMPARISONS[name].rows:
-        assert is_declared(row.results.replace(SEED, "0"), made)
+        assert is_declared(scores_of(row), made)
 
 
 def test_every_variant_is_a_row_of_a_table() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camchex.comparisons.parameters import differences
+from camchex.comparisons.parameters import parameter_differences
 from camchex.contract.params import SECTIONS
 from camchex.errors import ParamsError
 from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
@@ -157,7 +157,7 @@ def test_the_published_profiles_differ_where_the_method_says_so_and_nowhere_else
 def test_every_difference_between_published_profiles_is_explained(pair: tuple[str, str]) -> None:
     explained = set(re.findall(r"^\| `([\w.]+)`", PAPER_AND_RELEASE.read_text(), re.MULTILINE))
     other_trainings = r"(noisy_student\.(teacher|student)|view_finetuning\.training)\."
-    for found in differences(*map(locate, pair)):
+    for found in parameter_differences(*map(locate, pair)):
         key = re.sub(other_trainings, "fusion.training.", found.key)
         key = re.sub(r"^vitals\.ranges\..*", "vitals.ranges", key)
         if not key.endswith((".seed", "vitals.hours_before", "vitals.hours_after")):
@@ -209,7 +209,7 @@ def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
 def test_a_data_root_changes_nothing_but_data_root(root: str, tmp_path: Path) -> None:
     target = tmp_path / "params.yaml"
     assert use("corrected", Path(root), target).data.root == Path(root)
-    assert [found.key for found in differences(locate("corrected"), target)] == ["data.root"]
+    assert [found.key for found in parameter_differences(locate("corrected"), target)] == ["data.root"]
     assert target.read_text().count("#") >= locate("corrected").read_text().count("#")
 
 
@@ -250,12 +250,12 @@ def test_where_the_data_lie_and_on_what_they_run_is_no_unsaved_change(
 
 
 def test_a_file_differs_from_itself_in_nothing() -> None:
-    assert differences(locate("paper"), locate("paper")) == []
+    assert parameter_differences(locate("paper"), locate("paper")) == []
 
 
 def test_a_difference_tells_a_null_from_a_key_that_is_not_there() -> None:
-    found = {d.key: (d.left, d.right) for d in differences(locate("paper"), locate("corrected"))}
+    found = {d.key: (d.left, d.right) for d in parameter_differences(locate("paper"), locate("corrected"))}
     assert found["vitals.ranges"] == ("null", "")
     assert found["vitals.ranges.temperature_f"] == ("", "[77.0, 113.0]")
-    mirrored = differences(locate("corrected"), locate("paper"))
+    mirrored = parameter_differences(locate("corrected"), locate("paper"))
     assert {d.key: (d.right, d.left) for d in mirrored} == found

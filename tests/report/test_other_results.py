@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from camchex.errors import DataError
-from camchex.report.other_results import MADE_BY, read_shown
+from camchex.report.other_results import NAMES, read_other_results
+from stages.report.__main__ import MADE_BY
 
 STUDY = {"mAP": {"mean": 0.4, "sd": 0.01}, "AUROC": {"mean": 0.8, "sd": 0.02}}
 SUMMARY = {"data": "synthetic", "seeds": [0, 1], "studies": 40, "study": STUDY}
@@ -40,15 +41,15 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_what_is_of_this_run_is_shown(folders: tuple[Path, Path]) -> None:
-    shown = read_shown(folders[0], SUMMARY, folders[1])
-    assert set(shown.found) == set(MADE_BY)
+    shown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
+    assert set(shown.found) == set(NAMES)
     assert shown.why_not == {}
     assert shown.found["ceiling"] == CEILING
 
 
 def test_what_is_missing_is_named_with_what_makes_it(folders: tuple[Path, Path]) -> None:
     (folders[0] / "table3.json").unlink()
-    shown = read_shown(folders[0], SUMMARY, folders[1])
+    shown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
     assert "table3" not in shown.found
     assert shown.why_not == {"table3": "Not measured yet: `make table3` measures it."}
 
@@ -89,8 +90,8 @@ def test_what_is_of_another_run_is_left_out_and_said(
     content = copy.deepcopy(json.loads(path.read_text()))
     change(content)
     path.write_text(json.dumps(content))
-    shown = read_shown(folders[0], SUMMARY, folders[1])
-    assert set(shown.found) == set(MADE_BY) - {name}
+    shown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
+    assert set(shown.found) == set(NAMES) - {name}
     assert "of other data, parameters or trainings" in shown.why_not[name]
     assert f"`{MADE_BY[name]}`" in shown.why_not[name]
 
@@ -98,4 +99,4 @@ def test_what_is_of_another_run_is_left_out_and_said(
 def test_a_file_that_is_no_result_is_an_error(folders: tuple[Path, Path]) -> None:
     (folders[0] / "ceiling.json").write_text("{")
     with pytest.raises(DataError, match=r"ceiling\.json: not valid JSON"):
-        read_shown(folders[0], SUMMARY, folders[1])
+        read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)

@@ -1,6 +1,7 @@
 """A folder with everything that the last stages read, made from an invented cohort."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +12,19 @@ import simplejpeg
 import yaml
 
 from camchex.audit.gain import NAMES
-from camchex.contract import schemas, tables
-from camchex.contract.labels import CXR_LT_2023
+from camchex.contract import params, schemas, tables
+from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.images.shards import ShardWriter
+from camchex.report.inputs import Provenance, ReportInputs, Sources, read_inputs
+from stages import audit_leakage, evaluate
+from stages.report import __main__ as report
+from stages.report.__main__ import MADE_BY
 from tests.scores import factories
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEEDS = (0, 1)
+RARE, ABSENT = "Hernia", "Pneumomediastinum"
+"""Findings of which the test studies have too few to show, and none."""
 
 
 def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories.Invented:
@@ -27,15 +34,18 @@ def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories
         folder: Where the stages then run.
         root: ``data.root``.
     """
-    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
-    params["data"]["root"] = root
-    params["seeds"] = list(SEEDS)
-    params["audit"]["shuffles"] = 5
-    params["evaluation"]["bootstrap"]["resamples"] = 100
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    values = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    values["data"]["root"] = root
+    values["seeds"] = list(SEEDS)
+    values["audit"]["shuffles"] = 5
+    values["evaluation"]["bootstrap"]["resamples"] = 100
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
     shutil.copytree(PROJECT / "profiles", folder / "profiles")
     invented = factories.invent({"development": 20, "test": 150, "train": 200})
     labels = factories.leaked(invented, rate=0.5)
+    test = np.flatnonzero(np.array(invented.splits) == "test")
+    labels[test, CXR_LT_2023.index(RARE)] = np.arange(len(test)) < 3
+    labels[test, CXR_LT_2023.index(ABSENT)] = 0
     cohort = factories.cohort(invented, labels)
     tables.write(cohort, folder / "data/cohort.parquet", schemas.cohort(CXR_LT_2023))
     for seed in (*SEEDS, 7):  # 7 is stale: declared by nobody
@@ -48,6 +58,69 @@ def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories
     write_store(folder / "data/images/mimic", cohort)
     write_metrics(folder / "metrics", cohort)
     return invented
+
+
+def run_stages(seeds: Sequence[int] = SEEDS) -> None:
+    """Score, audit and report in a workspace, which is the working directory."""
+    for seed in seeds:
+        evaluate.main(
+            Path("data/cohort.parquet"),
+            Path(f"data/predictions/seed{seed}.parquet"),
+            Path(f"metrics/seeds/seed{seed}.json"),
+            Path(f"metrics/curves/test/seed{seed}"),
+        )
+    run_audit(Path("data/counterfactuals"))
+    run_report()
+
+
+def run_audit(counterfactuals: Path | None = None) -> None:
+    audit_leakage.main(
+        Path("data/cohort.parquet"),
+        Path("data/predictions"),
+        Path("metrics/audit.json"),
+        Path("metrics/curves/audit"),
+        counterfactuals,
+    )
+
+
+def run_report() -> None:
+    """Run the stage of the report, with the options of dvc.yaml."""
+    words = shlex.split(load_pipeline()["report"]["cmd"])[3:]
+    options = zip(words[::2], words[1::2], strict=True)
+    report.main(**{name[2:].replace("-", "_"): Path(value) for name, value in options})
+
+
+def load_pipeline() -> dict[str, dict[str, str]]:
+    """The stages of dvc.yaml."""
+    return yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+
+
+def workspace_inputs(folder: Path, data: str = "synthetic") -> ReportInputs:
+    """Everything that the report of a workspace shows, after its stages."""
+    metrics = folder / "metrics"
+    sources = Sources(
+        seeds=metrics / "seeds",
+        audit=metrics / "audit.json",
+        data=metrics / "data",
+        pseudo_labels=metrics / "pseudo_labels",
+        training=metrics / "curves/train",
+        test=metrics / "curves/test",
+        cohort=folder / "data/cohort.parquet",
+        predictions=folder / "data/predictions",
+        store=folder / "data/images/mimic",
+        others=metrics / "shown",
+    )
+    weights = {seed: f"hash of seed {seed}" for seed in SEEDS}
+    made_of = Provenance({"parameters": "abc"}, {"python": "3"}, "demo", (), weights, "git log")
+    return read_inputs(
+        sources,
+        SEEDS,
+        params.load("labels", LabelParams, folder / "params.yaml"),
+        0.95,
+        data=data,
+        made_by=MADE_BY,
+        provenance=made_of,
+    )
 
 
 def write_predictions(

@@ -1,12 +1,9 @@
 """Why a finding is below its ceiling: each reason is a measured quantity beyond its limit."""
 
-import re
-from html import unescape
-
 import pytest
 from scipy.stats import spearmanr
 
-from camchex.report.ceiling import (
+from camchex.report.ceiling_reasons import (
     ELSEWHERE,
     FAINT,
     FEW,
@@ -15,7 +12,8 @@ from camchex.report.ceiling import (
     ONE_VIEW,
     SMALL,
     Facts,
-    ceiling_section,
+    Reason,
+    below_the_ceiling,
     reasons,
 )
 
@@ -52,7 +50,9 @@ def test_at_its_limit_nothing_is_a_reason() -> None:
 def test_beyond_its_limit_a_quantity_is_a_reason_and_is_said(
     training: int, sign: dict[str, float], said: str
 ) -> None:
-    assert reasons(Facts(training, {**PLAIN, **sign}, "lateral")) == [said]
+    assert reasons(Facts(training, {**PLAIN, **sign}, "lateral")) == [
+        Reason(said.partition(":")[0], said)
+    ]
 
 
 SHARES = [0.05, 0.1, 0.3, 0.6, 0.8, 0.9]
@@ -93,15 +93,17 @@ def test_the_table_names_the_findings_far_below_and_the_correlation_is_scipys() 
         "sign_strength": {"size": 64, "findings": signs},
     }
     counts = {name: {"count": 200 if i else "<5"} for i, name in enumerate(NAMES)}
-    section = unescape(ceiling_section(ceiling, {"splits": {"train": {"positive": counts}}}))
-    below = section.partition("<details>")[0].split("measured reasons</th>")[1]
-    assert re.findall(r'<th scope="row">([^<]+)</th>', below) == NAMES[:3]
-    assert "<td>5.0 %</td><td>5.0 %</td><td>never the same: likeness 0.10</td>" in below
-    assert "3 of 6 findings are far below" in section
-    assert "never the same 3 (0)" in section
+    found = below_the_ceiling(ceiling, {"splits": {"train": {"positive": counts}}})
+    below = found["below"]
+    assert [finding["name"] for finding in below] == NAMES[:3]
+    assert [finding["name"] for finding in found["others"]] == NAMES[3:]
+    assert [finding["share"] for finding in below] == SHARES[:3]
+    assert [reason.said for reason in below[0]["reasons"]] == ["never the same: likeness 0.10"]
+    assert found["counts"] == {"never the same": (3, 0)}
     expected = spearmanr(SHARES, LIKENESS)
-    assert f"likeness of its signs {expected.statistic:+.2f} (p {expected.pvalue:.3f})" in section
-    assert "60 signs measured stands out by 80 standard deviations" in section
+    measured = {c.quantity: (c.rho, c.p) for c in found["correlations"]}
+    assert measured == {"likeness of its signs": (expected.statistic, expected.pvalue)}
+    assert (found["signs"], found["weakest"]) == (60, 80)
 
 
 def test_a_small_count_of_training_studies_is_no_number() -> None:

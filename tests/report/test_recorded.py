@@ -9,13 +9,17 @@ import yaml
 from camchex.comparisons.parameters import nearest_profile
 from camchex.contract import params
 from camchex.errors import ParamsError
-from camchex.report.provenance import CODE_COMMIT, LOCK_DIGEST, UNKNOWN, digest, provenance
-from camchex.report.recorded import (
+from stages.report.recorded import (
+    CODE_COMMIT,
+    LOCK_DIGEST,
     NOT_COMMITTED,
+    UNKNOWN,
     code_of_stage,
     digest_of_lock,
+    digest_of_parameters,
     last_commit,
     locked,
+    read_provenance,
 )
 from tests.report.workspace import PROJECT
 
@@ -27,7 +31,7 @@ LOCK = {
         "report": {"outs": [{"path": "report.html", "md5": "dd"}]},
     }
 }
-PIPELINE = {"stages": {"report": {"deps": ["stages/report.py", "camchex/page.py", "metrics/x"]}}}
+PIPELINE = {"stages": {"report": {"deps": ["stages/report", "camchex/page.py", "metrics/x"]}}}
 
 
 def git(*words: str) -> str:
@@ -40,7 +44,7 @@ def git(*words: str) -> str:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with one commit of code."""
     folder = tmp_path / "project"
-    for name in ("stages/report.py", "camchex/page.py", "camchex/other.py"):
+    for name in ("stages/report/__main__.py", "camchex/page.py", "camchex/other.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("one\n")
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
@@ -56,7 +60,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_commit_is_the_last_that_changed_the_stages_own_code(project: Path) -> None:
     first = git("rev-parse", "HEAD")
     code = code_of_stage("report")
-    assert code == ["stages/report.py", "camchex/page.py"]
+    assert code == ["stages/report", "camchex/page.py"]
     (project / "camchex/other.py").write_text("two\n")
     (project / "dvc.lock").write_text("stages: {}\n")
     git("commit", "-qam", "results, and code of another stage")
@@ -94,14 +98,16 @@ def test_the_lock_is_read_below_the_paths_asked_for_and_never_of_the_page_itself
 
 
 def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> None:
-    found = provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles")
-    assert found.facts["parameters"] == digest(params.read_file(project / "params.yaml"))
-    assert found.facts[CODE_COMMIT] == git("rev-parse", "HEAD")
-    assert found.facts[LOCK_DIGEST] == digest_of_lock({"metrics/seeds/seed0.json": "aa"})
+    found = read_provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles")
+    assert found.sources["parameters"] == digest_of_parameters(
+        params.read_file(project / "params.yaml")
+    )
+    assert found.sources[CODE_COMMIT] == git("rev-parse", "HEAD")
+    assert found.sources[LOCK_DIGEST] == digest_of_lock({"metrics/seeds/seed0.json": "aa"})
     assert found.weights == {0: "cc.dir"}
-    assert {"python", "torch", "scikit-learn", "camchex"} <= set(found.facts)
-    nothing = provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles")
-    assert nothing.facts[LOCK_DIGEST] == UNKNOWN
+    assert {"python", "torch", "scikit-learn", "camchex"} <= set(found.versions)
+    nothing = read_provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles")
+    assert nothing.sources[LOCK_DIGEST] == UNKNOWN
 
 
 def test_the_nearest_profile_is_the_one_with_the_fewest_differences(tmp_path: Path) -> None:
@@ -115,3 +121,13 @@ def test_the_nearest_profile_is_the_one_with_the_fewest_differences(tmp_path: Pa
     assert [(d.key, d.right) for d in differs] == [("fusion.layers", "17")]
     with pytest.raises(ParamsError, match="no profiles"):
         nearest_profile(tmp_path / "none", tmp_path / "params.yaml")
+
+
+def test_the_digest_is_of_what_decides_the_result() -> None:
+    params = {"data": {"root": "/a", "cxr_lt": "x"}, "runtime": {"workers": 2}, "seeds": [0]}
+    elsewhere = {"seeds": [0], "runtime": {"workers": 9}, "data": {"cxr_lt": "x", "root": "/b"}}
+    assert digest_of_parameters(params) == digest_of_parameters(elsewhere)
+    assert digest_of_parameters(params) != digest_of_parameters({**params, "seeds": [1]})
+    assert digest_of_parameters(params) != digest_of_parameters(
+        {**params, "data": {"root": "/a", "cxr_lt": "y"}}
+    )

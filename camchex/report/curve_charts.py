@@ -1,0 +1,57 @@
+"""The curves of the page: precision and recall, reliability, and training."""
+
+from markupsafe import Markup
+
+from camchex.report.charts import SMALL, line_chart
+from camchex.report.inputs import IMAGE_RUNS, ReportInputs
+from camchex.scores.curves import MACRO
+
+TITLES = {"train_loss": "training loss", "development_mAP": "development mAP"}
+FULL = (0, 1.02)  # a y axis from 0 to 1, with room for the line at 1
+
+
+def precision_recall_charts(inputs: ReportInputs) -> tuple[Markup, list[Markup]]:
+    """The mean curve of every seed, and each class with the mean of the seeds.
+
+    Returns:
+        An empty chart and none of classes where no class has enough studies for a curve.
+    """
+    curves, axes = inputs.precision_recall, ("recall", "precision")
+    means = {f"seed {seed}": lines[MACRO] for seed, lines in curves.items() if MACRO in lines}
+    if not means:
+        return Markup(), []
+    small = []
+    for name in next(iter(curves.values())):
+        if name != MACRO:
+            same_recall = zip(*(lines[name] for lines in curves.values()), strict=True)
+            mean = [(at[0][0], sum(y for _, y in at) / len(at)) for at in same_recall]
+            small.append(line_chart({name: mean}, name, axes, SMALL, FULL))
+    return line_chart(means, f"Mean of {len(small)} classes", axes, limits=FULL), small
+
+
+def reliability_charts(inputs: ReportInputs) -> list[Markup]:
+    """Share labelled positive at each probability, by seed, as predicted and once scaled."""
+    return [
+        line_chart(
+            {f"seed {seed}": lines[kind] for seed, lines in inputs.reliability.items()},
+            f"All labels, {kind}",
+            ("probability", "share labelled positive"),
+            limits=FULL,
+            diagonal=True,
+        )
+        for kind in ("as predicted", "scaled")
+        if all(kind in lines for lines in inputs.reliability.values())
+    ]
+
+
+def training_charts(inputs: ReportInputs) -> list[Markup]:
+    """Loss and development score by epoch, counted from 1, of image networks and of the fusion."""
+    charts = []
+    for quantity, runs in inputs.training.items():
+        shifted = {run: [(x + 1, y) for x, y in line] for run, line in runs.items()}
+        for networks, of_images in (("Image networks", True), ("Fusion", False)):
+            lines = {r: line for r, line in shifted.items() if (r in IMAGE_RUNS) is of_images}
+            if lines:
+                title = f"{networks}: {TITLES[quantity]}"
+                charts.append(line_chart(lines, title, ("epoch", TITLES[quantity])))
+    return charts

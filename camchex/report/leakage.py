@@ -1,0 +1,55 @@
+"""What the audit says of leakage: one sentence, and the chart of the scores with other texts."""
+
+from markupsafe import Markup
+
+from camchex.aggregates.results import Results
+from camchex.report.charts import interval_chart
+from camchex.report.render import percent, points
+
+SETS = {"labels": "learnt", "labels_of_mimic14_classes": "learnt, 14", "mimic14": "MIMIC-14"}
+CHANGED = {
+    "swapped": "another study's indication",
+    "masked": "no words for findings",
+    "vitals_swapped": "another's vital signs",
+    "without_vitals": "no vital signs",
+    "without_text": "neither indication nor vital signs",
+}
+
+
+def leak_sentence(audit: Results) -> str:
+    """Whether the labels lean on the words of the indication, in one sentence.
+
+    Args:
+        audit: Results of :func:`camchex.audit.audit.audit`.
+    """
+    leak = audit["leak"]
+    if leak["found"] is None:
+        return (
+            "Whether the labels lean on the indication cannot be told: it hardly ever names a "
+            "finding that MIMIC-CXR-JPG rules out."
+        )
+    found = leak["ruled_out"]
+    chance = found["excess_shuffled"]
+    numbers = (
+        f"where the indication names a finding that MIMIC-CXR-JPG rules out, the label is "
+        f"positive in {percent(found['share_positive'])} of the cases, {points(found['excess'])} "
+        f"more than where it is not named (with indications dealt out at random: "
+        f"{points(chance['mean'])} ± {100 * chance['sd']:.1f})"
+    )
+    if leak["found"]:
+        return f"The labels lean on the indication: {numbers}. Part of a score can be owed to it."
+    return f"No sign that the labels lean on the indication: {numbers}."
+
+
+def lost_chart(audit: Results) -> Markup:
+    """AUROC lost with each change of the texts, against each set of labels; empty if none is."""
+    changed = audit["texts"]["changed"] if audit["texts"] else {}
+    rows = [
+        (f"{label}, {SETS[key]}", lost["AUROC"], lost["AUROC_interval"])
+        for name, label in CHANGED.items()
+        for key, found in changed.items()
+        if name in found and (lost := found[name]["lost"])["AUROC"] is not None
+    ]
+    title = "AUROC lost when this model reads"
+    label = "AUROC lost, with intervals"
+    return interval_chart(rows, title, label, reference=0) if rows else Markup()

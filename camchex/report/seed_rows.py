@@ -1,0 +1,55 @@
+"""Rows of the test studies, subgroups or other labels, joined over the seeds."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from camchex.aggregates.results import Results
+from camchex.report.charts import interval_chart
+from camchex.report.inputs import CsvRow
+from camchex.scores.seeds import mean_sd
+
+SUBGROUP = ("characteristic", "value")
+BENCHMARK = ("benchmark", "blank", "uncertain", "level")
+Joined = list[tuple[tuple[str, ...], Results]]
+
+
+def join_rows(seeds: Mapping[int, Sequence[CsvRow]], key: Sequence[str]) -> Joined:
+    """Rows that every seed has, in the order of the first seed.
+
+    Args:
+        seeds: Rows of a CSV file by seed.
+        key: Columns that name a row.
+
+    Returns:
+        For every row its key, and counts, scores as mean and deviation, and mean intervals.
+    """
+    by_seed = [{tuple(row[name] for name in key): row for row in rows} for rows in seeds.values()]
+    return [
+        (name, _means([rows[name] for rows in by_seed]))
+        for name in by_seed[0]
+        if all(name in rows for rows in by_seed)
+    ]
+
+
+def _means(rows: Sequence[CsvRow]) -> Results:
+    def means(column: str) -> Mapping[str, float | None]:
+        return mean_sd([float(row[column]) if row[column] else None for row in rows])
+
+    chance = rows[0].get("chance_mAP")
+    found: dict[str, object] = {name: int(rows[0][name]) for name in ("studies", "classes")}
+    found["chance_mAP"] = float(chance) if chance else None
+    for score in ("mAP", "AUROC"):
+        ends = [means(f"{score}_{end}")["mean"] for end in ("low", "high")]
+        found |= {score: means(score), f"{score}_interval": None if None in ends else ends}
+    return found
+
+
+def subgroup_chart(rows: Joined) -> Markup:
+    """AUROC of every subgroup that has one, with its interval; empty if none has."""
+    dots = [
+        (f"{characteristic}: {value}", row["AUROC"]["mean"], row["AUROC_interval"])
+        for (characteristic, value), row in rows
+        if row["AUROC"]["mean"] is not None
+    ]
+    return interval_chart(dots, "AUROC by subgroup, with intervals", "AUROC") if dots else Markup()

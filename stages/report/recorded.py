@@ -1,0 +1,142 @@
+"""What git and DVC know of the files that a report was made from.
+
+A page that DVC keeps must not name the commit it will be part of, since no such commit exists when
+the page is written, and a clone would write another page. The page names what follows from its own
+dependencies alone, and so stays the same as long as DVC has no reason to make it again: the commit
+that last changed the code that its stage declares, and a digest of what dvc.lock holds of the data
+that the stage declares. The page's own hash in dvc.lock leads to the commit that recorded it.
+
+Code is to be committed before the page is made. A page made of code with uncommitted changes says
+so, and a clone of the commit that then has them would make another page.
+"""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from camchex.comparisons.parameters import nearest_profile
+from camchex.contract import params
+from camchex.report.inputs import Provenance
+
+LOCK = Path("dvc.lock")
+PIPELINE = Path("dvc.yaml")
+CODE = ("camchex/", "stages/")
+MODELS = "models/fusion/seed"
+NOT_COMMITTED = "not committed when this was made"
+UNKNOWN = "not known here"
+CODE_COMMIT = "commit that last changed the report's code"
+LOCK_DIGEST = "dvc.lock, entries of its data"
+RECORDED_BY = 'git log --format=%H -S "$(md5sum < report.html | cut -c1-32)" -- dvc.lock | tail -1'
+PACKAGES = (
+    *("camchex", "dvc", "torch", "lightning", "timm", "transformers"),
+    *("kornia", "numpy", "pyarrow", "duckdb", "scikit-learn"),
+)
+
+
+def read_provenance(
+    stage: str, inputs: Sequence[Path], seeds: Sequence[int], profiles: Path
+) -> Provenance:
+    """Gather what made the result of a stage; the parameters are those of params.yaml.
+
+    Args:
+        stage: Name of the stage in dvc.yaml.
+        inputs: Data that the stage reads.
+        seeds: The declared seeds.
+        profiles: Folder of the profiles.
+
+    Raises:
+        ParamsError: If parameters or profiles cannot be read.
+    """
+    profile, differs = nearest_profile(profiles)
+    models = {seed: f"{MODELS}{seed}" for seed in seeds}
+    weights = locked(map(Path, models.values()))
+    return Provenance(
+        sources={
+            CODE_COMMIT: last_commit(code_of_stage(stage)) or UNKNOWN,
+            LOCK_DIGEST: digest_of_lock(locked(inputs)) or UNKNOWN,
+            "parameters": digest_of_parameters(params.read_file()),
+        },
+        versions={
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+        profile=profile,
+        differs=differs,
+        weights={seed: weights[path] for seed, path in models.items() if path in weights},
+        recorded_by=RECORDED_BY,
+    )
+
+
+def digest_of_parameters(values: Mapping[str, object]) -> str:
+    """SHA-256 of the parameters without ``runtime`` and ``data.root``.
+
+    Those say only where it ran, and a configuration has others on another machine.
+    """
+    kept = {name: section for name, section in values.items() if name != "runtime"}
+    data = kept.get("data")
+    if isinstance(data, Mapping):
+        kept["data"] = {name: value for name, value in data.items() if name != "root"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def code_of_stage(name: str, pipeline: Path = PIPELINE) -> list[str]:
+    """Files and folders of code that a stage of dvc.yaml declares; none without such a stage."""
+    if not pipeline.exists():
+        return []
+    stage = yaml.safe_load(pipeline.read_text())["stages"].get(name, {})
+    return [path for path in stage.get("deps", ()) if str(path).startswith(CODE)]
+
+
+def last_commit(paths: Sequence[str]) -> str | None:
+    """The commit that last changed some files.
+
+    Returns:
+        The full hash; ``NOT_COMMITTED`` where the files have changes of their own; None where the
+        commit is not known: without git, or in a clone without its history.
+    """
+    if not paths or _git("rev-parse", "--is-shallow-repository") != "false":
+        return None
+    if _git("status", "--porcelain", "--", *paths):
+        return NOT_COMMITTED
+    return _git("log", "-1", "--format=%H", "--", *paths) or None
+
+
+def _git(*words: str) -> str | None:
+    command = ["git", *words]
+    try:
+        # The words are this module's own.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def locked(paths: Iterable[Path], lock: Path = LOCK) -> dict[str, str]:
+    """Hash of every output in dvc.lock that is one of some paths, or below one, in order.
+
+    Returns:
+        Hash by path; empty without a lock.
+    """
+    if not lock.exists():
+        return {}
+    wanted = [path.as_posix() for path in paths]
+    stages = (yaml.safe_load(lock.read_text()) or {}).get("stages", {}).values()
+    outs = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
+    return {
+        path: outs[path]
+        for path in sorted(outs)
+        if any(path == name or path.startswith(f"{name}/") for name in wanted)
+    }
+
+
+def digest_of_lock(entries: Mapping[str, str]) -> str | None:
+    """SHA-256 of what :func:`locked` returned; None where it is empty."""
+    if not entries:
+        return None
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,36 @@
+"""What is read of the declared runs, and the means of the pseudo-labels."""
+
+from pathlib import Path
+
+import pytest
+
+from camchex.report.filled_labels import filled_labels
+from camchex.report.inputs import ReportInputs, read_lines
+from tests.report.workspace import SEEDS
+
+
+def test_training_curves_are_those_of_the_declared_runs(inputs: ReportInputs) -> None:
+    fusions = {run for run in inputs.training["train_loss"] if run.startswith("fusion")}
+    assert fusions == {f"fusion_seed{seed}" for seed in SEEDS}
+    assert inputs.training["development_mAP"]["gen0"][2] == pytest.approx((2, 0.34))
+
+
+def test_lines_are_read_by_seed_and_name(tmp_path: Path) -> None:
+    folder = tmp_path / "seed4"
+    folder.mkdir(parents=True)
+    (folder / "precision_recall.csv").write_text("class,recall,precision\nEdema,0.0,1.0\n")
+    found = read_lines(tmp_path, [4], "precision_recall", "class recall precision")
+    assert found == {4: {"Edema": [(0.0, 1.0)]}}
+
+
+def test_pseudo_labels_are_averaged_over_the_labels_filled_in() -> None:
+    classes = {
+        "Edema": {"predicted": 300, "mean": 0.2, "q05": 0.1, "q50": 0.2, "q95": 0.3},
+        "Mass": {"predicted": 100, "mean": 0.6, "q05": 0.1, "q50": 0.2, "q95": 0.9},
+        "Hernia": {"predicted": 3},
+    }
+    found = filled_labels({"gen0": {"nih": {"images": 300, "classes": classes}}})["nih"]["gen0"]
+    assert found["mean"] == pytest.approx((300 * 0.2 + 100 * 0.6) / 400)
+    assert found["width"] == pytest.approx((300 * 0.2 + 100 * 0.8) / 400)
+    few = filled_labels({"gen0": {"nih": {"images": 3, "classes": {}}}})["nih"]["gen0"]
+    assert (few["mean"], few["width"]) == (None, None)

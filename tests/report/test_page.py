@@ -1,0 +1,78 @@
+"""The page: what is hidden, what is said, and what is never shown."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+
+from camchex.report.examples import Example, Failure, png
+from camchex.report.inputs import ReportInputs
+from camchex.report.page import render_report
+from tests.report.workspace import ABSENT, RARE
+
+
+def section(page: str, anchor: str) -> str:
+    """Text and tags of one section of a page."""
+    return unescape(page.split(f'id="{anchor}"')[1].partition("</section>")[0])
+
+
+@pytest.fixture(scope="module")
+def page(inputs: ReportInputs) -> str:
+    return render_report(inputs)
+
+
+def test_one_seed_has_no_deviation(inputs: ReportInputs) -> None:
+    one = {**inputs.summary, "seeds": [0]}
+    text = render_report(replace(inputs, summary=one))
+    assert "One seed, on 150 test studies" in text
+    assert "of 2 seeds" not in text
+
+
+def test_classes_that_could_not_be_scored_are_named(page: str) -> None:
+    assert f"for want of positives or negatives in the test studies: {ABSENT}." in page
+
+
+def test_a_small_class_has_a_row_without_numbers(page: str) -> None:
+    first, *rows = section(page, "each-finding").split("<tr>")[2:]
+    assert 'class="bar"' in first  # the best comes first
+    (small,) = (row for row in rows if RARE in row)
+    assert "<5" in small
+    assert 'class="bar"' not in small
+    assert not re.search(r"\d\.\d", small)
+
+
+def test_other_labels_are_not_set_beside_the_papers(inputs: ReportInputs) -> None:
+    classes = {name: row for name, row in inputs.summary["per_class"].items() if name != RARE}
+    summary = {**inputs.summary, "per_class": classes}
+    text = section(render_report(replace(inputs, summary=summary)), "beside-the-paper")
+    assert "not the 26 of CXR-LT 2023" in text
+    assert "Table A2" not in text
+    assert "CheXFusion" in text
+
+
+def test_without_a_class_to_show_there_is_no_curve(inputs: ReportInputs) -> None:
+    text = render_report(replace(inputs, precision_recall={0: {}}))
+    assert "<svg" not in section(text, "precision-and-recall")
+
+
+def test_studies_of_real_patients_are_refused(inputs: ReportInputs) -> None:
+    real = {**inputs.summary, "data": "real"}
+    for shown in ({"examples": ()}, {"failures": ()}):
+        with pytest.raises(ValueError, match="must not be shown"):
+            render_report(replace(inputs, summary=real, **shown))
+
+
+def test_an_example_shows_what_the_model_reads_and_what_it_got_right(inputs: ReportInputs) -> None:
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    guesses = [("Mass", 0.9), ("Edema", 0.25)]
+    example = Example([("frontal", png(image))], ["Edema"], "r/o <mass>", "HR: 80", guesses)
+    failures = [Failure(example, "Edema", 0.1, 0.01, missed=True)]
+    text = render_report(replace(inputs, examples=[example], failures=failures))
+    assert text.count('alt="frontal view"') == 2
+    assert "<li>Mass 0.900</li><li>Edema 0.250 ✓</li>" in text
+    assert "r/o &lt;mass&gt;" in text
+    wrong = section(text, "what-it-is-most-wrong-about")
+    assert "Misses" in wrong
+    assert "False alarms" not in wrong
