@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from camchex.contract.files import write_text
 from camchex.errors import ModelError
@@ -121,6 +121,20 @@ def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) 
     )
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        ModelError: If the file is missing or broken.
+    """
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file. `dvc repro` makes it.") from error
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
+
+
 def load_weights(folder: Path, model: nn.Module) -> None:
     """Load ``model.safetensors`` into ``model``: every weight, and nothing else.
 
@@ -129,10 +143,6 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     """
     path = folder / WEIGHTS
     try:
-        model.load_state_dict(load_file(path))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file. `dvc repro` makes it.") from error
-    except SafetensorError as error:
-        raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
+        model.load_state_dict(read_weights(path))
     except RuntimeError as error:
         raise ModelError(f"{path}: does not fit the {CONFIG} beside it: {error}") from error

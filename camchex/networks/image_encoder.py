@@ -8,13 +8,11 @@ import timm
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HFValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.networks.folder import WEIGHTS
+from camchex.networks.folder import WEIGHTS, read_weights
 from camchex.networks.params import EncoderParams
 
 NO_WEIGHTS = "none"
@@ -108,14 +106,9 @@ class ImageEncoder(nn.Module):
         Raises:
             ModelError: If the weights cannot be had, or are not those of this backbone.
         """
-        if source == NO_WEIGHTS:
-            return
-        path = _weights_file(source, self.backbone.pretrained_cfg)
-        try:
-            weights = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
-        self.adopt(weights, str(path))
+        if source != NO_WEIGHTS:
+            path = _weights_file(source, self.backbone.pretrained_cfg)
+            self.adopt(read_weights(path), str(path))
 
     def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
         """Load weights of this backbone that were trained on images of any size.

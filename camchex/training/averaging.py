@@ -3,7 +3,7 @@
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class MovingAverage(WeightAveraging):
@@ -39,8 +39,9 @@ class MovingAverage(WeightAveraging):
             self._average_model.n_averaged += 1
 
     @property
-    def weights(self) -> dict[str, Tensor]:
-        """Averaged weights by their names in the learner."""
+    def network(self) -> nn.Module:
+        """Copy of the learner's network that holds the averaged weights."""
         assert self._average_model is not None
-        state: dict[str, Tensor] = self._average_model.module.state_dict()
-        return state
+        network = self._average_model.module.network
+        assert isinstance(network, nn.Module)
+        return network

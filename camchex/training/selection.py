@@ -92,12 +92,8 @@ class Selection(Callback):
         self.history.append(row)
         if self.best is None or (self.score is not None and self.score > self.best):
             self.best = self.score
-            state = self.average.weights if self.average else pl_module.state_dict()
-            self.weights = {
-                name.removeprefix("network."): value.detach().clone()
-                for name, value in state.items()
-                if name.startswith("network.")
-            }
+            network = self.average.network if self.average else pl_module.network
+            self.weights = {n: v.detach().clone() for n, v in network.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Collect the state for a checkpoint."""
