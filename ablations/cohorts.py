@@ -32,9 +32,9 @@ def make_cohorts(
     """Bring some stages of every copy up to date.
 
     Args:
-        folder: Where the copies are, each below its name.
-        settings: What differs from the project's params.yaml, by name.
-        targets: Stages as ``dvc repro`` takes them, by name.
+        folder: Folder of the copies, each below its name.
+        settings: Parameters that differ from the project's params.yaml, by name of the copy.
+        targets: Stages as ``dvc repro`` takes them, by name of the copy.
 
     Raises:
         SystemExit: If the project's cohort is not synthetic, or a stage fails.

@@ -1,4 +1,4 @@
-"""What an input gains in cohorts in which it says nothing: `make uninformative`.
+"""Gain by an input in cohorts in which the input says nothing: `make uninformative`.
 
 The cohorts are copies below .camchex/uninformative, with those rows of Table 3 that the input
 decides (``ablations/cohorts.py``).
@@ -22,7 +22,7 @@ OUT = Path("metrics/ablations/uninformative.json")
 
 
 def main() -> int:
-    """Bring every copy up to date, and join what they say."""
+    """Bring every copy up to date, and join their results."""
     informative = read_results(TABLE3)
     make_cohorts(
         COPIES,

@@ -1,1 +1,1 @@
-"""What may be published: counts and scores whose small cells are hidden."""
+"""Aggregates that may be published: counts and scores whose small cells are hidden."""

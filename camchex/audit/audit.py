@@ -100,7 +100,7 @@ def audit(
         cohort: ``schemas.cohort``; the labels of all its splits are audited.
         test: The test studies of this cohort, whose predictions are audited.
         predicted: Probabilities of the test studies.
-        params: What chance is compared with.
+        params: Shuffles of the indications, which chance is measured by.
         evaluation: Smallest number of studies that is shown, and how intervals are found.
         workers: Threads.
 

@@ -7,8 +7,8 @@ labels learnt, beyond what it costs against those, is owed to words that the lab
 
 The two sets of labels are wrong in other cases too, and errors shrink what anything is worth. But
 errors that do not depend on the words shrink all of (AUROC - 1/2) by one factor, whatever is
-scored, so the images' own tells it: the cost against the other labels is brought to the scale of
-the labels learnt by it. No such rule holds for average precision.
+scored. The factor is told by the score of the images alone, and the cost against the other labels
+is brought to the scale of the labels learnt by it. No such rule holds for average precision.
 
 Source: Menon, van Rooyen, Ong and Williamson 2015 (AUC under corrupted labels).
 """

@@ -20,13 +20,13 @@ ASKING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""What opens a question, and holds until something tells of the patient (``TELLING``)."""
+"""Words that open a question, which holds until words tell of the patient (``TELLING``)."""
 TELLING = re.compile(
     r"(?<!\w)(?:s/p|h/o|hx|history|known|status post|with|who|now|presents?|on|after|prior"
     r"|previous|p/w|w/)(?!\w)|[.;]",
     re.IGNORECASE,
 )
-"""What ends a question: words of history, or the end of the sentence."""
+"""Words that end a question: words of history, or the end of the sentence."""
 AFTERWARDS = re.compile(r"\s*\?")
 
 

@@ -56,8 +56,8 @@ def true_shares(
 ) -> Truth:
     """The shares of the gain by texts that are not owed to the leak, as macro AUROC.
 
-    What holds against the clean labels is brought to the scale of those learnt by what the images
-    alone are worth against either, as the audit does.
+    Scores against the clean labels are brought to the scale of the labels learnt, by the score of
+    the images alone against either, as the audit does.
 
     Args:
         learnt: The labels that the model learnt.

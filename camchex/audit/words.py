@@ -1,4 +1,4 @@
-"""The model by what the indication says: whether it names a finding, and whether it asks for it."""
+"""Scores of the model where the indication names a finding, asks for it, or is silent on it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,9 +18,9 @@ Seeds = Mapping[int, Floats]
 
 
 def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scorer) -> Results:
-    """The model where the indication names any finding, and where it names none.
+    """Score the model where the indication names any finding, and where it names none.
 
-    Averaged over the classes with ``min_cell`` positives and negatives on both sides, so that the
+    Both are averaged over the classes with ``min_cell`` positives and negatives on both sides, so that the
     two means are of the same classes.
 
     Args:
@@ -36,7 +36,7 @@ def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scor
 def by_mention(
     labels: LabelSet, seeds: Seeds, mentioned: NDArray[np.int8], scorer: Scorer
 ) -> Results:
-    """The model where the indication asks for the very finding, states it, or is silent on it.
+    """Score the model where the indication asks for the very finding, states it, or is silent on it.
 
     A cell is a study and a class. Every class is scored among the studies that speak of it in the
     same way, and beside them among those silent on it, both averaged over the classes that have

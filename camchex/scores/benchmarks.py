@@ -21,7 +21,7 @@ POLICIES = {
     ("negative", "positive"): (0.0, 1.0),
     ("left out", "left out"): (np.nan, np.nan),
 }
-"""What a blank and an uncertain label of MIMIC-CXR-JPG count as; the first is recommended.
+"""Labels that a blank and an uncertain entry of MIMIC-CXR-JPG become; the first is recommended.
 
 Source: docs/method.md, section 4.4. The paper does not say which it used.
 """

@@ -66,7 +66,7 @@ def macro_row(
     level: float,
     times: NDArray[np.int64] | None = None,
 ) -> tuple[list[ClassScore], Row]:
-    """Score every class; with mAP, low, high, AUROC, low, high of the mean over the scored.
+    """Score every class, and their means with bounds: mAP, low, high, AUROC, low, high.
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
