@@ -1,1 +1,1 @@
-"""What crosses from one stage to the next: parameters, labels, tables and image stores."""
+"""Contract between the stages: parameters, labels, tables, image stores, and how files are kept."""

@@ -26,7 +26,7 @@ from camchex.contract.params import Section
 from camchex.errors import DataError
 
 Fit = Literal["stretch", "pad"]
-LARGEST_SHARD_MB = 1024  # its 32-bit offsets end at 2 GiB, and one image may still follow the limit
+LARGEST_SHARD_MB = 1024  # 32-bit offsets end at 2 GiB, and a shard ends after it is full
 SHARD = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
@@ -37,7 +37,7 @@ CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
 
 
 class ImagePreparation(Section):
-    """What decides the pixels of a prepared image."""
+    """The keys of section ``images`` that decide the pixels of a prepared image."""
 
     size: int = Field(ge=8)  # pixels of either side of a prepared image
     fit: Fit  # pad keeps the aspect
@@ -62,7 +62,7 @@ class Shard(BaseModel):
 
 
 class StoreContents(BaseModel):
-    """``shards.json``: what a store consists of."""
+    """Content of ``shards.json``: the parts of a store."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,11 +73,11 @@ class StoreContents(BaseModel):
 class ImageStore:
     """Grey images by position or by id; cheap to open, to pickle and to read at random.
 
-    A pickled store carries its folder only and is opened again where it arrives, so that the
-    workers of a data loader share the pages of the memory maps and nothing else.
+    A pickled store carries its folder only, and is opened again where it arrives: the workers of a
+    data loader share the pages of the memory maps and nothing else.
 
     Args:
-        folder: Written by :func:`camchex.images.prepare.prepare_images`.
+        folder: Folder written by :func:`camchex.images.prepare.prepare_images`.
 
     Raises:
         DataError: If the folder, its index or one of its shards is missing or does not fit.
@@ -101,7 +101,7 @@ class ImageStore:
 
     @property
     def image_ids(self) -> list[str]:
-        """Ids of all images, ascending: a new list, made when asked for."""
+        """Ids of all images, ascending; every call makes a new list."""
         ids: list[str] = self._ids.to_pylist()
         return ids
 
@@ -115,12 +115,12 @@ class ImageStore:
         return at < len(self) and self._id(at) == image_id
 
     def __getitem__(self, position: int) -> NDArray[np.uint8]:
-        """One image by its position, (size, size)."""
+        """Read one image by its position, (size, size)."""
         image: NDArray[np.uint8] = self.batch([position])[0]
         return image
 
     def rows(self, image_ids: Sequence[str]) -> NDArray[np.int64]:
-        """Positions of images, in the order asked for.
+        """Find the positions of images, in the order of ``image_ids``.
 
         Raises:
             DataError: If an image is not in the store.
@@ -137,7 +137,7 @@ class ImageStore:
         return found
 
     def batch(self, positions: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Several images by position, (n, size, size).
+        """Read several images by position, (n, size, size).
 
         Raises:
             DataError: If a shard is damaged.

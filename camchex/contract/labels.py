@@ -1,4 +1,4 @@
-"""Label spaces: which findings there are, by name and in order."""
+"""Label spaces: the findings to be learnt, by name and in order."""
 
 from typing import Annotated, Literal
 
@@ -36,7 +36,7 @@ CXR_LT_2023 = (
     "Support Devices",
     "Tortuous Aorta",
 )
-"""CXR-LT 2023, in the order of its files (alphabetical)."""
+"""Classes of CXR-LT 2023, in the order of its files (alphabetical)."""
 
 MIMIC_14 = (
     "Atelectasis",
@@ -54,57 +54,36 @@ MIMIC_14 = (
     "Pneumothorax",
     "Support Devices",
 )
-"""The 14 CheXpert-labeler classes of MIMIC-CXR-JPG; every name is also one of CXR-LT's."""
-
-CXR_LT_2024_TASK1 = (
-    "Adenopathy",
-    "Atelectasis",
-    "Azygos Lobe",
-    "Calcification of the Aorta",
-    "Cardiomegaly",
-    "Clavicle Fracture",
-    "Consolidation",
-    "Edema",
-    "Emphysema",
-    "Enlarged Cardiomediastinum",
-    "Fibrosis",
-    "Fissure",
-    "Fracture",
-    "Granuloma",
-    "Hernia",
-    "Hydropneumothorax",
-    "Infarction",
-    "Infiltration",
-    "Kyphosis",
-    "Lobar Atelectasis",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Mass",
-    "Nodule",
-    "Normal",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Pleural Thickening",
-    "Pneumomediastinum",
-    "Pneumonia",
-    "Pneumoperitoneum",
-    "Pneumothorax",
-    "Pulmonary Embolism",
-    "Pulmonary Hypertension",
-    "Rib Fracture",
-    "Round(ed) Atelectasis",
-    "Subcutaneous Emphysema",
-    "Support Devices",
-    "Tortuous Aorta",
-    "Tuberculosis",
-)
-"""CXR-LT 2024, task 1. ``Normal`` is not ``No Finding``: 34,292 and 41,869 training images."""
+"""Classes of MIMIC-CXR-JPG's labels (CheXpert labeler); each is also a class of CXR-LT 2023."""
 
 CXR_LT_2024_TASK2 = tuple(sorted(name.replace(NO_FINDING, "Normal") for name in CXR_LT_2023))
-"""Those of 2023 with ``Normal``; its own files have it before Nodule, so they are read by name."""
+"""Classes of 2023, with ``Normal``. The files of the task have it before Nodule: read by name."""
+
+CXR_LT_2024_TASK1 = tuple(
+    sorted(
+        (
+            *CXR_LT_2024_TASK2,
+            "Adenopathy",
+            "Azygos Lobe",
+            "Clavicle Fracture",
+            "Fissure",
+            "Granuloma",
+            "Hydropneumothorax",
+            "Infarction",
+            "Kyphosis",
+            "Lobar Atelectasis",
+            "Pulmonary Embolism",
+            "Pulmonary Hypertension",
+            "Rib Fracture",
+            "Round(ed) Atelectasis",
+            "Tuberculosis",
+        )
+    )
+)
+"""Classes of task 1. ``Normal`` is not ``No Finding``: 34,292 and 41,869 training images."""
 
 CXR_LT_2024_UNSEEN = ("Bulla", "Cardiomyopathy", "Hilum", "Osteopenia", "Scoliosis")
-"""Of task 3 only, which is about findings without a label in training."""
+"""Classes of task 3 only, which is about findings without a label in training."""
 
 CXR_LT_2024_TASK3 = tuple(sorted((*CXR_LT_2024_TASK1, *CXR_LT_2024_UNSEEN)))
 
@@ -127,8 +106,8 @@ OwnSpace = Annotated[tuple[ClassName, ...], Field(min_length=1), AfterValidator(
 class LabelParams(Section):
     """Section ``labels``: which findings are learnt, who is tested, and how unknowns are inferred.
 
-    ``mimic-14`` reads the labels of MIMIC-CXR-JPG, every other space, and a list of one's own,
-    the files of CXR-LT.
+    The labels of the space ``mimic-14`` are those of MIMIC-CXR-JPG. Those of every other space, and
+    of a list of names, are read from the files of CXR-LT.
     """
 
     space: Space | OwnSpace

@@ -1,7 +1,7 @@
-"""params.yaml, one section at a time: closed against unknown keys, immutable once read.
+"""Reading of params.yaml, one section at a time: unknown keys are refused.
 
 Each package owns the model of its section, beside the code that uses it, and a stage reads only
-the sections it declares to DVC. So a change to the fusion touches nothing of the noisy student.
+the sections that it declares to DVC. So a change to the fusion reruns nothing of the noisy student.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,11 @@ def load(section: str, model: type[S], path: Path = PARAMS) -> S:
 
 
 def validate(value: object, model: type[S], where: str) -> S:
-    """Turn parsed YAML into ``model``, or say which key is wrong, and how."""
+    """Turn parsed YAML into ``model``.
+
+    Raises:
+        ParamsError: Naming ``where``, every wrong key and what is wrong with its value.
+    """
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:

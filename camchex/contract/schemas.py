@@ -1,8 +1,8 @@
 """The schema of every table that crosses a stage boundary: the data dictionary as code.
 
 Every table is sorted by its primary key. Ids are text, as published. An unknown label is null.
-What a column means stands in its field (``meaning``), and so in every Parquet file that is written;
-``docs/tables.md`` is made of it.
+Each field carries the meaning of its column, which every Parquet file repeats; ``docs/tables.md``
+is made of these meanings.
 """
 
 from collections.abc import Iterable
@@ -13,17 +13,17 @@ from camchex.contract.labels import MIMIC_14
 
 
 def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
-    """A column that may hold nulls."""
+    """Describe a column that may hold nulls."""
     return pa.field(name, kind, metadata={"meaning": meaning})
 
 
 def _required(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
-    """A column without nulls."""
+    """Describe a column without nulls."""
     return _column(name, kind, meaning).with_nullable(False)  # noqa: FBT003 - Arrow's signature
 
 
 def meaning(field: pa.Field) -> str:
-    """What a column of one of these schemas means."""
+    """Meaning of a column of one of these schemas."""
     return str((field.metadata or {}).get(b"meaning", b""), "utf-8")
 
 
@@ -115,7 +115,7 @@ IMAGE_INDEX = pa.schema(
 
 
 def labels(classes: Iterable[str]) -> pa.Schema:
-    """Labels per image: 1, 0, or null where the source does not say."""
+    """Schema of labels per image: 1, 0, or null where the source does not say."""
     return pa.schema(
         [
             _required("dataset", pa.string(), "mimic, or the key of the set."),
@@ -129,7 +129,7 @@ def labels(classes: Iterable[str]) -> pa.Schema:
 
 
 def study_labels(classes: Iterable[str]) -> pa.Schema:
-    """Labels per study as published: 1, 0, -1 (uncertain), null (not mentioned)."""
+    """Schema of labels per study as published: 1, 0, -1 (uncertain), null (not mentioned)."""
     return pa.schema(
         [
             STUDY_ID,
@@ -149,14 +149,15 @@ COHORT_STUDY = pa.schema(
         _required("vitals_text", pa.string(), "What a model reads, as Table A1 prints it."),
     ]
 )
-"""The columns of a cohort besides its labels."""
+"""Columns of a cohort besides its labels."""
 
 
 def cohort(classes: Iterable[str]) -> pa.Schema:
-    """One row per study: ``COHORT_STUDY``, the labels, and MIMIC-CXR-JPG's labels as published.
+    """Schema of one row per study: ``COHORT_STUDY``, its labels, and MIMIC-CXR-JPG's as published.
 
     Args:
-        classes: The label space; null where unknown. ``mimic14.<name>`` holds a published label.
+        classes: The label space; its labels are null where unknown. Columns ``mimic14.<name>`` hold
+            the published labels.
     """
     return pa.schema(
         [
@@ -171,7 +172,7 @@ def cohort(classes: Iterable[str]) -> pa.Schema:
 
 
 def pseudo_labels(classes: Iterable[str]) -> pa.Schema:
-    """Labels per image with every unknown filled by a teacher's probability: no nulls."""
+    """Schema of labels per image, the unknown ones filled by a teacher's probability: no nulls."""
     return pa.schema(
         [
             _required("image_id", pa.string(), "Image; primary key."),
@@ -181,7 +182,7 @@ def pseudo_labels(classes: Iterable[str]) -> pa.Schema:
 
 
 def predictions(classes: Iterable[str]) -> pa.Schema:
-    """Probabilities per study."""
+    """Schema of probabilities per study."""
     return pa.schema(
         [
             STUDY_ID,

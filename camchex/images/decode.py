@@ -1,7 +1,7 @@
-"""Any X-ray file as grey levels, told apart by content: extensions lie.
+"""Decoding of JPEG, PNG and DICOM files, told apart by their content: extensions lie.
 
 JPEGs of the published sizes are decoded at the smallest scale of the DCT that is still large
-enough: what remains is the entropy decoding (``benchmarks/image_decode.py``).
+enough; then most of the time goes into the entropy decoding (``benchmarks/image_decode.py``).
 """
 
 import warnings
@@ -28,8 +28,8 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF 2.3, tag 0x0112: what turns the stored image upright."""
-SCALED = 2  # at least: 7/8 to 5/8 cost more than decoding in full (libjpeg-turbo has no SIMD there)
+"""Turn that makes a stored image upright, by EXIF orientation (EXIF 2.3, tag 0x0112)."""
+SCALED = 2  # smallest factor: 7/8 to 5/8 cost more than full size (no SIMD in libjpeg-turbo)
 
 
 def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
@@ -40,8 +40,8 @@ def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
 
     Args:
         path: The file, of any extension.
-        at_least: A JPEG may be decoded at half its scale or less, in eighths, as long as neither
-            side falls below this many pixels; sides are rounded up. None: as stored.
+        at_least: Smallest side in pixels to which a JPEG may be scaled while it is decoded, by
+            eighths from one half down; sides are rounded up. None: decoded at full size.
 
     Returns:
         Grey levels, (rows, columns).
@@ -53,7 +53,7 @@ def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
     """
     data = _content(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the decoders can live with
+        warnings.simplefilter("ignore")  # the decoders raise on what they cannot decode
         if data[DICOM_MAGIC] == b"DICM":
             return decode_dicom(data, path)
         return _decoded(data, path, at_least)
@@ -94,7 +94,7 @@ def _content(path: Path) -> bytes:
 def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
     if image.format != "PNG":
         check_scans(data)
-        check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # by the one that allocates
+        check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # as what allocates reads them
         if image.mode in {"L", "RGB"}:
             return _grey_jpeg(data, at_least)
         simplejpeg.decode_jpeg(data, "CMYK")  # strict, where Pillow is lenient

@@ -1,4 +1,4 @@
-"""The image a DICOM file means: its look-up tables applied, white for what absorbs, 8 bits."""
+"""The image of a DICOM file: 8 bits, look-up tables applied, white where X-rays are absorbed."""
 
 import warnings
 from io import BytesIO
@@ -19,28 +19,28 @@ from camchex.images.unreadable import DECODER_ERRORS, Reason, UnreadableImage
 
 BITS = 8
 MOST_BITS = 16
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # of JPEG-LS, too
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # also those of JPEG-LS
 FILE_META = slice(4096)  # PS3.10 7.1: comes first, and names the transfer syntax
 
 
 def decode_dicom(data: bytes, path: Path) -> NDArray[np.uint8]:
     """Decode a DICOM file to grey levels.
 
-    The modality and the VOI look-up table (or the first window) are applied. 8-bit pixels that
-    neither changes are kept; anything else is stretched from its lowest value to black and its
-    highest to white. MONOCHROME1 is inverted. Padding is black, and stretches nothing. Colour
-    becomes luma.
+    The modality look-up table and the VOI look-up table (or the first window) are applied. 8-bit
+    pixels that neither changes are kept; all others are stretched, from black at the lowest value
+    to white at the highest. MONOCHROME1 is inverted. Padding becomes black, and does not take part
+    in the stretch. Colour becomes luma.
 
     Args:
-        data: The file's content.
-        path: Named in errors.
+        data: Content of the file.
+        path: Name of the file, for errors.
 
     Returns:
         Grey levels, (rows, columns).
 
     Raises:
-        UnreadableImage: If there is no single frame of pixels, of up to 16 bits, that can be
-            decoded.
+        UnreadableImage: If the file does not hold one frame of pixels, of up to 16 bits, that can
+            be decoded.
 
     Source:
         DICOM PS3.3 C.11.1, C.11.2, C.7.5.1.1.2, C.7.6.3.1.2; the stretch is that of MIMIC-CXR-JPG
@@ -54,7 +54,7 @@ def decode_dicom(data: bytes, path: Path) -> NDArray[np.uint8]:
         if "PixelData" not in dataset:
             kind = UID(dataset.get("SOPClassUID") or "").name
             raise UnreadableImage(path, Reason.NO_PIXELS, kind)
-        return _grey(dataset, _pixels(dataset))
+        return _grey(dataset, _stored_pixels(dataset))
     except DECODER_ERRORS as error:
         raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error
 
@@ -63,12 +63,13 @@ def _dataset(data: bytes) -> pydicom.Dataset:
     if DeflatedExplicitVRLittleEndian.encode() in data[FILE_META]:
         raise ValueError("deflated: it may inflate to any size")
     with warnings.catch_warnings():
-        # Of a file that is cut short, pydicom returns what came before, perhaps nothing.
+        # pydicom returns the beginning of a file that is cut short, perhaps nothing.
         warnings.filterwarnings("error", "End of file reached", UserWarning)
         return pydicom.dcmread(BytesIO(data))
 
 
-def _pixels(dataset: pydicom.Dataset) -> NDArray[np.integer[Any]]:
+def _stored_pixels(dataset: pydicom.Dataset) -> NDArray[np.integer[Any]]:
+    """Decompress the pixels; refuse streams of another size or cut short, as decoders may not."""
     shape = dataset.Rows, dataset.Columns
     check_pixels(*shape)
     if dataset.BitsAllocated > MOST_BITS:
@@ -76,23 +77,18 @@ def _pixels(dataset: pydicom.Dataset) -> NDArray[np.integer[Any]]:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_compressed and syntax != RLELossless:
         stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
-        _check(stream, shape, syntax)
+        if declared_shape(stream) != shape:
+            raise ValueError(f"compressed pixels of {declared_shape(stream)}, expected {shape}")
+        if stream.startswith(JPEG_START):
+            check_scans(stream)
+            if not stream.rstrip(b"\0").endswith(JPEG_END):
+                raise ValueError("its compressed pixels do not end")
+        if syntax == JPEGBaseline8Bit:
+            simplejpeg.decode_jpeg(stream, "GRAY")  # strict, where pydicom's decoder is lenient
     pixels: NDArray[np.integer[Any]] = dataset.pixel_array
     if pixels.shape[:2] != shape:
         raise ValueError(f"pixels of shape {pixels.shape}, not as many as the header says")
     return pixels
-
-
-def _check(stream: bytes, shape: tuple[int, int], syntax: UID) -> None:
-    """Refuse what decoders would not: a stream of another size, or one that is cut short."""
-    if declared_shape(stream) != shape:
-        raise ValueError(f"compressed pixels of {declared_shape(stream)}, expected {shape}")
-    if stream.startswith(JPEG_START):
-        check_scans(stream)
-        if not stream.rstrip(b"\0").endswith(JPEG_END):
-            raise ValueError("its compressed pixels do not end")
-    if syntax == JPEGBaseline8Bit:
-        simplejpeg.decode_jpeg(stream, "GRAY")  # strict, where pydicom's decoder is lenient
 
 
 def _grey(dataset: pydicom.Dataset, pixels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
@@ -106,39 +102,34 @@ def _grey(dataset: pydicom.Dataset, pixels: NDArray[np.integer[Any]]) -> NDArray
     place = pixels.astype(np.intp) - lowest
     present = np.zeros(len(levels), dtype=bool)
     present[place] = True
-    return _table(levels, present, dataset)[place]
+    return _grey_levels(levels, present, dataset)[place]
 
 
-def _table(
+def _grey_levels(
     levels: NDArray[np.integer[Any]], present: NDArray[np.bool_], dataset: pydicom.Dataset
 ) -> NDArray[np.uint8]:
-    """The grey level of each stored level: far fewer than pixels."""
+    """Translate each stored level to its grey level: there are far fewer levels than pixels."""
     padding = _padding(levels, dataset)
     counted = present & ~padding
     if not counted.any():
         return np.zeros(len(levels), dtype=np.uint8)
     values = apply_modality_lut(levels, dataset)
     if "VOILUTSequence" in dataset and not np.issubdtype(values.dtype, np.integer):
-        values = np.rint(values).astype(np.int32)  # they are indices into the table
+        values = np.rint(values).astype(np.int32)  # indices into the table
     shown = apply_voi_lut(values, dataset).astype(np.float64)
     if not np.isfinite(shown).all():
         raise ValueError("its look-up tables give levels that are no numbers")
     unchanged = np.array_equal(np.rint(shown[counted]), levels[counted])
-    low, width = (0, 255) if unchanged and _is_8_bit(dataset) else _range(shown[counted])
+    is_8_bit = dataset.get("BitsStored") == BITS and not dataset.get("PixelRepresentation")
+    low, width = 0.0, 255.0
+    if not (unchanged and is_8_bit):
+        low = float(shown[counted].min())
+        width = max(float(np.ptp(shown[counted])), 1e-12)  # a blank image stays black
     grey = np.rint(np.clip((shown - low) * (255 / width), 0, 255)).astype(np.uint8)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         grey = 255 - grey
     grey[padding] = 0
     return grey
-
-
-def _is_8_bit(dataset: pydicom.Dataset) -> bool:
-    return dataset.get("BitsStored") == BITS and not dataset.get("PixelRepresentation")
-
-
-def _range(shown: NDArray[np.float64]) -> tuple[float, float]:
-    """Lowest value, and what the highest lies above it; a blank image stays black."""
-    return float(shown.min()), max(float(np.ptp(shown)), 1e-12)
 
 
 def _padding(levels: NDArray[np.integer[Any]], dataset: pydicom.Dataset) -> NDArray[np.bool_]:

@@ -1,8 +1,8 @@
-"""What a file may ask for before anything is allocated: a damaged header asks for gigabytes."""
+"""Limits checked before memory is allocated: a damaged header may ask for gigabytes."""
 
 MOST_PIXELS = 40_000_000  # twice the largest detectors: 43 cm at 0.1 mm
-MOST_BYTES = 256_000_000  # of a file: as many pixels of three samples and two bytes
-MOST_SCANS = 100  # of a JPEG; encoders write at most about ten. Each costs a pass over all pixels
+MOST_BYTES = 256_000_000  # per file: MOST_PIXELS of three samples and two bytes, rounded up
+MOST_SCANS = 100  # per JPEG: encoders write about ten at most, and each is a pass over all pixels
 _START_OF_SCAN = b"\xff\xda"
 _J2K_SIZE = b"\xff\x4f\xff\x51"  # ISO 15444-1 A.4.1, A.5.1: start of codestream, then the size
 _FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # ITU-T T.81 table B.1, T.87 C.1.1
@@ -14,7 +14,7 @@ def check_pixels(rows: int, columns: int) -> None:
     """Refuse an image that is larger than any detector.
 
     Raises:
-        ValueError: If it is.
+        ValueError: If it has more than ``MOST_PIXELS`` pixels.
     """
     if rows * columns > MOST_PIXELS:
         raise ValueError(f"{rows} x {columns} pixels")

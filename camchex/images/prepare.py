@@ -1,14 +1,14 @@
 """Decode every image of a data set once, in parallel, into a store.
 
-The result does not depend on the number of workers: images are taken in ascending order of their
-ids, and written in that order. Nor does it depend on interruptions: shards that are complete are
-kept, and the next run continues after them (:mod:`camchex.images.resume`).
+Images are prepared and written in ascending order of their ids, so the result does not depend on
+the number of workers. It does not depend on interruptions either: complete shards are kept, and
+the next run continues after them (:mod:`camchex.images.resume`).
 """
 
 import errno
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,29 +24,25 @@ from camchex.contract.files import publish_folder
 from camchex.contract.image_store import QUARANTINE, ImageParams, Shard
 from camchex.errors import DataError
 from camchex.images import resume
-from camchex.images.resume import Finished, Stamps, Unread
 from camchex.images.shards import MEGABYTE, ShardWriter
 from camchex.images.unreadable import Reason, UnreadableImage
-from camchex.images.workers import Outcome, decode_in_processes
+from camchex.images.workers import decode_in_processes
 from camchex.runs.progress import progress
 from camchex.runs.scratch import SCRATCH, locked, scratch_folder
 
 SHOWN = 3  # unreadable files that an error names
-ENOUGH = 100  # unreadable files, beyond those allowed, after which no more are looked at
-
+ENOUGH = 100  # unreadable files, beyond those allowed, after which no more files are read
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-Quarantine = dict[int, UnreadableImage]  # by row of the table
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What became of a data set's images.
+    """Counts over the images of a data set.
 
     Attributes:
-        images: How many the table lists.
-        prepared: How many the store holds.
-        unreadable: How many were quarantined, by reason.
+        images: Number of images that the table lists.
+        prepared: Number of images in the store.
+        unreadable: Number of files that were quarantined, by reason.
     """
 
     images: int
@@ -62,19 +58,19 @@ def prepare_images(
     workers: int,
     scratch: Path = SCRATCH,
 ) -> Prepared:
-    """Write the store of a data set, and quarantine what cannot be read.
+    """Write the store of a data set, and quarantine files that cannot be read.
 
     The folder appears under its name only when complete, and replaces one that was there. A run
-    that was interrupted, by whatever, is continued by the next one of the same table, folder,
-    parameters and code; a second process waits for the first.
+    that was interrupted is continued by the next one of the same table, folder, parameters and
+    code; a second process waits for the first.
 
     Args:
         images: ``schemas.IMAGES``, of one data set.
         root: Folder that the table's paths start from (``data.root``).
         out: The store's folder.
         params: Size, fit, quality, and how many files may be unreadable.
-        workers: Processes that decode; 0: this one does.
-        scratch: Where unfinished stores and locks live.
+        workers: Number of processes that decode; 0: this process does.
+        scratch: Folder of unfinished stores and locks.
 
     Raises:
         DataError: If ``root`` is missing, the table is empty or repeats an image id, the disk is
@@ -85,27 +81,24 @@ def prepare_images(
             f"{root}: no such folder. `data.root` in params.yaml says where images are."
         )
     images = images.sort_by("image_id").combine_chunks()
-    _check_ids(images["image_id"], out)
-    folder = scratch_folder(out, resume.key(images, root, params), scratch)
-    with locked(folder, "prepares these images"):
-        folder.mkdir(exist_ok=True)
-        quarantine = _Preparation(images, root, folder, params).run(workers)
-        publish_folder(out, partial(_move_store, folder))
-    kinds = Counter(trouble.reason for trouble in quarantine.values())
-    return Prepared(
-        images=len(images),
-        prepared=len(images) - len(quarantine),
-        unreadable={str(reason): kinds[reason] for reason in Reason},
-    )
-
-
-def _check_ids(ids: pa.ChunkedArray, out: Path) -> None:
-    if not len(ids):
+    if not len(images):
         raise DataError(f"{out}: there is nothing to prepare, the table of images is empty")
-    later = ids.slice(1)
-    twice = later.filter(pc.equal(later, ids.slice(0, len(later)))).unique()
+    later = images["image_id"].slice(1)
+    twice = later.filter(pc.equal(later, images["image_id"].slice(0, len(later)))).unique()
     if len(twice):
         raise DataError(f"{out}: {len(twice)} image ids occur more than once, first {twice[0]}")
+    folder = scratch_folder(out, resume.store_key(images, root, params), scratch)
+    with locked(folder, "prepares these images"):
+        folder.mkdir(exist_ok=True)
+        preparation = _Preparation(images, root, folder, params)
+        preparation.run(workers)
+        publish_folder(out, partial(_move_store, folder))
+    kinds = Counter(trouble.reason for trouble in preparation.quarantine.values())
+    return Prepared(
+        images=len(images),
+        prepared=len(images) - kinds.total(),
+        unreadable={str(reason): kinds[reason] for reason in Reason},
+    )
 
 
 def _move_store(folder: Path, out: Path) -> None:
@@ -115,46 +108,53 @@ def _move_store(folder: Path, out: Path) -> None:
 
 
 class _Preparation:
-    """A store in the making."""
+    """A store in the making.
+
+    Attributes:
+        quarantine: The files that could not be read, by row of the table.
+        finished: The complete shards.
+        seen: Number of rows of the table that were prepared or quarantined.
+    """
 
     def __init__(self, images: pa.Table, root: Path, folder: Path, params: ImageParams) -> None:
         self.images = images
-        self.root = root
         self.folder = folder
         self.params = params
-        self.finished = resume.kept(folder, self._paths())
-        self.first = self.seen = sum(one.rows for one in self.finished)
-        self.quarantine = {
-            unread.row: UnreadableImage(self._path(unread.row), unread.reason, unread.detail)
+        self.path = lambda row: root / images["path"][row].as_py()
+        self.finished = resume.keep_finished(folder, map(self.path, range(len(images))))
+        self.seen = sum(one.rows for one in self.finished)
+        self.quarantine: dict[int, UnreadableImage] = {
+            unread.row: UnreadableImage(self.path(unread.row), unread.reason, unread.detail)
             for one in self.finished
             for unread in one.unread
         }
         shards = [one.shard for one in self.finished]
         self.writer = ShardWriter(folder, params.size, params.shard_mb, shards)
 
-    def run(self, workers: int) -> Quarantine:
-        """Write what is missing."""
-        if self.first:
+    def run(self, workers: int) -> None:
+        """Write what is missing of the store."""
+        total = len(self.images)
+        if self.seen:
             Console(stderr=True, soft_wrap=True).print(
-                f"{self.first} of {len(self.images)} images were prepared by an earlier run"
+                f"{self.seen} of {total} images were prepared by an earlier run"
             )
-        left = islice(self._paths(), self.first, None)
-        looked = progress(
-            decode_in_processes(left, self.params, workers),
-            "images",
-            total=len(self.images) - self.first,
-        )
-        with self._room():
-            self._write(looked)
+        with self.explain_full_disk():
+            self._write_images(workers)
             self.writer.close()
-            _write_quarantine(self.images, self.quarantine, self.folder)
-        return self.quarantine
+            reasons = [trouble.explanation for trouble in self.quarantine.values()]
+            rows = self.images.take(pa.array(self.quarantine, pa.int64()))
+            table = rows.select(schemas.QUARANTINE.names[:-1])
+            table = table.append_column("reason", pa.array(reasons, pa.string()))
+            tables.write(table, self.folder / QUARANTINE, schemas.QUARANTINE)
 
-    def _write(self, looked: Iterator[Outcome]) -> None:
-        allowed = int(self.params.max_unreadable * len(self.images))
-        stamps = Stamps()
-        for stamp, outcome in looked:
-            stamps.add(stamp)
+    def _write_images(self, workers: int) -> None:
+        total = len(self.images)
+        allowed = int(self.params.max_unreadable * total)
+        left = map(self.path, range(self.seen, total))
+        outcomes = decode_in_processes(left, self.params, workers)
+        stamps: list[str] = []
+        for stamp, outcome in progress(outcomes, "images", total - self.seen):
+            stamps.append(stamp)
             row, self.seen = self.seen, self.seen + 1
             if isinstance(outcome, UnreadableImage):
                 self.quarantine[row] = outcome
@@ -162,65 +162,44 @@ class _Preparation:
                     break
             elif shard := self.writer.add(self.images["image_id"][row].as_py(), outcome):
                 self._note(shard, stamps)
-                stamps = Stamps()
+                stamps = []
         if len(self.quarantine) > allowed:
-            raise _too_many(list(self.quarantine.values()), self.seen, self.params)
+            first = "\n".join(f"  {one}" for one in islice(self.quarantine.values(), SHOWN))
+            raise DataError(
+                f"{len(self.quarantine)} of the {self.seen} images looked at cannot be read, more "
+                f"than the fraction {self.params.max_unreadable} that images.max_unreadable in "
+                f"params.yaml allows. The first of them:\n{first}\n"
+                "Download them again, or allow a larger fraction and train without them."
+            )
 
-    def _note(self, shard: Shard, stamps: Stamps) -> None:
+    def _note(self, shard: Shard, stamps: list[str]) -> None:
         """Keep a complete shard for the next run, should this one be interrupted."""
-        start = sum(one.rows for one in self.finished)
+        start = self.seen - len(stamps)
         unread = tuple(
-            Unread(row=row, reason=trouble.reason, detail=trouble.detail)
+            resume.Unread(row=row, reason=trouble.reason, detail=trouble.detail)
             for row, trouble in self.quarantine.items()
             if row >= start
         )
+        digest = resume.stamps_digest(stamps)
         self.finished.append(
-            Finished(shard=shard, rows=stamps.rows, stamps=stamps.digest, unread=unread)
+            resume.Finished(shard=shard, rows=len(stamps), stamps=digest, unread=unread)
         )
         resume.write_journal(self.finished, self.folder)
 
-    def _paths(self) -> Iterator[Path]:
-        return (self._path(row) for row in range(len(self.images)))
-
-    def _path(self, row: int) -> Path:
-        name: str = self.images["path"][row].as_py()
-        return self.root / name
-
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def explain_full_disk(self) -> Iterator[None]:
+        """Say how much room is needed, where the system says that there is none."""
         try:
             yield
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
-            raise self._disk_full(error) from error
-
-    def _disk_full(self, error: OSError) -> DataError:
-        used = self.writer.bytes / MEGABYTE
-        needed = used * len(self.images) / max(self.seen, 1)
-        free = shutil.disk_usage(self.folder).free / MEGABYTE
-        return DataError(
-            f"{self.folder}: cannot be written: {error.strerror}. The first {self.seen} of "
-            f"{len(self.images)} images take {used:.0f} MB, so all take about {needed:.0f} MB; "
-            f"{free:.0f} MB are free. Make room and run it again: it continues after the "
-            f"{len(self.finished)} shards that are complete."
-        )
-
-
-def _too_many(
-    troubles: Sequence[UnreadableImage], looked_at: int, params: ImageParams
-) -> DataError:
-    first = "\n".join(f"  {trouble}" for trouble in troubles[:SHOWN])
-    return DataError(
-        f"{len(troubles)} of the {looked_at} images looked at cannot be read, more than the "
-        f"fraction {params.max_unreadable} that images.max_unreadable in params.yaml allows. "
-        f"The first of them:\n{first}\n"
-        "Download them again, or allow a larger fraction and train without them."
-    )
-
-
-def _write_quarantine(images: pa.Table, quarantine: Quarantine, folder: Path) -> None:
-    reasons = [trouble.explanation for trouble in quarantine.values()]
-    rows = images.take(pa.array(quarantine, pa.int64())).select(schemas.QUARANTINE.names[:-1])
-    table = rows.append_column("reason", pa.array(reasons, pa.string()))
-    tables.write(table, folder / QUARANTINE, schemas.QUARANTINE)
+            used = self.writer.bytes / MEGABYTE
+            needed = used * len(self.images) / max(self.seen, 1)
+            free = shutil.disk_usage(self.folder).free / MEGABYTE
+            raise DataError(
+                f"{self.folder}: cannot be written: {error.strerror}. The first {self.seen} of "
+                f"{len(self.images)} images take {used:.0f} MB, so all take about {needed:.0f} MB; "
+                f"{free:.0f} MB are free. Make room and run it again: it continues after the "
+                f"{len(self.finished)} shards that are complete."
+            ) from error

@@ -7,15 +7,15 @@ from PIL import Image
 
 from camchex.contract.image_store import Fit
 
-MOST_LINEAR = 2.0  # up to here every pixel is between two that are sampled, and so has its share
+MOST_LINEAR = 2.0  # largest shrinkage at which bilinear sampling uses every pixel
 
 
 def fit_square(image: NDArray[np.uint8], size: int, how: Fit) -> NDArray[np.uint8]:
     """Resize to a square.
 
-    Pillow's Lanczos filter, which is widened where it shrinks; bilinear where no side grows or
-    shrinks to less than half, as after scaled JPEG decoding. There it costs a fraction, and stays
-    within a grey level of Lanczos on average (``benchmarks/image_decode.py``).
+    Pillow's Lanczos filter is used, which is widened where it shrinks. Where no side grows or
+    shrinks to less than half, as after scaled JPEG decoding, the resize is bilinear: it costs a
+    fraction, and stays within a grey level of Lanczos on average (``benchmarks/image_decode.py``).
 
     Args:
         image: Grey levels, (rows, columns).

@@ -1,12 +1,12 @@
-"""What an interrupted preparation leaves, and what of it the next one may keep.
+"""Continuation of an interrupted preparation of images.
 
-Kept is a shard whose content has its checksum and whose raw files have the size and the time of
-change that they had when they were read; with the first that differs, everything after it is done
+A shard is kept if its content has its checksum, and its raw files have the size and the time of
+change that they had when they were read. After the first shard that differs, everything is done
 again. A file that is replaced by another of the same size and time of change is not noticed.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -48,9 +48,9 @@ class Finished(BaseModel):
 
     Attributes:
         shard: The shard.
-        rows: How many rows of the table it took, with those that could not be read.
-        stamps: SHA-256 of their files' stamps.
-        unread: Those that could not be read.
+        rows: Number of rows of the table that it took, unreadable files included.
+        stamps: Digest of the stamps of their files.
+        unread: Files of these rows that could not be read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,13 +64,13 @@ class Finished(BaseModel):
 _JOURNAL = TypeAdapter(list[Finished])
 
 
-def key(images: pa.Table, root: Path, params: ImageParams) -> str:
-    """A digest of all that decides a store's bytes, but for the raw files' content.
+def store_key(images: pa.Table, root: Path, params: ImageParams) -> str:
+    """Digest of everything that decides the bytes of a store, except the raw files' content.
 
     Args:
         images: ``schemas.IMAGES``, in the order in which it is prepared.
-        root: Folder that its paths start from.
-        params: Of these, how many files may be unreadable decides nothing.
+        root: Folder that the table's paths start from.
+        params: Parameters; ``max_unreadable`` decides no byte and is left out.
     """
     digest = hashlib.sha256(str(root.absolute()).encode())
     digest.update(params.model_dump_json(exclude={"max_unreadable"}).encode())
@@ -82,28 +82,35 @@ def key(images: pa.Table, root: Path, params: ImageParams) -> str:
     return digest.hexdigest()
 
 
+def stamps_digest(stamps: Iterable[str]) -> str:
+    """SHA-256 of the stamps of a shard's files, in hexadecimal."""
+    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
+
+
 def write_journal(finished: list[Finished], folder: Path) -> None:
-    """Say which shards are complete."""
+    """Write which shards are complete."""
     with whole_file(folder / JOURNAL) as file:
         file.write(_JOURNAL.dump_json(finished))
 
 
-def kept(folder: Path, paths: Iterator[Path]) -> list[Finished]:
-    """The shards of an interrupted run that are as good as new; all else is deleted.
+def keep_finished(folder: Path, paths: Iterator[Path]) -> list[Finished]:
+    """Find the shards of an interrupted run that can be used; delete everything else.
 
     Args:
-        folder: What the run left, or an empty folder.
-        paths: The files of the table's rows.
+        folder: Folder of the unfinished store; may be empty.
+        paths: The files of the table's rows, in order.
     """
+    journal = folder / JOURNAL
     good: list[Finished] = []
-    for finished in _journal(folder):
+    try:
+        noted = _JOURNAL.validate_json(journal.read_bytes()) if journal.exists() else []
+    except ValidationError:
+        noted = []
+    for finished in noted:
         shard = folder / finished.shard.file
-        stamps = Stamps()
-        for path in islice(paths, finished.rows):
-            stamps.add(stamp(path))
-        if stamps.digest != finished.stamps:
-            break
-        if not shard.exists() or sha256(shard) != finished.shard.sha256:
+        stamps = stamps_digest(stamp(path) for path in islice(paths, finished.rows))
+        same = stamps == finished.stamps and shard.exists()
+        if not same or sha256(shard) != finished.shard.sha256:
             break
         good.append(finished)
     names = {finished.shard.file for finished in good}
@@ -111,29 +118,3 @@ def kept(folder: Path, paths: Iterator[Path]) -> list[Finished]:
         if file.name not in names:
             file.unlink()
     return good
-
-
-class Stamps:
-    """The stamps of a shard's files, as one digest."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self.rows = 0
-
-    def add(self, stamp: str) -> None:
-        """Append the stamp of one file."""
-        self._digest.update(f"{stamp}\n".encode())
-        self.rows += 1
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of all of them, in hexadecimal."""
-        return self._digest.hexdigest()
-
-
-def _journal(folder: Path) -> list[Finished]:
-    path = folder / JOURNAL
-    try:
-        return _JOURNAL.validate_json(path.read_bytes()) if path.exists() else []
-    except ValidationError:
-        return []

@@ -1,4 +1,4 @@
-"""Writing a store: shards of about equal size, then its index, then the folder's name."""
+"""Writing of an image store: shards of about equal size, then the index and the checksums."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +18,13 @@ class ShardWriter:
     Memory is bounded by one shard. The folder counts as a store only once it is closed.
 
     Args:
-        folder: An empty folder, or one with the shards that are already there.
+        folder: An empty folder, or one that holds the shards ``written``.
         size: Pixels of either side of every image.
         shard_mb: A shard is written once its images reach this many megabytes.
-        written: Shards to go on after.
+        written: Shards of an earlier run, after which this one continues.
 
     Attributes:
-        bytes: Of all images so far.
+        bytes: Bytes of all images so far.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ShardWriter:
         self.bytes = sum((folder / shard.file).stat().st_size for shard in written)
 
     def add(self, image_id: str, jpeg: bytes) -> Shard | None:
-        """Append an image, and return the shard that it fills; ids have to come ascending."""
+        """Append an image, and return the shard that it fills; ids must ascend."""
         self._waiting.append((image_id, jpeg))
         self._bytes += len(jpeg)
         self.bytes += len(jpeg)
@@ -64,7 +64,7 @@ class ShardWriter:
         return shard
 
     def _index(self) -> pa.RecordBatch:
-        """Of each image its shard, and its row there; read from the shards."""
+        """Read from the shards in which row of which shard each image lies."""
         parts = [schemas.IMAGE_INDEX.empty_table()]
         for number, shard in enumerate(self._shards):
             file = pa.memory_map(str(self._folder / shard.file))

@@ -1,4 +1,4 @@
-"""Why a file is not an image that can be used."""
+"""Reasons for which a file is not an image that can be used."""
 
 import struct
 import zlib
@@ -28,7 +28,7 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What Pillow, simplejpeg, pydicom and its decoders raise on a file that breaks its standard."""
+"""Errors of Pillow, simplejpeg, pydicom and its decoders on a file that breaks its standard."""
 
 
 class Reason(StrEnum):
@@ -49,19 +49,19 @@ class UnreadableImage(DataError):  # noqa: N818 (returned as an outcome as often
 
     Args:
         path: The file.
-        reason: Which kind of trouble.
-        detail: What the decoder said; may be empty.
+        reason: The kind of trouble.
+        detail: Message of the decoder; may be empty.
     """
 
     def __init__(self, path: Path, reason: Reason, detail: str = "") -> None:
-        super().__init__(path, reason, detail)  # all three: an exception is pickled by its args
+        super().__init__(path, reason, detail)  # an exception is pickled by all its arguments
         self.path = path
         self.reason = reason
         self.detail = detail
 
     @property
     def explanation(self) -> str:
-        """The reason, with what the decoder said, on one line."""
+        """Reason and the decoder's message, on one line."""
         detail = " ".join(self.detail.split())
         return f"{self.reason}: {detail}" if detail else str(self.reason)
 

@@ -1,1 +1,1 @@
-"""When and on what work runs, and what is shown meanwhile. Nothing here changes a result."""
+"""Locks, processes, devices, scratch folders and progress of work; no result depends on them."""

@@ -1,4 +1,4 @@
-"""Where networks run, and which of several processes this one is."""
+"""Choice of the device, and the processes that work together, one per device."""
 
 import os
 from functools import cache
@@ -13,11 +13,11 @@ from camchex.runs.runtime import RuntimeParams
 
 
 def device_of(runtime: RuntimeParams) -> torch.device:
-    """The device that ``runtime.accelerator`` names; ``auto``: the fastest that is there.
+    """Find the device that ``runtime.accelerator`` names; ``auto``: the fastest that is there.
 
     Raises:
-        ParamsError: If it is not there, or not as often as ``runtime.devices`` says, or if
-            torchrun started another number of processes.
+        ParamsError: If there is no such device, or fewer than ``runtime.devices``, or if torchrun
+            started another number of processes.
     """
     found = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     if runtime.accelerator not in ("auto", "cpu", found.type):
@@ -40,13 +40,15 @@ def device_of(runtime: RuntimeParams) -> torch.device:
 
 
 def first_device() -> bool:
-    """Whether this process is the first of those that work together: the one that writes."""
+    """Whether this process is the first of those that work together; only the first writes."""
     return not getattr(rank_zero_only, "rank", 0)
 
 
 @cache
 def join_processes(runtime: RuntimeParams) -> Fabric:
-    """The processes of ``runtime``, started if need be: from here on each runs the same code.
+    """Join the processes of ``runtime``, which are started if need be.
+
+    From here on, each process runs the same code.
 
     Raises:
         ParamsError: If there are no such devices.

@@ -1,4 +1,4 @@
-"""Progress bars on long work; quiet when nobody is looking at a terminal."""
+"""Progress bars of long work; silent where standard error is no terminal."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Section ``runtime``: on what a stage runs. It never changes a result that is kept."""
+"""Hardware settings; they change no tracked output."""
 
 from typing import Literal
 
@@ -8,16 +8,16 @@ from camchex.contract.params import Section
 
 
 class RuntimeParams(Section):
-    """Where the networks run, and how many processes feed them."""
+    """Section ``runtime``."""
 
-    workers: int = Field(ge=0)  # processes that decode images; 0: the main one does
+    workers: int = Field(ge=0)  # processes that read and decode; 0: the main process does
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: int = Field(ge=1)  # per node
     nodes: int = Field(default=1, ge=1)  # started by torchrun or SLURM
-    compile: bool  # torch.compile: worth its minutes on long trainings only
-    checkpoint_gradients: bool = False  # computes encoders twice, for larger batches in memory
+    compile: bool  # torch.compile: takes minutes, which only long trainings win back
+    checkpoint_gradients: bool = False  # encoders are computed twice: larger batches fit in memory
 
     @property
     def processes(self) -> int:
-        """Processes that work together, one per device, over all nodes."""
+        """Number of processes that work together, one per device, over all nodes."""
         return self.devices * self.nodes
