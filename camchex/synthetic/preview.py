@@ -90,14 +90,7 @@ def _caption(study: Study, params: SyntheticParams) -> str:
 def _write_sheet(
     panels: Sequence[Panel], out: Path, columns: int, inches: tuple[float, float]
 ) -> None:
-    """Write images under their captions; the bytes depend on nothing else.
-
-    Args:
-        panels: Images and captions.
-        out: The PNG.
-        columns: Panels in a row.
-        inches: Width and height of a panel with its caption.
-    """
+    """Write panels, each of ``inches`` width and height with its caption, in so many columns."""
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     size = (inches[0] * columns, inches[1] * rows)

@@ -22,18 +22,14 @@ DIGITS = 12  # equal evidence is then a tie, however its sums were rounded
 class Ceilings:
     """Probabilities that the best observers give to the studies of one split.
 
-    Attributes:
-        probabilities: Arrays (N, Q) by set of modalities, in the order of studies and classes.
-        indications: Number of studies whose indication can be read.
-        unread: Number of studies with an indication that the generator does not write; they count
-            as having none. 0, unless the section rules let in what radiologists wrote.
-        vitals: Number of studies with at least one vital sign.
+    A study whose indication the generator does not write counts as having none. There is no such
+    study, unless the rules for sections let in what radiologists wrote.
     """
 
-    probabilities: dict[str, Floats]
-    indications: int
-    unread: int
-    vitals: int
+    probabilities: dict[str, Floats]  # (N, Q) by set of modalities
+    indications: int  # studies whose indication can be read
+    unread: int  # studies with an indication that the generator does not write
+    vitals: int  # studies with at least one vital sign
 
 
 def ceilings(

@@ -78,18 +78,17 @@ def _readings(words: Words) -> Iterator[Reading]:
         return
     for split in range(start + 1, len(words)):
         question, body = words[split:], words[start:split]
-        for named, asked in _questions().get(question, {}).items():
-            yield from _bodies(body, named, asked * (1 - REPEATED))
-            if body[-len(question) :] == question:
-                yield from _bodies(body[: -len(question)], named, asked * REPEATED)
-
-
-def _bodies(words: Words, named: tuple[int, ...], probability: float) -> Iterator[Reading]:
-    for end in range(1, len(words) + 1):
-        history = _histories().get(words[:end])
-        if history is not None:
-            for clues, chance in _clue_lists(words[end:], frozenset()):
-                yield Reading(history, clues, named, probability * chance)
+        bodies = [(body, 1 - REPEATED)]
+        if body[-len(question) :] == question:
+            bodies.append((body[: -len(question)], REPEATED))
+        for (named, asked), (told, share) in product(
+            _questions().get(question, {}).items(), bodies
+        ):
+            for end in range(1, len(told) + 1):
+                history = _histories().get(told[:end])
+                if history is not None:
+                    for clues, chance in _clue_lists(told[end:], frozenset()):
+                        yield Reading(history, clues, named, asked * share * chance)
 
 
 def _clue_lists(words: Words, before: frozenset[int]) -> Iterator[tuple[frozenset[int], float]]:

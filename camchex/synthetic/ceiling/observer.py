@@ -84,13 +84,7 @@ def upper_bounds(
 
 
 def _over_readings(model: Generator, readings: Sequence[Reading], states: Floats | None) -> Floats:
-    """Average the labels' probabilities over every reading of a text.
-
-    Args:
-        model: The generator.
-        readings: All readings.
-        states: States (K, S) times the likelihood of the vital signs; None without any.
-    """
+    """Average over every reading of a text; ``states`` are weighed by the vital signs, (K, S)."""
     cases = [_case(model, reading, states) for reading in readings]
     weights, labels = zip(*cases, strict=True)
     return np.asarray(np.average(labels, axis=0, weights=weights))

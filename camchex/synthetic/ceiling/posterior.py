@@ -30,17 +30,11 @@ NOTHING = CXR_LT_2023.index(NO_FINDING)
 
 @dataclass(frozen=True)
 class Belief:
-    """Findings of a study as some evidence shows them.
+    """Findings of a study as some evidence shows them."""
 
-    Attributes:
-        evidence: Probability of the evidence.
-        findings: Probability that each finding is present, (F,).
-        clean: Expected probability that noise leaves every finding but Support Devices unlabelled.
-    """
-
-    evidence: float
-    findings: Floats
-    clean: float
+    evidence: float  # probability of the evidence
+    findings: Floats  # probability that each finding is present, (F,)
+    clean: float  # probability that noise labels nothing, or Support Devices alone
 
 
 @dataclass(frozen=True)
@@ -112,14 +106,9 @@ class Generator:
         self, reading: Reading, weighed: Floats, moved: Indices, rest: Indices,
         bits: NDArray[np.bool_],
     ) -> Belief:  # fmt: skip
-        """Sum over every set of some findings, and over the others by quadrature.
+        """Sum over all sets of the findings ``moved`` (E,), and over ``rest`` (R,) by quadrature.
 
-        Args:
-            reading: One reading of the indication.
-            weighed: Weight of each condition and set, (K, S).
-            moved: Findings of the sets, (E,), as positions in ``DRAWN``.
-            rest: The other findings, (R,).
-            bits: The sets, (S, E).
+        ``bits`` (S, E) are the sets; ``weighed`` (K, S) is the weight of each condition and set.
         """
         total, joint, clean = 0.0, np.zeros(len(DRAWN)), 0.0
         possible = np.flatnonzero(reading.history)

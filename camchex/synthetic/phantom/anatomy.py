@@ -37,18 +37,14 @@ def dense(bodies: Iterable[Ellipsoid], attenuation: float) -> tuple[Dense, ...]:
 class Lung:
     """One lung in its cavity.
 
-    Attributes:
-        cavity: The space that the pleura lines.
-        layers: Nested bodies from the cavity inwards. Each holds all that follow; the space
-            between it and the one before is filled with the attenuation beside it, 1/cm.
-        density: Attenuation of the lung itself, 1/cm.
-        inside: Vessels and opacities; they end where the lung ends.
+    Layers are nested, from the cavity inwards: the space between a layer's body and the body before
+    is filled with the layer's attenuation.
     """
 
-    cavity: Ellipsoid
+    cavity: Ellipsoid  # the space that the pleura lines
     layers: tuple[Dense, ...]
-    density: float
-    inside: tuple[Dense, ...]
+    density: float  # attenuation of the lung itself, 1/cm
+    inside: tuple[Dense, ...]  # vessels and opacities; they end where the lung ends
 
     @property
     def innermost(self) -> Ellipsoid:
