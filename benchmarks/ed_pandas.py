@@ -32,9 +32,9 @@ def link_with_pandas(folder: Path, params: VitalsParams, engine: Engine) -> pa.T
     stays = _read(folder / "edstays.csv.gz", engine, ["intime", "outtime"], ["gender"])
     linked = _linked(studies, stays.rename(columns={"subject_id": "patient_id"}), params)
     triage = _read(folder / "triage.csv.gz", engine, [], PUBLISHED)
-    triage = _believed(triage, params.ranges).drop_duplicates("stay_id")
+    triage = _plausible(triage, params.ranges).drop_duplicates("stay_id")
     chart = _read(folder / "vitalsign.csv.gz", engine, ["charttime"], PUBLISHED)
-    chart = _believed(chart, params.ranges)
+    chart = _plausible(chart, params.ranges)
     vitals = studies[["study_id"]].merge(linked, on="study_id", how="left").set_index("study_id")
     first = vitals[["stay_id"]].merge(triage, on="stay_id", how="left")[SIGNS]
     first = first.set_axis(vitals.index)
@@ -59,7 +59,7 @@ def _read(path: Path, engine: Engine, times: list[str], others: Iterable[str]) -
     return pd.read_csv(path, usecols=columns, parse_dates=times, engine=engine, **layout)
 
 
-def _believed(table: pd.DataFrame, ranges: VitalRanges) -> pd.DataFrame:
+def _plausible(table: pd.DataFrame, ranges: VitalRanges) -> pd.DataFrame:
     """Measurements, implausible ones missing."""
     table = table.rename(columns=PUBLISHED)
     temperature = table["temperature_f"]

@@ -1,4 +1,4 @@
-"""Bring images, labels, texts and vital signs together: one row per study."""
+"""Join images, labels, texts and vital signs into one row per study."""
 
 from camchex.aggregates.small_cells import write_counts
 from camchex.cohort.build import CohortInputs, build_cohort
@@ -22,7 +22,7 @@ def main(
     out: Output,
     metrics: Output,
 ) -> None:
-    """Write the cohort, and what each split has, lost and lacks beside what was published of it."""
+    """Write the cohort, and the counts of each split beside the published ones."""
     classes = params.load("labels", LabelParams).classes
     inputs = CohortInputs(
         images=tables.read(images, schemas.IMAGES),
@@ -34,9 +34,9 @@ def main(
     )
     cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
     tables.write(cohort, out, schemas.cohort(classes))
-    files = params.load("data", DataParams).cxr_lt_files
-    published = {"published": cxr_lt_published(files.model_dump())}
-    write_counts({**counts, **published}, metrics, params.load("evaluation.min_cell", int))
+    published = cxr_lt_published(params.load("data", DataParams).cxr_lt_files.model_dump())
+    shown = {**counts, "published": published}
+    write_counts(shown, metrics, params.load("evaluation.min_cell", int))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main(
     mimic14: Output,
     metrics: Output,
 ) -> None:
-    """Write images, labels, studies, the published labels per study, and what was counted."""
+    """Write images, labels, studies, the published labels per study, and counts of them all."""
     wanted = params.load("labels", LabelParams)
     data = params.load("data", DataParams)
     other = {name: cxr_lt / name for name in data.cxr_lt_other_tests}

@@ -11,7 +11,7 @@ from stages import Input, Output, run
 def main(
     studies: Input, edstays: Input, triage: Input, vitalsign: Input, out: Output, metrics: Output
 ) -> None:
-    """Link studies to ED stays; write one row of vital signs per study, and what was counted."""
+    """Link studies to ED stays; write one row of vital signs per study, and counts."""
     rule = params.load("vitals", VitalsParams)
     ed = mimic_iv_ed.read_ed(edstays, triage, vitalsign)
     vitals, counts = link_and_count(tables.read(studies, schemas.STUDIES), *ed, rule)

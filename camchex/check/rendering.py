@@ -49,21 +49,16 @@ def _file(file: CheckedFile) -> Iterator[Padding | Text]:
         return
     yield _line(str(file.path), good=True)
     if file.table.counts:
-        counts = (
-            f"{n:,} {name}{_comparison(n, file.table.published.get(name))}"
-            for name, n in file.table.counts.items()
-        )
+        counts = []
+        for name, n in file.table.counts.items():
+            published = file.table.published.get(name)
+            comparison = "as published" if n == published else f"published: {published or 0:,}"
+            counts.append(f"{n:,} {name}" + (f" ({comparison})" if published is not None else ""))
         yield Text(f"   {', '.join(counts)}")
     if file.table.classes:
         yield from _classes(file.table)
     if file.referred:
         yield _referred(file.referred)
-
-
-def _comparison(found: int, published: int | None) -> str:
-    if published is None:
-        return ""
-    return " (as published)" if found == published else f" (published: {published:,})"
 
 
 def _classes(counts: TableCounts) -> Iterator[Padding | Text]:
@@ -93,9 +88,7 @@ def _referred(files: ReferredFiles) -> Text:
 def render_tables(tables: Sequence[CheckedTable]) -> Group:
     """Lay out what is wrong with each canonical table, column by column, or image store."""
     right = sum(not table.problems for table in tables)
-    verdict = _line(
-        f"{right} of {len(tables)} are as they should be", good=right == len(tables)
-    )
+    verdict = _line(f"{right} of {len(tables)} are as they should be", good=right == len(tables))
     return Group(*(line for table in tables for line in _table(table)), Text(), verdict)
 
 

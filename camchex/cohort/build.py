@@ -26,23 +26,14 @@ STUDY_COLUMNS = pa.schema(
 
 @dataclass(frozen=True)
 class CohortInputs:
-    """The canonical tables of the cohort's data set.
+    """The canonical tables of the cohort's data set."""
 
-    Attributes:
-        images: ``schemas.IMAGES``.
-        labels: ``schemas.labels``, equal for the images of a study.
-        studies: ``schemas.STUDIES``.
-        mimic14: ``schemas.study_labels(MIMIC_14)``; a study may be missing.
-        indications: ``schemas.INDICATIONS``; a study may be missing.
-        vitals: ``schemas.VITALS``, with every study.
-    """
-
-    images: pa.Table
-    labels: pa.Table
-    studies: pa.Table
-    mimic14: pa.Table
-    indications: pa.Table
-    vitals: pa.Table
+    images: pa.Table  # schemas.IMAGES
+    labels: pa.Table  # schemas.labels, equal for the images of a study
+    studies: pa.Table  # schemas.STUDIES
+    mimic14: pa.Table  # schemas.study_labels(MIMIC_14); a study may be missing
+    indications: pa.Table  # schemas.INDICATIONS; a study may be missing
+    vitals: pa.Table  # schemas.VITALS, with every study
 
 
 def build_cohort(

@@ -97,7 +97,7 @@ _TRAIN_POSITIVES: Mapping[str, tuple[int | None, int | None]] = {  # train.csv, 
     "Tortuous Aorta": (3_499, 3_336),
 }
 CXR_LT_POSITIVES: Mapping[str, Mapping[str, int]] = {
-    file: {name: row[i] for name, row in _TRAIN_POSITIVES.items() if row[i] is not None}
+    file: {name: n for name, row in _TRAIN_POSITIVES.items() if (n := row[i]) is not None}
     for i, file in enumerate(("train.csv", "train_labeled.csv"))
 }
 """Positive training images of 26 classes by file, of 2023 and of task 2 of 2024.

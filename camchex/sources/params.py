@@ -1,4 +1,4 @@
-"""Sections ``data`` and ``external`` of params.yaml: where the raw files lie, and what they are."""
+"""Sections ``data`` and ``external`` of params.yaml: places and meaning of the raw files."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -9,13 +9,12 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from camchex.contract.params import Section
 from camchex.contract.schemas import MIMIC
 
-POLICIES = {
-    "chexpert": {"uncertain", "unmentioned"},
-    "nih": set[str](),
-    "vindr": {"min_readers", "nodule_mass"},
+POLICY_KEYS = {
+    "chexpert": {"uncertain", "unmentioned", "no_finding_source_hard"},
+    "nih": {"no_finding_source_hard"},
+    "vindr": {"min_readers", "nodule_mass", "no_finding_source_hard"},
 }
-"""What ``LabelPolicy`` has to say of each source, besides what it says of all."""
-OF_ALL = {"no_finding_source_hard"}
+"""Keys of ``LabelPolicy`` that must be given for each source."""
 
 
 def _below_root(path: str) -> str:
@@ -44,14 +43,14 @@ Key = Annotated[
 
 
 class CxrLtFiles(Section):
-    """The file of each split, below ``data.cxr_lt``; the release of 2024 names them otherwise."""
+    """File of each split below ``data.cxr_lt``; each release has names of its own."""
 
     train: BelowCxrLt
     development: BelowCxrLt
     test: BelowCxrLt
 
     def below(self, folder: Path) -> dict[str, Path]:
-        """Each split's path."""
+        """Return the path of each split's file."""
         return {split: folder / name for split, name in self.model_dump().items()}
 
 
@@ -59,13 +58,13 @@ class DataParams(Section):
     """Section ``data``: folders of MIMIC-CXR, MIMIC-IV-ED and CXR-LT below one root."""
 
     root: Path
-    tables: Path  # canonical tables that the pipeline goes on from: its own, or one's own
+    tables: Path  # canonical tables that later stages read: of the first stages, or your own
     mimic_cxr_jpg: BelowRoot
     reports: BelowRoot
     mimic_iv_ed: BelowRoot
     cxr_lt: BelowRoot
     cxr_lt_files: CxrLtFiles
-    cxr_lt_other_tests: tuple[BelowCxrLt, ...]  # what they share with training is counted
+    cxr_lt_other_tests: tuple[BelowCxrLt, ...]  # test files of other releases
     watch_images: BelowRoot  # what DVC hashes in place of the images
     watch_reports: BelowRoot
 
@@ -73,25 +72,19 @@ class DataParams(Section):
 class LabelPolicy(Section):
     """Meaning of the published labels of an external set where its publisher leaves it open.
 
-    Attributes:
-        uncertain: What -1 (CheXpert) is.
-        unmentioned: What a blank (CheXpert) is.
-        min_readers: Readers of VinDr-CXR who must name a finding, of three.
-        nodule_mass: What a positive Nodule/Mass of VinDr-CXR says: both are positive until a
-            teacher decides between them, or neither is known. Where it is negative both are.
-        no_finding_source_hard: Whether the source's No Finding (none of *its* findings) is
-            No Finding; else that is unknown.
-        map: Classes by published finding, for those that are to mean something else than in the
-            source's module; none: the finding is left out.
-
     Source: docs/method.md, section 5.
     """
 
-    uncertain: Literal["unknown", "positive", "negative"] = "unknown"
-    unmentioned: Literal["unknown", "negative"] = "unknown"
+    uncertain: Literal["unknown", "positive", "negative"] = "unknown"  # -1 of CheXpert
+    unmentioned: Literal["unknown", "negative"] = "unknown"  # a blank of CheXpert
+    # Readers of VinDr-CXR, of three, who must name a finding.
     min_readers: Annotated[int, Field(ge=1, le=3)] = 2
+    # Classes of a positive Nodule/Mass of VinDr-CXR: both are positive until a teacher decides
+    # between them, or both are unknown. A negative Nodule/Mass makes both negative.
     nodule_mass: Literal["both", "unknown"] = "both"
+    # Whether the source's No Finding (none of its own findings) is ours; else ours is unknown.
     no_finding_source_hard: bool = True
+    # Classes by published finding, where they replace the source's module; none: left out.
     map: Mapping[str, tuple[str, ...]] = {}
 
 
@@ -99,7 +92,7 @@ RECOMMENDED = LabelPolicy()
 
 
 class ExternalSet(Section):
-    """One entry of section ``external``: a further set of images, labelled in its own way."""
+    """One entry of section ``external``: a further set of images with its own labels."""
 
     source: Literal["chexpert", "nih", "vindr"]
     folder: BelowRoot
@@ -110,7 +103,7 @@ class ExternalSet(Section):
     @model_validator(mode="after")
     def _policy_is_of_the_source(self) -> Self:
         given = self.labels.model_fields_set - {"map"}
-        expected = POLICIES[self.source] | OF_ALL
+        expected = POLICY_KEYS[self.source]
         if given != expected:
             raise ValueError(
                 f"labels of source {self.source} holds {', '.join(sorted(expected))} and, if "
@@ -120,10 +113,10 @@ class ExternalSet(Section):
 
     @property
     def merged(self) -> tuple[str, str] | None:
-        """Two classes that the source annotates as one, if a teacher is to decide between them."""
+        """Two classes that the source annotates as one, where a teacher decides between them."""
         decides = self.source == "vindr" and self.labels.nodule_mass == "both"
         return ("Nodule", "Mass") if decides else None
 
 
 ExternalSets = dict[Key, ExternalSet]
-"""Section ``external``: the sets by key, which names their folders and their ``dataset``."""
+"""Section ``external``: sets by key; the key names a set's folders and is its ``dataset``."""

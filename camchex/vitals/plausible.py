@@ -14,15 +14,10 @@ PRESSURES = ("systolic_bp_mmhg", "diastolic_bp_mmhg")
 
 
 class Plausible(NamedTuple):
-    """Measurements with implausible values missing, and how many values each rule touched.
+    """Measurements with implausible values missing, and how many values each rule touched."""
 
-    Attributes:
-        table: Same rows and columns as given.
-        counts: Per vital sign: values ``given``, ``from_celsius``, ``out_of_range`` and
-            ``diastolic_not_below_systolic``.
-    """
-
-    table: pa.Table
+    table: pa.Table  # rows and columns as given
+    # Per vital sign: given, from_celsius, out_of_range, diastolic_not_below_systolic.
     counts: dict[str, dict[str, int]]
 
 

@@ -31,15 +31,10 @@ SEPARATORS = "- :"  # in the text that Arrow prints of a time
 
 @dataclass(frozen=True)
 class RawTable:
-    """Columns of one published file as text; a blank cell is null.
-
-    Attributes:
-        path: The file.
-        table: Text columns, in the order of the file's rows.
-    """
+    """Columns of one published file as text; a blank cell is null."""
 
     path: Path
-    table: pa.Table
+    table: pa.Table  # text columns, in the order of the file's rows
 
     def text(self, column: str) -> pa.Array:
         """Return a column as it is written."""

@@ -54,17 +54,11 @@ EXTENSIONS = (".dicom", ".dcm", ".png", ".jpg", ".jpeg")  # .dicom as published;
 
 @dataclass(frozen=True)
 class Readings:
-    """Readers of each image, and the findings that each of them named.
+    """Readers of each image, and the findings that each reader named."""
 
-    Attributes:
-        raw: The file, for messages.
-        readers: image_id and rad_id, one row per reader of an image.
-        votes: image_id, rad_id and finding as published; several boxes repeat a row.
-    """
-
-    raw: RawTable
-    readers: pa.Table
-    votes: pa.Table
+    raw: RawTable  # the file, for messages
+    readers: pa.Table  # image_id and rad_id, one row per reader of an image
+    votes: pa.Table  # image_id, rad_id and finding as published; several boxes repeat a row
 
 
 def read_images(table: Path, root: Path, folder: str, dataset: str = "vindr") -> pa.Table:

@@ -28,38 +28,24 @@ NO_SPLIT = "none"
 
 @dataclass(frozen=True)
 class MimicFiles:
-    """The published tables of MIMIC-CXR-JPG and CXR-LT.
+    """The published tables of MIMIC-CXR-JPG and CXR-LT."""
 
-    Attributes:
-        metadata: MIMIC-CXR-JPG: one row per image.
-        split: MIMIC-CXR-JPG: the official split.
-        chexpert: MIMIC-CXR-JPG: labels per study, by the CheXpert labeler.
-        cxr_lt: CXR-LT: the file of each split.
-        other_tests: CXR-LT: test files of other releases, by the name they are counted under.
-    """
-
-    metadata: Path
-    split: Path
-    chexpert: Path
-    cxr_lt: Mapping[str, Path]
+    metadata: Path  # MIMIC-CXR-JPG: one row per image
+    split: Path  # MIMIC-CXR-JPG: the official split
+    chexpert: Path  # MIMIC-CXR-JPG: labels per study, by the CheXpert labeler
+    cxr_lt: Mapping[str, Path]  # CXR-LT: the file of each split
+    # CXR-LT: test files of other releases, by the name they are counted under
     other_tests: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class MimicTables:
-    """The canonical tables, with labels of the chosen space.
+    """The canonical tables, with labels of the chosen space."""
 
-    Attributes:
-        images: ``schemas.IMAGES``.
-        labels: ``schemas.labels``: one row per image that is in a split.
-        studies: ``schemas.STUDIES``.
-        mimic14: ``schemas.study_labels(MIMIC_14)``, as published.
-    """
-
-    images: pa.Table
-    labels: pa.Table
-    studies: pa.Table
-    mimic14: pa.Table
+    images: pa.Table  # schemas.IMAGES
+    labels: pa.Table  # schemas.labels: one row per image that is in a split
+    studies: pa.Table  # schemas.STUDIES
+    mimic14: pa.Table  # schemas.study_labels(MIMIC_14), as published
 
 
 def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[MimicTables, Counts]:
@@ -124,11 +110,8 @@ def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
     other = cxr_lt.read_ids(path)
     train = labelled.filter(pc.equal(labelled["split"], "train"))
     counted = {}
-    for plural, key in (
-        ("images", "image_id"),
-        ("studies", "study_id"),
-        ("patients", "patient_id"),
-    ):
+    keys = {"images": "image_id", "studies": "study_id", "patients": "patient_id"}
+    for plural, key in keys.items():
         ids = other[key].combine_chunks().unique()
         lacking = positions(ids, train[key]).null_count
         counted[plural] = {"in_all": len(ids), "in_training": len(ids) - lacking}
