@@ -209,7 +209,9 @@ def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
 def test_a_data_root_changes_nothing_but_data_root(root: str, tmp_path: Path) -> None:
     target = tmp_path / "params.yaml"
     assert use("corrected", Path(root), target).data.root == Path(root)
-    assert [found.key for found in parameter_differences(locate("corrected"), target)] == ["data.root"]
+    assert [found.key for found in parameter_differences(locate("corrected"), target)] == [
+        "data.root"
+    ]
     assert target.read_text().count("#") >= locate("corrected").read_text().count("#")
 
 
@@ -254,7 +256,10 @@ def test_a_file_differs_from_itself_in_nothing() -> None:
 
 
 def test_a_difference_tells_a_null_from_a_key_that_is_not_there() -> None:
-    found = {d.key: (d.left, d.right) for d in parameter_differences(locate("paper"), locate("corrected"))}
+    found = {
+        d.key: (d.left, d.right)
+        for d in parameter_differences(locate("paper"), locate("corrected"))
+    }
     assert found["vitals.ranges"] == ("null", "")
     assert found["vitals.ranges.temperature_f"] == ("", "[77.0, 113.0]")
     mirrored = parameter_differences(locate("corrected"), locate("paper"))
