@@ -20,8 +20,8 @@ Seeds = Mapping[int, Floats]
 def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scorer) -> Results:
     """Score the model where the indication names any finding, and where it names none.
 
-    Both are averaged over the classes with ``min_cell`` positives and negatives on both sides, so that the
-    two means are of the same classes.
+    Both scores are means over the classes with ``min_cell`` positives and negatives on both sides,
+    so that they are of the same classes.
 
     Args:
         labels: Labels to score against.
@@ -36,7 +36,7 @@ def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scor
 def by_mention(
     labels: LabelSet, seeds: Seeds, mentioned: NDArray[np.int8], scorer: Scorer
 ) -> Results:
-    """Score the model where the indication asks for the very finding, states it, or is silent on it.
+    """Score the model where the indication asks for the very finding, states it, or is silent.
 
     A cell is a study and a class. Every class is scored among the studies that speak of it in the
     same way, and beside them among those silent on it, both averaged over the classes that have
@@ -70,17 +70,13 @@ def _compared(
     labels: LabelSet, seeds: Seeds, sides: Mapping[str, Bools], scorer: Scorer
 ) -> dict[str, object]:
     """Scores of each side over the classes that both can score, and the first less the second."""
+    counts = [
+        [((labels.labels == v) & side).sum(axis=0) for v in (1, 0)] for side in sides.values()
+    ]
     kept = [
         name
-        for name, column, *cells in zip(
-            labels.classes, labels.labels.T, *(side.T for side in sides.values()), strict=True
-        )
-        if all(
-            has_enough_of_both(
-                (column[rows] == 1).sum(), (column[rows] == 0).sum(), scorer.min_cell
-            )
-            for rows in cells
-        )
+        for q, name in enumerate(labels.classes)
+        if all(has_enough_of_both(yes[q], no[q], scorer.min_cell) for yes, no in counts)
     ]
     at = [labels.classes.index(name) for name in kept]
     shared = labels.only(kept)

@@ -44,14 +44,16 @@ class Calibration(BaseModel):
         strange = sorted(set(probabilities) - set(self.thresholds))
         if strange:
             raise DataError(f"calibration: no threshold was fitted for {', '.join(strange)}")
-        decided: dict[str, dict[Rule, bool | None]] = {}
-        for name, value in probabilities.items():
-            limits = {rule: self.thresholds[name].get(rule) for rule in RULES}
-            decided[name] = {
+        limits = {
+            name: [self.thresholds[name].get(rule) for rule in RULES] for name in probabilities
+        }
+        return {
+            name: {
                 rule: None if limit is None else bool(value >= limit)
-                for rule, limit in limits.items()
+                for rule, limit in zip(RULES, limits[name], strict=True)
             }
-        return decided
+            for name, value in probabilities.items()
+        }
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:

@@ -73,12 +73,9 @@ def evaluate(
 
 def training_groups(train: Split) -> dict[str, dict[str, list[str]]]:
     """Head, body and tail by every rule, from the images of the training studies."""
-    positives = train.images @ (train.labels == 1)
-    known = train.images @ ~np.isnan(train.labels)
-    return groupings(
-        dict(zip(train.classes, positives.tolist(), strict=True)),
-        dict(zip(train.classes, known.tolist(), strict=True)),
-    )
+    cells = (train.labels == 1, ~np.isnan(train.labels))
+    counts = ((train.images @ chosen).tolist() for chosen in cells)
+    return groupings(*(dict(zip(train.classes, count, strict=True)) for count in counts))
 
 
 def mean_prevalence(scores: Iterable[ClassScore], min_cell: int) -> float | None:

@@ -1,6 +1,6 @@
 """Calibration: whether probabilities are frequencies, and where yes and no are divided."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.special import expit, logit
@@ -104,12 +104,6 @@ def specificity_threshold(labels: Floats, probabilities: Floats) -> float | None
     return found if np.isfinite(found) else None
 
 
-FITS: dict[Rule, Callable[[Floats, Floats], float | None]] = {
-    "max_f1": best_f1_threshold,
-    "specificity_90": specificity_threshold,
-}
-
-
 def fit_calibration(
     labels: Floats, probabilities: Floats, classes: Sequence[str], min_cell: int
 ) -> Calibration:
@@ -123,11 +117,12 @@ def fit_calibration(
     """
     thresholds: dict[str, dict[Rule, float | None]] = {}
     for name, truth, guess in zip(classes, labels.T, probabilities.T, strict=True):
-        known = ~np.isnan(truth)
-        positives = int(truth[known].sum())
-        enough = has_enough_of_both(positives, int(known.sum()) - positives, min_cell)
+        known = truth[~np.isnan(truth)], guess[~np.isnan(truth)]
+        positives = int(known[0].sum())
+        enough = has_enough_of_both(positives, len(known[0]) - positives, min_cell)
         thresholds[name] = {
-            rule: FITS[rule](truth[known], guess[known]) if enough else None for rule in RULES
+            "max_f1": best_f1_threshold(*known) if enough else None,
+            "specificity_90": specificity_threshold(*known) if enough else None,
         }
     return Calibration(temperature=fit_temperature(labels, probabilities), thresholds=thresholds)
 

@@ -181,10 +181,8 @@ def by_class(
     """
     each = score_classes(labels, scores, classes, weights)
     pooled = score_class(labels.ravel(), scores.ravel(), np.repeat(weights, len(classes)))
-    support = {
-        name: float(weights[truth == 1].sum())
-        for name, truth in zip(classes, labels.T, strict=True)
-    }
+    positives = (float(weights[truth == 1].sum()) for truth in labels.T)
+    support = dict(zip(classes, positives, strict=True))
     return {
         "ap": ByClass({name: one.ap for name, one in each.items()}, support, pooled.ap),
         "auroc": ByClass({name: one.auroc for name, one in each.items()}, support, pooled.auroc),
@@ -207,9 +205,10 @@ def score_class(
     times = np.ones(len(labels), np.int64) if weights is None else weights
     ap, auroc = (float(score[0]) for score in ranking.scores(times[ranking.order][None]))
     positives, known = len(ranking.positive), len(ranking.order)
-    if np.isnan(ap):  # every positive, or every negative, is missing or weighs nothing
-        return ClassScore(None, None, positives, known - positives)
-    return ClassScore(ap, auroc, positives, known - positives)
+    scored = not np.isnan(ap)  # NaN: all positives, or all negatives, are missing or weigh nothing
+    return ClassScore(
+        ap if scored else None, auroc if scored else None, positives, known - positives
+    )
 
 
 def score_classes(
