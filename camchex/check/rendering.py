@@ -49,11 +49,15 @@ def _file(file: CheckedFile) -> Iterator[Padding | Text]:
         return
     yield _line(str(file.path), good=True)
     if file.table.counts:
-        counts = []
-        for name, n in file.table.counts.items():
-            published = file.table.published.get(name)
-            comparison = "as published" if n == published else f"published: {published or 0:,}"
-            counts.append(f"{n:,} {name}" + (f" ({comparison})" if published is not None else ""))
+        published = file.table.published
+        compared = {
+            name: " (as published)"
+            if n == published[name]
+            else f" (published: {published[name]:,})"
+            for name, n in file.table.counts.items()
+            if name in published
+        }
+        counts = (f"{n:,} {name}{compared.get(name, '')}" for name, n in file.table.counts.items())
         yield Text(f"   {', '.join(counts)}")
     if file.table.classes:
         yield from _classes(file.table)

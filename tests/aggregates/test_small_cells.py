@@ -13,6 +13,7 @@ from camchex.aggregates.small_cells import (
     hidden_values,
     hide_small,
     is_small_class,
+    percentiles,
     shown_positives,
     shown_share,
     tells_one_small,
@@ -90,3 +91,20 @@ def test_the_smallest_of_the_others_is_hidden_with_a_single_small_value() -> Non
     assert hidden_values({"a": 4, "b": 60, "c": 50}, 5) == {"a", "c"}
     assert hidden_values({"a": 4, "b": 3, "c": 60}, 5) == {"a", "b"}
     assert hidden_values({"a": 50, "b": 60}, 5) == set()
+
+
+def test_small_counts_are_hidden_and_nothing_else() -> None:
+    shown = hide_small({"a": 0, "b": 1, "c": {"d": 4, "e": 5}, "f": 0.5, "g": None}, min_cell=5)
+    assert shown == {"a": 0, "b": "<5", "c": {"d": "<5", "e": 5}, "f": 0.5, "g": None}
+
+
+def test_few_values_have_no_percentiles() -> None:
+    assert set(percentiles(range(99)).values()) == {None}
+    assert percentiles(range(101))["p50"] == 50
+
+
+def test_counts_are_written_as_json_in_their_order(tmp_path: Path) -> None:
+    write_counts({"b": 9, "a": 1}, tmp_path / "metrics" / "x.json", min_cell=5)
+    text = (tmp_path / "metrics" / "x.json").read_text()
+    assert json.loads(text) == {"b": 9, "a": "<5"}
+    assert text.index("b") < text.index("a")

@@ -1,13 +1,10 @@
 """What is tracked of the linkage adds up, and shows no small cell."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from camchex.aggregates.small_cells import hide_small, percentiles, write_counts
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.vitals.link import link_and_count
 from tests.vitals.ed import ONE_STAY, STUDY, WITHIN, after, edstays, studies, triage, vitalsign
@@ -63,20 +60,3 @@ def test_studies_stamped_before_arrival_are_counted() -> None:
     tables = studies(STUDY | {"study_time": after(-5)}), edstays(ONE_STAY), triage(), vitalsign()
     counts = counts_of(*tables)
     assert counts["studies"]["linked_before_arrival"] == 1
-
-
-def test_small_counts_are_hidden_and_nothing_else() -> None:
-    shown = hide_small({"a": 0, "b": 1, "c": {"d": 4, "e": 5}, "f": 0.5, "g": None}, min_cell=5)
-    assert shown == {"a": 0, "b": "<5", "c": {"d": "<5", "e": 5}, "f": 0.5, "g": None}
-
-
-def test_few_values_have_no_percentiles() -> None:
-    assert set(percentiles(range(99)).values()) == {None}
-    assert percentiles(range(101))["p50"] == 50
-
-
-def test_counts_are_written_as_json_in_their_order(tmp_path: Path) -> None:
-    write_counts({"b": 9, "a": 1}, tmp_path / "metrics" / "x.json", min_cell=5)
-    text = (tmp_path / "metrics" / "x.json").read_text()
-    assert json.loads(text) == {"b": 9, "a": "<5"}
-    assert text.index("b") < text.index("a")
