@@ -11,7 +11,7 @@ from pathlib import Path
 from ablations.cohorts import PROJECT, make_cohorts
 from camchex.aggregates.results import read_results, write_results
 from camchex.comparisons.uninformative import SILENCED, gains, gains_text, silenced_table
-from camchex.comparisons.variants import CAMCHEX
+from camchex.comparisons.variants import OURS
 from camchex.contract import params
 from camchex.contract.files import write_text
 from stages.compare_variants import SCORES_OF
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _stage(row: str) -> str:
-    return "evaluate" if row == CAMCHEX.name else f"ablations/dvc.yaml:evaluate_variant@{row}"
+    return "evaluate" if row == OURS else f"ablations/dvc.yaml:evaluate_variant@{row}"
 
 
 if __name__ == "__main__":

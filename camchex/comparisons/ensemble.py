@@ -1,4 +1,4 @@
-"""Late fusion: models that have not seen one another's inputs, averaged."""
+"""Late fusion: the mean of models each of which reads other inputs."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def average(predictions: Sequence[pa.Table], classes: Sequence[str]) -> pa.Table
         classes: The label space.
 
     Raises:
-        DataError: If they are not of the same studies.
+        DataError: If the predictions are not of the same studies.
     """
     studies = predictions[0].select(["study_id", "split"])
     if any(not table.select(["study_id", "split"]).equals(studies) for table in predictions):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.aggregates.results import Results
-from camchex.comparisons.submission import SAME
+from camchex.comparisons.submission import output_for, rows_of_images
 from camchex.errors import DataError
 from camchex.scores.bootstrap import bootstrap, draw_patients, mean_over, score_interval
 from camchex.scores.labelled_split import Split, matrix
@@ -25,29 +26,22 @@ def score_other_release(
     Args:
         labels: image_id, patient_id and a column for each class, as
             :func:`camchex.sources.mimic.cxr_lt.read_labels` returns them.
-        classes: Theirs; Normal is scored by the output for No Finding, if that is what there is.
+        classes: Classes of the labels; Normal is scored by the output for No Finding, if the model
+            has no output for Normal.
         cohort: ``schemas.cohort``, of every split.
-        test: Its test studies.
-        probabilities: Theirs, (N, Q); an image has those of its study.
+        test: The test studies.
+        probabilities: Probabilities of the test studies, (N, Q); an image has those of its study.
         params: How intervals are found.
 
     Returns:
-        Scores per image, and how many of its images are scored, are of a patient in training or
-        development, or are not in the cohort at all.
+        Scores per image, and how many images of the release are scored, are of a patient in
+        training or development, or are not in the test split.
 
     Raises:
         DataError: If nothing is left to score.
     """
-    learnt = {
-        patient
-        for patient, split in zip(
-            cohort["patient_id"].to_pylist(), cohort["split"].to_pylist(), strict=True
-        )
-        if split != "test"
-    }
-    row_of = {
-        image: row for row, ids in enumerate(test.table["image_ids"].to_pylist()) for image in ids
-    }
+    learnt = set(cohort.filter(pc.not_equal(cohort["split"], "test"))["patient_id"].to_pylist())
+    row_of = rows_of_images(test)
     images, patients = labels["image_id"].to_pylist(), labels["patient_id"].to_pylist()
     overlap = np.array([patient in learnt for patient in patients], bool)
     predicted = np.array([image in row_of for image in images], bool)
@@ -57,30 +51,28 @@ def score_other_release(
             f"none of the {len(images)} images can be scored: {int(overlap.sum())} are of patients "
             "in training or development, the others are not in the test split of the cohort."
         )
-    known = [name for name in classes if name in test.classes or SAME.get(name) in test.classes]
-    columns = [
-        list(test.classes).index(name if name in test.classes else SAME[name]) for name in known
-    ]
+    outputs = {name: output_for(name, test.classes) for name in classes}
+    columns = {name: column for name, column in outputs.items() if column is not None}
+    known = list(columns)
     truth = matrix(labels.take(kept), known)
-    guess = probabilities[[row_of[images[i]] for i in kept]][:, columns]
+    guess = probabilities[[row_of[images[i]] for i in kept]][:, list(columns.values())]
     scores = score_classes(truth, guess, known)
     mean = macro(scores.values())
     draws = draw_patients([patients[i] for i in kept], params.resamples, params.seed)
     resampled = bootstrap(truth, guess, draws)
     scored = [q for q, score in enumerate(scores.values()) if score.ap is not None]
-    return {
+    found: dict[str, object] = {
         "images": len(images),
         "images_scored": len(kept),
         "left_out": {
             "patient in training or development": int(overlap.sum()),
             "not in the test split": int((~predicted & ~overlap).sum()),
         },
-        "mAP": mean.ap,
-        "mAP_interval": score_interval(mean_over(resampled.ap, scored), params.level, mean.ap),
-        "AUROC": mean.auroc,
-        "AUROC_interval": score_interval(
-            mean_over(resampled.auroc, scored), params.level, mean.auroc
-        ),
-        "classes_scored": mean.classes,
-        "classes_not_scored": not_scored(scores),
     }
+    for name, value, drawn in (
+        ("mAP", mean.ap, resampled.ap),
+        ("AUROC", mean.auroc, resampled.auroc),
+    ):
+        ends = score_interval(mean_over(drawn, scored), params.level, value)
+        found |= {name: value, f"{name}_interval": ends}
+    return found | {"classes_scored": mean.classes, "classes_not_scored": not_scored(scores)}

@@ -19,8 +19,8 @@ class Difference:
 
     Attributes:
         key: Dotted, as ``dvc exp run -S`` takes it.
-        left: Its value in the first configuration, as JSON; empty where it has no such key.
-        right: Its value in the second configuration, as JSON; empty where it has no such key.
+        left: Value in the first configuration, as JSON; empty where it has no such key.
+        right: Value in the second configuration, as JSON; empty where it has no such key.
     """
 
     key: str

@@ -4,13 +4,29 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from camchex.aggregates.csv_files import write_csv
 from camchex.errors import DataError
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
 
 ID = "dicom_id"
-SAME = {"Normal": "No Finding", "No Finding": "Normal"}
-"""The output of the one stands in for the other, which is not the same label (method, 4.2)."""
+STAND_IN = {"Normal": "No Finding", "No Finding": "Normal"}
+"""Class whose output stands in for another class, which is not the same label.
+
+Source: docs/method.md, section 4.2.
+"""
+
+
+def rows_of_images(test: Split) -> dict[str, int]:
+    """The row of the study of every image."""
+    studies = enumerate(test.table["image_ids"].to_pylist())
+    return {image: row for row, images in studies for image in images}
+
+
+def output_for(finding: str, classes: Sequence[str]) -> int | None:
+    """Column of the output for a finding, or for the one that stands in; None without either."""
+    names = (finding, STAND_IN.get(finding, finding))
+    return next((list(classes).index(name) for name in names if name in classes), None)
 
 
 def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path) -> int:
@@ -18,7 +34,7 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
 
     Args:
         test: The test studies.
-        probabilities: Theirs, (N, Q); every image has those of its study.
+        probabilities: Probabilities of the test studies, (N, Q); an image has those of its study.
         sample: ``test_sample_submission.csv`` or the like: dicom_id and the findings.
         out: The CSV file to hand in.
 
@@ -31,10 +47,12 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
     Source: the sample submissions of CXR-LT 2023 and 2024.
     """
     images, findings = _read(sample)
-    columns = [_column(name, test.classes, sample) for name in findings]
-    row_of = {
-        image: row for row, ids in enumerate(test.table["image_ids"].to_pylist()) for image in ids
-    }
+    outputs = [output_for(name, test.classes) for name in findings]
+    columns = [column for column in outputs if column is not None]
+    if len(columns) < len(findings):
+        lacking = findings[outputs.index(None)]
+        raise DataError(f"{sample}: the model has no output for {lacking}")
+    row_of = rows_of_images(test)
     missing = [image for image in images if image not in row_of]
     if missing:
         raise DataError(
@@ -42,16 +60,15 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
             "not of the test split of this cohort, or could not be read. The challenge takes no "
             "file without them."
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([ID, *findings])
-        for image in images:
-            table.writerow([image, *(f"{v:.8g}" for v in probabilities[row_of[image], columns])])
+    rows = (
+        [image, *(f"{v:.8g}" for v in probabilities[row_of[image], columns])] for image in images
+    )
+    write_csv([ID, *findings], rows, out)
     return len(images)
 
 
 def _read(sample: Path) -> tuple[list[str], list[str]]:
+    """Images and findings of a sample submission."""
     try:
         with sample.open(newline="") as file:
             rows = list(csv.reader(file))
@@ -60,10 +77,3 @@ def _read(sample: Path) -> tuple[list[str], list[str]]:
     if not rows or rows[0][:1] != [ID] or len(rows[0]) == 1:
         raise DataError(f"{sample}: expected {ID} and the findings as its header")
     return [row[0] for row in rows[1:] if row], rows[0][1:]
-
-
-def _column(name: str, classes: Sequence[str], sample: Path) -> int:
-    for candidate in (name, SAME.get(name, name)):
-        if candidate in classes:
-            return list(classes).index(candidate)
-    raise DataError(f"{sample}: the model has no output for {name}")

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from camchex.aggregates.markdown import markdown_table
 from camchex.aggregates.results import Results
 from camchex.comparisons.variant_tables import (
-    CLEAR,
     SCORES,
     SYNTHETIC,
     read_scores,
@@ -73,7 +72,7 @@ def silenced_table(silenced: Silenced, seeds: Sequence[int], files: Mapping[Kind
 
 
 def gains(informative: Results, silenced: Mapping[str, Results]) -> Results:
-    """What each input gains where it says something, and where it says nothing.
+    """Gain of each input in the cohort where it says something, and where it says nothing.
 
     Args:
         informative: Table 3 of the cohort as it is.
@@ -130,8 +129,12 @@ def _gain(table: Results, silenced: Silenced) -> Results:
     alone = table["rows"][silenced.alone]["AUROC"]
     gain: dict[str, Results] = {}
     for score in SCORES:
-        mean, sd = step[score]["mean"], step[score]["sd"]
-        within = None if mean is None or sd is None else abs(mean) <= CLEAR * sd
-        gain[score] = {"mean": mean, "sd": sd, "within_spread": within}
+        clear = step[score]["clear"]
+        within = None if clear is None else not clear
+        gain[score] = {
+            "mean": step[score]["mean"],
+            "sd": step[score]["sd"],
+            "within_spread": within,
+        }
     above = None if alone["mean"] is None else alone["mean"] - CHANCE
     return {**gain, "alone_above_chance": {"mean": above, "sd": alone["sd"]}}

@@ -68,7 +68,7 @@ class Correlation:
     Attributes:
         quantity: Name of the quantity.
         rho: Spearman's coefficient.
-        p: Its p value.
+        p: P value of the correlation.
         findings: Number of findings.
     """
 

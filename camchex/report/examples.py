@@ -1,4 +1,4 @@
-"""Whole studies to look at, with what the model says: of invented patients only."""
+"""Example studies with what the model predicts, of invented patients only."""
 
 import base64
 import io
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import logit
 
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
@@ -23,7 +24,7 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Example:
-    """One study.
+    """One study as the page shows it.
 
     Attributes:
         images: View and PNG in base64.
@@ -46,10 +47,11 @@ class Failure:
 
     Attributes:
         example: The study.
-        finding: Which.
-        probability: Given to it.
+        finding: The finding.
+        probability: Probability that the model gave to the finding.
         higher_than: Share of the test studies that were given less for this finding.
-        missed: Labelled positive, and given little; otherwise labelled negative, and given much.
+        missed: Whether the study is labelled positive and was given little; otherwise it is
+            labelled negative and was given much.
     """
 
     example: Example
@@ -68,14 +70,14 @@ def read_examples(
         cohort: ``schemas.cohort``.
         predictions: Folder of ``seed<s>.parquet``.
         store: The prepared images.
-        seeds: Whose predictions are averaged.
+        seeds: Seeds whose predictions are averaged.
         classes: The label space.
 
     Returns:
         Studies that show many findings, and what the model is most wrong about.
 
     Raises:
-        DataError: If a file is missing, or they do not belong together.
+        DataError: If a file is missing, or the files do not belong together.
     """
     test = labelled_split(tables.read(cohort, schemas.cohort(classes)), "test", classes)
     probabilities = list(read_seeds(predictions, seeds, test).values())
@@ -88,8 +90,8 @@ def examples(test: Split, probabilities: Floats, store: ImageStore) -> list[Exam
 
     Args:
         test: Test studies of the synthetic cohort, and of no other.
-        probabilities: Theirs, (N, Q).
-        store: Their images.
+        probabilities: Probabilities of the test studies, (N, Q).
+        store: The prepared images.
 
     Raises:
         DataError: If the store lacks an image.
@@ -98,7 +100,9 @@ def examples(test: Split, probabilities: Floats, store: ImageStore) -> list[Exam
 
 
 def varied(labels: Floats) -> list[int]:
-    """Rows that each add the most findings not yet shown, rare ones first; ties: the first row.
+    """Rows that each add the most findings not yet shown, rare findings first.
+
+    Of rows that add as much, the first is taken.
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
@@ -119,8 +123,8 @@ def failures(test: Split, probabilities: Floats, store: ImageStore) -> list[Fail
 
     Args:
         test: Test studies of the synthetic cohort, and of no other.
-        probabilities: Theirs, (N, Q).
-        store: Their images.
+        probabilities: Probabilities of the test studies, (N, Q).
+        store: The prepared images.
 
     Raises:
         DataError: If the store lacks an image.
@@ -140,18 +144,17 @@ def failures(test: Split, probabilities: Floats, store: ImageStore) -> list[Fail
 
 
 def most_wrong(labels: Floats, probabilities: Floats, *, missed: bool) -> list[tuple[int, int]]:
-    """Studies and findings, each at most once, of the largest error; ties: the first.
+    """Studies and findings, each at most once, of the largest error.
 
-    A model that is trained on rare findings with weights gives each its own level: an error is
-    counted in standard deviations of the finding's logits from their mean.
+    An error is counted in standard deviations of the finding's logits from their mean, since a
+    model that is trained with weights for rare findings gives each finding its own level.
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
         probabilities: (N, Q).
-        missed: Positives given little, otherwise negatives given much.
+        missed: Whether to find positives given little, or else negatives given much.
     """
-    inside = np.clip(probabilities, TINY, 1 - TINY)
-    logits = np.log(inside) - np.log1p(-inside)
+    logits = logit(np.clip(probabilities, TINY, 1 - TINY))
     error = (logits - logits.mean(axis=0)) / np.maximum(logits.std(axis=0), TINY)
     error = np.where(labels == 1, -error, -np.inf) if missed else np.where(
         labels == 0, error, -np.inf)  # fmt: skip

@@ -53,7 +53,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a report was made from; the caller knows how that was recorded.
+    """Code, data, parameters and packages that a report was made from.
 
     Attributes:
         sources: Commit of the code, digests of data and parameters, by name.

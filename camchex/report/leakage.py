@@ -1,4 +1,4 @@
-"""What the audit says of leakage: one sentence, and the chart of the scores with other texts."""
+"""Leakage as the audit found it: one sentence, and the chart of the scores with other texts."""
 
 from markupsafe import Markup
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camchex.aggregates.results import DECIMALS, Results, read_results
+from camchex.comparisons.variants import OURS
 from camchex.contract.files import sha256
 
 CEILING, TRUTH = "ceiling", "pseudo_labels"
 VARIANTS = ("table3", "baselines", "parts")
 NAMES = (CEILING, *VARIANTS, TRUTH)
 WHOLE = "images+indication+vitals"  # the set of modalities of the model itself
-OURS = "camchex"  # its row in a table of variants
 SCORES = ("mAP", "AUROC")
 
 

@@ -1,4 +1,4 @@
-"""What git and DVC know of the files that a report was made from.
+"""The record that git and DVC hold of the files that a report was made from.
 
 A page that DVC keeps must not name the commit it will be part of, since no such commit exists when
 the page is written, and a clone would write another page. The page names what follows from its own
