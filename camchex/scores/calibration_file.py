@@ -44,16 +44,12 @@ class Calibration(BaseModel):
         strange = sorted(set(probabilities) - set(self.thresholds))
         if strange:
             raise DataError(f"calibration: no threshold was fitted for {', '.join(strange)}")
-        limits = {
-            name: [self.thresholds[name].get(rule) for rule in RULES] for name in probabilities
-        }
-        return {
-            name: {
-                rule: None if limit is None else bool(value >= limit)
-                for rule, limit in zip(RULES, limits[name], strict=True)
-            }
-            for name, value in probabilities.items()
-        }
+        decided: dict[str, dict[Rule, bool | None]] = {name: {} for name in probabilities}
+        for name, value in probabilities.items():
+            for rule in RULES:
+                limit = self.thresholds[name].get(rule)
+                decided[name][rule] = None if limit is None else bool(value >= limit)
+        return decided
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:
