@@ -30,9 +30,9 @@ def whole_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         mode: ``wb``, or ``w`` for UTF-8 text whose line ends are written as they are given.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
     try:
-        with unfinished.open(mode, **text) as file:
+        with unfinished.open(mode, encoding=encoding, newline=newline) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

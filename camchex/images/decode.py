@@ -96,7 +96,11 @@ def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
         check_scans(data)
         check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # as what allocates reads them
         if image.mode in {"L", "RGB"}:
-            return _grey_jpeg(data, at_least)
+            side, factor = (0, 1) if at_least is None else (at_least, SCALED)
+            pixels = simplejpeg.decode_jpeg(
+                data, "GRAY", min_height=side, min_width=side, min_factor=factor
+            )
+            return Image.fromarray(pixels[..., 0])
         simplejpeg.decode_jpeg(data, "CMYK")  # strict, where Pillow is lenient
     if image.mode.startswith("I"):
         levels = np.asarray(image).astype(np.uint32)
@@ -106,11 +110,3 @@ def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
         image = Image.new("RGB", image.size)
         image.paste(opaque, mask=opaque.getchannel("A"))
     return image.convert("L")
-
-
-def _grey_jpeg(data: bytes, at_least: int | None) -> Image.Image:
-    side, factor = (0, 1) if at_least is None else (at_least, SCALED)
-    pixels = simplejpeg.decode_jpeg(
-        data, "GRAY", min_height=side, min_width=side, min_factor=factor
-    )
-    return Image.fromarray(pixels[..., 0])

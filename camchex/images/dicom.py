@@ -109,7 +109,12 @@ def _grey_levels(
     levels: NDArray[np.integer[Any]], present: NDArray[np.bool_], dataset: pydicom.Dataset
 ) -> NDArray[np.uint8]:
     """Translate each stored level to its grey level: there are far fewer levels than pixels."""
-    padding = _padding(levels, dataset)
+    padding = np.zeros(len(levels), dtype=bool)
+    first = dataset.get("PixelPaddingValue")
+    if first is not None:
+        last = dataset.get("PixelPaddingRangeLimit")
+        ends = int(first), int(first if last is None else last)
+        padding = (levels >= min(ends)) & (levels <= max(ends))
     counted = present & ~padding
     if not counted.any():
         return np.zeros(len(levels), dtype=np.uint8)
@@ -130,13 +135,3 @@ def _grey_levels(
         grey = 255 - grey
     grey[padding] = 0
     return grey
-
-
-def _padding(levels: NDArray[np.integer[Any]], dataset: pydicom.Dataset) -> NDArray[np.bool_]:
-    first = dataset.get("PixelPaddingValue")
-    if first is None:
-        return np.zeros(len(levels), dtype=bool)
-    last = dataset.get("PixelPaddingRangeLimit")
-    ends = int(first), int(first if last is None else last)
-    between: NDArray[np.bool_] = (levels >= min(ends)) & (levels <= max(ends))
-    return between

@@ -37,9 +37,13 @@ def declared_shape(stream: bytes) -> tuple[int, int]:
     Raises:
         ValueError: If there is no such header.
     """
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(stream[at : at + size], "big")
+
     start = stream.find(_J2K_SIZE)
     if not stream.startswith(b"\xff\xd8") and start >= 0:
-        x1, y1, x0, y0 = (_number(stream, start + at, 4) for at in (8, 12, 16, 20))
+        x1, y1, x0, y0 = (number(start + at, 4) for at in (8, 12, 16, 20))
         return y1 - y0, x1 - x0
     at = 2
     while at < len(stream) - 8:
@@ -47,13 +51,9 @@ def declared_shape(stream: bytes) -> tuple[int, int]:
             raise ValueError("a marker is missing")
         kind = stream[at + 1]
         if kind in _FRAMES:
-            return _number(stream, at + 5, 2), _number(stream, at + 7, 2)
+            return number(at + 5, 2), number(at + 7, 2)
         if kind == _FILL:
             at += 1
         else:
-            at += 2 if kind in _BARE else 2 + _number(stream, at + 2, 2)
+            at += 2 if kind in _BARE else 2 + number(at + 2, 2)
     raise ValueError("no size in the codestream")
-
-
-def _number(stream: bytes, at: int, size: int) -> int:
-    return int.from_bytes(stream[at : at + size], "big")

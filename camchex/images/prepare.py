@@ -120,7 +120,7 @@ class _Preparation:
         self.images = images
         self.folder = folder
         self.params = params
-        self.path = lambda row: root / images["path"][row].as_py()
+        self.root = root
         self.finished = resume.keep_finished(folder, map(self.path, range(len(images))))
         self.seen = sum(one.rows for one in self.finished)
         self.quarantine: dict[int, UnreadableImage] = {
@@ -130,6 +130,11 @@ class _Preparation:
         }
         shards = [one.shard for one in self.finished]
         self.writer = ShardWriter(folder, params.size, params.shard_mb, shards)
+
+    def path(self, row: int) -> Path:
+        """Path of the file of one row of the table."""
+        name: str = self.images["path"][row].as_py()
+        return self.root / name
 
     def run(self, workers: int) -> None:
         """Write what is missing of the store."""

@@ -49,7 +49,15 @@ class ShardWriter:
         """Write the last shard, the index and the checksums."""
         if self._waiting:
             self._write_shard()
-        _write(self._index(), self._folder / INDEX)
+        parts = [schemas.IMAGE_INDEX.empty_table()]
+        for number, shard in enumerate(self._shards):
+            file = pa.memory_map(str(self._folder / shard.file))
+            ids = pa.ipc.open_file(file).get_batch(0)["image_id"]
+            columns = [ids, pa.repeat(number, len(ids)), pa.array(range(len(ids)))]
+            part = pa.table(columns, names=schemas.IMAGE_INDEX.names)
+            parts.append(part.cast(schemas.IMAGE_INDEX))
+        columns = [column.combine_chunks() for column in pa.concat_tables(parts).columns]
+        _write(pa.record_batch(columns, schema=schemas.IMAGE_INDEX), self._folder / INDEX)
         contents = StoreContents(size=self._size, shards=tuple(self._shards))
         write_text(self._folder / CONTENTS, contents.model_dump_json(indent=2) + "\n")
 
@@ -62,18 +70,6 @@ class ShardWriter:
         self._shards.append(shard)
         self._waiting, self._bytes = [], 0
         return shard
-
-    def _index(self) -> pa.RecordBatch:
-        """Read from the shards in which row of which shard each image lies."""
-        parts = [schemas.IMAGE_INDEX.empty_table()]
-        for number, shard in enumerate(self._shards):
-            file = pa.memory_map(str(self._folder / shard.file))
-            ids = pa.ipc.open_file(file).get_batch(0)["image_id"]
-            columns = [ids, pa.repeat(number, len(ids)), pa.array(range(len(ids)))]
-            part = pa.table(columns, names=schemas.IMAGE_INDEX.names)
-            parts.append(part.cast(schemas.IMAGE_INDEX))
-        columns = [column.combine_chunks() for column in pa.concat_tables(parts).columns]
-        return pa.record_batch(columns, schema=schemas.IMAGE_INDEX)
 
 
 def _write(batch: pa.RecordBatch, path: Path) -> None:
