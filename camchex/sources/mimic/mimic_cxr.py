@@ -46,6 +46,9 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
         "patient_id": raw.ids("subject_id"),
         "study_id": raw.ids("study_id"),
     }
+    image, patient, study = ids.values()
+    group = pc.utf8_slice_codeunits(patient, 0, 2)  # files/p10/p10000032/s50414267/<image_id>.jpg
+    path = [f"{folder}/files/p", group, "/p", patient, "/s", study, "/", image]
     views = [
         decide_view(*row)
         for row in zip(*(raw.text(c).to_pylist() for c in VIEW_COLUMNS), strict=True)
@@ -57,24 +60,13 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
             "view_position": raw.text("ViewPosition"),
             "view": pa.array([view for view, _ in views], pa.string()),
             "view_source": pa.array([rule for _, rule in views], pa.string()),
-            "path": image_paths(folder, **ids),
+            "path": pc.binary_join_element_wise(*path, ".jpg", ""),
             "rows": raw.numbers("Rows").cast(pa.int32()),
             "columns": raw.numbers("Columns").cast(pa.int32()),
         }
     )
     require_one_value_per_study(images, ["patient_id"], str(path))
     return images.cast(IMAGES).sort_by("image_id"), _studies(images, study_times(raw))
-
-
-def image_paths(
-    folder: str, image_id: pa.Array, patient_id: pa.Array, study_id: pa.Array
-) -> pa.Array:
-    """Name each image's file below data.root: ``files/p10/p10000032/s50414267/<image_id>.jpg``."""
-    group = pc.utf8_slice_codeunits(patient_id, 0, 2)
-    below = pc.binary_join_element_wise(
-        "p", group, "/p", patient_id, "/s", study_id, "/", image_id, ""
-    )
-    return pc.binary_join_element_wise(f"{folder}/files/", below, ".jpg", "")
 
 
 def study_times(raw: RawTable) -> pa.Array:
