@@ -104,16 +104,11 @@ def gains_text(found: Results) -> str:
     for name, told in found["inputs"].items():
         settings = ", ".join(f"{key}={value:g}" for key, value in told["settings"].items())
         for cohort, label in (("informative", "as it is"), ("silenced", settings)):
-            gain = told[cohort]
-            scores = [
-                text
-                for score in SCORES
-                for text in (
-                    mean_sd_text(gain[score], "+"),
-                    VERDICT[gain[score]["within_spread"]],
-                )
-            ]
-            rows.append((name, label, *scores, mean_sd_text(gain["alone_above_chance"], "+")))
+            cells = [name, label]
+            for score in SCORES:
+                gain = told[cohort][score]
+                cells += [mean_sd_text(gain, "+"), VERDICT[gain["within_spread"]]]
+            rows.append([*cells, mean_sd_text(told[cohort]["alone_above_chance"], "+")])
     header = ("input", "cohort", "gain in mAP", "zero", "gain in AUROC", "zero")
     note = (
         "Synthetic data. Gain: the difference, of the same seed, that the input makes beside the "
@@ -130,11 +125,7 @@ def _gain(table: Results, silenced: Silenced) -> Results:
     gain: dict[str, Results] = {}
     for score in SCORES:
         clear = step[score]["clear"]
-        within = None if clear is None else not clear
-        gain[score] = {
-            "mean": step[score]["mean"],
-            "sd": step[score]["sd"],
-            "within_spread": within,
-        }
+        within = {"within_spread": None if clear is None else not clear}
+        gain[score] = {"mean": step[score]["mean"], "sd": step[score]["sd"], **within}
     above = None if alone["mean"] is None else alone["mean"] - CHANCE
     return {**gain, "alone_above_chance": {"mean": above, "sd": alone["sd"]}}

@@ -48,18 +48,15 @@ class Comparison:
     steps: Sequence[tuple[str, str]]
 
 
-def _read_comparisons() -> dict[str, Comparison]:
-    return {
+_TABLES = yaml.safe_load(files(__package__).joinpath("variants.yaml").read_text())
+COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
+    {
         name: Comparison(
             table["title"],
             [Row(**row) for row in table["rows"]],
             [(before, after) for before, after in table["steps"]],
         )
-        for name, table in yaml.safe_load(
-            files(__package__).joinpath("variants.yaml").read_text()
-        ).items()
+        for name, table in _TABLES.items()
     }
-
-
-COMPARISONS: Mapping[str, Comparison] = MappingProxyType(_read_comparisons())
+)
 TABLE3 = COMPARISONS["table3"]
