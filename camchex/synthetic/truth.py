@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.errors import DataError
 from camchex.scores.metrics import score_class
 
 MIN_CASES = 10  # an AUROC over fewer positives or negatives says nothing
@@ -28,6 +29,9 @@ def score_pseudo_labels(
 
     Returns:
         Macro AUROC over classes, per set and over all, and the classes that it averages.
+
+    Raises:
+        DataError: If an image with pseudo-labels is missing from its labels or from the truth.
     """
     by_set = {key: _auroc(pseudo[key], labels[key], truth, classes) for key in pseudo}
     return {
@@ -47,8 +51,8 @@ def _auroc(
     pseudo: pa.Table, labels: pa.Table, truth: pa.Table, classes: Sequence[str]
 ) -> dict[str, float]:
     """AUROC per class over the cells whose published label is unknown, to six decimals."""
-    real = truth.take(pc.index_in(pseudo["image_id"], truth["image_id"]))
-    published = labels.take(pc.index_in(pseudo["image_id"], labels["image_id"]))
+    real = _rows_of(pseudo["image_id"], truth, "the hidden truth")
+    published = _rows_of(pseudo["image_id"], labels, "the published labels")
     scores = {}
     for name in classes:
         known = published[name].is_valid().to_numpy()
@@ -57,3 +61,15 @@ def _auroc(
         if score.auroc is not None and min(score.positives, score.negatives) >= MIN_CASES:
             scores[name] = round(score.auroc, 6)
     return scores
+
+
+def _rows_of(image_ids: pa.ChunkedArray, table: pa.Table, what: str) -> pa.Table:
+    """The rows of a table for some images, in their order; DataError if one is missing."""
+    rows = pc.index_in(image_ids, table["image_id"])
+    if rows.null_count:
+        lost = image_ids.filter(pc.is_null(rows))
+        raise DataError(
+            f"{what}: lacks {len(lost)} of the {len(rows)} images with pseudo-labels, first "
+            f"{lost[0].as_py()}. `dvc repro` makes both from the same raw files."
+        )
+    return table.take(rows)

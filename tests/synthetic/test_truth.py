@@ -11,6 +11,7 @@ import yaml
 
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023
+from camchex.errors import DataError
 from camchex.synthetic.truth import score_pseudo_labels
 from stages import score_pseudo_labels as score_stage
 from tests.report.workspace import PROJECT
@@ -36,6 +37,18 @@ def test_only_unknown_cells_are_scored() -> None:
     known = [PRESENT[i] if i < 24 else None for i in range(60)]
     wrong_where_known = [1 - v if i < 24 else v for i, v in enumerate(PRESENT)]
     assert scored(wrong_where_known, known)["AUROC"] == 1.0
+
+
+@pytest.mark.parametrize("lacking", ["the hidden truth", "the published labels"])
+def test_an_image_that_only_the_pseudo_labels_hold_is_an_error(lacking: str) -> None:
+    whole = pa.table({"image_id": IDS, "Mass": pa.array(PRESENT, pa.float32())})
+    truth, labels = whole, whole
+    if lacking == "the hidden truth":
+        truth = whole.slice(1)
+    else:
+        labels = whole.slice(1)
+    with pytest.raises(DataError, match=f"{lacking}: lacks 1 of the 60 images .* first 00"):
+        score_pseudo_labels({"nih": whole}, {"nih": labels}, truth, ["Mass"])
 
 
 def test_the_stage_says_of_which_spread_each_generation_is(
