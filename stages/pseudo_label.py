@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from camchex.aggregates.results import write_results
-from camchex.contract import params, schemas, tables
-from camchex.contract.image_store import ImageStore
+from camchex.contract import params
 from camchex.contract.labels import LabelParams
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.pseudo_labels.pseudo_labels import pseudo_label, write_quantiles
@@ -29,17 +28,10 @@ def main(
     generation: Generation,
 ) -> None:
     """Write one table per external set into ``out``, and quantiles of the predicted labels."""
-    model = ImageClassifier.from_pretrained(
-        teacher, classes=params.load("labels", LabelParams).classes
-    )
-    runtime = params.load("runtime", RuntimeParams)
-    found = {}
-    for key, external in sorted(params.load("external", ExternalSets).items()):
-        published = tables.read(labels / key / "labels.parquet", schemas.labels(model.classes))
-        store = ImageStore(stores / key)
-        table, found[key] = pseudo_label(model, published, store, external.merged, runtime)
-        if first_device():
-            tables.write(table, out / f"{key}.parquet", schemas.pseudo_labels(model.classes))
+    classes = params.load("labels", LabelParams).classes
+    model = ImageClassifier.from_pretrained(teacher, classes=classes)
+    sets, runtime = params.load("external", ExternalSets), params.load("runtime", RuntimeParams)
+    found = pseudo_label(model, labels, stores, sets, runtime, out)
     if first_device():
         write_results(found, metrics)
         write_quantiles(found, generation, quantiles)

@@ -6,15 +6,11 @@ from pathlib import Path
 from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
-from camchex.contract.schemas import MIMIC
-from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from camchex.networks.params import EncoderParams
-from camchex.networks.samples import cohort_images, read_cohort, read_pseudo_labels
-from camchex.noisy_student.image_training import train_on_images
+from camchex.noisy_student.image_training import image_task, read_mimic_and_external, student_start
 from camchex.noisy_student.params import NoisyStudentParams
-from camchex.runs.training_run import Run, run_once
 from camchex.training.params import load_section
-from camchex.training.recipe import read_recipe
+from camchex.training.recipe import read_recipe, train_once
 from stages import Input, Output, run
 
 
@@ -33,23 +29,13 @@ def main(
     encoder = params.load("encoder", EncoderParams)
     size = params.load("images", ImageParams).size
     keys = sorted(params.load("external", dict[str, object]))
-    student = load_section("noisy_student", NoisyStudentParams)
-    recipe = read_recipe(student.student, out, curves)
-
-    def train(scratch: Path) -> None:
-        images = partial(cohort_images, read_cohort(cohort, store, labels.classes))
-        external = read_pseudo_labels(pseudo, stores, keys, labels.classes)
-        start = {
-            "warm": partial(ImageClassifier.from_pretrained, teacher, size, labels.classes),
-            "pretrained": partial(build_image_classifier, encoder, labels.classes, size),
-        }[student.init]
-        train_on_images(
-            start, {MIMIC: images("train")} | external, images("development"), recipe, scratch
-        )
-
+    section = load_section("noisy_student", NoisyStudentParams)
+    recipe = read_recipe(section.student, out, curves)
+    start = student_start(section.init, teacher, encoder, labels.classes, size)
+    read = partial(read_mimic_and_external, cohort, store, pseudo, stores, keys, labels.classes)
+    task = partial(image_task, start, read, recipe)
     inputs = [cohort, store, pseudo, *(stores / key for key in keys), teacher]
-    sections = [labels, encoder, student, *recipe.sections]
-    run_once(Run(Path(__file__), inputs, sections, [out, curves]), train)
+    train_once(recipe, task, Path(__file__), inputs, [labels, encoder, section])
 
 
 if __name__ == "__main__":

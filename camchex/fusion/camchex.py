@@ -19,9 +19,8 @@ from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import Tokenizer
 from camchex.networks.folder import (
     check_classes,
-    find_model,
     load_weights,
-    read_config,
+    open_model,
     read_text,
     write_model,
 )
@@ -194,8 +193,7 @@ class CaMChex(nn.Module):
         Raises:
             ModelError: If the model is missing, incomplete, of another kind or of other classes.
         """
-        folder = find_model(name)
-        config = read_config(folder, CaMChexConfig)
+        folder, config = open_model(name, CaMChexConfig)
         check_classes(folder, config.classes, classes)
         model = cls(config, Tokenizer(read_text(folder, TOKENIZER)))
         load_weights(folder, model)

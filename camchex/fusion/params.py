@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from camchex.contract.image_store import Fit
+from camchex.contract.image_store import Fit, ImageParams
 from camchex.contract.params import Section, unique
 from camchex.networks.params import PositionKind, require_heads_divide
-from camchex.texts.params import Cleaner
+from camchex.texts.params import Cleaner, IndicationParams
 
 Modality = Literal["images", "indication", "vitals"]
 Segments = Literal["by_type", "by_slot"]
@@ -68,3 +68,10 @@ class Preparation(Section):
     fit: Fit  # images.fit
     jpeg_quality: int = Field(ge=1, le=100)  # images.jpeg_quality
     cleaner: Cleaner  # indications.cleaner
+
+
+def prepared_as(images: ImageParams, indications: IndicationParams) -> Preparation:
+    """Collect what sections ``images`` and ``indications`` say of the training inputs."""
+    return Preparation(
+        fit=images.fit, jpeg_quality=images.jpeg_quality, cleaner=indications.cleaner
+    )

@@ -1,6 +1,7 @@
 """Training of the fusion on whole studies."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import yaml
 from camchex.contract.params import validate
 from camchex.contract.schemas import MIMIC
 from camchex.errors import ParamsError
-from camchex.fusion.camchex import CaMChex
+from camchex.fusion.camchex import build_camchex
+from camchex.fusion.params import Preparation, TextParams
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_data import StudyDataset, reader_of
-from camchex.fusion.study_samples import StudySamples
-from camchex.networks.samples import prevalence
+from camchex.fusion.study_samples import cohort_studies
+from camchex.fusion.tokenizer import build_tokenizer
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.networks.samples import prevalence, read_cohort
 from camchex.training.augmentation import Augmentation
 from camchex.training.fit import Task
-from camchex.training.recipe import Recipe, train_and_publish
+from camchex.training.recipe import Recipe
 
 
 def vary(fusion: FusionParams, seed: int, settings: Sequence[str] = ()) -> FusionParams:
@@ -51,37 +55,51 @@ def vary(fusion: FusionParams, seed: int, settings: Sequence[str] = ()) -> Fusio
     return validate(values, FusionParams, where="fusion, with --set and --seed")
 
 
-def train_on_studies(
-    start: Callable[[Iterable[str]], CaMChex],
-    train: StudySamples,
-    development: StudySamples,
-    recipe: Recipe,
-    scratch: Path,
-) -> None:
-    """Train a fusion model on studies; the class weights of the loss count images, not studies.
+@dataclass(frozen=True)
+class Design:
+    """Plan of a new fusion model: its classes in order, and the sections that decide it."""
+
+    classes: Sequence[str]
+    text: TextParams
+    fusion: FusionParams
+    preparation: Preparation
+
+
+def study_task(
+    design: Design, frontal: Path, lateral: Path, cohort: Path, store: Path, recipe: Recipe
+) -> Task:
+    """Prepare the training of a fusion model; the loss's class weights count images, not studies.
 
     Args:
-        start: Makes the untrained model from the training texts; the seed decides new weights.
-        train: Training studies.
-        development: Studies that decide the kept epoch; may be none.
-        recipe: How, and where to.
-        scratch: Folder of its checkpoint.
+        design: Plan of the model; a tiny text encoder's tokenizer is learnt from training texts.
+        frontal: Model folder of the classifier of frontal images.
+        lateral: Model folder of the classifier of lateral images.
+        cohort: Table of studies.
+        store: Images of MIMIC-CXR.
+        recipe: How to train; the seed decides new weights.
 
     Raises:
-        DataError: If there is no training study.
+        DataError: If cohort or store is missing, of other classes, or lacks an image.
+        ModelError: If a classifier is missing or of other classes, or the parts do not fit.
 
     Source: paper section 3.2; docs/method.md, section 8.
     """
+    found = read_cohort(cohort, store, design.classes)
+    front, side = (
+        ImageClassifier.from_pretrained(folder, found.store.size, design.classes)
+        for folder in (frontal, lateral)
+    )
+    train = cohort_studies(found, ["train"])
     torch.manual_seed(recipe.training.seed)
-    model = start([*filter(None, train.indications), *train.vitals])
+    tokenizer = build_tokenizer(design.text, [*filter(None, train.indications), *train.vitals])
+    model = build_camchex(design.fusion, design.text, front, side, tokenizer, design.preparation)
     reader = reader_of(model)
     images = np.array([len(rows) for rows in train.rows])
-    task = Task(
+    return Task(
         network=model,
         augment=Augmentation(recipe.augmentation, model.image_size),
         train=StudyDataset(train, reader, seed=recipe.training.seed),
-        development=StudyDataset(development, reader),
+        development=StudyDataset(cohort_studies(found, ["development"]), reader),
         prevalence=prevalence(train.targets, images),
         sources={MIMIC: len(train)},
     )
-    train_and_publish(task, recipe, scratch)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from camchex.errors import ModelError
-from camchex.networks.sampling import BatchRows, whole_batches
+from camchex.networks.sampling import BatchRows
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 
@@ -45,22 +45,15 @@ class HasImages(Protocol):
 
 @dataclass(frozen=True)
 class Batch(Movable):
-    """Inputs of a network with their labels.
+    """Inputs of a network with their labels."""
 
-    Attributes:
-        inputs: Grey images (B, 1, H, W), or studies; uint8 until :func:`to_unit_range`.
-        targets: Labels, 0 where unknown, (B, Q).
-        known: True where a label is known, (B, Q), bool.
-        rows: Row of each sample in the data set, (B,), long.
-    """
-
-    inputs: Any
-    targets: Tensor
-    known: Tensor
-    rows: Tensor
+    inputs: Any  # grey images (B, 1, H, W), or studies; uint8 until :func:`to_unit_range`
+    targets: Tensor  # labels, 0 where unknown, (B, Q)
+    known: Tensor  # True where a label is known, (B, Q), bool
+    rows: Tensor  # row of each sample in the data set, (B,), long
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """Copy with changed images: ``change`` maps (M, 1, H, W) to (M, 1, H', W')."""
+        """Copy with changed images."""
         return replace(self, inputs=map_images(self.inputs, change))
 
 
@@ -72,13 +65,7 @@ def map_images(
 
 
 def labelled(inputs: Tensor | HasImages, targets: Floats, rows: Rows) -> Batch:
-    """Put inputs and their labels together.
-
-    Args:
-        inputs: B images or studies.
-        targets: Labels of the whole data set, NaN where unknown, (N, Q).
-        rows: Row of each input in the data set, (B,).
-    """
+    """Join B inputs with their rows of ``targets``, (N, Q) of the data set, NaN where unknown."""
     own = targets[rows]
     return Batch(
         inputs=inputs,
@@ -112,11 +99,7 @@ def to_unit_range(images: Tensor) -> Tensor:
 
 
 def check_size(data: BatchDataset, image_size: int) -> None:
-    """Refuse images of another size than a network reads.
-
-    Raises:
-        ModelError: If the sizes differ.
-    """
+    """Raise a ModelError if images have another size than the network reads, in pixels."""
     if data.image_size != image_size:
         raise ModelError(
             f"the network reads images of {image_size} px, the image store holds "
@@ -145,11 +128,3 @@ def batch_loader(
         pin_memory=device_of(runtime).type == "cuda",
         generator=torch.Generator(),  # leaves the global random state to the training
     )
-
-
-def ordered_loader(
-    data: BatchDataset, batch_size: int, runtime: RuntimeParams, device: int = 0, devices: int = 1
-) -> DataLoader[Batch]:
-    """Load every row once and in order: the batches of one of several devices."""
-    batches = whole_batches(len(data), batch_size, device, devices)
-    return batch_loader(data, batches, batch_size, runtime)

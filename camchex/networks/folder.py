@@ -45,37 +45,28 @@ def write_model(
     write_text(folder / CONFIG, config.model_dump_json(indent=2) + "\n")
 
 
-def find_model(name: str | Path) -> Path:
-    """Find the folder ``name``, or make a local copy of the Hub's ``owner/name``.
+def open_model(name: str | Path, config: type[C]) -> tuple[Path, C]:
+    """Find a model folder, or make a local copy of the Hub's, and read its ``config.json``.
 
     Args:
-        name: Folder as a path; or, as text, a folder or a model of the Hub.
+        name: Folder as a path; or, as text, a folder or the Hub's ``owner/name``.
+        config: Class of the configuration.
 
     Raises:
-        ModelError: If there is no such folder, nor such a model on the Hub.
+        ModelError: If there is no such model, or it is of another kind.
     """
     folder = Path(name)
-    if folder.is_dir():
-        return folder
-    if isinstance(name, Path) or len(folder.parts) != 2 or folder.is_absolute():  # noqa: PLR2004
-        raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
+    if not folder.is_dir():
+        owner_and_name = len(folder.parts) == 2 and not folder.is_absolute()  # noqa: PLR2004
+        if isinstance(name, Path) or not owner_and_name:
+            raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
+        try:
+            folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
+        except (HFValidationError, OSError) as error:  # most errors of the Hub are OSErrors
+            message = "no such model folder, and not to be had from the Hugging Face Hub"
+            raise ModelError(f"{name}: {message}: {error}") from error
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
-    except (HFValidationError, OSError) as error:  # most errors of the Hub are OSErrors
-        raise ModelError(
-            f"{name}: no such model folder, and not to be had from the Hugging Face Hub: {error}"
-        ) from error
-
-
-def read_config(folder: Path, config: type[C]) -> C:
-    """Read ``config.json``.
-
-    Raises:
-        ModelError: If it is missing, or describes another kind of model.
-    """
-    text = read_text(folder, CONFIG)
-    try:
-        return config.model_validate_json(text)
+        return folder, config.model_validate_json(read_text(folder, CONFIG))
     except ValidationError as error:
         raise ModelError(
             f"{folder / CONFIG}: not a {config.__name__} of this version of camchex: {error}"
@@ -83,11 +74,7 @@ def read_config(folder: Path, config: type[C]) -> C:
 
 
 def read_text(folder: Path, name: str) -> str:
-    """Read a text file of a model folder.
-
-    Raises:
-        ModelError: If it is missing.
-    """
+    """Read a text file of a model folder; a missing one is a ModelError."""
     try:
         return (folder / name).read_text()
     except OSError as error:
@@ -98,15 +85,12 @@ def read_text(folder: Path, name: str) -> str:
 
 
 def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) -> None:
-    """Refuse a model whose logits stand for other classes than the labels of the data.
+    """Raise a ModelError if logits stand for other classes than the labels of the data.
 
     Args:
         folder: Folder of the model, for the message.
         own: Classes of the model, in the order of its logits.
         data: Classes of the data, in order; None: not checked.
-
-    Raises:
-        ModelError: If the two differ.
     """
     if data is None or list(own) == list(data):
         return
@@ -122,11 +106,7 @@ def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) 
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        ModelError: If the file is missing or broken.
-    """
+    """Read a safetensors file; a missing or broken one is a ModelError."""
     try:
         return load_file(path)
     except FileNotFoundError as error:

@@ -87,16 +87,14 @@ class ImageClassifier(nn.Module):
             ModelError: If there is no such model, it is incomplete or of another kind, its classes
                 differ from ``classes``, or its backbone cannot read images of this size.
         """
-        folder = model_folder.find_model(name)
-        config = model_folder.read_config(folder, ImageClassifierConfig)
+        folder, config = model_folder.open_model(name, ImageClassifierConfig)
         model_folder.check_classes(folder, config.classes, classes)
         model = cls(config)
         model_folder.load_weights(folder, model)
         if image_size is None or image_size == config.image_size:
             return model.eval()
-        args = config.encoder.backbone_args
-        if "img_size" in args:
-            args = args | {"img_size": image_size}
+        args = {**config.encoder.backbone_args}
+        args |= {"img_size": image_size} if "img_size" in args else {}
         encoder = config.encoder.model_copy(update={"backbone_args": args})
         resized = cls(config.model_copy(update={"encoder": encoder, "image_size": image_size}))
         resized.decoder.load_state_dict(model.decoder.state_dict())
@@ -108,11 +106,6 @@ def build_image_classifier(
     encoder: EncoderParams, classes: Sequence[str], image_size: int
 ) -> ImageClassifier:
     """Build a new classifier whose backbone has the weights that ``encoder.pretrained`` names.
-
-    Args:
-        encoder: Section ``encoder``.
-        classes: Names of the classes, in the order of the logits.
-        image_size: Height and width of the images, pixels.
 
     Raises:
         ModelError: If timm cannot build the backbone, or its weights cannot be had.

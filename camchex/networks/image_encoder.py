@@ -62,14 +62,7 @@ class ImageEncoder(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Encode grey images.
-
-        Args:
-            images: Grey images (B, 1, H, W) in [0, 1].
-
-        Returns:
-            Feature maps (B, C, h, w).
-        """
+        """Encode grey images (B, 1, H, W) in [0, 1] to feature maps (B, C, h, w)."""
         normalised = (images - self.mean) / self.std  # (B, 3, H, W)
         features: Tensor = self.backbone.forward_features(
             normalised.contiguous(memory_format=torch.channels_last)
@@ -106,9 +99,25 @@ class ImageEncoder(nn.Module):
         Raises:
             ModelError: If the weights cannot be had, or are not those of this backbone.
         """
-        if source != NO_WEIGHTS:
-            path = _weights_file(source, self.backbone.pretrained_cfg)
-            self.adopt(read_weights(path), str(path))
+        if source == NO_WEIGHTS:
+            return
+        name = self.backbone.pretrained_cfg.get("hf_hub_id") or ""
+        path = Path(source) / WEIGHTS
+        try:
+            path = Path(hf_hub_download(str(name), WEIGHTS)) if source == HUB else path
+        except (OSError, HFValidationError) as error:  # most errors of the Hub are OSErrors
+            raise ModelError(
+                f"encoder.pretrained: hub: {name} is not to be had from the Hugging Face Hub. "
+                f"Without network: put its {WEIGHTS} into a folder, and name the folder there. "
+                f"({error})"
+            ) from error
+        if not path.is_file():
+            raise ModelError(
+                f"encoder.pretrained: {path}: no such file. Download it from "
+                f"https://huggingface.co/{name or 'timm'}, or write hub "
+                "(fetch it) or none (start from random weights)."
+            )
+        self.adopt(read_weights(path), str(path))
 
     def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
         """Load weights of this backbone that were trained on images of any size.
@@ -150,24 +159,3 @@ def _create(params: EncoderParams, weights: Mapping[str, Tensor] | None = None) 
     if isinstance(getattr(backbone, "head", None), nn.Module):
         backbone.head = nn.Identity()  # its norm would count as trained, but is never used
     return backbone
-
-
-def _weights_file(source: str, published: Mapping[str, object]) -> Path:
-    """Find the file of the weights, fetched first from the Hub where it lies there."""
-    name = published.get("hf_hub_id") or ""
-    if source != HUB:
-        path = Path(source) / WEIGHTS
-        if not path.is_file():
-            raise ModelError(
-                f"encoder.pretrained: {path}: no such file. Download it from "
-                f"https://huggingface.co/{name or 'timm'}, or write hub "
-                "(fetch it) or none (start from random weights)."
-            )
-        return path
-    try:
-        return Path(hf_hub_download(str(name), WEIGHTS))
-    except (OSError, HFValidationError) as error:  # most errors of the Hub are OSErrors
-        raise ModelError(
-            f"encoder.pretrained: hub: {name} is not to be had from the Hugging Face Hub. Without "
-            f"network: put its {WEIGHTS} into a folder, and name the folder there. ({error})"
-        ) from error

@@ -10,10 +10,11 @@ from camchex.networks.batches import (
     BatchDataset,
     Floats,
     HasImages,
+    batch_loader,
     map_images,
-    ordered_loader,
     to_unit_range,
 )
+from camchex.networks.sampling import whole_batches
 from camchex.runs.devices import device_of, join_processes
 from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
@@ -28,14 +29,11 @@ def probabilities(network: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 
 
 def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
-    """Average the probabilities of the images as they are and of their mirror images.
+    """Average the probabilities (B, Q) of images as they are and of their mirror images.
 
     Args:
         model: Maps the inputs to logits (B, Q).
         inputs: Images (B, 1, H, W), or studies, all of whose images are flipped.
-
-    Returns:
-        Probabilities (B, Q), single precision.
 
     Source: CheXFusion and the release (docs/method.md, section 8).
     """
@@ -45,17 +43,9 @@ def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 
 @torch.inference_mode()
 def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> Floats:
-    """Predict a whole data set, averaged over each image and its mirror image.
+    """Predict probabilities (N, Q) of N images or studies, averaged over images and their mirrors.
 
     Several devices share the batches; afterwards each of their processes has every row.
-
-    Args:
-        network: Maps the inputs of a batch to logits (B, Q).
-        data: N images or studies.
-        runtime: Devices and worker processes.
-
-    Returns:
-        Probabilities (N, Q), rows as in ``data``.
 
     Raises:
         ParamsError: If there is no such device.
@@ -67,7 +57,8 @@ def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> F
     share = (several.global_rank, several.world_size) if several else (0, 1)
     network = network.to(device).eval()
     found = torch.zeros(data.targets.shape)
-    for batch in progress(ordered_loader(data, BATCH_SIZE, runtime, *share), "predicting"):
+    batches = whole_batches(len(data), BATCH_SIZE, *share)
+    for batch in progress(batch_loader(data, batches, BATCH_SIZE, runtime), "predicting"):
         inputs = batch.to(device).map_images(to_unit_range).inputs
         found[batch.rows] = flip_average(network, inputs).cpu()
     if several:

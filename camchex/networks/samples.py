@@ -28,15 +28,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Prevalence:
-    """Counts of positive training images, from which the loss takes its class weights.
+    """Counts of positive training images, from which the loss takes its class weights."""
 
-    Attributes:
-        positives: Images that show each class, (Q,).
-        known: Images whose label of each class is known, (Q,), at least 1.
-    """
-
-    positives: NDArray[np.float64]
-    known: NDArray[np.float64]
+    positives: NDArray[np.float64]  # images that show each class, (Q,)
+    known: NDArray[np.float64]  # images whose label of each class is known, (Q,), at least 1
 
 
 def label_matrix(table: pa.Table, classes: Sequence[str]) -> Floats:
@@ -46,45 +41,28 @@ def label_matrix(table: pa.Table, classes: Sequence[str]) -> Floats:
 
 
 def read_cohort(path: Path, store: Path, classes: Sequence[str]) -> Cohort:
-    """Open the cohort and its prepared images.
-
-    Args:
-        path: Table of ``schemas.cohort``.
-        store: Image store of MIMIC-CXR.
-        classes: Label space, in order.
+    """Open the cohort (``schemas.cohort`` of ``classes``) and the folder of its image store.
 
     Raises:
         DataError: If one of them is missing, or of other classes.
     """
-    table = tables.read(path, schemas.cohort(classes))
-    return Cohort(table, ImageStore(store), classes)
+    return Cohort(tables.read(path, schemas.cohort(classes)), ImageStore(store), classes)
 
 
 @dataclass(frozen=True)
 class ImageSamples:
-    """Images of one store, each with its labels.
-
-    Attributes:
-        store: Image store that holds the images.
-        rows: Positions in the store, (N,).
-        targets: 1, 0, a teacher's probability, or NaN where unknown, (N, Q).
-    """
+    """Images of one store, each with its labels."""
 
     store: ImageStore
-    rows: Rows
-    targets: Floats
+    rows: Rows  # positions in the store, (N,)
+    targets: Floats  # 1, 0, a teacher's probability, or NaN where unknown, (N, Q)
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def cohort_images(cohort: Cohort, split: str, view: str | None = None) -> ImageSamples:
-    """Select every image of a split, with the labels of its study.
-
-    Args:
-        cohort: Studies and their images.
-        split: train, development or test.
-        view: frontal or lateral; None: both.
+    """Select a split's images of one view, or of both (None), with the labels of their studies.
 
     Raises:
         DataError: If the store lacks an image of the cohort.
@@ -106,7 +84,7 @@ def cohort_images(cohort: Cohort, split: str, view: str | None = None) -> ImageS
 def read_pseudo_labels(
     tables_folder: Path, stores: Path, keys: Sequence[str], classes: Sequence[str]
 ) -> dict[str, ImageSamples]:
-    """Read the images of the external sets as a teacher labelled them.
+    """Read the images of the external sets ``keys`` as a teacher labelled them.
 
     Args:
         tables_folder: Folder of one ``<key>.parquet`` per set, ``schemas.pseudo_labels``.

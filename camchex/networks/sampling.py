@@ -41,8 +41,7 @@ class ShuffledBatches(Sampler[BatchRows]):
         self, total: int, batch_size: int, seed: int, device: int = 0, devices: int = 1
     ) -> None:
         self.total, self.batch_size, self.seed = total, min(batch_size, total), seed
-        self.device, self.devices = device, devices
-        self.epoch = 0
+        self.device, self.devices, self.epoch = device, devices, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch; Lightning calls this before each one."""

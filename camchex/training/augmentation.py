@@ -37,11 +37,10 @@ class Augmentation(nn.Module):
     def __init__(self, params: AugmentationParams, image_size: int) -> None:
         super().__init__()
         self.params = params
+        side = (image_size, image_size)
         kernel = max(SMALLEST_KERNEL, LARGEST_KERNEL * image_size // 1024 // 2 * 2 + 1)
         self.geometry = nn.Sequential(
-            RandomResizedCrop(
-                (image_size, image_size), scale=params.crop_scale, ratio=params.crop_ratio
-            ),
+            RandomResizedCrop(side, scale=params.crop_scale, ratio=params.crop_ratio),
             RandomHorizontalFlip(p=params.flip_p),
             RandomAffine(
                 params.rotate_degrees,
@@ -51,23 +50,18 @@ class Augmentation(nn.Module):
                 p=params.affine_p,
             ),
         )
-        self.distortions = nn.ModuleList(
-            [
-                RandomElasticTransform(
-                    kernel_size=(2 * (image_size // 2) - 1,) * 2,
-                    sigma=(ELASTIC_SIGMA,) * 2,
-                    alpha=(ELASTIC_ALPHA,) * 2,
-                    padding_mode="reflection",
-                    p=1.0,
-                ),
-                RandomThinPlateSpline(scale=GRID_SCALE, p=1.0),
-            ]
+        elastic = RandomElasticTransform(
+            kernel_size=(2 * (image_size // 2) - 1,) * 2,
+            sigma=(ELASTIC_SIGMA,) * 2,
+            alpha=(ELASTIC_ALPHA,) * 2,
+            padding_mode="reflection",
+            p=1.0,
         )
+        self.distortions = nn.ModuleList([elastic, RandomThinPlateSpline(scale=GRID_SCALE, p=1.0)])
+        sigmas = (_sigma(SMALLEST_KERNEL), _sigma(kernel))
         self.blurs = nn.ModuleList(
             [
-                RandomGaussianBlur(
-                    (kernel, kernel), (_sigma(SMALLEST_KERNEL), _sigma(kernel)), p=1.0
-                ),
+                RandomGaussianBlur((kernel, kernel), sigmas, p=1.0),
                 RandomMotionBlur((SMALLEST_KERNEL, kernel), angle=180.0, direction=1.0, p=1.0),
                 RandomMedianBlur((SMALLEST_KERNEL,) * 2, p=1.0),
             ]
@@ -80,17 +74,13 @@ class Augmentation(nn.Module):
             return images
         params = self.params
         images = self.geometry(images)
-        images = self._brightness_contrast(images)
-        images = change_some(images, list(self.distortions), params.distort_p)
-        images = change_some(images, [_noise, *self.blurs], params.noise_p)
-        return images.clamp(0, 1)
-
-    def _brightness_contrast(self, images: Tensor) -> Tensor:
-        params = self.params
         chosen = _draw(images) < params.brightness_contrast_p
         gain = 1 + params.contrast * (2 * _draw(images) - 1)
         offset = params.brightness * (2 * _draw(images) - 1)
-        return torch.where(chosen, (images * gain + offset).clamp(0, 1), images)
+        images = torch.where(chosen, (images * gain + offset).clamp(0, 1), images)
+        images = change_some(images, list(self.distortions), params.distort_p)
+        images = change_some(images, [_noise, *self.blurs], params.noise_p)
+        return images.clamp(0, 1)
 
 
 def _sigma(kernel: int) -> float:

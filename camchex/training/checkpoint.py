@@ -19,10 +19,7 @@ class SafeCheckpoints(CheckpointIO):
     """Writes a checkpoint whole or not at all, and reads it without running code from it."""
 
     def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: str | Path,
-        storage_options: object = None,  # noqa: ARG002 - part of Lightning's interface
+        self, checkpoint: dict[str, Any], path: str | Path, *_: object, **__: object
     ) -> None:
         """Write ``checkpoint`` (tensors, numbers, text, and containers of them) to ``path``."""
         tensors: dict[str, Tensor] = {}
@@ -32,13 +29,8 @@ class SafeCheckpoints(CheckpointIO):
         with whole_file(path) as file:
             save_file(tensors, file.name, metadata={"state": state})
 
-    def load_checkpoint(
-        self,
-        path: str | Path,
-        map_location: object = None,  # noqa: ARG002 - always the CPU; Lightning moves it
-        weights_only: bool | None = None,  # noqa: ARG002, FBT001 - there is nothing else
-    ) -> dict[str, Any]:
-        """Read a checkpoint of :meth:`save_checkpoint`."""
+    def load_checkpoint(self, path: str | Path, *_: object, **__: object) -> dict[str, Any]:
+        """Read a checkpoint of :meth:`save_checkpoint` to the CPU, whatever else Lightning asks."""
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             checkpoint: dict[str, Any] = _from_json(json.loads(file.metadata()["state"]), tensors)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -16,46 +17,33 @@ from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
 from torch import nn
 from torch.utils import deterministic
-from torch.utils.data import DataLoader
 
 from camchex.errors import ParamsError
-from camchex.networks.batches import Batch, BatchDataset, batch_loader
+from camchex.networks.batches import BatchDataset, batch_loader
 from camchex.networks.samples import Prevalence
 from camchex.networks.sampling import ShuffledBatches, equal_shares
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
-from camchex.training.averaging import MovingAverage
+from camchex.training.callbacks import Checkpoint, FiniteLoss, Selection
 from camchex.training.checkpoint import SafeCheckpoints
-from camchex.training.divergence import FiniteLoss
 from camchex.training.learner import Learner
 from camchex.training.local_log import LocalLog
+from camchex.training.optimization import MovingAverage, warmup_steps
 from camchex.training.params import TrainingParams
-from camchex.training.recomputation import recomputation
-from camchex.training.schedule import warmup_steps
-from camchex.training.selection import Checkpoint, Selection
 
 CHECKPOINT = "last.safetensors"
 
 
 @dataclass(frozen=True)
 class Task:
-    """Network to train, and its data.
+    """Network to train, in place, and its data."""
 
-    Attributes:
-        network: Network, trained in place.
-        augment: Augmentation of training images.
-        train: Training set.
-        development: Development set, which decides the kept epoch; may be empty.
-        prevalence: Counts of positive training images, for the class weights of the loss.
-        sources: Number of training samples by data set, for the curves.
-    """
-
-    network: nn.Module
-    augment: nn.Module
+    network: nn.Module  # from ``batch.inputs`` to logits (B, Q)
+    augment: nn.Module  # changes training images (M, 1, H, W) in [0, 1]
     train: BatchDataset
-    development: BatchDataset
-    prevalence: Prevalence
-    sources: Mapping[str, int] = field(default_factory=dict)
+    development: BatchDataset  # decides the kept epoch; may be empty
+    prevalence: Prevalence  # counts of training images, for the class weights of the loss
+    sources: Mapping[str, int] = field(default_factory=dict)  # training samples by data set
 
 
 def fit(
@@ -82,8 +70,9 @@ def fit(
         ParamsError: If there is no such device, the device lacks the precision, or a batch has
             fewer rows than there are devices.
     """
-    task.network.train()  # a loaded network is in evaluation mode, which Lightning would keep
-    batches = ShuffledBatches(len(task.train), params.batch_size, params.seed)
+    network, size, total = task.network, params.batch_size, len(task.train)
+    network.train()  # a loaded network is in evaluation mode, which Lightning would keep
+    batches = ShuffledBatches(total, size, params.seed)
     if batches.batch_size < runtime.processes:
         raise ParamsError(
             f"batch_size: batches of {batches.batch_size} cannot be shared by {runtime.processes} "
@@ -91,7 +80,7 @@ def fit(
         )
     steps = -(-len(batches) // params.accumulate)
     if runtime.compile:
-        task.network.compile()
+        network.compile()
     decay, warmup = params.ema_decay, warmup_steps(params, steps)
     average = None if decay is None else MovingAverage(decay, warmup)
     selection = Selection(task.development.targets, average)
@@ -104,16 +93,19 @@ def fit(
         *([average] if average else []),
         Checkpoint(checkpoint),
     ]
-    recomputing = recomputation(task.network, on=runtime.checkpoint_gradients)
-    with _quiet(), _deterministic(), recomputing:
+    with _deterministic_and_quiet(), recomputation(network, on=runtime.checkpoint_gradients):
         trainer = _trainer(params, runtime, callbacks)
+        share = {"device": trainer.global_rank, "devices": trainer.world_size}
+        shuffled = ShuffledBatches(total, size, params.seed, **share)
+        development = equal_shares(len(task.development), size, **share)
         trainer.fit(
-            Learner(task.network, task.augment, task.prevalence, params, steps),
-            *_loaders(task, params, runtime, trainer),
+            Learner(network, task.augment, task.prevalence, params, steps),
+            batch_loader(task.train, shuffled, size, runtime),
+            batch_loader(task.development, development, size, runtime) if development else None,
             ckpt_path=checkpoint if checkpoint.exists() else None,
         )
-    task.network.load_state_dict(selection.weights)
-    task.network.eval()
+    network.load_state_dict(selection.weights)
+    network.eval()
     return selection.history
 
 
@@ -150,24 +142,34 @@ def cluster_environments() -> list[SLURMEnvironment]:
     return [SLURMEnvironment(auto_requeue=False)] if slurm else []
 
 
-def _loaders(
-    task: Task, params: TrainingParams, runtime: RuntimeParams, trainer: Trainer
-) -> tuple[DataLoader[Batch], DataLoader[Batch] | None]:
-    """Load this device's share of the batches of the training and of the development set."""
-    share = {"device": trainer.global_rank, "devices": trainer.world_size}
-    size = params.batch_size
-    train = batch_loader(
-        task.train, ShuffledBatches(len(task.train), size, params.seed, **share), size, runtime
-    )
-    if not len(task.development):
-        return train, None
-    development = equal_shares(len(task.development), size, **share)
-    return train, batch_loader(task.development, development, size, runtime)
+@contextmanager
+def recomputation(network: nn.Module, *, on: bool) -> Iterator[None]:
+    """Compute activations again for the gradient, if ``on``, instead of keeping them.
+
+    Every part of ``network`` that has ``recompute_activations`` is switched.
+
+    Raises:
+        ModelError: If it would change a result.
+    """
+    modules: list[Any] = list(network.modules()) if on else []
+    parts = [part for part in modules if hasattr(part, "recompute_activations")]
+    try:
+        for part in parts:
+            part.recompute_activations(on=True)
+        yield
+    finally:
+        for part in parts:
+            part.recompute_activations(on=False)
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
-    """Refuse operations whose results differ from run to run; on CUDA, only warn of them."""
+def _deterministic_and_quiet() -> Iterator[None]:
+    """Refuse operations whose results differ from run to run; on CUDA, only warn of them.
+
+    Lightning's advice is silenced, since nobody who runs a stage can follow it.
+    """
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
     before = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     fills = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
@@ -175,23 +177,13 @@ def _deterministic() -> Iterator[None]:
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())  # noqa: FBT003
     # Filling new tensors costs a tenth of a step, and no code here reads them before writing.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    log.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=PossibleUserWarning)
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
     finally:
+        log.setLevel(level)
         torch.use_deterministic_algorithms(before, warn_only=warns)
         deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice, which nobody who runs a stage can follow."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=PossibleUserWarning)
-        warnings.filterwarnings("ignore", module="lightning")
-        try:
-            yield
-        finally:
-            log.setLevel(level)

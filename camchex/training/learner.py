@@ -1,5 +1,7 @@
 """Lightning module of a network in training: step, validation and optimizer."""
 
+from functools import partial
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -13,8 +15,8 @@ from camchex.networks.inference import probabilities
 from camchex.networks.samples import Prevalence
 from camchex.networks.sampling import derived_seed
 from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
+from camchex.training.optimization import build_optimizer, learning_rate_factor
 from camchex.training.params import TrainingParams
-from camchex.training.schedule import build_optimizer, learning_rate_factor
 
 
 class Learner(LightningModule):
@@ -40,10 +42,8 @@ class Learner(LightningModule):
         steps_per_epoch: int,
     ) -> None:
         super().__init__()
-        self.network = network
-        self.augment = augment
-        self.params = params
-        self.steps_per_epoch = steps_per_epoch
+        self.network, self.augment = network, augment
+        self.params, self.steps_per_epoch = params, steps_per_epoch
         for name in ("positives", "known"):
             counts = torch.from_numpy(getattr(prevalence, name)).float()
             self.register_buffer(name, counts, persistent=False)
@@ -53,34 +53,26 @@ class Learner(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Seed all randomness from (seed, epoch, device), so that a resumed epoch is the same."""
-        seed = derived_seed(self.params.seed, self.current_epoch, self.global_rank)
-        torch.manual_seed(seed)
+        torch.manual_seed(derived_seed(self.params.seed, self.current_epoch, self.global_rank))
         self.train_losses.clear()
         self.gradient_norms.clear()
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Compute the loss of one augmented batch."""
+        """Compute the loss of one augmented batch; its mean over devices is that of the whole."""
         batch = batch.map_images(to_unit_range).map_images(self.augment)
-        loss = self._loss(self.network(batch.inputs), batch)
+        logits, targets, known = self.network(batch.inputs), batch.targets, batch.known
+        several = distributed.is_initialized()
+        if self.params.loss == "original":  # a sum
+            loss = asymmetric_loss(logits, targets, known)
+            loss = loss * distributed.get_world_size() if several else loss
+        else:
+            loss = weighted_asymmetric_loss(logits, targets, self.positives, self.known, known)
+            loss = loss * weight_of_share(known) if several else loss
         self.train_losses.append(loss.detach())
         return loss
 
-    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Scale the loss such that its mean over devices is the loss of the whole batch."""
-        several = distributed.is_initialized()
-        if self.params.loss == "original":  # a sum
-            loss = asymmetric_loss(logits, batch.targets, batch.known)
-            return loss * distributed.get_world_size() if several else loss
-        loss = weighted_asymmetric_loss(
-            logits, batch.targets, self.positives, self.known, known=batch.known
-        )
-        return loss * weight_of_share(batch.known) if several else loss
-
     def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - part of Lightning's interface
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, *_: object, **__: object
     ) -> None:
         """Measure the gradient norm of an optimizer step, and clip the gradients by it."""
         weights = [p for group in optimizer.param_groups for p in group["params"]]
@@ -101,22 +93,13 @@ class Learner(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Build AdamW, whose learning rate is set at every optimizer step."""
         optimizer = build_optimizer(self.network.parameters(), self.params)
-        schedule = LambdaLR(
-            optimizer,
-            lambda step: learning_rate_factor(self.params, self.steps_per_epoch, step),
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        factor = partial(learning_rate_factor, self.params, self.steps_per_epoch)
+        schedule = LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def weight_of_share(known: Tensor) -> Tensor:
-    """Weigh this device's mean loss by its share of the known labels of the whole batch.
-
-    Args:
-        known: True where a label of this device's share of the batch is known, (B, Q), bool.
-    """
+    """Weigh this device's mean loss by its share of the ``known`` labels, (B, Q), of the batch."""
     here = known.sum(dtype=torch.float32)
     everywhere = here.clone()
     distributed.all_reduce(everywhere)

@@ -14,23 +14,18 @@ from dvclive import Live
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from camchex.training.selection import Selection
+from camchex.training.callbacks import Selection
 
 GIB = 2**30
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
 
 
 class LocalLog(Callback):
-    """Logs every epoch through DVCLive into an untracked folder, and on the terminal.
+    """Logs every epoch through DVCLive into ``folder``, which is emptied, and on the terminal.
 
-    ``samples_per_second`` counts images or studies over all devices, loading included, validation
-    excluded. ``peak_memory_gib`` is that of the first device: on a GPU the most memory that torch
-    allocated in the epoch, on a CPU the largest size of the process so far.
-
-    Args:
-        folder: DVCLive folder; emptied at the start.
-        selection: Callback that holds the epoch's losses and scores.
-        samples: Images or studies in an epoch.
+    ``samples_per_second`` counts images or studies (``samples`` in an epoch) over all devices,
+    loading included, validation excluded. ``peak_memory_gib`` is that of the first device: on a
+    GPU the most memory that torch allocated in the epoch, on a CPU the largest size of the process.
     """
 
     def __init__(self, folder: Path, selection: Selection, samples: int) -> None:
@@ -59,10 +54,10 @@ class LocalLog(Callback):
             return
         row = self.selection.history[-1] | self.measured
         self.history.append(row)
-        rows = [row]
-        if self.live is None:
-            self.live = Live(dir=str(self.folder), dvcyaml=None, save_dvc_exp=False, report=None)
-            rows = self.history  # with the epochs before the training was resumed
+        rows = [row] if self.live else self.history  # with the epochs before it was resumed
+        self.live = self.live or Live(
+            dir=str(self.folder), dvcyaml=None, save_dvc_exp=False, report=None
+        )
         for one in rows:
             for name, value in one.items():
                 self.live.log_metric(name, value)

@@ -17,7 +17,7 @@ def weighted_asymmetric_loss(
     total: float | Tensor,
     known: Tensor | None = None,
 ) -> Tensor:
-    """Compute the mean loss over the known cells of a batch.
+    """Compute the mean loss over the known cells of a batch; 0 if nothing is known.
 
     Args:
         logits: Logits (B, Q) of any precision; the loss is in single precision.
@@ -25,9 +25,6 @@ def weighted_asymmetric_loss(
         positive_counts: Positives of each class in the training table, (Q,).
         total: Rows of that table, or the rows known per class, (Q,).
         known: True for targets that count, (B, Q), bool; None: all.
-
-    Returns:
-        A scalar; 0 if nothing is known.
 
     Source: asymmetric loss (Ben-Baruch et al., 2021) with class weights exp(1 - p) and exp(p),
         p the share of positives, and with a gradient through the focusing factor, as CheXFusion.

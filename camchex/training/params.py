@@ -72,25 +72,18 @@ class TrainingParams(Section):
     seed: int = Field(ge=0)
 
 
-_FIELDS: Any = {
+_optional: Any = {
     name: (Annotated[field.annotation, field], None)
     for name, field in TrainingParams.model_fields.items()
 }
-_Partial: Any = create_model("_Partial", __base__=Section, **_FIELDS)
 
 
-class SharedTraining(_Partial):
+class SharedTraining(create_model("SharedTraining", __base__=Section, **_optional)):  # type: ignore[misc]
     """Section ``training``: any of the keys of :class:`TrainingParams`, for all four trainings."""
 
 
 def share_training(content: object, model: type[BaseModel], shared: Mapping[str, object]) -> object:
-    """Complete every training inside parsed YAML with the shared keys that it does not set.
-
-    Args:
-        content: What ``model`` is to be validated from; not changed.
-        model: A section that holds a :class:`TrainingParams`, or the model of the whole file.
-        shared: Section ``training``.
-    """
+    """Complete every :class:`TrainingParams` in the YAML of ``model`` by section ``training``."""
     if not isinstance(content, dict):
         return content
     if model is TrainingParams:

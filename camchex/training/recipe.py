@@ -1,10 +1,11 @@
 """Training of a network from its data to its published outputs, for images and studies alike."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 from camchex.contract import params
 from camchex.contract.params import Section
@@ -12,44 +13,20 @@ from camchex.errors import DataError
 from camchex.networks.batches import check_size
 from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import LOGS, run_name
-from camchex.runs.training_run import publish
-from camchex.training.curves import write_training_curves
+from camchex.runs.training_run import Run, publish, run_once
 from camchex.training.fit import Task, fit
 from camchex.training.params import AugmentationParams, TrainingParams
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, and where its outputs go.
-
-    Attributes:
-        training: Optimizer, schedule and length.
-        augmentation: Augmentation of training images.
-        runtime: Devices and worker processes.
-        out: Folder of the trained network.
-        curves: Folder of the training curves.
-    """
+    """How a network is trained; ``out`` and ``curves`` are the folders of network and curves."""
 
     training: TrainingParams
     augmentation: AugmentationParams
     runtime: RuntimeParams
     out: Path
     curves: Path
-
-    @property
-    def sections(self) -> Sequence[Section]:
-        """Parameters that decide the result."""
-        return [self.training, self.augmentation]
-
-
-@runtime_checkable
-class Publishable(Protocol):
-    """Network that reads images of one size (pixels), and that writes itself to a folder."""
-
-    image_size: int
-
-    def save_pretrained(self, folder: Path) -> None:
-        """Write the network to ``folder``."""
 
 
 def read_recipe(training: TrainingParams, out: Path, curves: Path) -> Recipe:
@@ -58,24 +35,54 @@ def read_recipe(training: TrainingParams, out: Path, curves: Path) -> Recipe:
     return Recipe(training, augmentation, params.load("runtime", RuntimeParams), out, curves)
 
 
-def train_and_publish(task: Task, recipe: Recipe, scratch: Path) -> None:
-    """Train a network, then publish its folder and its curves.
+def train_once(
+    recipe: Recipe,
+    prepare: Callable[[], Task],
+    stage: Path,
+    inputs: Sequence[Path],
+    sections: Sequence[Section],
+) -> None:
+    """Train a network, then publish its folder and its curves, as :func:`run_once` does.
 
     Args:
-        task: Network, which is :class:`Publishable`, and its data.
         recipe: How to train, and where the outputs go.
-        scratch: Folder of the checkpoint.
+        prepare: Reads the data and builds the network; called only if there is something to train.
+        stage: File of the stage.
+        inputs: Files and folders that ``prepare`` reads.
+        sections: Parameters that decide the result, beside those of the recipe.
 
     Raises:
-        DataError: If there is nothing to train on.
+        DataError: If an input is missing, or there is nothing to train on.
         ModelError: If the images do not fit the network, or the training diverges.
     """
-    network = task.network
-    assert isinstance(network, Publishable)
-    if not len(task.train):
-        raise DataError(f"{recipe.out}: the training split holds no such image or study")
-    check_size(task.train, network.image_size)
-    logs = LOGS / run_name(recipe.out)
-    history = fit(task, recipe.training, recipe.runtime, scratch, logs)
-    publish(recipe.curves, partial(write_training_curves, history, task.sources))
-    publish(recipe.out, network.save_pretrained)
+
+    def train(scratch: Path) -> None:
+        task = prepare()
+        network: Any = task.network  # with image_size and save_pretrained
+        if not len(task.train):
+            raise DataError(f"{recipe.out}: the training split holds no such image or study")
+        check_size(task.train, network.image_size)
+        logs = LOGS / run_name(recipe.out)
+        history = fit(task, recipe.training, recipe.runtime, scratch, logs)
+        publish(recipe.curves, partial(write_training_curves, history, task.sources))
+        publish(recipe.out, network.save_pretrained)
+
+    sections = [*sections, recipe.training, recipe.augmentation]
+    run_once(Run(stage, inputs, sections, [recipe.out, recipe.curves]), train)
+
+
+def write_training_curves(
+    history: Sequence[Mapping[str, float]], sources: Mapping[str, int], folder: Path
+) -> None:
+    """Write ``<quantity>.tsv`` (epoch from 0, value) and ``sources.tsv`` (samples by data set)."""
+    total = sum(sources.values())
+    shares = [(name, count, round(count / total, 6)) for name, count in sources.items()]
+    tables: dict[str, list[tuple[object, ...]]] = {
+        "sources": [("source", "samples", "share"), *shares]
+    }
+    for name in {name for row in history for name in row}:
+        steps = [(step, row[name]) for step, row in enumerate(history) if name in row]
+        tables[name] = [("step", name), *steps]
+    for name, rows in tables.items():
+        with (folder / f"{name}.tsv").open("w", newline="") as file:
+            csv.writer(file, delimiter="\t", lineterminator="\n").writerows(rows)

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from camchex.networks.samples import ImageDataset, prevalence
-from camchex.runs import training_run as runs
 from camchex.training import recipe
 from camchex.training.augmentation import Augmentation
 from camchex.training.checkpoint import SafeCheckpoints
@@ -48,19 +47,19 @@ def train(folder: Path, state: c_int) -> None:
 
     enter(START, 0)
     _announce(enter)
-    run = runs.Run(Path(__file__), [], [PARAMS, AUGMENTATION], [OUT, CURVES])
-    runs.run_once(run, _train)
+    how = recipe.Recipe(PARAMS, AUGMENTATION, RUNTIME, OUT, CURVES)
+    recipe.train_once(how, _task, Path(__file__), [], [])
     enter(PUBLISH, EPOCHS)
 
 
-def _train(scratch: Path) -> None:
+def _task() -> Task:
     torch.manual_seed(PARAMS.seed)
     network = small_network()
     network[5] = nn.Sequential(nn.Linear(64, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 4))
     images = ImageDataset([samples(96, seed=1)])
     network.image_size = SIZE
     network.save_pretrained = lambda out: save_file(network.state_dict(), out / "model.safetensors")
-    task = Task(
+    return Task(
         network=network,
         augment=Augmentation(AUGMENTATION, SIZE),
         train=images,
@@ -68,8 +67,6 @@ def _train(scratch: Path) -> None:
         prevalence=prevalence(images.targets),
         sources={"memory": len(images)},
     )
-    how = recipe.Recipe(PARAMS, AUGMENTATION, RUNTIME, OUT, CURVES)
-    recipe.train_and_publish(task, how, scratch)
 
 
 def _announce(enter: Any) -> None:  # noqa: ANN401

@@ -1,5 +1,6 @@
 """Training of a classifier on several sets: what it starts from, and what it publishes."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ import torch
 
 from camchex.errors import DataError
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
-from camchex.noisy_student.image_training import train_on_images
-from camchex.training.recipe import Recipe
+from camchex.noisy_student.image_training import image_task
+from camchex.training.recipe import Recipe, train_once
 from tests.networks.small import encoder_params
 from tests.training.factories import AUGMENTATION, RUNTIME, SIZE, TRAINING, samples
 
@@ -30,7 +31,9 @@ def test_new_weights_follow_from_the_seed_and_every_set_is_counted(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sets = {"mimic": samples(12, seed=1), "nih": samples(4, seed=2)}
-    train_on_images(started, sets, samples(6, seed=3), recipe(tmp_path, 5), tmp_path / "scratch")
+    how = recipe(tmp_path, 5)
+    task = partial(image_task, started, lambda: (sets, samples(6, seed=3)), how)
+    train_once(how, task, Path(__file__), [], [])
     found = ImageClassifier.from_pretrained(tmp_path / "net").state_dict()
     for seed, same in ((5, True), (6, False)):
         torch.manual_seed(seed)
@@ -41,8 +44,13 @@ def test_new_weights_follow_from_the_seed_and_every_set_is_counted(
     assert rows == ["source\tsamples\tshare", "mimic\t12\t0.75", "nih\t4\t0.25"]
 
 
-def test_nothing_is_published_of_a_set_without_images(tmp_path: Path) -> None:
-    nothing = {"mimic": samples(0)}
+def test_nothing_is_published_of_a_set_without_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    how = recipe(tmp_path, 0)
+    task = partial(image_task, started, lambda: ({"mimic": samples(0)}, samples(6)), how)
     with pytest.raises(DataError, match="no such image or study"):
-        train_on_images(started, nothing, samples(6), recipe(tmp_path, 0), tmp_path / "scratch")
-    assert not list(tmp_path.iterdir())
+        train_once(how, task, Path(__file__), [], [])
+    assert not how.out.exists()
+    assert not how.curves.exists()

@@ -203,7 +203,7 @@ def test_runtime_is_a_parameter_of_no_stage() -> None:
 def loaded_sections(module: str) -> set[str]:
     """Sections that a stage's own source loads from params.yaml."""
     text = (ROOT / source(module)).read_text()
-    return set(re.findall(r'params\.load\(\s*f?"(\w+)', text))
+    return set(re.findall(r'\b(?:params\.load|load_section)\(\s*f?"(\w+)', text))
 
 
 @every_stage

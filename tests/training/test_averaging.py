@@ -10,10 +10,10 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 import camchex
-from camchex.training.averaging import MovingAverage
+from camchex.training.callbacks import Selection, mean_average_precision
 from camchex.training.fit import fit
 from camchex.training.learner import Learner
-from camchex.training.selection import Selection, mean_average_precision
+from camchex.training.optimization import MovingAverage
 from tests.training.factories import RUNTIME, TRAINING, image_task, small_network
 
 DECAY, WARMUP = 0.7, 5

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from camchex.errors import ParamsError
 from camchex.networks.sampling import ShuffledBatches
 from camchex.runs.devices import device_of
-from camchex.training.divergence import IDS
+from camchex.training.callbacks import IDS
 from camchex.training.fit import CHECKPOINT, cluster_environments, fit
 from tests.training import two_devices
 from tests.training.demo import ROOT

@@ -12,13 +12,13 @@ from torch import nn
 from camchex.errors import ModelError, ParamsError
 from camchex.networks.sampling import BatchRows, ShuffledBatches
 from camchex.runs.devices import device_of
-from camchex.training import divergence
+from camchex.training import callbacks
 from camchex.training.augmentation import Augmentation
+from camchex.training.callbacks import Checkpoint
 from camchex.training.fit import CHECKPOINT, fit
 from camchex.training.learner import Learner
 from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
 from camchex.training.params import TrainingParams
-from camchex.training.selection import Checkpoint
 from tests.training.factories import (
     AUGMENTATION,
     RUNTIME,
@@ -241,7 +241,7 @@ POISONED = 11  # a row whose label overflows the loss
 
 def diverge(scratch: Path, looks: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
     """Train on a poisoned image with a look every so many batches: the message, and the batches."""
-    monkeypatch.setattr(divergence, "LOOK_EVERY", {"cpu": looks})
+    monkeypatch.setattr(callbacks, "LOOK_EVERY", {"cpu": looks})
     steps = []
     step = Learner.training_step
     monkeypatch.setattr(
@@ -261,7 +261,7 @@ def test_a_loss_that_is_no_number_names_its_step_and_keeps_the_ids_to_this_user(
     message, steps = diverge(tmp_path, looks, monkeypatch)
     batches = [batch.rows for batch in ShuffledBatches(44, 8, TRAINING.seed)]
     poisoned = next(n for n, rows in enumerate(batches) if POISONED in rows)
-    file = tmp_path / "logs" / divergence.IDS
+    file = tmp_path / "logs" / callbacks.IDS
     assert f"epoch 1, step {poisoned + 1} of 5: the training loss is no number" in message
     assert "lower learning_rate" in message
     assert str(file) in message

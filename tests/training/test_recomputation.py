@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.training.recomputation import recomputation
+from camchex.training.fit import recomputation
 from tests.networks.small import camchex, classifier, studies
 from tests.networks.test_image_classifier import RESNET, VIT
 

@@ -436,8 +436,8 @@ def test_a_student_starts_from_its_teacher_or_anew(
         torch.manual_seed(5)
         started.append(start().state_dict())
 
-    monkeypatch.setattr("stages.train_student.train_on_images", look)
-    monkeypatch.setattr("stages.train_student.run_once", lambda _, train: train(here))
+    monkeypatch.setattr("stages.train_student.image_task", look)
+    monkeypatch.setattr("stages.train_student.train_once", lambda _, task, *__: task())
     student(here / "never")
     torch.manual_seed(5)
     encoder = EncoderParams.model_validate(params["encoder"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from camchex.training.schedule import build_optimizer, learning_rate_factor, warmup_steps
+from camchex.training.optimization import build_optimizer, learning_rate_factor, warmup_steps
 from tests.training.factories import TRAINING
 
 

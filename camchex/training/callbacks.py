@@ -1,4 +1,4 @@
-"""Choice of the weights that a training keeps, and the curves of its epochs."""
+"""Choice of the weights that a training keeps, its curves and checkpoints, and when it stops."""
 
 from pathlib import Path
 from typing import Any
@@ -8,23 +8,25 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from sklearn.metrics import average_precision_score
 from torch import Tensor
+from torch.nn.functional import pad
 
 from camchex.errors import ModelError
-from camchex.networks.batches import Floats
-from camchex.training.averaging import MovingAverage
-from camchex.training.divergence import ADVICE
+from camchex.networks.batches import Batch, BatchDataset, Floats
 from camchex.training.learner import Learner
+from camchex.training.optimization import MovingAverage
+
+IDS = "non_finite_batch.txt"
+ADVICE = "lower learning_rate, set clip_norm, or use precision 32-true or bf16-mixed"
+LOOK_EVERY = {"cpu": 1}  # batches between two looks, by type of device
+LOOK_SELDOM = 32  # batches on any other device
 
 
 def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:
-    """Compute the mean average precision over the classes where it is defined.
+    """Average the average precision of classes with positives and negatives; None without any.
 
     Args:
         probabilities: Probabilities (N, Q).
         targets: Labels 1, 0, or NaN where unknown, (N, Q).
-
-    Returns:
-        Mean average precision; None if no class has both a positive and a negative.
     """
     scores = []
     for column, labels in zip(probabilities.T, targets.T, strict=True):
@@ -37,17 +39,13 @@ def mean_average_precision(probabilities: Floats, targets: Floats) -> float | No
 class Selection(Callback):
     """Keeps the weights of the epoch with the best development score, and the curves.
 
-    Without a development score the last epoch is kept. With a moving average, the averaged weights
-    are scored and kept. Kept weights and curves are part of the checkpoint.
-
-    Args:
-        targets: Labels of the development set, (N, Q).
-        average: Moving average of the weights, where there is one.
+    Without a development score the last epoch is kept. With a moving average (``average``), the
+    averaged weights are scored and kept. Kept weights and curves are part of the checkpoint.
+    ``targets`` are the labels of the development set, (N, Q).
     """
 
     def __init__(self, targets: Floats, average: MovingAverage | None) -> None:
-        self.targets = targets
-        self.average = average
+        self.targets, self.average = targets, average
         self.score: float | None = None  # score of the epoch now in training
         self.best: float | None = None
         self.weights: dict[str, Tensor] = {}
@@ -102,6 +100,67 @@ class Selection(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         vars(self).update(state_dict)
+
+
+class FiniteLoss(Callback):
+    """Stops a training at the first batch whose loss is no number.
+
+    On a CPU every loss is looked at; elsewhere every 32 losses and at the end of an epoch, because
+    each look waits for the device. No checkpoint is written after such a loss.
+
+    Args:
+        data: Training set, which knows the ids of a batch.
+        batch_size: Rows of a batch, over all devices.
+        folder: Folder for a file of these ids, which only this machine's user can read.
+    """
+
+    def __init__(self, data: BatchDataset, batch_size: int, folder: Path) -> None:
+        self.data, self.batch_size, self.folder = data, batch_size, folder
+        self.rows: list[Tensor] = []  # one per batch not yet looked at
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, _: object, batch: Batch, batch_idx: int
+    ) -> None:
+        """Look at the losses, once there are enough."""
+        self.rows.append(batch.rows)
+        if len(self.rows) >= LOOK_EVERY.get(pl_module.device.type, LOOK_SELDOM):
+            self._look(trainer, pl_module, batch_idx + 1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the remaining losses; after a validation there are none."""
+        self._look(trainer, pl_module, int(trainer.num_training_batches))
+
+    on_validation_start = on_train_epoch_end
+
+    def _look(self, trainer: Trainer, module: LightningModule, batches: int) -> None:
+        """Look at the losses since the last look, after ``batches`` batches of this epoch."""
+        assert isinstance(module, Learner)
+        rows, self.rows = self.rows, []
+        if not rows:
+            return
+        finite = torch.stack(module.train_losses[-len(rows) :]).isfinite().float()
+        # Every device sees the mean over all devices, so that all of them stop at once.
+        everywhere = trainer.strategy.reduce(finite, reduce_op="mean")
+        assert isinstance(everywhere, Tensor)
+        bad = (everywhere < 1).nonzero().flatten().tolist()
+        if not bad:
+            return
+        batch = rows[bad[0]]
+        if trainer.world_size > 1:
+            padded = pad(batch, (0, self.batch_size - len(batch)), value=-1)
+            batch = trainer.strategy.all_gather(padded).flatten()
+        ids = self.data.ids(sorted(row for row in batch.tolist() if row >= 0))
+        path = self.folder / IDS
+        if trainer.is_global_zero:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            path.write_text("".join(f"{one}\n" for one in ids))
+        step = batches - len(rows) + bad[0] + 1
+        raise ModelError(
+            f"epoch {trainer.current_epoch + 1}, step {step} of {trainer.num_training_batches}: "
+            f"the training loss is no number: {ADVICE}. What was in the batch: {path}"
+        )
 
 
 class Checkpoint(Callback):
