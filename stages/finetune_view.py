@@ -4,8 +4,10 @@ from functools import partial
 from pathlib import Path
 
 from camchex.contract import params
+from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import LabelParams
-from camchex.noisy_student.image_training import image_task, load_for_store, read_mimic
+from camchex.networks.image_classifier import ImageClassifier
+from camchex.noisy_student.image_training import image_task, read_images
 from camchex.noisy_student.params import ViewFinetuningParams
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
@@ -17,8 +19,9 @@ def main(view: Name, init: Input, cohort: Input, store: Input, out: Output, curv
     labels = params.load("labels", LabelParams)
     training = load_section("view_finetuning", ViewFinetuningParams).training
     recipe = read_recipe(training, out, curves)
-    start = partial(load_for_store, init, store, labels.classes)
-    read = partial(read_mimic, cohort, store, labels.classes, view)
+    size = ImageStore(store).size
+    start = partial(ImageClassifier.from_pretrained, init, size, labels.classes)
+    read = partial(read_images, cohort, store, labels.classes, view)
     task = partial(image_task, start, read, recipe)
     train_once(recipe, task, Path(__file__), [init, cohort, store], [labels])
 

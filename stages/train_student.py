@@ -7,7 +7,8 @@ from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
 from camchex.networks.params import EncoderParams
-from camchex.noisy_student.image_training import image_task, read_mimic_and_external, student_start
+from camchex.networks.samples import read_pseudo_labels
+from camchex.noisy_student.image_training import image_task, read_images, student_start
 from camchex.noisy_student.params import NoisyStudentParams
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
@@ -32,7 +33,8 @@ def main(
     section = load_section("noisy_student", NoisyStudentParams)
     recipe = read_recipe(section.student, out, curves)
     start = student_start(section.init, teacher, encoder, labels.classes, size)
-    read = partial(read_mimic_and_external, cohort, store, pseudo, stores, keys, labels.classes)
+    external = partial(read_pseudo_labels, pseudo, stores, keys, labels.classes)
+    read = partial(read_images, cohort, store, labels.classes, external=external)
     task = partial(image_task, start, read, recipe)
     inputs = [cohort, store, pseudo, *(stores / key for key in keys), teacher]
     train_once(recipe, task, Path(__file__), inputs, [labels, encoder, section])

@@ -8,7 +8,7 @@ from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
 from camchex.networks.image_classifier import build_image_classifier
 from camchex.networks.params import EncoderParams
-from camchex.noisy_student.image_training import image_task, read_mimic
+from camchex.noisy_student.image_training import image_task, read_images
 from camchex.noisy_student.params import NoisyStudentParams
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
@@ -22,7 +22,7 @@ def main(cohort: Input, store: Input, out: Output, curves: Output) -> None:
     size = params.load("images", ImageParams).size
     recipe = read_recipe(load_section("noisy_student", NoisyStudentParams).teacher, out, curves)
     start = partial(build_image_classifier, encoder, labels.classes, size)
-    read = partial(read_mimic, cohort, store, labels.classes)
+    read = partial(read_images, cohort, store, labels.classes)
     task = partial(image_task, start, read, recipe)
     train_once(recipe, task, Path(__file__), [cohort, store], [labels, encoder])
 

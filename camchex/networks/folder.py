@@ -85,13 +85,7 @@ def read_text(folder: Path, name: str) -> str:
 
 
 def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) -> None:
-    """Raise a ModelError if logits stand for other classes than the labels of the data.
-
-    Args:
-        folder: Folder of the model, for the message.
-        own: Classes of the model, in the order of its logits.
-        data: Classes of the data, in order; None: not checked.
-    """
+    """Raise a ModelError if the model's ``own`` classes are not those of the ``data``, in order."""
     if data is None or list(own) == list(data):
         return
     unknown = [name for name in data if name not in own]

@@ -25,9 +25,6 @@ class ImageClassifierConfig(Section):
 class ImageClassifier(nn.Module):
     """Network from one grey image to one logit per class; its weights are random.
 
-    Args:
-        config: Backbone, head, classes and image size.
-
     Raises:
         ModelError: If timm cannot build the backbone.
 
@@ -36,8 +33,7 @@ class ImageClassifier(nn.Module):
 
     def __init__(self, config: ImageClassifierConfig) -> None:
         super().__init__()
-        encoder = config.encoder
-        self.config = config
+        self.config, encoder = config, config.encoder
         self.encoder = ImageEncoder(encoder, config.image_size)
         self.decoder = MLDecoder(
             self.encoder.channels,
@@ -75,17 +71,17 @@ class ImageClassifier(nn.Module):
         image_size: int | None = None,
         classes: Sequence[str] | None = None,
     ) -> Self:
-        """Load a model folder, or ``owner/name`` of the Hugging Face Hub, ready to predict.
+        """Load a model that is ready to predict.
 
         Args:
-            name: Folder of the model, or its name on the Hub.
+            name: Folder of the model, or ``owner/name`` of the Hugging Face Hub.
             image_size: Height and width of the images that it is to read, pixels, where the
                 backbone allows another size; None: that of its training.
             classes: Classes of the data, which must be those of the model; None: not checked.
 
         Raises:
-            ModelError: If there is no such model, it is incomplete or of another kind, its classes
-                differ from ``classes``, or its backbone cannot read images of this size.
+            ModelError: If the model is missing, incomplete, of another kind or of other classes, or
+                its backbone cannot read images of this size.
         """
         folder, config = model_folder.open_model(name, ImageClassifierConfig)
         model_folder.check_classes(folder, config.classes, classes)

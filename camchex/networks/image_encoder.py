@@ -24,11 +24,7 @@ class ImageEncoder(nn.Module):
     """Backbone without its head, behind the normalisation of grey values it was trained with.
 
     timm keeps the last LayerNorm of a ConvNeXt in the head, so its maps are not normalised. The
-    weights are random: ``params.pretrained`` is not read here.
-
-    Args:
-        params: Section ``encoder``.
-        image_size: Height and width of the images, pixels.
+    weights are random: ``params.pretrained`` is not read here. ``image_size`` is in pixels.
 
     Raises:
         ModelError: If timm does not know the backbone, refuses its arguments, or builds it for
@@ -93,8 +89,7 @@ class ImageEncoder(nn.Module):
         """Load published weights into the backbone.
 
         Args:
-            source: ``none`` (nothing is loaded), ``hub``, or a folder that holds timm's
-                ``model.safetensors``.
+            source: ``none`` (nothing is loaded), ``hub``, or a folder with ``model.safetensors``.
 
         Raises:
             ModelError: If the weights cannot be had, or are not those of this backbone.
@@ -120,11 +115,9 @@ class ImageEncoder(nn.Module):
         self.adopt(read_weights(path), str(path))
 
     def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
-        """Load weights of this backbone that were trained on images of any size.
+        """Load weights (by timm's names) of this backbone that were trained on images of any size.
 
-        Args:
-            weights: Tensors by timm's names; position embeddings and the like are resampled.
-            source: Origin of the weights, for messages.
+        Position embeddings and the like are resampled. Messages name the ``source``.
 
         Raises:
             ModelError: If weights are missing.
@@ -153,9 +146,8 @@ def _create(params: EncoderParams, weights: Mapping[str, Tensor] | None = None) 
             **params.backbone_args,
         )
     except (RuntimeError, TypeError) as error:
-        raise ModelError(
-            f"encoder: {params.backbone} with {params.backbone_args}: {error}"
-        ) from error
+        given = f"{params.backbone} with {params.backbone_args}"
+        raise ModelError(f"encoder: {given}: {error}") from error
     if isinstance(getattr(backbone, "head", None), nn.Module):
         backbone.head = nn.Identity()  # its norm would count as trained, but is never used
     return backbone

@@ -29,11 +29,7 @@ def probabilities(network: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 
 
 def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
-    """Average the probabilities (B, Q) of images as they are and of their mirror images.
-
-    Args:
-        model: Maps the inputs to logits (B, Q).
-        inputs: Images (B, 1, H, W), or studies, all of whose images are flipped.
+    """Average the probabilities (B, Q) of images (B, 1, H, W), or studies, and of their mirrors.
 
     Source: CheXFusion and the release (docs/method.md, section 8).
     """

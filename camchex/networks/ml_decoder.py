@@ -21,9 +21,7 @@ PUBLISHED_NAMES = {  # beginnings of the published names, after "decoder.", and 
 
 
 class MLDecoder(nn.Module):
-    """Classification head: fixed queries, one layer of cross-attention, one read-out per class.
-
-    It is the published head, with one addition: tokens can be ignored.
+    """Published classification head, with one addition: tokens can be ignored.
 
     Args:
         in_features: Width C of the tokens.

@@ -10,19 +10,12 @@ BASE = 10_000.0
 
 
 def position_encoding(kind: PositionKind, maps: Tensor) -> Tensor:
-    """Compute the position encoding that is to be added to feature maps.
+    """Compute the encoding (C, H, W) that is to be added to feature maps ``maps``, (B, C, H, W).
 
     ``correct``: the first half of the channels encodes the row, the second half the column, each
     as interleaved sine and cosine. ``released``: the published models hand their maps to a class
     that expects the channels last, so channel index and column take the places of row and column
     and the row is lost: E[c, h, w] = sin or cos (w even or odd) of c / 10000^(2 (w // 2) / half).
-
-    Args:
-        kind: ``correct`` or ``released``.
-        maps: Feature maps (B, C, H, W); only shape, type and device are used.
-
-    Returns:
-        Encoding (C, H, W), on the device and of the type of ``maps``.
 
     Raises:
         ModelError: If a map is wider than C / 2 columns and ``kind`` is ``released``.

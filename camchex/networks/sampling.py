@@ -26,15 +26,9 @@ def derived_seed(*parts: int) -> int:
 class ShuffledBatches(Sampler[BatchRows]):
     """Batches for training: every row at most once an epoch, in a new order each epoch.
 
-    A last batch that would be incomplete is left out. D devices share each batch (device d takes
-    its rows d, d + D, ...), so their number does not change what is learnt.
-
-    Args:
-        total: Rows of the data set; fewer than a batch make one small batch.
-        batch_size: Rows per batch, over all devices.
-        seed: Seed of the training.
-        device: Number of this device, from 0.
-        devices: Number of devices.
+    A last batch that would be incomplete is left out; ``total`` rows that are fewer than a batch
+    make one small batch. D ``devices`` share each batch of ``batch_size`` rows (``device`` d, from
+    0, takes its rows d, d + D, ...), so their number does not change what is learnt.
     """
 
     def __init__(

@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 
-from camchex.contract.image_store import ImageStore
 from camchex.contract.schemas import MIMIC
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from camchex.networks.params import EncoderParams
@@ -17,7 +16,6 @@ from camchex.networks.samples import (
     cohort_images,
     prevalence,
     read_cohort,
-    read_pseudo_labels,
 )
 from camchex.training.augmentation import Augmentation
 from camchex.training.fit import Task
@@ -66,47 +64,18 @@ def student_start(
     return partial(build_image_classifier, encoder, classes, image_size)
 
 
-def load_for_store(model: Path, store: Path, classes: Sequence[str]) -> ImageClassifier:
-    """Load a classifier that reads images of the size of a store.
-
-    Raises:
-        ModelError: If there is no such model, its classes differ, or it cannot read that size.
-    """
-    return ImageClassifier.from_pretrained(model, ImageStore(store).size, classes)
-
-
-def read_mimic(cohort: Path, store: Path, classes: Sequence[str], view: str | None = None) -> Sets:
-    """Read MIMIC-CXR's images of one view, or of both (None), for training and development.
+def read_images(
+    cohort: Path,
+    store: Path,
+    classes: Sequence[str],
+    view: str | None = None,
+    external: Callable[[], Mapping[str, ImageSamples]] = dict,
+) -> Sets:
+    """Read MIMIC-CXR's images of one view, or of both (None), and external training images.
 
     Raises:
         DataError: If cohort or store is missing, of other classes, or lacks an image.
     """
     studies = read_cohort(cohort, store, classes)
-    return {MIMIC: cohort_images(studies, "train", view)}, cohort_images(
-        studies, "development", view
-    )
-
-
-def read_mimic_and_external(
-    cohort: Path,
-    store: Path,
-    pseudo: Path,
-    stores: Path,
-    keys: Sequence[str],
-    classes: Sequence[str],
-) -> Sets:
-    """Read MIMIC-CXR as :func:`read_mimic` does, and external sets as a teacher labelled them.
-
-    Args:
-        cohort: Table of studies.
-        store: Images of MIMIC-CXR.
-        pseudo: Folder of a table of pseudo-labels per external set.
-        stores: Folder of an image store per external set.
-        keys: Names of the external sets.
-        classes: Label space, in order.
-
-    Raises:
-        DataError: If one of them is missing, of other classes, or lacks an image.
-    """
-    mimic, development = read_mimic(cohort, store, classes)
-    return {**mimic, **read_pseudo_labels(pseudo, stores, keys, classes)}, development
+    train, development = (cohort_images(studies, s, view) for s in ("train", "development"))
+    return {MIMIC: train, **external()}, development

@@ -146,8 +146,6 @@ def cluster_environments() -> list[SLURMEnvironment]:
 def recomputation(network: nn.Module, *, on: bool) -> Iterator[None]:
     """Compute activations again for the gradient, if ``on``, instead of keeping them.
 
-    Every part of ``network`` that has ``recompute_activations`` is switched.
-
     Raises:
         ModelError: If it would change a result.
     """

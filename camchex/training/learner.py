@@ -20,14 +20,9 @@ from camchex.training.params import TrainingParams
 
 
 class Learner(LightningModule):
-    """A network with its loss, its augmentation and its schedule.
+    """Network with its loss, augmentation and schedule; an epoch has ``steps_per_epoch`` updates.
 
-    Args:
-        network: Maps ``batch.inputs`` to logits (B, Q).
-        augment: Changes training images (M, 1, H, W) in [0, 1].
-        prevalence: Counts of positive training images.
-        params: Loss, optimizer and schedule.
-        steps_per_epoch: Optimizer steps in an epoch.
+    Its first three arguments are those of :class:`camchex.training.fit.Task`.
     """
 
     positives: Tensor
