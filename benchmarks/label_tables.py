@@ -9,12 +9,14 @@ import gzip
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 from record import Comparison, record
 
 from camchex.sources.external import chexpert, nih, vindr
+from camchex.sources.external.read import read_labels
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "label_tables"
 REPEATS = 3
@@ -83,9 +85,9 @@ def seconds(call: Callable[[Path], object], path: Path) -> float:
 def main() -> None:
     """Compare set by set, and all together."""
     sets: Mapping[str, tuple[Callable[[Path], pa.Table], Callable[[Path], Labels]]] = {
-        "chexpert_train.csv.gz": (chexpert.read_labels, chexpert_rows),
-        "Data_Entry_2017_v2020.csv.gz": (nih.read_labels, nih_rows),
-        "vinbigdata-train.csv.gz": (vindr.read_labels, vindr_rows),
+        "chexpert_train.csv.gz": (partial(read_labels, "chexpert"), chexpert_rows),
+        "Data_Entry_2017_v2020.csv.gz": (partial(read_labels, "nih"), nih_rows),
+        "vinbigdata-train.csv.gz": (partial(read_labels, "vindr"), vindr_rows),
     }
     comparisons, total = [], [0.0, 0.0]
     for name, (ours, theirs) in sets.items():

@@ -18,8 +18,9 @@ from camchex.contract import params, tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14, LabelParams
 from camchex.contract.schemas import labels
 from camchex.sources.csv.raw_table import read_csv
-from camchex.sources.external import chexpert, nih, vindr
+from camchex.sources.external import nih, vindr
 from camchex.sources.external.label_map import imply_no_finding
+from camchex.sources.external.read import read_images, read_labels
 from camchex.sources.params import DataParams, ExternalSets, LabelPolicy
 
 TABLES = {
@@ -190,14 +191,14 @@ def test_vindr_has_its_published_boxes_and_readers(raw: Path, sql: Sql) -> None:
 
 
 def test_chexpert_has_its_published_view_positions(raw: Path) -> None:
-    images = chexpert.read_images(raw / TABLES["chexpert"], "CheXpert-v1.0")
+    images = read_images("chexpert", raw / TABLES["chexpert"], raw, "CheXpert-v1.0")
     positions = images["view_position"].to_pylist()
     assert (positions.count("AP"), positions.count("PA")) == (161_590, 29_420)
     assert positions.count("LL") + positions.count("RL") == 17
 
 
 def test_chexpert_no_finding_is_implied_where_published_as_blank(raw: Path) -> None:
-    known = chexpert.read_labels(raw / TABLES["chexpert"])
+    known = read_labels("chexpert", raw / TABLES["chexpert"])
     published = pc.value_counts(known["No Finding"]).to_pylist()
     assert {row["values"] for row in published} == {1, None}
     implied = imply_no_finding(known, CXR_LT_2023)
@@ -208,7 +209,7 @@ def test_chexpert_no_finding_is_implied_where_published_as_blank(raw: Path) -> N
 def test_chexpert_uncertain_labels_are_neither_positive_nor_negative(raw: Path) -> None:
     path = raw / TABLES["chexpert"]
     written = read_csv(path, ["Pneumonia"]).text("Pneumonia").to_pylist()
-    known = chexpert.read_labels(path)["Pneumonia"].to_pylist()
+    known = read_labels("chexpert", path)["Pneumonia"].to_pylist()
     assert known.count(1) == written.count("1.0")
     assert known.count(0) == written.count("0.0")
     assert known.count(None) == written.count("-1.0") + written.count(None)
@@ -216,7 +217,9 @@ def test_chexpert_uncertain_labels_are_neither_positive_nor_negative(raw: Path) 
 
 def test_vindr_lacks_a_class_as_often_as_published(raw: Path) -> None:
     path = raw / TABLES["vindr"]
-    majority, anyone = (vindr.read_labels(path, policy=LabelPolicy(min_readers=n)) for n in (2, 1))
+    majority, anyone = (
+        read_labels("vindr", path, policy=LabelPolicy(min_readers=n)) for n in (2, 1)
+    )
     assert (without_class(majority), without_class(anyone)) == (714, 209)
     assert positive(majority, "No Finding") == positive(anyone, "No Finding")
     assert pc.all(pc.equal(majority["Nodule"], majority["Mass"])).as_py()
@@ -231,6 +234,6 @@ def without_class(known: pa.Table) -> int:
 
 def test_the_same_table_gives_the_same_bytes(raw: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        known = vindr.read_labels(raw / TABLES["vindr"])
+        known = read_labels("vindr", raw / TABLES["vindr"])
         tables.write(known, tmp_path / name, labels(CXR_LT_2023))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

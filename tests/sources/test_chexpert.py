@@ -6,7 +6,7 @@ import pytest
 
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
-from camchex.sources.external import chexpert
+from camchex.sources.external.read import read_images, read_labels
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import CHEXPERT, Row, published
 
@@ -21,7 +21,7 @@ def table(tmp_path: Path, *rows: Row) -> Path:
 def test_an_image_is_named_by_its_path_without_the_release(tmp_path: Path, release: str) -> None:
     path = FRONTAL.replace("CheXpert-v1.0/", release)
     rows = table(tmp_path, {"Path": path, "Frontal/Lateral": "Frontal", "AP/PA": "AP"})
-    (image,) = chexpert.read_images(rows, "CheXpert-v1.0").to_pylist()
+    (image,) = read_images("chexpert", rows, tmp_path, "CheXpert-v1.0").to_pylist()
     assert image["image_id"] == "train/patient00001/study1/view1_frontal.jpg"
     assert (image["patient_id"], image["study_id"]) == ("patient00001", "patient00001/study1")
     assert image["path"] == FRONTAL
@@ -30,7 +30,7 @@ def test_an_image_is_named_by_its_path_without_the_release(tmp_path: Path, relea
 
 def test_uncertain_and_blank_are_unknown_and_unannotated_classes_too(tmp_path: Path) -> None:
     row = {"Path": FRONTAL, "Edema": "-1.0", "Fracture": "0.0", "Pneumonia": "1.0"}
-    (labels,) = chexpert.read_labels(table(tmp_path, row)).to_pylist()
+    (labels,) = read_labels("chexpert", table(tmp_path, row)).to_pylist()
     known = {name: value for name, value in labels.items() if value is not None}
     assert known == {
         "dataset": "chexpert",
@@ -42,7 +42,9 @@ def test_uncertain_and_blank_are_unknown_and_unannotated_classes_too(tmp_path: P
 
 
 def test_labels_may_be_wanted_in_another_space(tmp_path: Path) -> None:
-    labels = chexpert.read_labels(table(tmp_path, {"Path": FRONTAL}), MIMIC_14, "stanford")
+    labels = read_labels(
+        "chexpert", table(tmp_path, {"Path": FRONTAL}), MIMIC_14, dataset="stanford"
+    )
     assert labels.column_names == ["dataset", "image_id", *MIMIC_14]
     assert labels["dataset"].to_pylist() == ["stanford"]
 
@@ -50,17 +52,18 @@ def test_labels_may_be_wanted_in_another_space(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["train/view1.jpg", "patient00001/study1/view1_frontal.jpg", ""])
 def test_a_path_of_another_data_set_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(DataError, match=r"train\.csv, line 2, column 'Path'"):
-        chexpert.read_labels(table(tmp_path, {"Path": path, "Sex": "Male"}))
+        read_labels("chexpert", table(tmp_path, {"Path": path, "Sex": "Male"}))
 
 
 def test_a_view_that_is_neither_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, {"Path": FRONTAL, "Frontal/Lateral": "Oblique"})
     with pytest.raises(DataError, match="'Oblique', expected one of Frontal, Lateral"):
-        chexpert.read_images(table(tmp_path, {"Path": FRONTAL, "Frontal/Lateral": "Oblique"}), "x")
+        read_images("chexpert", path, tmp_path, "x")
 
 
 def test_an_unknown_label_value_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2, column 'Edema': found 'u'"):
-        chexpert.read_labels(table(tmp_path, {"Path": FRONTAL, "Edema": "u"}))
+        read_labels("chexpert", table(tmp_path, {"Path": FRONTAL, "Edema": "u"}))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_uncertain_and_blank_mean_what_the_policy_says(
         {"Path": FRONTAL.replace("view1", f"view{i}"), "Edema": value}
         for i, value in enumerate(("-1.0", "", "1.0", "0.0"))
     ]
-    found = chexpert.read_labels(table(tmp_path, *rows), policy=LabelPolicy(**policy))
+    found = read_labels("chexpert", table(tmp_path, *rows), policy=LabelPolicy(**policy))
     assert found["Edema"].to_pylist() == expected
 
 
@@ -88,9 +91,9 @@ def test_a_column_that_may_be_a_new_label_is_refused_by_name(tmp_path: Path) -> 
     columns = (*CHEXPERT, "Tuberculosis")
     path = published(tmp_path / "train.csv", columns, [{"Path": FRONTAL, "Tuberculosis": 1}])
     with pytest.raises(DataError, match=r"train\.csv: unknown column 'Tuberculosis'.*lost"):
-        chexpert.read_labels(path)
+        read_labels("chexpert", path)
 
 
 def test_an_index_without_a_name_is_no_label(tmp_path: Path) -> None:
     path = published(tmp_path / "train.csv", ("", *CHEXPERT), [{"": 0, "Path": FRONTAL}])
-    assert chexpert.read_labels(path).num_rows == 1
+    assert read_labels("chexpert", path).num_rows == 1

@@ -15,6 +15,7 @@ from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK1, MIMIC_14
 from camchex.errors import ParamsError
 from camchex.sources.external import chexpert, nih, vindr
 from camchex.sources.external.label_map import imply_no_finding, known_classes, label_map
+from camchex.sources.external.read import read_labels
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import CHEXPERT, NIH, PHYSIONET, VINDR, Row, published
 
@@ -92,7 +93,7 @@ def test_chexpert_means_what_the_policy_says_in_any_order_of_the_rows(
     rows: list[dict[str, str]], policy: LabelPolicy, seed: int
 ) -> None:
     with TemporaryDirectory() as folder:
-        known = chexpert.read_labels(chexpert_table(folder, rows, seed), policy=policy)
+        known = read_labels("chexpert", chexpert_table(folder, rows, seed), policy=policy)
     assert known.num_rows == len(rows)
     found = {row["image_id"]: row for row in known.to_pylist()}
     for i, row in enumerate(rows):
@@ -110,7 +111,7 @@ def test_nih_positives_are_the_findings_named_in_any_order_of_the_rows(
     rows: list[str], policy: LabelPolicy, seed: int
 ) -> None:
     with TemporaryDirectory() as folder:
-        known = nih.read_labels(nih_table(folder, rows, seed), policy=policy)
+        known = read_labels("nih", nih_table(folder, rows, seed), policy=policy)
     assert known.num_rows == len(rows)
     found = {row["image_id"]: row for row in known.to_pylist()}
     here = {"Effusion": "Pleural Effusion", "Pleural_Thickening": "Pleural Thickening"}
@@ -129,8 +130,8 @@ def test_vindr_is_a_count_of_readers_in_both_releases_and_any_order_of_the_rows(
     images: list[dict[str, set[str]]], policy: LabelPolicy, seed: int
 ) -> None:
     with TemporaryDirectory() as folder:
-        kaggle = vindr.read_labels(kaggle_table(folder, images, seed), policy=policy)
-        physionet = vindr.read_labels(physionet_table(folder, images), policy=policy)
+        kaggle = read_labels("vindr", kaggle_table(folder, images, seed), policy=policy)
+        physionet = read_labels("vindr", physionet_table(folder, images), policy=policy)
     assert kaggle.num_rows == len(images)
     for i, image in enumerate(images):
         votes = Counter(finding for named in image.values() for finding in named)
@@ -176,16 +177,16 @@ def test_a_map_that_names_what_there_is_not_is_refused(
 
 def test_no_finding_is_normal_only_where_a_map_says_so(tmp_path: Path) -> None:
     path = nih_table(str(tmp_path), ["No Finding", "Mass"])
-    silent = nih.read_labels(path, CXR_LT_2024_TASK1)
+    silent = read_labels("nih", path, CXR_LT_2024_TASK1)
     assert silent["Normal"].to_pylist() == [None, None]
     own = LabelPolicy(map={"No Finding": ("Normal",)})
-    assert nih.read_labels(path, CXR_LT_2024_TASK1, policy=own)["Normal"].to_pylist() == [1, 0]
+    assert read_labels("nih", path, CXR_LT_2024_TASK1, policy=own)["Normal"].to_pylist() == [1, 0]
 
 
 def test_a_finding_may_be_another_class(tmp_path: Path) -> None:
     path = nih_table(str(tmp_path), ["Infiltration", "Mass"])
     own = LabelPolicy(map={"Infiltration": ("Lung Opacity",), "Mass": ("Mass", "Lung Lesion")})
-    labels = nih.read_labels(path, policy=own)
+    labels = read_labels("nih", path, policy=own)
     assert labels["Lung Opacity"].to_pylist() == [1, 0]
     assert labels["Lung Lesion"].to_pylist() == labels["Mass"].to_pylist() == [0, 1]
     assert labels["Infiltration"].to_pylist() == [None, None]

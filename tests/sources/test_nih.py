@@ -6,7 +6,7 @@ import pytest
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
-from camchex.sources.external import nih
+from camchex.sources.external.read import read_images, read_labels
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import NIH, Row, published
 
@@ -40,7 +40,7 @@ def table(tmp_path: Path, *findings: str) -> Path:
 
 
 def test_findings_named_are_positive_and_the_others_annotated_negative(tmp_path: Path) -> None:
-    (labels,) = nih.read_labels(table(tmp_path, "Effusion|Pleural_Thickening|Mass")).to_pylist()
+    (labels,) = read_labels("nih", table(tmp_path, "Effusion|Pleural_Thickening|Mass")).to_pylist()
     positive = {name for name, value in labels.items() if value == 1}
     assert positive == {"Pleural Effusion", "Pleural Thickening", "Mass"}
     assert {name for name, value in labels.items() if value is None} == UNKNOWN
@@ -48,14 +48,14 @@ def test_findings_named_are_positive_and_the_others_annotated_negative(tmp_path:
 
 
 def test_no_finding_means_none_of_the_findings_of_this_set(tmp_path: Path) -> None:
-    (labels,) = nih.read_labels(table(tmp_path, "No Finding")).to_pylist()
+    (labels,) = read_labels("nih", table(tmp_path, "No Finding")).to_pylist()
     assert {name for name, value in labels.items() if value == 1} == {"No Finding"}
 
 
 @pytest.mark.parametrize("cell", ["Covid", "Mass|Covid", "No Finding|Mass", "mass", "", "Mass|"])
 def test_an_unknown_or_contradictory_finding_is_refused(tmp_path: Path, cell: str) -> None:
     with pytest.raises(DataError, match=r"line 3, column 'Finding Labels'"):
-        nih.read_labels(table(tmp_path, "Mass", cell))
+        read_labels("nih", table(tmp_path, "Mass", cell))
 
 
 @pytest.mark.parametrize("folder", ["images", "images_002/images", "images_002"])
@@ -63,7 +63,7 @@ def test_an_image_is_found_in_every_layout_of_the_archive(tmp_path: Path, folder
     path = Path("ChestX-ray14") / folder / "00000001_000.png"
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).touch()
-    images = nih.read_images(table(tmp_path, "Mass", "Mass"), tmp_path, "ChestX-ray14")
+    images = read_images("nih", table(tmp_path, "Mass", "Mass"), tmp_path, "ChestX-ray14")
     assert images["path"].to_pylist() == [
         "ChestX-ray14/images/00000000_000.png",  # nowhere: where it should be
         path.as_posix(),
@@ -76,7 +76,7 @@ def test_an_image_is_found_in_every_layout_of_the_archive(tmp_path: Path, folder
 def test_a_no_finding_that_is_not_hard_is_unknown(tmp_path: Path) -> None:
     policy = LabelPolicy(no_finding_source_hard=False)
     path = table(tmp_path, "No Finding", "Mass")
-    soft, hard = (nih.read_labels(path, policy=p) for p in (policy, LabelPolicy()))
+    soft, hard = (read_labels("nih", path, policy=p) for p in (policy, LabelPolicy()))
     assert hard["No Finding"].to_pylist() == [1, 0]
     assert soft["No Finding"].to_pylist() == [None, None]
     assert soft.drop_columns("No Finding") == hard.drop_columns("No Finding")
@@ -85,5 +85,5 @@ def test_a_no_finding_that_is_not_hard_is_unknown(tmp_path: Path) -> None:
 def test_the_empty_last_column_of_the_first_release_is_passed_over(tmp_path: Path) -> None:
     row = {"Image Index": "a.png", "Finding Labels": "Mass", "Patient ID": 1, "View Position": "PA"}
     path = published(tmp_path / "Data_Entry_2017.csv", [*NIH, ""], [row])
-    assert nih.read_labels(path)["Mass"].to_pylist() == [1]
-    assert nih.read_images(path, tmp_path, "x").num_rows == 1
+    assert read_labels("nih", path)["Mass"].to_pylist() == [1]
+    assert read_images("nih", path, tmp_path, "x").num_rows == 1

@@ -8,6 +8,7 @@ import pytest
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK1
 from camchex.errors import DataError
 from camchex.sources.external import vindr
+from camchex.sources.external.read import read_images, read_labels
 from camchex.sources.params import LabelPolicy
 from tests.sources.raw import PHYSIONET, VINDR, Row, published
 
@@ -37,7 +38,7 @@ def physionet(path: Path, *rows: tuple[str, str | None, set[str]]) -> Path:
 
 def positive(table: Path, min_readers: int = 2) -> dict[str, set[str]]:
     policy = LabelPolicy(min_readers=min_readers)
-    rows = vindr.read_labels(table, policy=policy).to_pylist()
+    rows = read_labels("vindr", table, policy=policy).to_pylist()
     return {r["image_id"]: {n for n in CXR_LT_2023 if r[n] == 1} for r in rows}
 
 
@@ -83,20 +84,20 @@ def test_votes_agree_with_a_count_by_hand(tmp_path: Path) -> None:
 
 def test_fourteen_classes_are_unknown_and_the_other_twelve_never(tmp_path: Path) -> None:
     rows = [reading("x", r, "Aortic enlargement") for r in READERS]
-    (labels,) = vindr.read_labels(kaggle(tmp_path, *rows)).to_pylist()
+    (labels,) = read_labels("vindr", kaggle(tmp_path, *rows)).to_pylist()
     assert sum(value is None for value in labels.values()) == 14
     assert sum(value == 0 for value in labels.values()) == 12
 
 
 def test_an_unknown_finding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2, column 'class_name': found 'Covid'"):
-        vindr.read_labels(kaggle(tmp_path, reading("x", "R1", "Covid")))
+        read_labels("vindr", kaggle(tmp_path, reading("x", "R1", "Covid")))
 
 
 def test_an_image_with_fewer_readers_than_must_agree_is_refused(tmp_path: Path) -> None:
     rows = [reading("x", r, "No finding") for r in READERS] + [reading("y", "R1", "No finding")]
     with pytest.raises(DataError, match=r"line 5, column 'image_id': found 'y'.*min_readers"):
-        vindr.read_labels(kaggle(tmp_path, *rows))
+        read_labels("vindr", kaggle(tmp_path, *rows))
 
 
 def test_a_fracture_of_either_bone_is_a_fracture(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_a_fracture_of_either_bone_is_a_fracture(tmp_path: Path) -> None:
         ("x", "R3", {"No finding"}),
     )
     assert positive(path) == {"x": {"Edema", "Fracture"}}
-    (labels,) = vindr.read_labels(path).to_pylist()
+    (labels,) = read_labels("vindr", path).to_pylist()
     assert sum(value is None for value in labels.values()) == 10
 
 
@@ -116,7 +117,7 @@ def test_an_image_is_found_whatever_it_was_converted_to(tmp_path: Path, extensio
     rows = [reading("x", r, "No finding") for r in READERS] + [reading("y", "R1", "No finding")]
     (tmp_path / "vinbigdata" / "train").mkdir(parents=True)
     (tmp_path / "vinbigdata" / "train" / f"y{extension}").touch()
-    images = vindr.read_images(kaggle(tmp_path, *rows), tmp_path, "vinbigdata")
+    images = read_images("vindr", kaggle(tmp_path, *rows), tmp_path, "vinbigdata")
     assert images["path"].to_pylist() == [
         "vinbigdata/train/x.dicom",  # nowhere: where it should be
         f"vinbigdata/train/y{extension}",
@@ -127,7 +128,7 @@ def test_a_policy_may_leave_a_positive_nodule_or_mass_unknown(tmp_path: Path) ->
     rows = [reading("x", r, "Nodule/Mass") for r in READERS]
     rows += [reading("y", r, "Atelectasis") for r in READERS]
     policy = LabelPolicy(nodule_mass="unknown")
-    labels = vindr.read_labels(kaggle(tmp_path, *rows), policy=policy)
+    labels = read_labels("vindr", kaggle(tmp_path, *rows), policy=policy)
     assert labels["Nodule"].to_pylist() == labels["Mass"].to_pylist() == [None, 0]
     assert labels["Atelectasis"].to_pylist() == [0, 1]
 
@@ -135,7 +136,9 @@ def test_a_policy_may_leave_a_positive_nodule_or_mass_unknown(tmp_path: Path) ->
 def test_a_map_of_ones_own_may_add_a_finding_and_take_one_out(tmp_path: Path) -> None:
     rows = [reading("x", r, f) for r in READERS for f in ("Calcification", "Infiltration")]
     own = {"Calcification": ("Calcification of the Aorta",), "Infiltration": ()}
-    (labels,) = vindr.read_labels(kaggle(tmp_path, *rows), policy=LabelPolicy(map=own)).to_pylist()
+    (labels,) = read_labels(
+        "vindr", kaggle(tmp_path, *rows), policy=LabelPolicy(map=own)
+    ).to_pylist()
     assert labels["Calcification of the Aorta"] == 1
     assert labels["Infiltration"] is None
 
@@ -143,7 +146,7 @@ def test_a_map_of_ones_own_may_add_a_finding_and_take_one_out(tmp_path: Path) ->
 def test_fractures_by_bone_and_tuberculosis_are_classes_of_2024(tmp_path: Path) -> None:
     named = {"Rib fracture", "Tuberculosis"}
     path = physionet(tmp_path / "image_labels_train.csv", *(("x", r, named) for r in READERS))
-    (labels,) = vindr.read_labels(path, CXR_LT_2024_TASK1).to_pylist()
+    (labels,) = read_labels("vindr", path, CXR_LT_2024_TASK1).to_pylist()
     assert [n for n in CXR_LT_2024_TASK1 if labels[n] == 1] == [
         "Fracture",
         "Rib Fracture",
@@ -158,18 +161,18 @@ def test_the_test_file_of_physionet_holds_what_its_readers_agreed_on(tmp_path: P
         tmp_path / "image_labels_test.csv", ("x", None, {"Edema"}), ("y", None, {"No finding"})
     )
     assert positive(path, min_readers=3) == {"x": {"Edema"}, "y": {"No Finding"}}
-    images = vindr.read_images(path, tmp_path, "vindr-cxr")
+    images = read_images("vindr", path, tmp_path, "vindr-cxr")
     assert images["path"].to_pylist() == ["vindr-cxr/test/x.dicom", "vindr-cxr/test/y.dicom"]
 
 
 def test_an_image_twice_among_the_agreed_ones_is_refused(tmp_path: Path) -> None:
     path = physionet(tmp_path / "image_labels_test.csv", *[("x", None, {"Edema"})] * 2)
     with pytest.raises(DataError, match="line 3, column 'image_id': found 'x'"):
-        vindr.read_labels(path)
+        read_labels("vindr", path)
 
 
 def test_a_column_that_may_be_a_new_finding_is_refused_by_name(tmp_path: Path) -> None:
     row = {"image_id": "x", "rad_id": "R1", **dict.fromkeys(PHYSIONET[2:], 0), "Covid": 1}
     path = published(tmp_path / "image_labels_train.csv", [*PHYSIONET, "Covid"], [row])
     with pytest.raises(DataError, match="unknown column 'Covid'"):
-        vindr.read_labels(path)
+        read_labels("vindr", path)

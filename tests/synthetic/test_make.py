@@ -16,7 +16,7 @@ import pytest
 from camchex.contract import tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.images.decode import read_image
-from camchex.sources.external import chexpert, nih, vindr
+from camchex.sources.external.read import read_images, read_labels
 from camchex.sources.mimic import mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.cxr_lt import read_splits
 from camchex.synthetic.make import TRUTH, make_cohort
@@ -132,9 +132,9 @@ def test_every_published_image_is_there_and_can_be_read(
     )
     sets = [
         images,
-        chexpert.read_images(raw / "CheXpert-v1.0/train.csv", "CheXpert-v1.0"),
-        nih.read_images(raw / "ChestX-ray14/Data_Entry_2017_v2020.csv", raw, "ChestX-ray14"),
-        vindr.read_images(raw / "vinbigdata/train.csv", raw, "vinbigdata"),
+        read_images("chexpert", raw / "CheXpert-v1.0/train.csv", raw, "CheXpert-v1.0"),
+        read_images("nih", raw / "ChestX-ray14/Data_Entry_2017_v2020.csv", raw, "ChestX-ray14"),
+        read_images("vindr", raw / "vinbigdata/train.csv", raw, "vinbigdata"),
     ]
     for table in sets:
         for path in table["path"].to_pylist():
@@ -170,9 +170,9 @@ def test_the_tables_are_read_as_those_of_the_real_data_sets(cohort: Path) -> Non
     assert labels.num_rows == len(list((raw / "mimic-cxr-jpg/files").rglob("*.jpg")))
     mimic14 = read(raw / "mimic-cxr-jpg/mimic-cxr-2.0.0-chexpert.csv.gz")
     assert {row[name] for row in mimic14 for name in MIMIC_14} <= {"1.0", "0.0", "-1.0", ""}
-    assert chexpert.read_labels(raw / "CheXpert-v1.0/train.csv").num_rows == 5
-    assert nih.read_labels(raw / "ChestX-ray14/Data_Entry_2017_v2020.csv").num_rows == 4
-    assert vindr.read_labels(raw / "vinbigdata/train.csv").num_rows == 4
+    assert read_labels("chexpert", raw / "CheXpert-v1.0/train.csv").num_rows == 5
+    assert read_labels("nih", raw / "ChestX-ray14/Data_Entry_2017_v2020.csv").num_rows == 4
+    assert read_labels("vindr", raw / "vinbigdata/train.csv").num_rows == 4
     folder = raw / "mimic-iv-ed/ed"
     stays = mimic_iv_ed.read_edstays(folder / "edstays.csv.gz")
     assert stays.num_rows == mimic_iv_ed.read_triage(folder / "triage.csv.gz").num_rows > 0

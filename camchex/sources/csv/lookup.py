@@ -62,16 +62,9 @@ def require_one_value_per_study(images: pa.Table, columns: Iterable[str], where:
 
 
 def image_counts(images: pa.Table) -> dict[str, int]:
-    """Count images, studies and patients of a table with one row per image.
-
-    Args:
-        images: study_id and patient_id.
-    """
-    distinct = {
-        name: pc.count_distinct(images[key]).as_py()
-        for name, key in (("studies", "study_id"), ("patients", "patient_id"))
-    }
-    return {"images": images.num_rows, **distinct}
+    """Count images, studies and patients of a table with study_id and patient_id of each image."""
+    studies, patients = (pc.count_distinct(images[k]).as_py() for k in ("study_id", "patient_id"))
+    return {"images": images.num_rows, "studies": studies, "patients": patients}
 
 
 def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:

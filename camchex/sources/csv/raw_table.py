@@ -9,6 +9,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -47,14 +48,11 @@ class RawTable:
             DataError: At a blank, a number with a decimal point, or space around an id.
         """
         values = self.text(column)
-        whole_numbers = not values.null_count
-        try:
-            values.cast(pa.int64())
-        except pa.ArrowInvalid:
-            whole_numbers = False
-        if not whole_numbers:
-            wrong = pc.fill_null(pc.match_substring_regex(values, NO_ID), fill_value=True)
-            self.refuse(wrong, column, "an id")
+        with suppress(pa.ArrowInvalid):
+            if not values.cast(pa.int64()).null_count:  # whole numbers, the fast way
+                return values
+        wrong = pc.fill_null(pc.match_substring_regex(values, NO_ID), fill_value=True)
+        self.refuse(wrong, column, "an id")
         return values
 
     def unique_ids(self, column: str) -> pa.Array:
@@ -85,12 +83,8 @@ class RawTable:
     def labels(self, column: str, allowed: Sequence[int | None]) -> pa.Array:
         """Return a column of label values, float32; a blank is null.
 
-        Args:
-            column: Name of the column.
-            allowed: Values that it may hold; None allows a blank.
-
         Raises:
-            DataError: At any other value.
+            DataError: At a value that is not ``allowed``; None allows a blank.
         """
         values = self.numbers(column)
         expected = ", ".join("nothing" if v is None else str(v) for v in allowed)
@@ -98,14 +92,10 @@ class RawTable:
         return values.cast(pa.float32())
 
     def choices(self, column: str, allowed: Collection[str | None]) -> pa.Array:
-        """Return a column of a few known words.
-
-        Args:
-            column: Name of the column.
-            allowed: Words that it may hold; None allows a blank.
+        """Return a column of a few known words; a blank is null.
 
         Raises:
-            DataError: At any other word.
+            DataError: At a word that is not ``allowed``; None allows a blank.
         """
         values = self.text(column)
         words = sorted(word for word in allowed if word is not None)
@@ -120,25 +110,20 @@ class RawTable:
             known = pc.or_(known, pc.is_null(values))
         self.refuse(pc.invert(known), column, f"one of {expected}")
 
-    def times(self, column: str) -> pa.Array:
-        """Return a column of times like ``2150-03-01 22:00:00``, to the second; a blank is null.
-
-        Raises:
-            DataError: At anything else.
-        """
-        return self.parse_times(column, self.text(column), "%Y-%m-%d %H:%M:%S")
-
-    def parse_times(self, column: str, stamps: pa.Array, layout: str) -> pa.Array:
-        """Parse text made of a column; a time must print as it was read.
+    def times(
+        self, column: str, stamps: pa.Array | None = None, layout: str = "%Y-%m-%d %H:%M:%S"
+    ) -> pa.Array:
+        """Return a column of times, to the second; a blank is null.
 
         Args:
-            column: Name of the column, for the message.
-            stamps: One text per row; null stays null.
-            layout: ``%Y-%m-%d %H:%M:%S``, or the same with fewer separators.
+            column: Name of the column.
+            stamps: Text made of the column, one per row; None: the column as it is written.
+            layout: That of ``2150-03-01 22:00:00``, or the same with fewer separators.
 
         Raises:
-            DataError: Naming the cell of the column whose text is no such time.
+            DataError: At a cell that is no such time: a time must print as it was read.
         """
+        stamps = self.text(column) if stamps is None else stamps
         parsed = pc.strptime(stamps, format=layout, unit="s", error_is_null=True)
         printed = parsed.cast(pa.string())  # many times faster than strftime
         for separator in set(SEPARATORS) - set(layout):
@@ -148,19 +133,20 @@ class RawTable:
         return parsed
 
     def refuse(self, bad: pa.Array, column: str, expected: str) -> None:
-        """Raise a DataError at the first row where ``bad`` holds, if there is one."""
-        row = pc.index(bad, True).as_py()
-        if row >= 0:
-            raise self.wrong(row, column, expected)
+        """Refuse the cell of the first row where ``bad`` holds, if there is one.
 
-    def wrong(self, row: int, column: str, expected: str) -> DataError:
-        """Make the error that says what one cell holds and what it should hold."""
+        Raises:
+            DataError: Saying what the cell holds, and what it should hold.
+        """
+        row = pc.index(bad, True).as_py()
+        if row < 0:
+            return
         found = self.table[column][row].as_py()
         shown = "nothing" if found is None else repr(found[:SHOWN])
         starts = _first_lines(_content(self.path))
         # Quotes within cells may confuse the count of rows; such a file has one row per line.
         line = starts[row + 1] if len(starts) == self.table.num_rows + 1 else row + 2
-        return DataError(
+        raise DataError(
             f"{self.path}, line {line}, column {column!r}: found {shown}, expected {expected}."
         )
 
@@ -179,7 +165,21 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
             f"{path}: no column {', '.join(missing)}. It has: {', '.join(found)}. "
             "Is it the file of this data set, and of this release?"
         )
-    table = _parse(path, content, columns)
+    parse = csv.ParseOptions(newlines_in_values=b'"' in content)  # a chief complaint may hold one
+    convert = csv.ConvertOptions(
+        include_columns=list(columns),
+        column_types=dict.fromkeys(columns, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+    )
+    try:
+        table = csv.read_csv(pa.BufferReader(content), None, parse, convert)
+    except pa.ArrowInvalid:
+        one_thread = csv.ReadOptions(use_threads=False)  # which knows the row of the error
+        try:
+            table = csv.read_csv(pa.BufferReader(content), one_thread, parse, convert)
+        except pa.ArrowInvalid as error:
+            raise _unreadable(path, content, error) from error
     if not table.num_rows:
         raise DataError(f"{path}: no row below the header. Download it again.")
     _refuse_lost_rows(path, content, table.num_rows, len(found))
@@ -196,11 +196,7 @@ def read_header(path: Path) -> list[str]:
 
 
 def _content(path: Path) -> bytes:
-    """Read the text of a file, unpacked.
-
-    Raises:
-        DataError: If the file is missing, cut off, not text, or its quotes do not pair up.
-    """
+    """Read a file, unpacked; refuse one that is cut off, no text, or has an unpaired quote."""
     if not path.is_file():
         raise DataError(f"{path}: no such file. `camchex check` says where to get it.")
     try:
@@ -212,12 +208,12 @@ def _content(path: Path) -> bytes:
         if not content.isascii():
             content.decode()
     except UnicodeDecodeError as error:
-        line = _line_at(content, error.start)
+        line = content.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{path}, line {line}: not UTF-8 text. Save it as UTF-8, or download it again."
         ) from error
     if b"\0" in content:
-        line = _line_at(content, content.index(b"\0"))
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
         raise DataError(f"{path}, line {line}: holds a NUL byte. Download it again.")
     if content.count(b'"') % 2:
         line = next((n for n, _, inside in _lines(content) if inside), 1) - 1
@@ -238,31 +234,8 @@ def _header(path: Path, content: bytes) -> list[str]:
     return names
 
 
-def _parse(path: Path, content: bytes, columns: Sequence[str]) -> pa.Table:
-    parse = csv.ParseOptions(newlines_in_values=b'"' in content)  # a chief complaint may hold one
-    convert = csv.ConvertOptions(
-        include_columns=list(columns),
-        column_types=dict.fromkeys(columns, pa.string()),
-        null_values=[""],
-        strings_can_be_null=True,
-    )
-    try:
-        return csv.read_csv(pa.BufferReader(content), None, parse, convert)
-    except pa.ArrowInvalid:
-        pass
-    try:  # again in one thread, which knows the row of the error
-        one_thread = csv.ReadOptions(use_threads=False)
-        return csv.read_csv(pa.BufferReader(content), one_thread, parse, convert)
-    except pa.ArrowInvalid as error:
-        raise _unreadable(path, content, error) from error
-
-
 def _refuse_lost_rows(path: Path, content: bytes, rows: int, columns: int) -> None:
-    """Refuse a table in which a quoted cell holds rows of the file.
-
-    Raises:
-        DataError: At a line within a quoted cell that has the commas of a whole row.
-    """
+    """Refuse a table in which a quoted cell holds rows, by the commas of a whole row in a line."""
     if content.count(b"\n") + (not content.endswith(b"\n")) == rows + 1:
         return
     for number, line, inside in _lines(content):
@@ -288,10 +261,6 @@ def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
 def _first_lines(content: bytes) -> list[int]:
     """List the line on which each row begins, that of the header first."""
     return [number for number, _, inside in _lines(content) if not inside]
-
-
-def _line_at(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1
 
 
 def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError:

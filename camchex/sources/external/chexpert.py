@@ -1,76 +1,66 @@
 """CheXpert: 223,414 frontal and lateral images with 14 labels mined from their reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.contract.labels import CXR_LT_2023, MIMIC_14
+from camchex.contract.labels import MIMIC_14
 from camchex.sources.csv.lookup import require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
-from camchex.sources.external.image_table import image_table, label_table
-from camchex.sources.external.label_map import known_classes, label_map
-from camchex.sources.params import RECOMMENDED, LabelPolicy
+from camchex.sources.external.label_map import Classes, known_classes
+from camchex.sources.params import LabelPolicy
 
-CLASSES = {name: (name,) for name in MIMIC_14}  # one labeler made both; CXR-LT names them alike
+CLASSES: dict[str, Classes] = {
+    name: (name,) for name in MIMIC_14
+}  # one labeler made both; CXR-LT names them alike
 NOT_LABELS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 MEANING = {"unknown": None, "positive": True, "negative": False}
 RELEASE = r"^CheXpert-v1\.0(-small)?/"
 IMAGE = r"^(?:train|valid|test)/(?P<study>(?P<patient>patient\d+)/study\d+)/[^/]+$"
 
 
-def read_images(table: Path, folder: str, dataset: str = "chexpert") -> pa.Table:
-    """Read ``schemas.IMAGES``; an image's id is its ``Path`` without the release.
+def image_columns(table: Path, _folder: Path) -> dict[str, pa.Array | str]:
+    """Read columns of ``schemas.IMAGES``; an image's id is its ``Path`` without the release.
 
     Args:
         table: ``train.csv`` or ``valid.csv``.
-        folder: The set's folder below data.root.
-        dataset: Key of the set.
 
     Raises:
         DataError: At a path that is not CheXpert's, or a view that is neither frontal nor lateral.
-
-    Source: docs/method.md, section 5.
     """
     raw = read_csv(table, ["Path", "Frontal/Lateral", "AP/PA"])
     image_id = _image_ids(raw)
     parts = pc.extract_regex(image_id, IMAGE)
-    view = raw.choices("Frontal/Lateral", ("Frontal", "Lateral"))
-    columns = {
+    return {
         "image_id": image_id,
         "patient_id": pc.struct_field(parts, "patient"),
         "study_id": pc.struct_field(parts, "study"),
         "view_position": raw.text("AP/PA"),
-        "view": pc.utf8_lower(view),
-        "view_source": pa.repeat("Frontal/Lateral", len(view)),
-        "path": pc.binary_join_element_wise(folder, image_id, "/"),
+        "view": pc.utf8_lower(raw.choices("Frontal/Lateral", ("Frontal", "Lateral"))),
+        "view_source": "Frontal/Lateral",
+        "path": image_id,
     }
-    return image_table(dataset, columns)
 
 
-def read_labels(
-    table: Path,
-    classes: Sequence[str] = CXR_LT_2023,
-    dataset: str = "chexpert",
-    policy: LabelPolicy = RECOMMENDED,
-) -> pa.Table:
-    """Read ``schemas.labels``: 1 and 0 as published, uncertain (-1) and blank as the policy says.
+def published_classes(_table: Path) -> Mapping[str, Classes]:
+    """Return ``CLASSES``, which holds for every table of CheXpert."""
+    return CLASSES
+
+
+def known_labels(
+    table: Path, mapping: Mapping[str, Classes], policy: LabelPolicy
+) -> tuple[pa.Array, dict[str, pa.Array]]:
+    """Read ids, and 1 and 0 as published; uncertain (-1) and blank are what the policy says.
 
     No Finding is never 0 in the published table: see ``label_map.imply_no_finding``.
-
-    Args:
-        table: As for :func:`read_images`.
-        classes: The label space.
-        dataset: Key of the set.
-        policy: What labels mean where the publisher leaves it open.
 
     Raises:
         DataError: At a label other than 1, 0, -1 and blank, or a column that may be a new label.
 
     Source: docs/method.md, section 5; paper section 3.1 (uncertain and blank: predicted).
     """
-    mapping = label_map(CLASSES, policy, classes, dataset)
     require_known_columns(read_header(table), (*NOT_LABELS, *CLASSES), str(table))
     raw = read_csv(table, ["Path", *CLASSES])
     uncertain, unmentioned = (
@@ -81,7 +71,7 @@ def read_labels(
         published = raw.labels(name, (1, 0, -1, None))
         present = pc.if_else(pc.equal(published, -1), uncertain, pc.equal(published, 1))
         findings[name] = pc.if_else(pc.is_null(published), unmentioned, present)
-    return label_table(dataset, _image_ids(raw), known_classes(findings, mapping), classes)
+    return _image_ids(raw), known_classes(findings, mapping)
 
 
 def _image_ids(raw: RawTable) -> pa.Array:

@@ -1,7 +1,6 @@
 """Published findings as classes of the label space."""
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,16 +32,14 @@ def label_map(
     where = f"params.yaml: external.{dataset}.labels.map"
     for finding, names in policy.map.items():
         if finding not in published:
+            has = f"It has: {', '.join(published)}."
+            raise ParamsError(f"{where}: no finding {finding!r} in the published table. {has}")
+        unknown = [name for name in names if name not in classes]
+        if unknown:
             raise ParamsError(
-                f"{where}: no finding {finding!r} in the published table. It has: "
-                f"{', '.join(published)}."
+                f"{where}: {finding!r} is to be {unknown[0]!r}, which labels.space does not have. "
+                f"It has: {', '.join(classes)}."
             )
-        for name in names:
-            if name not in classes:
-                raise ParamsError(
-                    f"{where}: {finding!r} is to be {name!r}, which labels.space does not have. "
-                    f"It has: {', '.join(classes)}."
-                )
     chosen = {**published, **policy.map}
     if not policy.no_finding_source_hard:
         chosen |= {finding: () for finding in chosen if finding.lower() == "no finding"}
@@ -61,11 +58,11 @@ def known_classes(
     Returns:
         1, 0 or null, float32, (N,), for the classes that any finding is mapped to.
     """
-    merged: dict[str, list[pa.Array]] = {}
+    known: dict[str, pa.Array] = {}
     for finding, names in mapping.items():
         for name in names:
-            merged.setdefault(name, []).append(findings[finding])
-    return {name: reduce(pc.or_kleene, parts).cast(pa.float32()) for name, parts in merged.items()}
+            known[name] = pc.or_kleene(known.get(name, findings[finding]), findings[finding])
+    return {name: present.cast(pa.float32()) for name, present in known.items()}
 
 
 def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
@@ -82,11 +79,10 @@ def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
     """
     if NO_FINDING not in classes:
         return labels
-    findings = [name for name in classes if name not in NOT_A_FINDING]
-    positive = [pc.fill_null(pc.equal(labels[name], 1), fill_value=False) for name in findings]
-    none = pa.chunked_array([pa.repeat(value=False, size=labels.num_rows)])
-    published = labels[NO_FINDING]
-    implied = pc.and_(pc.is_null(published), reduce(pc.or_, positive, none))
-    values = pc.if_else(implied, pa.scalar(0, pa.float32()), published)
+    published, none = labels[NO_FINDING], pa.scalar(0, pa.float32())
+    findings = [labels[name] for name in classes if name not in NOT_A_FINDING]
+    positive = pc.equal(pc.max_element_wise(none, *findings), 1)  # nulls are passed over
+    implied = pc.and_(pc.is_null(published), positive)
+    values = pc.if_else(implied, none, published)
     at = labels.column_names.index(NO_FINDING)
     return labels.set_column(at, labels.schema.field(at), values)

@@ -5,20 +5,18 @@ nothing) and PhysioNet's (``image_labels_train.csv``: one row per reader, one co
 PhysioNet's ``image_labels_test.csv`` holds 3,000 further images, and what their readers agreed on.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.contract.labels import CXR_LT_2023
 from camchex.sources.csv.lookup import positions, require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
-from camchex.sources.external.image_table import image_table, label_table, list_files
-from camchex.sources.external.label_map import Classes, label_map
-from camchex.sources.params import RECOMMENDED, LabelPolicy
+from camchex.sources.external.image_files import image_paths
+from camchex.sources.external.label_map import Classes
+from camchex.sources.params import LabelPolicy
 
 NODULE_MASS = "Nodule/Mass"
 KAGGLE: dict[str, Classes] = {
@@ -52,8 +50,7 @@ CONSENSUS = "consensus"  # stands for the readers of an image whose votes are no
 EXTENSIONS = (".dicom", ".dcm", ".png", ".jpg", ".jpeg")  # .dicom as published; the first found
 
 
-@dataclass(frozen=True)
-class Readings:
+class Readings(NamedTuple):
     """Readers of each image, and the findings that each reader named."""
 
     raw: RawTable  # the file, for messages
@@ -61,74 +58,60 @@ class Readings:
     votes: pa.Table  # image_id, rad_id and finding as published; several boxes repeat a row
 
 
-def read_images(table: Path, root: Path, folder: str, dataset: str = "vindr") -> pa.Table:
-    """Read ``schemas.IMAGES``; files lie in ``train`` or ``test``, as DICOM, PNG or JPEG.
+def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
+    """Read columns of ``schemas.IMAGES``; files lie in ``train`` or ``test``, as DICOM, PNG, JPEG.
+
+    Patients and studies are not published.
 
     Args:
         table: ``train.csv`` (Kaggle) or ``annotations/image_labels_{train,test}.csv`` (PhysioNet).
-        root: data.root.
-        folder: The set's folder below it.
-        dataset: Key of the set.
-
-    Source: docs/method.md, section 5. Patients and studies are not published.
+        folder: The set's folder.
     """
     image_id = pc.unique(read_csv(table, ["image_id"]).ids("image_id")).sort()
     part = "test" if release(table) == "test" else "train"
-    files = list_files([root / folder / part])
-    paths = []
-    for image in image_id.to_pylist():
-        names = [f"{image}{extension}" for extension in EXTENSIONS]
-        name = next((name for name in names if name in files), names[0])
-        paths.append(f"{folder}/{part}/{name}")
-    columns = {
-        "image_id": image_id,
-        "patient_id": image_id,
-        "study_id": image_id,
-        "view": pa.repeat("frontal", len(paths)),
-        "view_source": pa.repeat("data set", len(paths)),
-        "path": pa.array(paths, pa.string()),
+    return {
+        **dict.fromkeys(("image_id", "patient_id", "study_id"), image_id),
+        "view": "frontal",
+        "view_source": "data set",
+        "path": image_paths(folder, image_id, [part], EXTENSIONS),
     }
-    return image_table(dataset, columns)
 
 
-def read_labels(
-    table: Path,
-    classes: Sequence[str] = CXR_LT_2023,
-    dataset: str = "vindr",
-    policy: LabelPolicy = RECOMMENDED,
-) -> pa.Table:
-    """Read ``schemas.labels``: 1 where enough readers name a finding, else 0.
+def published_classes(table: Path) -> Mapping[str, Classes]:
+    """Return ``KAGGLE`` or ``PHYSIONET``, whichever holds for the table."""
+    return KAGGLE if release(table) == "kaggle" else PHYSIONET
 
-    Readers are counted, not boxes.
 
-    Args:
-        table: As for :func:`read_images`.
-        classes: The label space.
-        dataset: Key of the set.
-        policy: What labels mean where the publisher leaves it open; how many readers must agree.
+def known_labels(
+    table: Path, mapping: Mapping[str, Classes], policy: LabelPolicy
+) -> tuple[pa.Array, dict[str, pa.Array]]:
+    """Read ids, and 1 where enough readers name a finding, else 0. Readers are counted, not boxes.
 
     Raises:
         DataError: At an unknown finding, or an image with fewer readers than must agree.
-
-    Source: docs/method.md, section 5.
     """
-    kind = release(table)
-    mapping = label_map(KAGGLE if kind == "kaggle" else PHYSIONET, policy, classes, dataset)
-    named = [finding for finding, names in mapping.items() if names]
-    readings = read_readings(table, named)
-    needed = 1 if kind == "test" else policy.min_readers
-    per_image = readings.readers.group_by("image_id").aggregate([("rad_id", "count_distinct")])
-    per_image = per_image.sort_by("image_id")
-    _require_readers(readings.raw, per_image, needed)
+    raw, readers, votes = read_readings(table, [name for name, to in mapping.items() if to])
+    needed = 1 if release(table) == "test" else policy.min_readers
+    per_image = readers.group_by("image_id").aggregate([("rad_id", "count_distinct")])
+    few = per_image.filter(pc.less(per_image["rad_id_count_distinct"], needed))["image_id"]
+    raw.refuse(
+        pc.is_valid(positions(raw.text("image_id"), few)),
+        "image_id",
+        f"at least {needed} readers of every image ({len(few)} have fewer): lower min_readers in "
+        "params.yaml or complete the table",
+    )
     image_id = per_image["image_id"].combine_chunks()
     known = {}
     for name in sorted({name for names in mapping.values() for name in names}):
-        findings = [finding for finding in named if name in mapping[finding]]
-        positive = _agreed(readings.votes, image_id, findings, needed)
+        findings = [finding for finding, names in mapping.items() if name in names]
+        voted = votes.filter(pc.is_in(votes["finding"], pa.array(findings, pa.string())))
+        voted = voted.group_by("image_id").aggregate([("rad_id", "count_distinct")])
+        enough = voted.filter(pc.greater_equal(voted["rad_id_count_distinct"], needed))
+        positive = pc.is_in(image_id, enough["image_id"].combine_chunks())
         if NODULE_MASS in findings and policy.nodule_mass == "unknown":
             positive = pc.if_else(positive, pa.scalar(None, pa.bool_()), positive)
         known[name] = positive.cast(pa.float32())
-    return label_table(dataset, image_id, known, classes)
+    return image_id, known
 
 
 def release(table: Path) -> Literal["kaggle", "train", "test"]:
@@ -166,24 +149,3 @@ def read_readings(table: Path, findings: Sequence[str]) -> Readings:
     named = {f: readers.filter(pc.equal(raw.labels(f, (1, 0)), 1)) for f in findings}
     votes = [t.append_column("finding", pa.repeat(f, t.num_rows)) for f, t in named.items()]
     return Readings(raw, readers, pa.concat_tables(votes))
-
-
-def _agreed(
-    votes: pa.Table, image_id: pa.Array, findings: Sequence[str], min_readers: int
-) -> pa.Array:
-    """Tell of each image whether enough readers name any of the findings."""
-    voted = votes.filter(pc.is_in(votes["finding"], pa.array(findings, pa.string())))
-    voted = voted.group_by("image_id").aggregate([("rad_id", "count_distinct")])
-    enough = voted.filter(pc.greater_equal(voted["rad_id_count_distinct"], min_readers))
-    return pc.is_in(image_id, enough["image_id"].combine_chunks())
-
-
-def _require_readers(raw: RawTable, per_image: pa.Table, min_readers: int) -> None:
-    few = per_image.filter(pc.less(per_image["rad_id_count_distinct"], min_readers))
-    if few.num_rows:
-        row = pc.index(pc.is_valid(positions(raw.text("image_id"), few["image_id"])), True).as_py()
-        expected = (
-            f"at least {min_readers} readers of every image ({few.num_rows} have fewer): lower "
-            "min_readers in params.yaml or complete the table"
-        )
-        raise raw.wrong(row, "image_id", expected)

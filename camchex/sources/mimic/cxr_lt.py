@@ -44,23 +44,12 @@ def read_labels(path: Path, classes: Sequence[str]) -> pa.Table:
 
 
 def read_ids(path: Path) -> pa.Table:
-    """Read image_id, patient_id and study_id of any file of CXR-LT, with or without labels.
-
-    Raises:
-        DataError: If the file has no such columns.
-    """
+    """Read image_id, patient_id and study_id of any file of CXR-LT, with or without labels."""
     return pa.table(_ids(read_csv(path, IDS)))
 
 
 def read_splits(files: Mapping[str, Path], classes: Sequence[str]) -> pa.Table:
-    """Read the file of every split into one table.
-
-    Args:
-        files: The file by split.
-        classes: The label space.
-
-    Returns:
-        The table of :func:`read_labels` with the further column split.
+    """Read the file of every split into one table of :func:`read_labels` and the column split.
 
     Raises:
         DataError: If an image is in two files, and as :func:`read_labels`.

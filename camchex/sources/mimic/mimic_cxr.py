@@ -48,7 +48,7 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
     }
     image, patient, study = ids.values()
     group = pc.utf8_slice_codeunits(patient, 0, 2)  # files/p10/p10000032/s50414267/<image_id>.jpg
-    path = [f"{folder}/files/p", group, "/p", patient, "/s", study, "/", image]
+    parts = [f"{folder}/files/p", group, "/p", patient, "/s", study, "/", image, ".jpg"]
     views = [
         decide_view(*row)
         for row in zip(*(raw.text(c).to_pylist() for c in VIEW_COLUMNS), strict=True)
@@ -60,13 +60,18 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
             "view_position": raw.text("ViewPosition"),
             "view": pa.array([view for view, _ in views], pa.string()),
             "view_source": pa.array([rule for _, rule in views], pa.string()),
-            "path": pc.binary_join_element_wise(*path, ".jpg", ""),
+            "path": pc.binary_join_element_wise(*parts, ""),
             "rows": raw.numbers("Rows").cast(pa.int32()),
             "columns": raw.numbers("Columns").cast(pa.int32()),
         }
     )
     require_one_value_per_study(images, ["patient_id"], str(path))
-    return images.cast(IMAGES).sort_by("image_id"), _studies(images, study_times(raw))
+    timed = images.select(["study_id", "patient_id"]).append_column("study_time", study_times(raw))
+    studies = timed.group_by("study_id").aggregate([("patient_id", "min"), ("study_time", "min")])
+    studies = studies.rename_columns(["study_id", "patient_id", "study_time"])
+    studies = studies.append_column("split", pa.nulls(studies.num_rows, pa.string()))
+    images, studies = images.cast(IMAGES), studies.cast(STUDIES)
+    return images.sort_by("image_id"), studies.sort_by("study_id")
 
 
 def study_times(raw: RawTable) -> pa.Array:
@@ -86,7 +91,7 @@ def study_times(raw: RawTable) -> pa.Array:
         raw.refuse(pc.invert(good), column, expected)
     clock = pc.replace_substring_regex(raw.text("StudyTime"), r"\..*$", "")
     stamps = pc.binary_join_element_wise(raw.text("StudyDate"), pc.utf8_lpad(clock, 6, "0"), "")
-    return raw.parse_times("StudyTime", stamps, "%Y%m%d%H%M%S")
+    return raw.times("StudyTime", stamps, "%Y%m%d%H%M%S")
 
 
 def read_official_split(path: Path) -> pa.Table:
@@ -113,15 +118,3 @@ def read_mimic14(path: Path) -> pa.Table:
     labels = {name: raw.labels(name, (1, 0, -1, None)) for name in MIMIC_14}
     table = pa.table({"study_id": raw.unique_ids("study_id"), **labels})
     return table.cast(study_labels(MIMIC_14)).sort_by("study_id")
-
-
-def _studies(images: pa.Table, times: pa.Array) -> pa.Table:
-    timed = images.select(["study_id", "patient_id"]).append_column("study_time", times)
-    studies = timed.group_by("study_id").aggregate([("patient_id", "min"), ("study_time", "min")])
-    columns = {
-        "study_id": studies["study_id"],
-        "patient_id": studies["patient_id_min"],
-        "study_time": studies["study_time_min"],
-        "split": pa.nulls(studies.num_rows, pa.string()),
-    }
-    return pa.table(columns).cast(STUDIES).sort_by("study_id")

@@ -14,12 +14,8 @@ from camchex.contract.labels import LabelParams
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import (
-    image_counts,
-    positions,
-    require_one_value_per_study,
-    values_of,
-)
+from camchex.sources.csv import lookup
+from camchex.sources.csv.lookup import image_counts, positions, values_of
 from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
 
@@ -81,7 +77,7 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
         origin = {name: f"{files.split} ({name})" for name in origin}
     require_disjoint_patients(labelled, origin)
     require_known_images(labelled, images, files.metadata, origin)
-    require_one_value_per_study(labelled, params.classes, ", ".join(origin.values()))
+    lookup.require_one_value_per_study(labelled, params.classes, ", ".join(origin.values()))
     split = values_of(studies["study_id"], labelled, "study_id", "split")
     labels = labelled.append_column("dataset", pa.repeat(MIMIC, labelled.num_rows))
     schema = schemas.labels(params.classes)
@@ -101,20 +97,19 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
 def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
     """Count the images, studies and patients of another release's test file that are trained on.
 
-    Args:
-        labelled: image_id, study_id, patient_id and split.
-        path: A file of CXR-LT.
-
     Source: docs/method.md, section 10.6 (the splits of 2023 and 2024 cross).
     """
     other = cxr_lt.read_ids(path)
     train = labelled.filter(pc.equal(labelled["split"], "train"))
     counted = {}
-    keys = {"images": "image_id", "studies": "study_id", "patients": "patient_id"}
-    for plural, key in keys.items():
-        ids = other[key].combine_chunks().unique()
-        lacking = positions(ids, train[key]).null_count
-        counted[plural] = {"in_all": len(ids), "in_training": len(ids) - lacking}
+    for plural, key in (
+        ("images", "image_id"),
+        ("studies", "study_id"),
+        ("patients", "patient_id"),
+    ):
+        ids = other[key].unique()
+        there = len(ids) - positions(ids, train[key]).null_count
+        counted[plural] = {"in_all": len(ids), "in_training": there}
     return counted
 
 
@@ -123,10 +118,6 @@ def label_by_report(images: pa.Table, mimic14: pa.Table) -> pa.Table:
 
     A finding that a report does not mention counts as absent (0). An uncertain finding is unknown
     (null), as is every finding of a study without labels.
-
-    Args:
-        images: ``schemas.IMAGES``.
-        mimic14: ``schemas.study_labels(MIMIC_14)``.
 
     Returns:
         image_id, patient_id, study_id and one float32 column per class, one row per image.
@@ -147,14 +138,8 @@ def require_known_images(
 ) -> None:
     """Check that every labelled image is one of MIMIC-CXR-JPG, of the same study and patient.
 
-    Args:
-        labelled: image_id, study_id, patient_id and split.
-        images: ``schemas.IMAGES``.
-        metadata: File of the images, for the message.
-        origin: File of each split, for the message.
-
     Raises:
-        DataError: Naming the image and the files.
+        DataError: Naming the image, the file of the images and that of the image's split.
     """
     for key in ("study_id", "patient_id"):
         published = values_of(labelled["image_id"], images, "image_id", key)
@@ -183,6 +168,10 @@ def count(
         official: image_id and official split.
         classes: The label space.
     """
+
+    def lacking(table: pa.Table, within: pa.Table, key: str) -> int:
+        return int(positions(table[key], within[key]).null_count)
+
     images, studies, mimic14 = tables.images, tables.studies, tables.mimic14
     ours, theirs = (
         pc.fill_null(values_of(images["image_id"], table, "image_id", "split"), NO_SPLIT)
@@ -196,10 +185,7 @@ def count(
     }
     views = Counter(zip(images["view_source"].to_pylist(), images["view"].to_pylist(), strict=True))
     names = (*SPLITS, NO_SPLIT)
-    positive = {}
-    for split in SPLITS:
-        part = labelled.filter(pc.equal(labelled["split"], split))
-        positive[split] = {name: int(pc.sum(part[name]).as_py() or 0) for name in classes}
+    parts = {split: labelled.filter(pc.equal(labelled["split"], split)) for split in SPLITS}
     return {
         **image_counts(images),
         "views": {rule: {v: views[rule, v] for v in ("frontal", "lateral")} for rule in RULES},
@@ -210,15 +196,14 @@ def count(
             split: {f"official_{other}": patients.get((split, other), 0) for other in names}
             for split in names
         },
-        "official_split_without_image": _lacking(official, images, "image_id"),
-        "positive_images": positive,
+        "official_split_without_image": lacking(official, images, "image_id"),
+        "positive_images": {
+            split: {name: int(pc.sum(part[name]).as_py() or 0) for name in classes}
+            for split, part in parts.items()
+        },
         "mimic14": {
             "studies": mimic14.num_rows,
-            "studies_without_labels": _lacking(studies, mimic14, "study_id"),
-            "labels_without_study": _lacking(mimic14, studies, "study_id"),
+            "studies_without_labels": lacking(studies, mimic14, "study_id"),
+            "labels_without_study": lacking(mimic14, studies, "study_id"),
         },
     }
-
-
-def _lacking(table: pa.Table, within: pa.Table, key: str) -> int:
-    return int(positions(table[key], within[key]).null_count)
