@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +32,6 @@ class Report(NamedTuple):
     content: bytes | None  # None: there is no such file
 
 
-Item = TypeVar("Item")
 Batch = Callable[[], Iterable[Report]]
 """Function that reads some reports, in the process that calls it."""
 
@@ -66,11 +65,12 @@ def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batc
     """
     named = zip(studies["study_id"].to_pylist(), report_names(studies), strict=True)
     if _is_tar(reports):
-        for read in _batched(_from_tar(reports, {name: study for study, name in named}), size):
+        left = _from_tar(reports, {name: study for study, name in named})
+        while read := list(islice(left, size)):
             yield partial(list, read)
         return
     read_some = _from_zip if _is_zip(reports) else _from_folder
-    for some in _batched(named, size):
+    while some := list(islice(named, size)):
         yield partial(read_some, reports, some)
 
 
@@ -82,9 +82,8 @@ def archived_names(reports: Path) -> frozenset[str] | None:
     """
     if _is_zip(reports):
         with _readable(reports), zipfile.ZipFile(reports) as archive:
-            return frozenset(
-                match[2] for match in map(MEMBER.fullmatch, archive.namelist()) if match
-            )
+            found = map(MEMBER.fullmatch, archive.namelist())
+            return frozenset(match[2] for match in found if match)
     if _is_tar(reports):
         return frozenset(name for name, _ in _tar_members(reports))
     return None
@@ -125,9 +124,9 @@ def _from_zip(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report
 
 @lru_cache(maxsize=1)
 def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, str]:
-    """Open an archive, and find the folders above ``files`` in it.
+    """Open an archive for as long as its process lives, and find the folders above ``files``.
 
-    The archive stays open in its process: reading its index takes longer than a batch.
+    Reading the index of an archive takes longer than a batch.
     """
     archive = zipfile.ZipFile(reports)
     first = next(filter(None, map(MEMBER.fullmatch, archive.namelist())), None)
@@ -135,11 +134,9 @@ def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, str]:
 
 
 def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
-    """Yield reports in the order of the archive, then the studies without one.
+    """Yield reports in the order of the archive, and remove their names from ``studies``.
 
-    Args:
-        reports: The archive.
-        studies: Study by name of its report; emptied on the way.
+    The studies (by name of the report) that are left have no report, and follow.
     """
     for name, content in _tar_members(reports):
         if name in studies:
@@ -150,11 +147,7 @@ def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
 
 def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each report."""
-    with (
-        _readable(reports),
-        gzip.open(reports) as stream,
-        tarfile.open(fileobj=stream, mode="r|") as tar,
-    ):
+    with _readable(reports), gzip.open(reports) as stream, tarfile.open(None, "r|", stream) as tar:
         for member in iter(tar.next, None):
             match = MEMBER.fullmatch(member.name)
             if match and member.isfile() and (file := tar.extractfile(member)):
@@ -168,24 +161,12 @@ def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
 
 @contextmanager
 def _readable(archive: Path) -> Iterator[None]:
-    """Turn the many errors of an unreadable archive into one.
-
-    Raises:
-        DataError: Saying what to do.
-    """
+    """Turn the many errors of an unreadable archive into one that says what to do."""
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError(
-            f"{archive}: no such file. Set data.root and data.reports in params.yaml."
-        ) from error
+        what = "no such file. Set data.root and data.reports in params.yaml."
+        raise DataError(f"{archive}: {what}") from error
     except DAMAGED as error:
-        raise DataError(
-            f"{archive}: damaged, or no such archive ({error}). Download it again."
-        ) from error
-
-
-def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
+        what = f"damaged, or no such archive ({error}). Download it again."
+        raise DataError(f"{archive}: {what}") from error

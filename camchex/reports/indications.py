@@ -103,10 +103,6 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     do, the last of them. Of a report in ``study_overrides.csv`` they drop only the section that
     holds the conclusion, or all from the first character of the conclusion on.
 
-    Args:
-        report: The report of one study.
-        params: Which sections, by which rules, how clean.
-
     Raises:
         DataError: If the report is not UTF-8.
     """
@@ -115,7 +111,13 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     override = study_overrides().get(report.study_id)
     if override and params.sections == "reference":
         return Indication(report.study_id, "overridden")
-    text = _decoded(report.content, report.path)
+    try:
+        text = report.content.decode("utf-8")  # line ends as they are written
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{report.path}: byte {error.start} is not UTF-8, as every published report is. "
+            "Download the file again."
+        ) from error
     if override:
         text = override.before_conclusion(text)
     sections = split_sections(text, params.sections)
@@ -134,17 +136,6 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     return Indication(
         report.study_id, source, raw, " ".join(kept.values()), source, reads_like_findings(raw)
     )
-
-
-def _decoded(content: bytes, path: str) -> str:
-    """Decode a report without newline translation."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: byte {error.start} is not UTF-8, as every published report is. "
-            "Download the file again."
-        ) from error
 
 
 def _text_of(sections: Sequence[Section], name: str, rules: SectionRules) -> str:

@@ -86,7 +86,7 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
     sections = [s for s in written if s.text.strip() or not _concludes(s, rules)]
     if not any(_concludes(s, rules) for s in sections):
         sections[-1:] = _unconcluded(sections[-1], rules)
-    return [Section(_name(s, rules), s.text, s.start) for s in sections]
+    return [s._replace(name=_name(s, rules)) for s in sections]
 
 
 def _as_written(text: str, rules: SectionRules) -> list[Section]:
@@ -94,12 +94,10 @@ def _as_written(text: str, rules: SectionRules) -> list[Section]:
     headers = list(HEADERS[rules].finditer(text))
     if not headers:
         return [Section("full report", text, 0)]
-    ends = [match.start() for match in headers[1:]] + [len(text)]
-    sections = [
-        Section(match[1].lower().strip(), text[match.end() : end], match.end())
-        for match, end in zip(headers, ends, strict=True)
-    ]
-    return [Section("preamble", text[: headers[0].start(1)], 0), *sections]
+    sections = [Section("preamble", text[: headers[0].start(1)], 0)]
+    for match, end in zip(headers, [m.start() for m in headers[1:]] + [len(text)], strict=True):
+        sections.append(Section(match[1].lower().strip(), text[match.end() : end], match.end()))
+    return sections
 
 
 def _unconcluded(last: Section, rules: SectionRules) -> list[Section]:
@@ -121,9 +119,8 @@ def _concludes(section: Section, rules: SectionRules) -> bool:
 
 def _name(section: Section, rules: SectionRules) -> str:
     name = _normalised(section.name, rules)
-    guessed = name == "history" and section.name not in _known_names()
-    findings = rules == "corrected" and guessed and reads_like_findings(section.text)
-    return section.name if findings else name
+    guessed = rules == "corrected" and name == "history" and section.name not in _known_names()
+    return section.name if guessed and reads_like_findings(section.text) else name
 
 
 @lru_cache(1000)  # nearly all headers of 227,835 reports are among a few dozen
@@ -132,10 +129,8 @@ def _normalised(header: str, rules: SectionRules) -> str:
         return CORRECTED_NAMES[header]
     if header in _known_names():
         return _known_names()[header]
-    for family in FAMILIES:
-        if family in header:
-            return family
-    return "findings" if any(title in header for title in EXAMINATION_TITLES) else header
+    named = "findings" if any(title in header for title in EXAMINATION_TITLES) else header
+    return next((family for family in FAMILIES if family in header), named)
 
 
 @cache
