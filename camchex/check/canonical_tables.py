@@ -7,7 +7,7 @@ The folder is laid out as the pipeline's own ``data/interim``::
     external/<key>/{images,labels}.parquet        one folder per entry of ``external``
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,12 +98,11 @@ def _expected_tables(classes: Sequence[str], external: Iterable[str]) -> dict[st
         "images": Expected(schemas.IMAGES, "image_id", {"view": VIEWS}),
         "labels": Expected(labels, "image_id", dict.fromkeys(classes, (0.0, 1.0))),
     }
+    mimic14 = schemas.study_labels(MIMIC_14)
     return {
         **{f"{MIMIC}/{name}": table for name, table in of_set.items()},
         "mimic/studies": Expected(schemas.STUDIES, "study_id", {"split": SPLITS}),
-        "mimic/mimic14": Expected(
-            schemas.study_labels(MIMIC_14), "study_id", dict.fromkeys(MIMIC_14, (-1, 0, 1))
-        ),
+        "mimic/mimic14": Expected(mimic14, "study_id", dict.fromkeys(MIMIC_14, (-1, 0, 1))),
         "indications": Expected(schemas.INDICATIONS, "study_id", {"source_section": sections}),
         "vitals": Expected(schemas.VITALS, "study_id", {"gender": ("F", "M"), **sources}),
         **{f"external/{key}/{name}": t for key in external for name, t in of_set.items()},
@@ -162,10 +161,8 @@ def _wrong(
     bad = len(good) - int(pc.sum(good).as_py() or 0)
     if bad:
         row = pc.index(good, value=False).as_py()
-        found = column[row].as_py()
-        yield Problem(
-            name, f"{bad:,} wrong values, the first {found!r} in row {row}; expected {expected}"
-        )
+        first = f"the first {column[row].as_py()!r} in row {row}"
+        yield Problem(name, f"{bad:,} wrong values, {first}; expected {expected}")
 
 
 def _between(
@@ -187,9 +184,11 @@ def _between(
             yield name, _unknown("image_id", table, tables[f"{folder}/images"], "images")
     if "vitals" in tables:
         yield "vitals", _implausible(tables["vitals"], ranges)
-    images, labels = tables.get("mimic/images"), tables.get("mimic/labels")
-    if images is not None and labels is not None:
-        yield "mimic/labels", _unequal_labels(labels, images, classes)
+    if {"mimic/images", "mimic/labels"} <= tables.keys():
+        images, labels = tables["mimic/images"], tables["mimic/labels"]
+        study = values_of(labels["image_id"], images, "image_id", "study_id")
+        rows = labels.append_column("study_id", study).filter(pc.is_valid(study))
+        yield "mimic/labels", _refused(None, require_one_value_per_study, rows, classes, "labels")
     if "mimic/studies" in tables:
         yield from _against_studies(tables, tables["mimic/studies"])
 
@@ -203,28 +202,20 @@ def _against_studies(
     if "vitals" in tables:
         where = "vitals: every study needs a row"
         yield "mimic/studies", _unknown("study_id", studies, tables["vitals"], where)
-    try:
-        require_disjoint_patients(studies)
-    except DataError as error:
-        yield "mimic/studies", [Problem("patient_id", str(error))]
+    yield "mimic/studies", _refused("patient_id", require_disjoint_patients, studies)
     if "mimic/images" in tables:
         images = tables["mimic/images"]
+        found = images["patient_id"]
         patient = values_of(images["study_id"], studies, "study_id", "patient_id")
-        same = pc.equal(patient, images["patient_id"].combine_chunks())
-        same = pc.fill_null(same, fill_value=True)
-        expected = "the patient of its study"
-        yield "mimic/images", _wrong("patient_id", images["patient_id"], same, expected)
+        same = pc.fill_null(pc.equal(patient, found.combine_chunks()), fill_value=True)
+        yield "mimic/images", _wrong("patient_id", found, same, "the patient of its study")
 
 
-def _unequal_labels(
-    labels: pa.Table, images: pa.Table, classes: Sequence[str]
-) -> Iterator[Problem]:
-    study = values_of(labels["image_id"], images, "image_id", "study_id")
-    rows = labels.append_column("study_id", study).filter(pc.is_valid(study))
+def _refused(column: str | None, check: Callable[..., None], *of: object) -> Iterator[Problem]:
     try:
-        require_one_value_per_study(rows, classes, "labels")
+        check(*of)
     except DataError as error:
-        yield Problem(None, str(error))
+        yield Problem(column, str(error))
 
 
 def _unknown(column: str, table: pa.Table, within: pa.Table, where: str) -> Iterator[Problem]:
@@ -233,13 +224,10 @@ def _unknown(column: str, table: pa.Table, within: pa.Table, where: str) -> Iter
 
 
 def _missing_files(images: pa.Table, root: Path) -> Iterator[Problem]:
-    referred = look_for([root / path for path in images["path"].to_pylist()])
-    if referred.missing is not None:
-        yield Problem(
-            "path",
-            f"{referred.looked_for - referred.present:,} of {referred.looked_for:,} files looked "
-            f"for are not there, for example {referred.missing}; paths start at data.root",
-        )
+    _, wanted, present, missing = look_for([root / path for path in images["path"].to_pylist()])
+    if missing is not None:
+        lost = f"{wanted - present:,} of {wanted:,} files looked for are not there"
+        yield Problem("path", f"{lost}, for example {missing}; paths start at data.root")
 
 
 def _implausible(vitals: pa.Table, ranges: VitalRanges | None) -> Iterator[Problem]:
@@ -247,9 +235,8 @@ def _implausible(vitals: pa.Table, ranges: VitalRanges | None) -> Iterator[Probl
     for name, (low, high) in (ranges.model_dump() if ranges else {}).items():
         inside = pc.and_(pc.greater_equal(vitals[name], low), pc.less_equal(vitals[name], high))
         good = pc.fill_null(inside, fill_value=True)
-        yield from _wrong(
-            name, vitals[name], good, f"{low} to {high}: {schemas.UNITS[name]} (vitals.ranges)"
-        )
-    same = pc.equal(vitals["vitals_text"].combine_chunks(), vitals_texts(vitals))
-    expected = "what camchex.texts.vitals_text writes"
-    yield from _wrong("vitals_text", vitals["vitals_text"], same, expected)
+        expected = f"{low} to {high}: {schemas.UNITS[name]} (vitals.ranges)"
+        yield from _wrong(name, vitals[name], good, expected)
+    text = vitals["vitals_text"]
+    same = pc.equal(text.combine_chunks(), vitals_texts(vitals))
+    yield from _wrong("vitals_text", text, same, "what camchex.texts.vitals_text writes")

@@ -30,8 +30,7 @@ class TableCounts:
     exists: Callable[[Path], bool] = Path.is_file  # whether such a file does
 
 
-@dataclass(frozen=True)
-class ReferredFiles:
+class ReferredFiles(NamedTuple):
     """How many of the files that a table refers to exist."""
 
     total: int  # all files referred to
@@ -85,12 +84,7 @@ class CheckedData:
 
 
 def check_file(path: Path, read: Callable[[Path], TableCounts]) -> CheckedFile:
-    """Look for a file and read it; a missing or damaged file is a result, not an error.
-
-    Args:
-        path: Where it should be.
-        read: Reads and counts it.
-    """
+    """Look for a file and read it; a missing or damaged file is a result, not an error."""
     if not path.exists():
         return CheckedFile(path, present=False)
     try:
@@ -102,12 +96,7 @@ def check_file(path: Path, read: Callable[[Path], TableCounts]) -> CheckedFile:
 
 
 def check_watched(path: Path, key: str) -> CheckedFile:
-    """Look for the file or folder that DVC hashes in place of too many files.
-
-    Args:
-        path: Where it should be.
-        key: The parameter that names it.
-    """
+    """Look for the file or folder that DVC hashes in place of too many, named by ``key``."""
     advice = f"it stands for files too many to hash: set {key} to a list or a folder that is there"
     return CheckedFile(path, present=path.exists(), problem=None if path.exists() else advice)
 

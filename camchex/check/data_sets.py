@@ -1,8 +1,9 @@
 """Every data set in turn: its files, its tables, and the images its tables refer to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,7 @@ from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.mimic_views import DEFAULT
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
+Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 ED_READERS = {
@@ -71,22 +73,21 @@ def _mimic_cxr(data: DataParams) -> Iterator[CheckedFile]:
 
 def _metadata(path: Path, data: DataParams) -> TableCounts:
     images, _ = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg)
-    by_default = pc.sum(pc.equal(images["view_source"], DEFAULT)).as_py() or 0
-    counts = {**image_counts(images), **_view_counts(images)}
-    counts["of unknown view, read as frontal"] = by_default
+    counts = {**image_counts(images), **_counts(images["view"], ("frontal", "lateral"))}
+    unknown = "of unknown view, read as frontal"
+    counts[unknown] = _counts(images["view_source"], (DEFAULT,))[DEFAULT]
     return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
 
 
 def _official_split(path: Path) -> TableCounts:
     split = mimic_cxr.read_official_split(path)["split"]
-    counts = {name: pc.sum(pc.equal(split, name)).as_py() or 0 for name in COUNTS["split"]}
-    return TableCounts(counts, COUNTS["split"])
+    return TableCounts(_counts(split, COUNTS["split"]), COUNTS["split"])
 
 
 def _mimic14(path: Path) -> TableCounts:
     labels = mimic_cxr.read_mimic14(path)
-    counts = {"studies": labels.num_rows}
-    return TableCounts(counts, COUNTS["mimic14"], _class_counts(labels, MIMIC_14))
+    classes = _class_counts(labels, MIMIC_14)
+    return TableCounts({"studies": labels.num_rows}, COUNTS["mimic14"], classes)
 
 
 def _reports(data: DataParams) -> Iterator[CheckedFile]:
@@ -107,13 +108,12 @@ def _report_paths(reports: Path, metadata: Path) -> TableCounts:
 
 
 def _mimic_iv_ed(data: DataParams) -> Iterator[CheckedFile]:
+    def rows(path: Path, table: str) -> TableCounts:
+        return TableCounts({"rows": ED_READERS[table](path).num_rows}, COUNTS[table])
+
     for table in ED_READERS:
         path = data.root / data.mimic_iv_ed / f"{table}.csv.gz"
-        yield check_file(path, partial(_ed_rows, table=table))
-
-
-def _ed_rows(path: Path, table: str) -> TableCounts:
-    return TableCounts({"rows": ED_READERS[table](path).num_rows}, COUNTS[table])
+        yield check_file(path, partial(rows, table=table))
 
 
 def _cxr_lt(data: DataParams, labels: LabelParams) -> Iterator[CheckedFile]:
@@ -127,13 +127,10 @@ def _cxr_lt(data: DataParams, labels: LabelParams) -> Iterator[CheckedFile]:
 
 def _cxr_lt_split(path: Path, classes: Sequence[str]) -> TableCounts:
     labels = cxr_lt.read_labels(path, classes)
-    positive = CXR_LT_POSITIVES.get(path.name, {})
-    return TableCounts(
-        image_counts(labels),
-        CXR_LT_COUNTS.get(path.name, {}),
-        _class_counts(labels, classes),
-        {name: n for name, n in positive.items() if name in classes},
-    )
+    published = CXR_LT_POSITIVES.get(path.name, {})
+    positive = {name: n for name, n in published.items() if name in classes}
+    counts = image_counts(labels), CXR_LT_COUNTS.get(path.name, {})
+    return TableCounts(*counts, _class_counts(labels, classes), positive)
 
 
 def _cxr_lt_test(path: Path) -> TableCounts:
@@ -143,25 +140,21 @@ def _cxr_lt_test(path: Path) -> TableCounts:
 def _external(
     root: Path, key: str, external: ExternalSet, labels: LabelParams
 ) -> Iterator[CheckedFile]:
+    def read(path: Path) -> TableCounts:
+        images, known = read_external(key, external, path, root, labels)
+        rows = read_csv(path, read_header(path)[:1]).table.num_rows
+        hidden = UNPUBLISHED[external.source]
+        sizes = {name: n for name, n in image_counts(images).items() if name not in hidden}
+        return TableCounts(
+            {"rows": rows, **sizes, **_counts(images["view"], ("frontal", "lateral"))},
+            published_counts(path, external.source),
+            _class_counts(known, labels.classes),
+            refers_to=_image_files(root, images),
+        )
+
     folder = root / external.folder
-    read = partial(_external_table, root=root, key=key, external=external, labels=labels)
     yield check_file(folder / external.table, read)
     yield check_watched(folder / external.watch_images, f"external.{key}.watch_images")
-
-
-def _external_table(
-    path: Path, root: Path, key: str, external: ExternalSet, labels: LabelParams
-) -> TableCounts:
-    images, known = read_external(key, external, path, root, labels)
-    rows = read_csv(path, read_header(path)[:1]).table.num_rows
-    hidden = UNPUBLISHED[external.source]
-    sizes = {name: n for name, n in image_counts(images).items() if name not in hidden}
-    return TableCounts(
-        {"rows": rows, **sizes, **_view_counts(images)},
-        published_counts(path, external.source),
-        _class_counts(known, labels.classes),
-        refers_to=_image_files(root, images),
-    )
 
 
 def published_counts(path: Path, source: str) -> dict[str, int]:
@@ -171,24 +164,22 @@ def published_counts(path: Path, source: str) -> dict[str, int]:
         path: The table; its name or, of VinDr-CXR, its header tells the release.
         source: ``source`` of the external set.
     """
-    release = source
     if source == "chexpert" and path.name.startswith("valid"):
-        release = "chexpert_valid"
+        return dict(COUNTS["chexpert_valid"])
     if source == "vindr":
-        release = f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"
-    return dict(COUNTS[release])
+        source = f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"
+    return dict(COUNTS[source])
 
 
-def _view_counts(images: pa.Table) -> dict[str, int]:
-    views = images["view"].to_pylist()
-    return {view: views.count(view) for view in ("frontal", "lateral")}
+def _counts(column: pa.ChunkedArray, values: Iterable[Value]) -> dict[Value, int]:
+    return {value: pc.sum(pc.equal(column, value)).as_py() or 0 for value in values}
 
 
 def _class_counts(labels: pa.Table, classes: Sequence[str]) -> dict[str, ClassCount]:
     """Count rows by class; uncertain (-1) and blank labels are unknown."""
     found = {}
     for name in classes:
-        positive, negative = (pc.sum(pc.equal(labels[name], v)).as_py() or 0 for v in (1, 0))
+        positive, negative = _counts(labels[name], (1, 0)).values()
         found[name] = ClassCount(positive, negative, labels.num_rows - positive - negative)
     return found
 

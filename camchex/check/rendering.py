@@ -49,15 +49,14 @@ def _file(file: CheckedFile) -> Iterator[Padding | Text]:
         return
     yield _line(str(file.path), good=True)
     if file.table.counts:
-        published = file.table.published
-        compared = {
-            name: " (as published)"
-            if n == published[name]
-            else f" (published: {published[name]:,})"
-            for name, n in file.table.counts.items()
-            if name in published
-        }
-        counts = (f"{n:,} {name}{compared.get(name, '')}" for name, n in file.table.counts.items())
+        counts = []
+        for name, n in file.table.counts.items():
+            published = file.table.published.get(name)
+            if published is None:
+                counts.append(f"{n:,} {name}")
+            else:
+                same = "as published" if n == published else f"published: {published:,}"
+                counts.append(f"{n:,} {name} ({same})")
         yield Text(f"   {', '.join(counts)}")
     if file.table.classes:
         yield from _classes(file.table)
