@@ -14,6 +14,8 @@ from camchex.errors import CamchexError
 
 Input = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as a dependency.")]
 Output = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as an output.")]
+OptionalInput = Annotated[Path | None, typer.Option(help="A dependency, where there is one.")]
+OptionalOutput = Annotated[Path | None, typer.Option(help="An output, where it is wanted.")]
 Name = Annotated[str, typer.Option(help="Which item of the stage this is.")]
 SEED = "{seed}"
 """Stands in a command for every seed of params.yaml: the stage is run once for each."""

@@ -1,10 +1,5 @@
 """Measure what labels and scores owe to the words of the indication."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from camchex.aggregates.csv_files import write_tables
 from camchex.aggregates.results import write_results
 from camchex.audit.audit import audit, audit_metrics, read_predicted
@@ -14,10 +9,7 @@ from camchex.contract.labels import LabelParams
 from camchex.runs.runtime import RuntimeParams
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import AuditParams, EvaluationParams
-from stages import Input, Output, run
-
-Changed = Annotated[Path | None, typer.Option(help="Input: seed<s>/<other texts>.parquet.")]
-ImageOnly = Annotated[Path | None, typer.Option(help="Input: seed<s>.parquet, from images alone.")]
+from stages import Input, OptionalInput, Output, run
 
 
 def main(
@@ -25,10 +17,10 @@ def main(
     predictions: Input,
     out: Output,
     curves: Output,
-    counterfactuals: Changed = None,
-    image_only: ImageOnly = None,
+    counterfactuals: OptionalInput = None,
+    image_only: OptionalInput = None,
 ) -> None:
-    """Write the audit of every declared seed; ``predictions`` is a folder of seed<s>.parquet."""
+    """Write the audit of every declared seed; predictions stand in folders as seed<s>.parquet."""
     classes = params.load("labels", LabelParams).classes
     seeds = params.load("seeds", list[int])
     studies = tables.read(cohort, schemas.cohort(classes))

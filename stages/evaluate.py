@@ -1,10 +1,5 @@
 """Score the predictions of one model on the test studies, and calibrate it on development."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from camchex.aggregates.csv_files import write_tables
 from camchex.aggregates.results import write_results
 from camchex.contract import params, schemas, tables
@@ -13,11 +8,7 @@ from camchex.runs.runtime import RuntimeParams
 from camchex.scores.calibration_file import write_calibration
 from camchex.scores.evaluate_model import evaluate_model
 from camchex.scores.params import EvaluationParams
-from camchex.scores.subgroups import view_positions
-from stages import Input, Output, run
-
-Calibrated = Annotated[Path | None, typer.Option(help="Output: temperature and thresholds.")]
-Images = Annotated[Path | None, typer.Option(help="Input: view positions, for the subgroups.")]
+from stages import Input, OptionalInput, OptionalOutput, Output, run
 
 
 def main(
@@ -25,26 +16,25 @@ def main(
     predictions: Input,
     out: Output,
     curves: Output,
-    calibration: Calibrated = None,
-    images: Images = None,
+    calibration: OptionalOutput = None,
+    images: OptionalInput = None,
 ) -> None:
     """Write scores per study, image, class, group and subgroup, and what development fitted."""
     labels = params.load("labels", LabelParams)
     studies = tables.read(cohort, schemas.cohort(labels.classes))
     tables.require_disjoint_patients(studies)
-    found = evaluate_model(
+    metrics, fitted, curves_by_name = evaluate_model(
         studies,
-        labels.classes,
+        labels,
         predictions,
         params.load("evaluation", EvaluationParams),
-        label_space=labels.space if isinstance(labels.space, str) else "own labels",
-        positions=view_positions(tables.read(images, schemas.IMAGES)) if images else None,
-        workers=params.load("runtime", RuntimeParams).workers,
+        tables.read(images, schemas.IMAGES) if images else None,
+        params.load("runtime", RuntimeParams).workers,
     )
-    write_results(found.metrics, out)
-    write_tables(found.tables, curves)
+    write_results(metrics, out)
+    write_tables(curves_by_name, curves)
     if calibration is not None:
-        write_calibration(found.calibration, calibration)
+        write_calibration(fitted, calibration)
 
 
 if __name__ == "__main__":

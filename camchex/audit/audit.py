@@ -25,6 +25,7 @@ from camchex.audit.scorer import Scorer
 from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
+from camchex.scores.intervals import NONE
 from camchex.scores.labelled_split import (
     LabelSet,
     Split,
@@ -41,18 +42,11 @@ from camchex.texts.keywords import Bools, keyword_scores
 
 @dataclass(frozen=True)
 class Predicted:
-    """Probabilities of the test studies, in their order.
-
-    Attributes:
-        seeds: Probabilities by seed, (N, Q).
-        changed: Probabilities of each seed with other texts, by change (``gain.NAMES``); empty:
-            there are none.
-        image_only: A setting trained on images alone; None: this model without its texts.
-    """
+    """Probabilities of the test studies, (N, Q), in their order."""
 
     seeds: Mapping[int, Floats]
-    changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)
-    image_only: ImageOnly | None = None
+    changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # by seed, other texts
+    image_only: ImageOnly | None = None  # trained on images; None: this model without its texts
 
 
 def read_predicted(
@@ -62,25 +56,19 @@ def read_predicted(
     counterfactuals: Path | None = None,
     image_only: Path | None = None,
 ) -> Predicted:
-    """Read the predictions of the test studies.
+    """Read the predictions of the test studies, of the given seeds.
 
-    Args:
-        test: The test studies.
-        seeds: Seeds that are read; files of other seeds are ignored.
-        predictions: Folder of ``seed<s>.parquet``.
-        counterfactuals: Folder of ``seed<s>/<change>.parquet``, the studies with other texts.
-        image_only: Folder of ``seed<s>.parquet`` of a setting that was trained on images alone.
+    Folders hold ``seed<s>.parquet``; that of counterfactuals, ``seed<s>/<change>.parquet``; and
+    ``image_only`` is the folder of a setting that was trained on images alone.
 
     Raises:
         DataError: If predictions are missing, or are not of these studies.
     """
-    changed: dict[str, list[Floats]] = {}
+    changed, images = {}, None
     if counterfactuals is not None:
-        folders = [counterfactuals / f"seed{s}" for s in seeds]
         for name in NAMES:
-            files = [folder / f"{name}.parquet" for folder in folders]
+            files = [counterfactuals / f"seed{s}/{name}.parquet" for s in seeds]
             changed[name] = [read_probabilities(path, test) for path in files]
-    images = None
     if image_only is not None:
         images = ImageOnly(image_only.name, list(read_seeds(image_only, seeds, test).values()))
     return Predicted(read_seeds(predictions, seeds, test), changed, images)
@@ -96,13 +84,8 @@ def audit(
 ) -> Results:
     """Audit labels and predictions for what they owe to the indication.
 
-    Args:
-        cohort: ``schemas.cohort``; the labels of all its splits are audited.
-        test: The test studies of this cohort, whose predictions are audited.
-        predicted: Probabilities of the test studies.
-        params: Shuffles of the indications, which chance is measured by.
-        evaluation: Smallest number of studies that is shown, and how intervals are found.
-        workers: Threads.
+    The labels of all splits of the cohort (``schemas.cohort``) are audited, and the predictions of
+    its test studies.
 
     Returns:
         ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
@@ -143,10 +126,7 @@ def audit(
 
 
 def audit_metrics(results: Results) -> Results:
-    """The few numbers that ``dvc metrics diff`` shows, and everything else under ``details``.
-
-    Args:
-        results: The audit, as :func:`audit` returns it.
+    """The few numbers of an audit that ``dvc metrics diff`` shows, and the audit as ``details``.
 
     Returns:
         First the share of the gain by texts that is not owed to words the labels have seen, the
@@ -158,24 +138,21 @@ def audit_metrics(results: Results) -> Results:
     found: dict[str, object] = {}
     if texts is not None:
         surviving, gain = texts["surviving"], texts["gain"]["labels"]
-        found = {
-            "gain_not_owed_to_seen_words": _flat(surviving, "share"),
-            "gain_by_texts": _flat(surviving, "gain"),
-            "owed_to_seen_words": _flat(surviving, "owed_to_seen_words"),
-            "gain_kept_when_masked": _flat(gain["surviving_masked"]["AUROC"], "share"),
-            "gain_kept_when_swapped": _flat(gain["surviving_swapped"]["AUROC"], "share"),
-        }
+        for name, row, key, shown in (
+            ("gain_not_owed_to_seen_words", surviving, "share", "share"),
+            ("gain_by_texts", surviving, "gain", "AUROC"),
+            ("owed_to_seen_words", surviving, "owed_to_seen_words", "AUROC"),
+            ("gain_kept_when_masked", gain["surviving_masked"]["AUROC"], "share", "share"),
+            ("gain_kept_when_swapped", gain["surviving_swapped"]["AUROC"], "share", "share"),
+        ):
+            low, high = row[f"{key}_interval"] or NONE
+            found[name] = {shown: row[key], "low": low, "high": high}
     return {
         **found,
         "label_leak_found": leak["found"],
         "label_excess_where_named": leak["ruled_out"]["excess"],
         "details": [results],
     }
-
-
-def _flat(row: Results, key: str) -> Results:
-    low, high = row[f"{key}_interval"] or (None, None)
-    return {"AUROC" if key != "share" else "share": row[key], "low": low, "high": high}
 
 
 def _baselines(
@@ -185,17 +162,16 @@ def _baselines(
     scores = score_classes(labels.labels, text["keywords"][:, labels.columns], labels.classes)
     own = list(seeds.values())
     model = scorer.score(labels, own)
-    found = {source: scorer.score(labels, [guess]) for source, guess in text.items()}
-    return {
+    found: dict[str, object] = {
         "classes_scored": macro(scores.values()).classes,
         "mean_prevalence": mean_prevalence(scores.values(), scorer.min_cell),
-        **{
-            source: {
-                **scorer.shown(score),
-                "below_model": scorer.difference(model.minus(score)),
-            }
-            for source, score in found.items()
-        },
+    }
+    for source, guess in text.items():
+        score = scorer.score(labels, [guess])
+        below = scorer.difference(model.minus(score))
+        found[source] = {**scorer.shown(score), "below_model": below}
+    return {
+        **found,
         "model": mean_scores([labels.macro(p) for p in own]) | scorer.intervals(model),
     }
 

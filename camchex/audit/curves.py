@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from camchex.aggregates.csv_files import Row, Table
 from camchex.aggregates.results import Results
-from camchex.audit.gain import MASKED_OR_SWAPPED
+from camchex.audit.gain import CHANCE, MASKED_OR_SWAPPED
 from camchex.audit.leak import BLANK
-
-NONE = (None, None)
+from camchex.scores.intervals import NONE
 
 
 def audit_tables(results: Results) -> dict[str, Table]:
@@ -36,17 +35,16 @@ def audit_tables(results: Results) -> dict[str, Table]:
 
 def _baselines(results: Results) -> Iterator[Row]:
     for labels, found in results["baselines"].items():
-        yield labels, "chance", found["mean_prevalence"], 0.5
+        yield labels, "chance", found["mean_prevalence"], CHANCE
         for source in ("keywords", "ngrams"):
             yield labels, source, found[source]["mAP"], found[source]["AUROC"]
-        yield labels, "model", found["model"]["mAP"]["mean"], found["model"]["AUROC"]["mean"]
+        yield labels, "model", *(found["model"][key]["mean"] for key in ("mAP", "AUROC"))
 
 
 def _texts(per_class: Results) -> Iterator[Row]:
     for labels, rows in per_class.items():
         for name, row in rows.items():
-            lost = (
-                (row[f"lost_{key}"], *(row[f"lost_{key}_interval"] or NONE))
-                for key in MASKED_OR_SWAPPED
-            )
-            yield labels, name, row["AP"], *(value for values in lost for value in values)
+            cells: list[float | None] = []
+            for key in MASKED_OR_SWAPPED:
+                cells += row[f"lost_{key}"], *(row[f"lost_{key}_interval"] or NONE)
+            yield labels, name, row["AP"], *cells

@@ -25,19 +25,17 @@ SEEN, UNSEEN = "labels_of_mimic14_classes", "mimic14"
 CHANCE = 0.5  # AUROC
 WITHOUT_TEXT = "without_text"
 MASKED_OR_SWAPPED = ("masked", "swapped")
+PARTS = ("changed", "vitals", "per_class", "gain")
 NAMES = ("swapped", "masked", "vitals_swapped", "without_vitals", WITHOUT_TEXT)
 """The files of ``stages.predict``; ``camchex.prediction.counterfactuals`` says what they are."""
 
 
 @dataclass(frozen=True)
 class ImageOnly:
-    """Predictions that stand for a model of the images alone.
+    """Predictions (of each seed, (N, Q)) that stand for a model of the images alone.
 
-    Attributes:
-        name: ``without_text``: this model with neither indication nor vital signs, as it reads a
-            study that has none, not one trained without them; or the name of a setting that was
-            trained on images alone.
-        seeds: Probabilities of each seed, (N, Q).
+    The name is ``without_text``: this model with neither indication nor vital signs, as it reads a
+    study that has none, not one trained without them; or that of a setting trained on images alone.
     """
 
     name: str
@@ -53,12 +51,8 @@ def gain_results(
 ) -> Results:
     """Scores with other texts, the gain by texts, and what of it is owed to seen words.
 
-    Args:
-        sets: Labels, as :func:`camchex.scores.labelled_split.label_sets` returns them.
-        own: Probabilities of the studies as they are, of each seed, (N, Q).
-        changed: Probabilities of the studies with other texts, of each seed, by change (``NAMES``).
-        reference: Predictions that the gain is over.
-        scorer: Draws, and the smallest cell that is shown.
+    Probabilities of each seed, (N, Q), are of the studies as they are (``own``) and with other
+    texts, by change (``NAMES``). The gain is over those of the reference.
 
     Returns:
         ``reference``: the name of the reference. By set of labels: ``changed``: score and loss by
@@ -75,67 +69,54 @@ def gain_results(
         key: {name: scorer.score(labels, seeds) for name, seeds in given.items()}
         for key, labels in sets.items()
     }
-    return {
-        "reference": reference.name,
-        "changed": {key: _changed(found, scorer) for key, found in scores.items()},
-        "vitals": {
-            key: {
-                "membership": scorer.difference(_lost(found, "without_vitals", "vitals_swapped")),
-                "values": scorer.difference(_lost(found, "vitals_swapped")),
-            }
-            for key, found in scores.items()
-        },
-        "per_class": {key: _classes(found, scorer) for key, found in scores.items()},
-        "gain": {key: _gain(found, reference.name, scorer) for key, found in scores.items()},
-        "surviving": _surviving(scores[SEEN], scores[UNSEEN], reference.name, scorer.level),
-    }
-
-
-def _lost(scores: Mapping[str, Score], name: str, whole: str = "own") -> Score:
-    return scores[whole].minus(scores[name])
-
-
-def _changed(scores: Mapping[str, Score], scorer: Scorer) -> Results:
-    return {"own": scorer.shown(scores["own"])} | {
-        name: {**scorer.shown(score), "lost": scorer.difference(_lost(scores, name))}
-        for name, score in scores.items()
-        if name != "own"
-    }
-
-
-def _classes(scores: Mapping[str, Score], scorer: Scorer) -> Results:
-    lost = {name: _lost(scores, name).classes for name in MASKED_OR_SWAPPED}
-    return {
-        name: {"AP": value_of(one)}
-        | {f"lost_{key}": value_of(of[name]) for key, of in lost.items()}
-        | {f"lost_{key}_interval": interval_of(of[name], scorer.level) for key, of in lost.items()}
-        for name, one in scores["own"].classes.items()
-    }
-
-
-def _gain(scores: Mapping[str, Score], reference: str, scorer: Scorer) -> Results:
-    gain = _lost(scores, reference)
-    survives: dict[str, object] = {}
-    for name in MASKED_OR_SWAPPED:
-        lost = _lost(scores, name)
-        survives[f"surviving_{name}"] = {
-            "mAP": surviving(lost.ap, gain.ap, scorer.level),
-            "AUROC": surviving(lost.auroc, gain.auroc, scorer.level),
-        }
-    return {**scorer.difference(gain), **survives}
-
-
-def _surviving(
-    seen: Mapping[str, Score], unseen: Mapping[str, Score], reference: str, level: float
-) -> Results:
-    gain = _lost(seen, reference).auroc
-    cost, honest = (_lost(found, "masked").auroc for found in (seen, unseen))
-    images, same = (found[reference].auroc - CHANCE for found in (seen, unseen))
+    level, by_set = (
+        scorer.level,
+        {key: _of_set(s, reference.name, scorer) for key, s in scores.items()},
+    )
+    seen, unseen = scores[SEEN], scores[UNSEEN]
+    cost, honest = (found["own"].minus(found["masked"]).auroc for found in (seen, unseen))
+    images, same = (found[reference.name].auroc - CHANCE for found in (seen, unseen))
+    gain = seen["own"].minus(seen[reference.name]).auroc
     owed = cost - scaled(honest, images, same, level)
     return {
-        **surviving(owed, gain, level),
-        "gain": value_of(gain),
-        "gain_interval": interval_of(gain, level),
-        "owed_to_seen_words": value_of(owed),
-        "owed_to_seen_words_interval": interval_of(owed, level),
+        "reference": reference.name,
+        **{part: {key: found[part] for key, found in by_set.items()} for part in PARTS},
+        "surviving": {
+            **surviving(owed, gain, level),
+            "gain": value_of(gain),
+            "gain_interval": interval_of(gain, level),
+            "owed_to_seen_words": value_of(owed),
+            "owed_to_seen_words_interval": interval_of(owed, level),
+        },
+    }
+
+
+def _of_set(scores: Mapping[str, Score], reference: str, scorer: Scorer) -> Results:
+    """The results on one set of labels, by ``PARTS``."""
+    own, level = scores["own"], scorer.level
+    lost = {name: own.minus(score) for name, score in scores.items() if name != "own"}
+    membership = scores["vitals_swapped"].minus(scores["without_vitals"])
+    gain, lost_words = lost[reference], {key: lost[key] for key in MASKED_OR_SWAPPED}
+    per_class: dict[str, dict[str, object]] = {}
+    for name, one in own.classes.items():
+        parts = {f"lost_{key}": s.classes[name] for key, s in lost_words.items()}
+        row = {key: value_of(part) for key, part in {"AP": one, **parts}.items()}
+        ends = {f"{key}_interval": interval_of(part, level) for key, part in parts.items()}
+        per_class[name] = {**row, **ends}
+    kept = {
+        f"surviving_{key}": {
+            "mAP": surviving(s.ap, gain.ap, level),
+            "AUROC": surviving(s.auroc, gain.auroc, level),
+        }
+        for key, s in lost_words.items()
+    }
+    return {
+        "changed": {"own": scorer.shown(own)}
+        | {n: {**scorer.shown(scores[n]), "lost": scorer.difference(s)} for n, s in lost.items()},
+        "vitals": {
+            "membership": scorer.difference(membership),
+            "values": scorer.difference(lost["vitals_swapped"]),
+        },
+        "per_class": per_class,
+        "gain": {**scorer.difference(gain), **kept},
     }

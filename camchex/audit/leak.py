@@ -28,15 +28,10 @@ BLANK = {"ruled_out": np.nan, "not_seen": 0.0}
 
 @dataclass(frozen=True)
 class Excess:
-    """Studies in which independent labels are 0, by whether the indication names the class.
-
-    Attributes:
-        studies: Number of studies that do not name each class, and that name it, (2, Q).
-        positive: Number of these that are labelled positive, (2, Q).
-    """
+    """Studies in which independent labels are 0: they do not name the class, or name it, (2, Q)."""
 
     studies: Counted
-    positive: Counted
+    positive: Counted  # those of them that are labelled positive
 
     @property
     def share(self) -> float:
@@ -56,12 +51,10 @@ class Excess:
 
 
 def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
-    """Count labels where independent ones say that the finding is absent.
+    """Count labels where independent ones, which do not see the indication, say absent.
 
-    Args:
-        labels: Labels under audit: 1, 0, or NaN where unknown, (N, Q).
-        independent: Labels that do not see the indication: 1, 0, or NaN where unknown, (N, Q).
-        named: Whether the indication names the class, (N, Q).
+    Both are 1, 0, or NaN where unknown, (N, Q); ``named``, (N, Q), says whether the indication
+    names the class.
     """
     absent = (independent == 0) & ~np.isnan(labels)
     sides = np.stack([absent & ~named, absent & named])
@@ -70,15 +63,10 @@ def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
 
 @dataclass(frozen=True)
 class Leak:
-    """The excess, beside what chance makes of it.
-
-    Attributes:
-        excess: The excess as found.
-        shuffled: Pooled excess with indications dealt out to other studies, once per shuffle.
-    """
+    """The excess, beside what chance makes of it."""
 
     excess: Excess
-    shuffled: Sequence[float]
+    shuffled: Sequence[float]  # pooled excess with indications dealt out to other studies
 
     @property
     def found(self) -> bool:
@@ -103,12 +91,6 @@ def leak_results(
 ) -> Results:
     """Look for labels that are positive because the indication names them, in all splits.
 
-    Args:
-        cohort: ``schemas.cohort``.
-        classes: The label space.
-        params: Number of shuffles, and their seed.
-        min_cell: Smallest number of studies that is shown.
-
     Returns:
         ``found``, and the excess over the findings that MIMIC-CXR-JPG has as ``ruled_out`` (0) and
         as ``not_seen`` (0 or blank). Only the first decides: a blank may hide a finding that its
@@ -124,23 +106,23 @@ def leak_results(
     }
     decisive = leaks["ruled_out"]
     enough = int(decisive.excess.studies[1].sum()) >= min_cell
-    shown = {kind: _shown(leak, shared, min_cell) for kind, leak in leaks.items()}
-    return {"found": decisive.found if enough else None, **shown}
-
-
-def _shown(leak: Leak, classes: Sequence[str], min_cell: int) -> Results:
-    found, per_class = leak.excess, {}
-    for name, counts, positive in zip(classes, found.studies.T, found.positive.T, strict=True):
-        unnamed, named = (
-            shown_share(int(part), int(whole), min_cell)
-            for part, whole in zip(positive, counts, strict=True)
-        )
-        count = shown_count(int(counts[1]), min_cell)
-        per_class[name] = {"named": count, "rate_named": named, "rate_unnamed": unnamed}
-    return {
-        "excess": found.pooled,
-        "share_positive": found.share,
-        "share_expected": found.expected,
-        "excess_shuffled": {**mean_sd(leak.shuffled), "max": max(leak.shuffled)},
-        "per_class": per_class,
-    }
+    results: dict[str, object] = {"found": decisive.found if enough else None}
+    for kind, leak in leaks.items():
+        found = leak.excess
+        results[kind] = {
+            "excess": found.pooled,
+            "share_positive": found.share,
+            "share_expected": found.expected,
+            "excess_shuffled": {**mean_sd(leak.shuffled), "max": max(leak.shuffled)},
+            "per_class": {
+                name: {
+                    "named": shown_count(studies[1], min_cell),
+                    "rate_named": shown_share(positive[1], studies[1], min_cell),
+                    "rate_unnamed": shown_share(positive[0], studies[0], min_cell),
+                }
+                for name, studies, positive in zip(
+                    shared, found.studies.T.tolist(), found.positive.T.tolist(), strict=True
+                )
+            },
+        }
+    return results

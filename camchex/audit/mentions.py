@@ -1,6 +1,7 @@
 """How an indication speaks of each finding: asks for it, states it, or says nothing of it."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -44,11 +45,8 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
     A finding is asked for if a question (``r/o``, ``eval for``, ``?``, ...) opens before it in its
     sentence and no history (``s/p``, ``h/o``, ...) comes in between, or if ``?`` follows it. All
     else that names it states it. The cleaning deletes question marks, and slashes without a word
-    on both sides, so what was written ``? PNA`` or ``// PNA`` counts as stated.
-
-    Args:
-        indications: Cleaned text; None where there is none.
-        classes: The Q names.
+    on both sides, so what was written ``? PNA`` or ``// PNA`` counts as stated. Indications are
+    cleaned; None where there is none.
 
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.
@@ -57,28 +55,17 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
     """
     require_words(classes)
     found = np.zeros((len(indications), len(classes)), np.int8)
-    for row, text in enumerate(indications):
-        if text:
-            asking = _questions(text)
-            found[row] = [_mention(text, name, asking) for name in classes]
-    return found
-
-
-def _mention(text: str, name: str, asking: Sequence[bool]) -> Mention:
-    pattern = patterns()[name]
-    matches = [] if pattern is None else list(pattern.finditer(text))
-    if any(asking[m.start()] or AFTERWARDS.match(text, m.end()) for m in matches):
-        return Mention.ASKED
-    return Mention.STATED if matches else Mention.SILENT
-
-
-def _questions(text: str) -> list[bool]:
-    """Whether a question is open at each character."""
-    changes = {m.end(): True for m in ASKING.finditer(text)}
-    changes |= {m.start(): False for m in TELLING.finditer(text)}
-    is_open = False
-    found = []
-    for place in range(len(text)):
-        is_open = changes.get(place, is_open)
-        found.append(is_open)
+    words = [patterns()[name] for name in classes]
+    for row, text in enumerate(text or "" for text in indications):
+        # Where questions open (True) and end, in order; an end wins where both are.
+        turns = {m.end(): True for m in ASKING.finditer(text)}
+        turns |= {m.start(): False for m in TELLING.finditer(text)}
+        places = sorted(turns)
+        for column, pattern in enumerate(words):
+            for match in pattern.finditer(text) if pattern else ():
+                before = bisect_right(places, match.start())
+                asked = before > 0 and turns[places[before - 1]]
+                followed = AFTERWARDS.match(text, match.end())
+                kind = Mention.ASKED if asked or followed else Mention.STATED
+                found[row, column] = max(found[row, column], kind)
     return found

@@ -14,14 +14,8 @@ LARGEST_VOCABULARY = 20_000  # words and pairs of words; keeps MIMIC-CXR to minu
 def ngram_scores(train: Split, test: Split) -> Floats:
     """Probabilities of logistic regressions over words and pairs of words, one per class.
 
-    A class that training shows only on one side gets a constant, which ranks nothing.
-
-    Args:
-        train: Studies to learn from.
-        test: Studies to predict.
-
-    Returns:
-        Probabilities of the test studies, (N, Q).
+    They are of the N test studies, (N, Q), and learnt from the training studies. A class that
+    training shows only on one side gets a constant, which ranks nothing.
 
     Source: docs/method.md, section 10.1 (the indication alone).
     """

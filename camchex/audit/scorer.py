@@ -5,8 +5,9 @@ resample of the patients; NaN where it cannot be told. Numbers of the same draws
 arrays are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from camchex.aggregates.small_cells import tells_one_small
 from camchex.scores.bootstrap import Draws, interval, mean_over, score_interval, seed_means
 from camchex.scores.labelled_split import Bools, LabelSet
 from camchex.scores.metrics import Floats, score_classes
+
+Ends = Callable[[Floats, float, float | None], list[float] | None]
 
 
 def value_of(number: Floats) -> float | None:
@@ -66,17 +69,11 @@ def surviving(lost: Floats, gain: Floats, level: float) -> Results:
 
 @dataclass(frozen=True)
 class Score:
-    """Mean over classes (each the same weight) of average precision and of AUROC, as numbers.
-
-    Attributes:
-        ap: Mean average precision, (1 + R,).
-        auroc: Mean AUROC, (1 + R,).
-        classes: Average precision of each class that may be shown alone, (1 + R,).
-    """
+    """Mean over classes (each the same weight) of average precision and of AUROC, as numbers."""
 
     ap: Floats
     auroc: Floats
-    classes: Mapping[str, Floats]
+    classes: Mapping[str, Floats]  # average precision of each class that may be shown alone
 
     def minus(self, other: "Score") -> "Score":
         """The difference of two scores, which must be of the same draws and labels."""
@@ -86,29 +83,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Scorer:
-    """How scores are drawn, and what of them is shown.
+    """How scores are drawn, and what of them is shown."""
 
-    Attributes:
-        draws: Draws of the patients of the test studies: the same for every score.
-        level: Share of the resamples within an interval.
-        min_cell: Smallest number of positives, or negatives, of a class that is shown alone.
-        workers: Threads.
-    """
-
-    draws: Draws
-    level: float
-    min_cell: int
-    workers: int = 1
+    draws: Draws  # of the patients of the test studies: the same for every score
+    level: float  # share of the resamples within an interval
+    min_cell: int  # smallest number of positives, or negatives, of a class that is shown alone
+    workers: int = 1  # threads
 
     def score(self, labels: LabelSet, seeds: Sequence[Floats], cells: Bools | None = None) -> Score:
-        """Macro score, the mean over seeds; the seeds are averaged in each resample too.
+        """Macro score, the mean over seeds (probabilities of each, (N, Q)), in each resample too.
 
-        Args:
-            labels: Labels to score against, (N, K).
-            seeds: Probabilities of each seed, (N, Q).
-            cells: Which labels count, (N, K); None: all.
+        Only the given cells count, (N, K) booleans.
         """
-        known = labels.labels if cells is None else np.where(cells, labels.labels, np.nan)
+        known = labels.known(cells)
         counted = score_classes(known, known, labels.classes)
         at = [q for q, one in enumerate(counted.values()) if one.ap is not None]
         small = [one.is_small(self.min_cell) for one in counted.values()]
@@ -120,21 +107,16 @@ class Scorer:
         alone = {labels.classes[q]: found.ap[:, k] for k, q in enumerate(at) if not small[q]}
         return Score(mean_over(found.ap), mean_over(found.auroc), alone)
 
-    def intervals(self, score: Score) -> dict[str, list[float] | None]:
-        """Intervals of a score, between 0 and 1."""
+    def intervals(self, score: Score, ends: Ends = score_interval) -> dict[str, Any]:
+        """Intervals of a score, between 0 and 1 unless ``ends`` finds them."""
         found = {"mAP_interval": score.ap, "AUROC_interval": score.auroc}
-        return {k: score_interval(v[1:], self.level, value_of(v)) for k, v in found.items()}
+        return {key: ends(v[1:], self.level, value_of(v)) for key, v in found.items()}
 
-    def shown(self, score: Score) -> Results:
+    def shown(self, score: Score, ends: Ends = score_interval) -> Results:
         """A score and its intervals."""
         values = {"mAP": value_of(score.ap), "AUROC": value_of(score.auroc)}
-        return values | self.intervals(score)
+        return values | self.intervals(score, ends)
 
     def difference(self, score: Score) -> Results:
         """A difference of scores and its intervals."""
-        return {
-            "mAP": value_of(score.ap),
-            "AUROC": value_of(score.auroc),
-            "mAP_interval": interval_of(score.ap, self.level),
-            "AUROC_interval": interval_of(score.auroc, self.level),
-        }
+        return self.shown(score, interval)

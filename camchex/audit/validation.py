@@ -40,9 +40,8 @@ class Truth:
     """Shares of the gain by texts that are not owed to the leak; 1: all of it.
 
     Attributes:
-        words: Gain less what masking the words for findings costs against the labels learnt beyond
-            what masking costs against the labels without the leak: the share that the audit
-            estimates.
+        words: The share that the audit estimates: gain less what masking the words for findings
+            costs against the labels learnt beyond its cost against those without the leak.
         gain: Gain against the labels without the leak. Leaked labels also hide some of what texts
             tell, so it can be above 1.
     """
@@ -56,15 +55,10 @@ def true_shares(
 ) -> Truth:
     """The shares of the gain by texts that are not owed to the leak, as macro AUROC.
 
-    Scores against the clean labels are brought to the scale of the labels learnt, by the score of
-    the images alone against either, as the audit does.
-
-    Args:
-        learnt: The labels that the model learnt.
-        clean: The labels without the leak.
-        own: Probabilities of the studies as they are, of each seed, (N, Q).
-        masked: Probabilities without the words for findings.
-        images: Probabilities without texts.
+    Scores against the clean labels (without the leak) are brought to the scale of the labels
+    learnt, by the score of the images alone against either, as the audit does. Probabilities of
+    each seed, (N, Q), are of the studies as they are (``own``), without the words for findings
+    (``masked``) and without texts (``images``).
     """
     (seen, seen_masked, seen_images), (honest, honest_masked, honest_images) = (
         [
@@ -80,10 +74,7 @@ def true_shares(
 
 
 def validation(cohorts: Mapping[float, tuple[Results, Truth]]) -> Results:
-    """Share of the audit and truth, by leak.
-
-    Args:
-        cohorts: For each leak, what ``metrics/audit.json`` holds, and the truth.
+    """Share of the audit, from what ``metrics/audit.json`` holds, beside the truth, by leak.
 
     Returns:
         ``cohorts``: for each its ``label_leak``, ``true_share`` (of words) and ``true_gain``, the
@@ -117,34 +108,28 @@ def validation(cohorts: Mapping[float, tuple[Results, Truth]]) -> Results:
 
 def validation_text(found: Results) -> str:
     """The validation as Markdown."""
-    rows = []
+    rows, keys = [], ("true_share", "share", "low", "high", "true_gain")
     for row in found["cohorts"]:
-        share, low, high = (
-            "none" if row[key] is None else f"{row[key]:.2f}" for key in ("share", "low", "high")
+        truth, share, low, high, gain = (
+            "none" if row[key] is None else f"{row[key]:.2f}" for key in keys
         )
-        within, accused = WORD[row["within"]], WORD[row["accused"]]
-        truth, gain = f"{row['true_share']:.2f}", f"{row['true_gain']:.2f}"
-        leak = f"{row['label_leak']:g}"
-        rows.append([leak, truth, share, f"{low} to {high}", within, accused, gain])
+        answers = WORD[row["within"]], WORD[row["accused"]]
+        rows.append([f"{row['label_leak']:g}", truth, share, f"{low} to {high}", *answers, gain])
     return f"{EXPLAINED}\n\n{markdown_table(COLUMNS, rows)}\n"
 
 
 def validation_figure(found: Results, path: Path) -> None:
     """Draw share and truth over the leak, as SVG; equal results give equal bytes."""
-    rows = [row for row in found["cohorts"] if row["share"] is not None]
+    every = found["cohorts"]
+    rows = [row for row in every if row["share"] is not None]
     leaks, shares = ([row[key] for row in rows] for key in ("label_leak", "share"))
     down = [row["share"] - row["low"] for row in rows]
     up = [row["high"] - row["share"] for row in rows]
-    every = found["cohorts"]
+    known, truths = ([row[key] for row in every] for key in ("label_leak", "true_share"))
     with mpl.rc_context({**STYLE, "svg.hashsalt": "audit"}):
         figure = Figure(figsize=(5.0, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot(
-            [row["label_leak"] for row in every],
-            [row["true_share"] for row in every],
-            marker="s",
-            label="truth",
-        )
+        axes.plot(known, truths, marker="s", label="truth")
         axes.errorbar(leaks, shares, yerr=[down, up], marker="o", capsize=3, label="audit, 95 %")
         axes.set(xlabel="label_leak of the synthetic cohort", ylabel="share of the gain")
         axes.legend(frameon=False)

@@ -21,13 +21,8 @@ def by_indication(labels: LabelSet, seeds: Seeds, names_any: Bools, scorer: Scor
     """Score the model where the indication names any finding, and where it names none.
 
     Both scores are means over the classes with ``min_cell`` positives and negatives on both sides,
-    so that they are of the same classes.
-
-    Args:
-        labels: Labels to score against.
-        seeds: Probabilities by seed, (N, Q).
-        names_any: Whether the indication names a finding, (N,).
-        scorer: Draws, and the smallest cell that is shown.
+    so that they are of the same classes. Probabilities stand by seed, (N, Q); ``names_any``, (N,),
+    says whether the indication names a finding.
     """
     named = np.broadcast_to(names_any[:, None], labels.labels.shape)
     return _compared(labels, seeds, {NAMING: named, NAMING_NONE: ~named}, scorer)
@@ -40,30 +35,20 @@ def by_mention(
 
     A cell is a study and a class. Every class is scored among the studies that speak of it in the
     same way, and beside them among those silent on it, both averaged over the classes that have
-    ``min_cell`` positives and negatives in both.
-
-    Args:
-        labels: Labels to score against.
-        seeds: Probabilities by seed, (N, Q).
-        mentioned: A :class:`Mention` of each class by each study, (N, Q).
-        scorer: Draws, and the smallest cell that is shown.
+    ``min_cell`` positives and negatives in both. Probabilities stand by seed, (N, Q);
+    ``mentioned`` is a :class:`Mention` of each class by each study, (N, Q).
     """
-    how = mentioned[:, list(labels.columns)]
-    silent = how == Mention.SILENT
-    return {
-        name: _cells(labels, how == kind, scorer.min_cell)
-        | _compared(labels, seeds, {name: how == kind, "silent": silent}, scorer)
-        for name, kind in (("asked", Mention.ASKED), ("stated", Mention.STATED))
-    }
-
-
-def _cells(labels: LabelSet, cells: Bools, min_cell: int) -> dict[str, object]:
-    """Cells whose label is known, and the share of them that is positive."""
-    truth = labels.labels[cells & ~np.isnan(labels.labels)]
-    return {
-        "cells": shown_count(len(truth), min_cell),
-        "positive": shown_share(int(truth.sum()), len(truth), min_cell),
-    }
+    how, found = mentioned[:, list(labels.columns)], {}
+    for name, kind in (("asked", Mention.ASKED), ("stated", Mention.STATED)):
+        cells = how == kind
+        truth = labels.labels[cells & ~np.isnan(labels.labels)]
+        sides = {name: cells, "silent": how == Mention.SILENT}
+        found[name] = {
+            "cells": shown_count(len(truth), scorer.min_cell),
+            "positive": shown_share(int(truth.sum()), len(truth), scorer.min_cell),
+            **_compared(labels, seeds, sides, scorer),
+        }
+    return found
 
 
 def _compared(
@@ -73,18 +58,17 @@ def _compared(
     counts = [
         [((labels.labels == v) & side).sum(axis=0) for v in (1, 0)] for side in sides.values()
     ]
-    kept = [
-        name
-        for q, name in enumerate(labels.classes)
+    at = [
+        q
+        for q in range(len(labels.classes))
         if all(has_enough_of_both(yes[q], no[q], scorer.min_cell) for yes, no in counts)
     ]
-    at = [labels.classes.index(name) for name in kept]
-    shared = labels.only(kept)
+    shared = labels.only([labels.classes[q] for q in at])
     given = list(seeds.values())
     scores = {key: scorer.score(shared, given, side[:, at]) for key, side in sides.items()}
     first, second = scores.values()
     return {
-        "classes_scored": len(kept),
+        "classes_scored": len(at),
         **{
             key: {
                 "mean_prevalence": shared.mean_prevalence(sides[key][:, at]),

@@ -32,12 +32,8 @@ def benchmark_rows(
 ) -> Iterator[Row]:
     """Macro scores on every set of labels that the cohort has, as rows below ``BENCHMARKS``.
 
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        label_space: Name of the label space that was learnt.
-        draws: Draws of the patients of the test studies.
-        level: Share of the resamples within an interval.
+    Probabilities, (N, Q), and draws are those of the test studies; ``label_space`` names the one
+    that was learnt; the level is the share of the resamples within an interval.
     """
     shared = [name for name in test.classes if name in MIMIC_14]
     columns = [list(test.classes).index(name) for name in shared]
@@ -52,8 +48,5 @@ def benchmark_rows(
         studies = int((~np.isnan(labels)).any(axis=1).sum())
         for unit, times in (("study", None), ("image", test.images)):
             scores, means = macro_row(labels, probabilities[:, chosen], draws, level, times)
-            missing = [
-                test.classes[q] for q, one in zip(chosen, scores, strict=True) if one.ap is None
-            ]
-            scored = len(scores) - len(missing)
-            yield *name, unit, studies, scored, "; ".join(missing), *means
+            missing = [test.classes[q] for q, s in zip(chosen, scores, strict=True) if s.ap is None]
+            yield *name, unit, studies, len(scores) - len(missing), "; ".join(missing), *means

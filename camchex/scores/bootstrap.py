@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camchex.scores.metrics import METRICS
 from camchex.scores.ranking import Floats, Ranking, Weights, rank
 
 CELLS = 700_000  # rows times resamples at a time: their running sums stay in the cache
@@ -20,9 +21,7 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Draws:
-    """Patients drawn with replacement, as many as there are, R times.
-
-    Two models are compared on the same draws.
+    """Patients drawn with replacement, as many as there are, R times; shared by compared models.
 
     Attributes:
         counts: How often each of the U patients was drawn, (R, U).
@@ -39,11 +38,9 @@ class Draws:
 
 @dataclass(frozen=True)
 class Resampled:
-    """Scores of every class in every resample.
+    """Scores of every class in every resample, (R, Q).
 
-    Attributes:
-        ap: Average precision, (R, Q); NaN where a resample has no positive, or no negative.
-        auroc: AUROC, (R, Q), NaN in the same places.
+    Both are NaN where a resample has no positive, or no negative, of the class.
     """
 
     ap: Floats
@@ -51,12 +48,9 @@ class Resampled:
 
 
 def draw_patients(patients: Sequence[str], resamples: int, seed: int) -> Draws:
-    """Draw as many patients as there are, with replacement, for every resample.
+    """Draw as many patients as there are, with replacement, R times.
 
-    Args:
-        patients: Patient of each row, (N,).
-        resamples: R.
-        seed: Seed of the draws: equal seeds and patients give equal draws.
+    Equal seeds and patients (the patient of each row, (N,)) give equal draws.
     """
     names, patient = np.unique(np.asarray(patients), return_inverse=True)
     random = np.random.default_rng(seed)
@@ -76,12 +70,9 @@ def bootstrap(
 ) -> Resampled:
     """Score every class in every resample.
 
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        scores: Numbers that rank, (N, Q).
-        draws: Draws of the patients of these rows.
-        times: How often a row counts besides, (N,): its images, for the score per image.
-        workers: Threads. They change the time, never a score.
+    Labels are 1, 0, or NaN where unknown, and scores rank, both (N, Q); ``draws`` are of the
+    patients of these rows; ``times``, (N,), is how often a row counts besides: its images, for the
+    score per image. ``workers`` threads change the time, never a score.
 
     Raises:
         DataError: If a label is none, or a score is NaN.
@@ -99,25 +90,16 @@ def bootstrap(
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:  # NumPy lets go of the lock as it sums
         parts = list(pool.map(score, product(rankings, blocks)))
-    # Parts are class by class, and block by block within each.
-    none = np.empty(0)  # where there is no class
-    ap, auroc = (
-        np.concatenate([none, *(part[which] for part in parts)]).reshape(len(rankings), resamples).T
-        for which in (0, 1)
-    )
-    return Resampled(ap, auroc)
+    # Parts are class by class, and block by block within each; there may be no class.
+    found = np.concatenate([np.empty((2, 0)), *parts], axis=1)
+    ap, auroc = found.reshape(2, len(rankings), resamples)
+    return Resampled(ap.T, auroc.T)
 
 
 def seed_means(
     labels: Floats, seeds: Sequence[Floats], draws: Draws, workers: int = 1
 ) -> Resampled:
-    """Mean over seeds of the scores of every class.
-
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        seeds: Probabilities of each seed, (N, Q).
-        draws: Draws of the patients of these rows.
-        workers: Threads.
+    """Mean over seeds (probabilities of each, (N, Q)) of the scores of :func:`bootstrap`.
 
     Returns:
         Scores (1 + R, Q): first those of the rows themselves, then those of every resample.
@@ -125,28 +107,24 @@ def seed_means(
     counts = np.vstack([np.ones((1, draws.counts.shape[1]), np.uint8), draws.counts])
     every = Draws(counts, draws.patient)
     found = [bootstrap(labels, scores, every, None, workers) for scores in seeds]
-    ap, auroc = (np.mean([getattr(one, key) for one in found], axis=0) for key in ("ap", "auroc"))
-    return Resampled(ap, auroc)
+    return Resampled(*(np.mean([getattr(s, key) for s in found], axis=0) for key in METRICS))
 
 
 def mean_over(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     """Macro mean of every resample, (R,), over the classes that the resample can score.
 
-    Args:
-        values: Scores, NaN where there is none, (R, Q).
-        columns: Numbers of the classes; None: all.
+    The scores, (R, Q), are NaN where there is none; only the given columns count.
     """
     chosen = values if columns is None else values[:, list(columns)]
     scored = ~np.isnan(chosen)
     count = scored.sum(axis=1)
-    total = np.where(scored, chosen, 0).sum(axis=1)
     mean: Floats = np.full(len(chosen), np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
+    np.divide(np.where(scored, chosen, 0).sum(axis=1), count, out=mean, where=count > 0)
     return mean
 
 
 def interval(values: ArrayLike, level: float, score: float | None) -> list[float] | None:
-    """Low and high end of the interval of a number, from the resamples that have one.
+    """Low and high end of the interval of a number, given it in each resample, (R,), or NaN.
 
     A resample repeats positives, which lifts its average precision, and most where they are few:
     its scores lie above the score by about as much as that lies above the truth. So the percentile
@@ -154,13 +132,8 @@ def interval(values: ArrayLike, level: float, score: float | None) -> list[float
     is widened to it. For the mean over ten classes with 20 positives each in 400 studies, 95 %
     percentile intervals held the truth in 39 % of 400 drawn test sets, moved ones in 90 %.
 
-    Args:
-        values: The number in each resample, NaN where it has none, (R,).
-        level: Share of the resamples within an interval (0.95).
-        score: The number of the studies themselves.
-
-    Returns:
-        None without a score, or if fewer than half of the resamples have one.
+    ``level`` is the share of the resamples within an interval; ``score``, the number of the studies
+    themselves. There is no interval without it, or if fewer than half of the resamples have one.
 
     Source: Efron and Tibshirani 1993, chapters 10 and 13 (bias of the bootstrap; percentiles). BCa
     would need the score without each of the 13,000 patients, and moves by less.

@@ -35,8 +35,7 @@ class Calibration(BaseModel):
     def decide(self, probabilities: Mapping[str, float]) -> dict[str, dict[Rule, bool | None]]:
         """Yes or no for every class by every rule; None where there is no threshold.
 
-        Args:
-            probabilities: Probabilities by class, as the model gives them, not rescaled.
+        Probabilities stand by class, as the model gives them, not rescaled.
 
         Raises:
             DataError: If a class was not among those fitted.
@@ -44,18 +43,16 @@ class Calibration(BaseModel):
         strange = sorted(set(probabilities) - set(self.thresholds))
         if strange:
             raise DataError(f"calibration: no threshold was fitted for {', '.join(strange)}")
-        decided: dict[str, dict[Rule, bool | None]] = {name: {} for name in probabilities}
-        for name, value in probabilities.items():
-            for rule in RULES:
-                limit = self.thresholds[name].get(rule)
-                decided[name][rule] = None if limit is None else bool(value >= limit)
-        return decided
+        limits = {name: {r: self.thresholds[name].get(r) for r in RULES} for name in probabilities}
+        return {
+            name: {r: None if at is None else bool(value >= at) for r, at in limits[name].items()}
+            for name, value in probabilities.items()
+        }
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:
     """Probabilities with their logits divided by the temperature, of any shape."""
-    inside = np.clip(probabilities, TINY, 1 - TINY)
-    rescaled: Floats = expit(logit(inside) / temperature)
+    rescaled: Floats = expit(logit(np.clip(probabilities, TINY, 1 - TINY)) / temperature)
     return rescaled
 
 

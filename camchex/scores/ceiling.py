@@ -16,7 +16,7 @@ from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats, macro, score_classes
 
 SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP, 0.5 of AUROC"
-Values = Mapping[str, Any]
+Pair = tuple[float | None, float | None]
 CHANCE = 0.5  # AUROC
 FAR_BELOW = 0.5  # a share, of a finding
 ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to be far below
@@ -24,28 +24,18 @@ ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to b
 
 @dataclass(frozen=True)
 class Compared:
-    """One set of modalities.
+    """Probabilities from one set of modalities, (N, Q)."""
 
-    Attributes:
-        ceiling: Probabilities of the best observer, (N, Q).
-        bound: Whether the ceiling is an upper bound rather than the best there is.
-        ours: Probabilities of a trained model by seed, (N, Q); empty where none was trained.
-    """
-
-    ceiling: Floats
-    bound: bool
-    ours: Mapping[int, Floats]
+    ceiling: Floats  # of the best observer
+    bound: bool  # whether the ceiling is an upper bound rather than the best there is
+    ours: Mapping[int, Floats]  # of a trained model by seed; empty where none was trained
 
 
 def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cell: int) -> Results:
     """Score the ceilings of each set of modalities, and ours beside them.
 
-    A class with few positives (or negatives) counts in the means, but is not shown on its own.
-
-    Args:
-        split: The studies.
-        compared: Ceiling and ours by set of modalities.
-        min_cell: Smallest number of positives, or negatives, of a class that is shown.
+    A class with fewer than ``min_cell`` positives (or negatives) counts in the means, but is not
+    shown on its own.
 
     Returns:
         Per set: ``ceiling`` and ``ours`` (mAP and AUROC, ours as the mean over seeds), ``share``
@@ -71,53 +61,42 @@ def _set(split: Split, one: Compared, min_cell: int) -> Results:
     best = score_classes(split.labels, one.ceiling, split.classes)
     seeds = [score_classes(split.labels, p, split.classes) for p in one.ours.values()]
     prevalence = [score.prevalence for score in best.values() if score.ap is not None]
-    mean, means = macro(best.values()), [macro(scores.values()) for scores in seeds]
-    per_class = {}
-    for name, score in best.items():
-        shown, *rows = (class_row(s, min_cell) for s in (score, *(seed[name] for seed in seeds)))
-        per_class[name] = {
-            "positives": shown["positives"],
-            **_sides(
-                {"AP": shown["prevalence"], "AUROC": CHANCE},
-                {"AP": shown["AP"], "AUROC": shown["AUROC"]},
-                rows,
-            ),
-        }
-    return {
-        "bound": one.bound,
-        "seeds": len(seeds),
-        **_sides(
-            {"mAP": float(np.mean(prevalence)) if prevalence else None, "AUROC": CHANCE},
-            {"mAP": mean.ap, "AUROC": mean.auroc},
-            [{"mAP": ours.ap, "AUROC": ours.auroc} for ours in means],
-        ),
-        "far_below": _far_below(per_class),
-        "per_class": per_class,
-    }
-
-
-def _sides(chance: Values, ceiling: Values, seeds: Sequence[Values]) -> Results:
-    """Chance, ceiling, the mean of ours over seeds, and our share, of each score of the ceiling."""
-    ours: dict[str, float | None] = {}
-    for name in ceiling:
-        known = [scores[name] for scores in seeds if scores[name] is not None]
-        ours[name] = float(np.mean(known)) if known else None
-    share = {name: share_of_ceiling(ours[name], ceiling[name], chance[name]) for name in ceiling}
-    return {
-        "chance": chance,
-        "ceiling": ceiling,
-        "ours": ours if seeds else None,
-        "share": share if seeds else None,
-    }
-
-
-def _far_below(per_class: Mapping[str, Results]) -> list[str]:
-    """Findings that a ceiling leaves room for and of which we reach little, lowest first."""
-    shares = {
+    chance = float(np.mean(prevalence)) if prevalence else None
+    means = [macro(scores.values()) for scores in (best, *seeds)]
+    per_class: dict[str, Any] = {}
+    for name in best:
+        rows = [class_row(scores[name], min_cell) for scores in (best, *seeds)]
+        values = [(row["AP"], row["AUROC"]) for row in rows]
+        sides = _sides("AP", rows[0]["prevalence"], values)
+        per_class[name] = {"positives": rows[0]["positives"], **sides}
+    shares = {  # of the findings that the ceiling leaves room for
         name: row["share"]["AP"]
         for name, row in per_class.items()
         if row["share"]
         and row["share"]["AP"] is not None
         and row["ceiling"]["AP"] - row["chance"]["AP"] >= ROOM
     }
-    return sorted((n for n, share in shares.items() if share < FAR_BELOW), key=lambda n: shares[n])
+    return {
+        "bound": one.bound,
+        "seeds": len(seeds),
+        **_sides("mAP", chance, [(mean.ap, mean.auroc) for mean in means]),
+        "far_below": sorted((n for n in shares if shares[n] < FAR_BELOW), key=lambda n: shares[n]),
+        "per_class": per_class,
+    }
+
+
+def _sides(ap: str, prevalence: float | None, scores: Sequence[Pair]) -> Results:
+    """Chance, ceiling, the mean of ours over seeds, and our share, of ``ap`` and of the AUROC.
+
+    The scores are those of the ceiling, and then ours of each seed.
+    """
+    rows: dict[str, Any] = {"chance": {}, "ceiling": {}, "ours": {}, "share": {}}
+    for name, chance, (best, *seeds) in zip(
+        (ap, "AUROC"), (prevalence, CHANCE), zip(*scores, strict=True), strict=True
+    ):
+        known = [score for score in seeds if score is not None]
+        ours = float(np.mean(known)) if known else None
+        values = chance, best, ours, share_of_ceiling(ours, best, chance)
+        for side, value in zip(rows.values(), values, strict=True):
+            side[name] = value
+    return rows if len(scores) > 1 else {**rows, "ours": None, "share": None}

@@ -1,6 +1,6 @@
 """Scores as DVC plots them: small CSV files without a value of a single patient."""
 
-from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
@@ -27,11 +27,8 @@ def score_curves(
 ) -> dict[str, Table]:
     """Scores and precision-recall curves of the classes that may be shown, as tables by file name.
 
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        min_cell: Smallest number of positives, or negatives, of a class that is shown.
-        intervals: Intervals per study; without them the bounds are empty.
+    Probabilities, (N, Q), and intervals (without them the bounds are empty) are those of the test
+    studies. A class needs ``min_cell`` positives and negatives to be shown.
 
     Returns:
         ``per_class``; ``precision_recall``, whose class ``macro`` is the mean curve; and
@@ -39,11 +36,12 @@ def score_curves(
     """
     scores = score_classes(test.labels, probabilities, test.classes)
     shown = {name: score for name, score in scores.items() if score.may_be_shown(min_cell)}
-    per_class = []
+    per_class: list[Row] = []
     for name, score in shown.items():
         ends = intervals.of_class(name, score, min_cell)
-        bounds = (*(ends.get("AP_interval") or NONE), *(ends.get("AUROC_interval") or NONE))
-        per_class.append((name, score.ap, score.auroc, score.prevalence, score.positives, *bounds))
+        low_high = (ends.get(f"{key}_interval") or NONE for key in ("AP", "AUROC"))
+        numbers = score.ap, score.auroc, score.prevalence, score.positives
+        per_class.append((name, *numbers, *chain.from_iterable(low_high)))
     curves = {
         name: precision_at(labels, guesses, RECALLS)
         for name, labels, guesses in zip(test.classes, test.labels.T, probabilities.T, strict=True)
@@ -69,48 +67,35 @@ def reliability_curves(
 ) -> dict[str, Table]:
     """How sure the model was and how often it was right, as tables by file name.
 
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        temperature: Temperature that was fitted on the development studies.
-        min_cell: Smallest number of positives, or negatives, of a bin that is shown.
+    Probabilities, (N, Q), are those of the test studies; the temperature was fitted on the
+    development studies. A bin needs ``min_cell`` positives and negatives to be shown, if any.
 
     Returns:
         ``reliability``, by class and bin; and ``reliability_all`` of all labels together, where
         few bins are too small.
     """
-    kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
     each: list[Row] = []
     pooled: list[Row] = []
+    kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
     for kind, guesses in kinds.items():
-        for name, truth, guess in zip(test.classes, test.labels.T, guesses.T, strict=True):
-            each += [(name, kind, *row) for row in _shown_bins(truth, guess, min_cell)]
-        every = _shown_bins(test.labels.ravel(), guesses.ravel(), min_cell)
-        pooled += [(kind, *row) for row in every]
+        columns = [*zip(test.classes, test.labels.T, guesses.T, strict=True)]
+        for name, truth, guess in (*columns, (None, test.labels.ravel(), guesses.ravel())):
+            for mean, share, count in reliability(truth, guess):
+                if is_small_class(round(share * count), round((1 - share) * count), min_cell):
+                    continue
+                row = (kind, mean, share, int(count))
+                pooled.append(row) if name is None else each.append((name, *row))
     return {
         "reliability": (("class", *RELIABILITY, "studies"), each),
         "reliability_all": ((*RELIABILITY, "labels"), pooled),
     }
 
 
-def _shown_bins(truth: Floats, guess: Floats, min_cell: int) -> Iterator[tuple[float, float, int]]:
-    for mean, share, count in reliability(truth, guess):
-        if not is_small_class(round(share * count), round((1 - share) * count), min_cell):
-            yield mean, share, int(count)
-
-
 def precision_at(labels: Floats, probabilities: Floats, recalls: Floats) -> Floats:
     """Precision at the strictest threshold that reaches each recall, not interpolated.
 
-    Its mean over every reachable recall is the average precision.
-
-    Args:
-        labels: 1, 0, or NaN where unknown, (N,), with at least one positive.
-        probabilities: Probabilities of the label, (N,).
-        recalls: Recalls from 0 to 1, (R,).
-
-    Returns:
-        Precision, (R,).
+    Its mean over every reachable recall is the average precision. Labels, (N,), are 1 at least
+    once, 0, or NaN where unknown; recalls, (R,), lie from 0 to 1.
     """
     known = ~np.isnan(labels)
     precision, recall, _ = precision_recall_curve(labels[known], probabilities[known])

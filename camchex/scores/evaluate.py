@@ -1,6 +1,6 @@
 """The scores of one model on the test studies, as aggregates that may be published."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -27,13 +27,9 @@ def evaluate(
 
     A class with few positives (or negatives) counts in the means, but is not shown on its own.
 
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        cohort: ``schemas.cohort``; its training images say which classes are frequent.
-        min_cell: Smallest number of studies that is shown.
-        levels: Intervals (``mAP_interval``, ``AP_interval``, ``AUROC_interval``: low, high) that
-            stand beside each score; without them there are none.
+    Probabilities, (N, Q), are those of the test studies. The training images of the cohort
+    (``schemas.cohort``) say which classes are frequent. Intervals (``mAP_interval``,
+    ``AP_interval``, ``AUROC_interval``: low, high), where given, stand beside each score.
 
     Returns:
         Scores per study (``study``) and, each study's prediction repeated for its images, per
@@ -48,25 +44,34 @@ def evaluate(
     """
     groups = training_groups(labelled_split(cohort, "train", test.classes))
     units = {"study": np.ones(len(test.labels), np.int64), "image": test.images}
-    scores = {
+    found: dict[str, object] = {}
+    by_unit = {
         unit: score_classes(test.labels, probabilities, test.classes, times)
         for unit, times in units.items()
     }
-    study = levels["study"]
+    for unit, scores in by_unit.items():
+        found[unit] = {
+            **_means(scores, levels[unit]),
+            "classes_scored": macro(scores.values()).classes,
+            "classes_not_scored": not_scored(scores),
+            "groups": {
+                rule: {
+                    group: _group({name: scores[name] for name in names}, min_cell, levels[unit])
+                    for group, names in members.items()
+                }
+                for rule, members in groups.items()
+            },
+            **_other_means(test, probabilities, scores, min_cell, units[unit]),
+        }
+    each, bounds = by_unit["study"], levels["study"]
     return {
         "studies": len(test.labels),
         "images": int(test.images.sum()),
-        "mean_prevalence": mean_prevalence(scores["study"].values(), min_cell),
-        **{
-            unit: {
-                **_level(scores[unit], groups, min_cell, levels[unit]),
-                **_other_means(test, probabilities, scores[unit], min_cell, times),
-            }
-            for unit, times in units.items()
-        },
+        "mean_prevalence": mean_prevalence(each.values(), min_cell),
+        **found,
         "per_class": {
-            name: {**class_row(score, min_cell), **study.of_class(name, score, min_cell)}
-            for name, score in scores["study"].items()
+            name: {**class_row(score, min_cell), **bounds.of_class(name, score, min_cell)}
+            for name, score in each.items()
         },
     }
 
@@ -79,10 +84,7 @@ def training_groups(train: Split) -> dict[str, dict[str, list[str]]]:
 
 
 def mean_prevalence(scores: Iterable[ClassScore], min_cell: int) -> float | None:
-    """Mean prevalence of the classes that are scored and shown.
-
-    Hidden classes are left out, or their counts could be solved for.
-    """
+    """Mean prevalence of the classes shown: counts of hidden ones could be solved for."""
     shown = [score.prevalence for score in scores if score.may_be_shown(min_cell)]
     return float(np.mean(shown)) if shown else None
 
@@ -98,49 +100,25 @@ def class_row(score: ClassScore, min_cell: int) -> Results:
     }
 
 
-def _level(
-    scores: Scores,
-    groups: Mapping[str, Mapping[str, Sequence[str]]],
-    min_cell: int,
-    bounds: Intervals,
-) -> Results:
-    mean = macro(scores.values())
-    return {
-        "mAP": mean.ap,
-        "AUROC": mean.auroc,
-        **bounds.of_mean(scores),
-        "classes_scored": mean.classes,
-        "classes_not_scored": not_scored(scores),
-        "groups": {
-            rule: {
-                group: _group({name: scores[name] for name in names}, min_cell, bounds)
-                for group, names in members.items()
-            }
-            for rule, members in groups.items()
-        },
-    }
+def _means(scores: Scores, bounds: Intervals, *, hidden: bool = False) -> Results:
+    mean = macro([] if hidden else scores.values())
+    return {"mAP": mean.ap, "AUROC": mean.auroc, **bounds.of_mean(scores, hidden=hidden)}
 
 
 def _group(scores: Scores, min_cell: int, bounds: Intervals) -> Results:
     """Mean of a group; None where it would be the score of a single small class."""
-    mean = macro(scores.values())
-    hidden = tells_one_small([s.is_small(min_cell) for s in scores.values() if s.ap is not None])
+    small = [score.is_small(min_cell) for score in scores.values() if score.ap is not None]
     return {
-        "mAP": None if hidden else mean.ap,
-        "AUROC": None if hidden else mean.auroc,
-        **bounds.of_mean(scores, hidden=hidden),
+        **_means(scores, bounds, hidden=tells_one_small(small)),
         "classes": list(scores),
-        "classes_scored": mean.classes,
+        "classes_scored": len(small),
     }
 
 
 def _other_means(
     test: Split, probabilities: Floats, scores: Scores, min_cell: int, times: NDArray[np.int64]
 ) -> Results:
-    """Micro and weighted means of the classes shown.
-
-    Hidden classes are left out, or their counts could be solved for.
-    """
+    """Micro and weighted means of the classes shown: counts of hidden ones could be solved for."""
     shown = [q for q, score in enumerate(scores.values()) if score.may_be_shown(min_cell)]
     if not shown:
         return dict.fromkeys(("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"))

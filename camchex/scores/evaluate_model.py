@@ -1,13 +1,13 @@
 """Everything that is measured of one model, in one call."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from camchex.aggregates.csv_files import Table
 from camchex.aggregates.results import Results
+from camchex.contract.labels import LabelParams
 from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.calibration_file import Calibration
@@ -19,55 +19,37 @@ from camchex.scores.fit_calibration import (
     decision_rows,
     fit_calibration,
 )
-from camchex.scores.intervals import intervals
+from camchex.scores.intervals import NONE, intervals
 from camchex.scores.labelled_split import labelled_split, read_probabilities
 from camchex.scores.params import EvaluationParams
-from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows
+from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows, view_positions
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that is measured of one model.
-
-    Attributes:
-        metrics: The few numbers that ``dvc metrics diff`` shows: scores with their bounds per
-            study and per image, head, body and tail (in the grouping of the paper where it
-            applies), and calibration. All results stand in ``details``, a list of one: DVC takes
-            no list for a metric.
-        calibration: Temperature and thresholds.
-        tables: Curves, decisions, subgroups and benchmarks, by file name.
-    """
-
-    metrics: Results
-    calibration: Calibration
-    tables: Mapping[str, Table]
-
-
-def evaluate_model(  # noqa: PLR0913 - one model's inputs, and how they are scored
+def evaluate_model(
     cohort: pa.Table,
-    classes: Sequence[str],
+    labels: LabelParams,
     predictions: Path,
     params: EvaluationParams,
-    *,
-    label_space: str,
-    positions: Mapping[str, str] | None,
+    images: pa.Table | None,
     workers: int = 1,
-) -> Evaluation:
+) -> tuple[Results, Calibration, dict[str, Table]]:
     """Fit the calibration of a model to the development studies, and score it on the test studies.
 
-    Args:
-        cohort: ``schemas.cohort``.
-        classes: The label space, Q names.
-        predictions: ``schemas.predictions`` of development and test.
-        params: Smallest number of studies that is shown, and how intervals are found.
-        label_space: Name of the label space.
-        positions: View position (AP, PA, ...) by image, for subgroups; None: not known.
-        workers: Threads.
+    The cohort has ``schemas.cohort``; the file of predictions, ``schemas.predictions`` of both
+    splits; the images, ``schemas.IMAGES`` with view positions for the subgroups, None: not known.
+
+    Returns:
+        The metrics: the few numbers that ``dvc metrics diff`` shows (scores with their bounds per
+        study and per image; head, body and tail, in the grouping of the paper where it applies;
+        calibration), and all results in ``details``, a list of one: DVC takes no list for a
+        metric. Then the calibration; and curves, decisions, subgroups and benchmarks as tables by
+        file name.
 
     Raises:
         DataError: If a split has no study, or the predictions are not of these studies.
     """
-    development, test = (labelled_split(cohort, name, classes) for name in ("development", "test"))
+    classes, splits = labels.classes, ("development", "test")
+    development, test = (labelled_split(cohort, name, classes) for name in splits)
     probabilities, min_cell = read_probabilities(predictions, test), params.min_cell
     fitted = fit_calibration(
         development.labels, read_probabilities(predictions, development), classes, min_cell
@@ -76,36 +58,24 @@ def evaluate_model(  # noqa: PLR0913 - one model's inputs, and how they are scor
     draws = draw_patients(test.patients, params.bootstrap.resamples, params.bootstrap.seed)
     bounds = intervals(test, probabilities, draws, level, workers)
     results = evaluate(test, probabilities, cohort, min_cell, bounds)
-    calibrated = calibration_scores(test.labels, probabilities, fitted.temperature)
-    groups = characteristics(test.table, positions)
-    subgroups = subgroup_rows(test, probabilities, groups, draws, level, min_cell)
-    benchmarks = benchmark_rows(test, probabilities, label_space, draws, level)
-    return Evaluation(
-        _metrics(results, calibrated),
-        fitted,
-        {
-            **score_curves(test, probabilities, min_cell, bounds["study"]),
-            **reliability_curves(test, probabilities, fitted.temperature, min_cell),
-            "decisions": (DECISIONS, decision_rows(test, probabilities, fitted, min_cell)),
-            "subgroups": (SUBGROUPS, subgroups),
-            "benchmarks": (BENCHMARKS, benchmarks),
-        },
-    )
-
-
-def _metrics(results: Results, calibrated: Results) -> Results:
-    """The numbers of ``Evaluation.metrics``, and the results as their details."""
-    rule, groups = next(iter(results["study"]["groups"].items()))
-    metrics: dict[str, object] = {}
-    for unit in ("study", "image"):
-        shown: dict[str, object] = {}
+    metrics: dict[str, Any] = {"study": {}, "image": {}}
+    for unit, shown in metrics.items():
         for score in ("mAP", "AUROC"):
-            low, high = results[unit].get(f"{score}_interval") or (None, None)
+            low, high = results[unit][f"{score}_interval"] or NONE
             shown |= {score: results[unit][score], f"{score}_low": low, f"{score}_high": high}
-        metrics[unit] = shown
-    return {
-        **metrics,
-        f"study_mAP_{rule}": {group: row["mAP"] for group, row in groups.items()},
-        "calibration": calibrated,
-        "details": [results],
+    rule, groups = next(iter(results["study"]["groups"].items()))
+    metrics[f"study_mAP_{rule}"] = {group: row["mAP"] for group, row in groups.items()}
+    metrics["calibration"] = calibration_scores(test.labels, probabilities, fitted.temperature)
+    metrics["details"] = [results]
+    values = characteristics(test.table, None if images is None else view_positions(images))
+    subgroups = subgroup_rows(test, probabilities, values, draws, level, min_cell)
+    space = labels.space if isinstance(labels.space, str) else "own labels"
+    benchmarks = benchmark_rows(test, probabilities, space, draws, level)
+    tables = {
+        **score_curves(test, probabilities, min_cell, bounds["study"]),
+        **reliability_curves(test, probabilities, fitted.temperature, min_cell),
+        "decisions": (DECISIONS, decision_rows(test, probabilities, fitted, min_cell)),
+        "subgroups": (SUBGROUPS, subgroups),
+        "benchmarks": (BENCHMARKS, benchmarks),
     }
+    return metrics, fitted, tables

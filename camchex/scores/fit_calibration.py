@@ -26,13 +26,10 @@ def brier(labels: Floats, probabilities: Floats) -> float | None:
     return float(np.mean((probabilities[known] - labels[known]) ** 2)) if known.any() else None
 
 
-def reliability(labels: Floats, probabilities: Floats, bins: int = BINS) -> list[list[float]]:
-    """Mean probability, share of positives and count of each bin that holds a known label.
+def reliability(labels: Floats, probabilities: Floats, bins: int = BINS) -> Floats:
+    """Mean probability, share of positives and count of each bin with a known label, (bins, 3).
 
-    Args:
-        labels: 1, 0, or NaN where unknown, (N,).
-        probabilities: Probabilities of the label, (N,).
-        bins: Number of bins of equal width, from 0 to 1.
+    Labels, (N,), are 1, 0, or NaN where unknown; the bins are of equal width, from 0 to 1.
     """
     known = ~np.isnan(labels)
     truth, guess = labels[known], probabilities[known]
@@ -42,8 +39,7 @@ def reliability(labels: Floats, probabilities: Floats, bins: int = BINS) -> list
     held = count > 0
     mean = np.bincount(at, guess, bins)[held] / count[held]
     share = np.bincount(at, truth, bins)[held] / count[held]
-    rows: list[list[float]] = np.column_stack([mean, share, count[held]]).tolist()
-    return rows
+    return np.column_stack([mean, share, count[held]])
 
 
 def expected_error(labels: Floats, probabilities: Floats, bins: int = BINS) -> float | None:
@@ -51,21 +47,14 @@ def expected_error(labels: Floats, probabilities: Floats, bins: int = BINS) -> f
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
     """
-    rows = np.array(reliability(labels, probabilities, bins)).reshape(-1, 3)
-    if not len(rows):
-        return None
-    return float(np.average(np.abs(rows[:, 0] - rows[:, 1]), weights=rows[:, 2]))
+    mean, share, count = reliability(labels, probabilities, bins).T
+    return float(np.average(np.abs(mean - share), weights=count)) if len(count) else None
 
 
 def fit_temperature(labels: Floats, probabilities: Floats) -> float:
-    """The one temperature of all classes with the smallest cross-entropy.
+    """The one temperature of all classes with the smallest cross-entropy, from 0.01 to 100.
 
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: Probabilities of the labels, (N, Q).
-
-    Returns:
-        Between 0.01 and 100; 1 if no label is known.
+    Labels, (N, Q), are 1, 0, or NaN where unknown; the temperature is 1 if none is known.
 
     Source: Guo et al. 2017. The cross-entropy is convex in 1 / temperature, so its slope has one
     zero, which bisection finds.
@@ -86,17 +75,15 @@ def best_f1_threshold(labels: Floats, probabilities: Floats) -> float:
     """The strictest threshold with the largest F1, of known labels with a positive, (N,)."""
     precision, recall, thresholds = precision_recall_curve(labels, probabilities)
     total = precision[:-1] + recall[:-1]
-    f1 = np.divide(
-        2 * precision[:-1] * recall[:-1], total, out=np.zeros_like(total), where=total > 0
-    )
+    twice = 2 * precision[:-1] * recall[:-1]
+    f1 = np.divide(twice, total, out=np.zeros_like(total), where=total > 0)
     return float(thresholds[np.flatnonzero(f1 >= f1.max() - TINY)[-1]])
 
 
 def specificity_threshold(labels: Floats, probabilities: Floats) -> float | None:
     """The loosest threshold with a specificity of at least 0.9, of known labels of both sides.
 
-    Returns:
-        None if every threshold that a study reaches calls too many of the negatives positive.
+    It is None if every threshold that a study reaches calls too many of the negatives positive.
     """
     false, _, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
     reached = np.flatnonzero(false <= 1 - SPECIFICITY + TINY)
@@ -109,11 +96,8 @@ def fit_calibration(
 ) -> Calibration:
     """Fit temperature and thresholds to the development studies.
 
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: Probabilities of the labels, (N, Q).
-        classes: The Q names.
-        min_cell: Smallest number of positives, and of negatives, to which a threshold is fitted.
+    Labels, (N, Q), are 1, 0, or NaN where unknown. A threshold is fitted to at least ``min_cell``
+    positives and as many negatives.
     """
     thresholds: dict[str, dict[Rule, float | None]] = {}
     for name, truth, guess in zip(classes, labels.T, probabilities.T, strict=True):
@@ -130,12 +114,8 @@ def fit_calibration(
 def calibration_scores(labels: Floats, probabilities: Floats, temperature: float) -> Results:
     """Expected calibration error and Brier score, as predicted and after scaling.
 
-    Both are means over the classes with a known label.
-
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: Probabilities of the labels, (N, Q).
-        temperature: Temperature that was fitted on other studies.
+    Both are means over the classes with a known label. Labels, (N, Q), are 1, 0, or NaN where
+    unknown; the temperature was fitted on other studies.
     """
     scaled = rescale(probabilities, temperature)
     scores: dict[str, float | None] = {}
@@ -152,14 +132,8 @@ def decision_rows(
 ) -> Iterator[Row]:
     """Scores of the fitted thresholds on the test studies, as rows below ``DECISIONS``.
 
-    Only classes that may be shown and have a threshold get a row. The precision of a threshold
-    that no study reaches is None.
-
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        calibration: The thresholds of this model.
-        min_cell: Smallest number of positives, or negatives, of a class that is shown.
+    Only classes that may be shown (``min_cell`` positives and negatives) and have a threshold get
+    a row. The precision of a threshold that no study reaches is None.
     """
     for name, truth, guess in zip(test.classes, test.labels.T, probabilities.T, strict=True):
         known = ~np.isnan(truth)
@@ -168,8 +142,7 @@ def decision_rows(
         if not has_enough_of_both(positives, len(positive) - positives, min_cell):
             continue
         for rule in RULES:
-            threshold = calibration.thresholds[name][rule]
-            if threshold is None:
+            if (threshold := calibration.thresholds[name][rule]) is None:
                 continue
             yes = guess[known] >= threshold
             hits, called = int((positive & yes).sum()), int(yes.sum())

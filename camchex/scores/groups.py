@@ -10,7 +10,6 @@ HEAD, BODY, TAIL = "head", "body", "tail"
 
 PERCENT = (0.10, 0.01)
 """Shares of the training images, as Table 2 prints its groups: more is head, less is tail."""
-
 CHALLENGE = (10_000, 1_000)
 """Numbers of training images: the groups behind the challenge's scores that Table 2 quotes."""
 
@@ -40,9 +39,7 @@ def groupings(
 ) -> dict[str, dict[str, list[str]]]:
     """Divide the classes into head, body and tail by every rule that applies.
 
-    Args:
-        positives: Training images with each class.
-        known: Training images whose label of the class is known.
+    Training images are counted by class: those with the class, and those whose label is known.
 
     Returns:
         Names of the classes by group, for each rule: ``paper`` (only for the 26 classes of CXR-LT
@@ -50,17 +47,16 @@ def groupings(
 
     Source: paper Tables 2 and A2; docs/method.md, section 9 (Table 2 compares different groups).
     """
-    classes = list(positives)
-    share = {name: positives[name] / max(known[name], 1) for name in classes}
-    found = {"percent": _divide(share, PERCENT), "challenge": _divide(positives, CHALLENGE)}
-    if set(classes) == set(CXR_LT_2023):
-        return {"paper": {group: list(names) for group, names in PAPER.items()}} | found
+    found: dict[str, dict[str, list[str]]] = {}
+    if set(positives) == set(CXR_LT_2023):
+        found["paper"] = {group: list(names) for group, names in PAPER.items()}
+    share = {name: count / max(known[name], 1) for name, count in positives.items()}
+    for rule, frequency, (above, below) in (
+        ("percent", share, PERCENT),
+        ("challenge", positives, CHALLENGE),
+    ):
+        groups: dict[str, list[str]] = {HEAD: [], BODY: [], TAIL: []}
+        for name, value in frequency.items():
+            groups[HEAD if value > above else TAIL if value < below else BODY].append(name)
+        found[rule] = groups
     return found
-
-
-def _divide(frequency: Mapping[str, float], limits: tuple[float, float]) -> dict[str, list[str]]:
-    above, below = limits
-    groups: dict[str, list[str]] = {HEAD: [], BODY: [], TAIL: []}
-    for name, value in frequency.items():
-        groups[HEAD if value > above else TAIL if value < below else BODY].append(name)
-    return groups

@@ -1,6 +1,6 @@
 """The intervals of one model's scores, from resamples of the patients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,52 +10,43 @@ from numpy.typing import NDArray
 from camchex.aggregates.csv_files import Row
 from camchex.scores.bootstrap import Draws, Resampled, bootstrap, mean_over, score_interval
 from camchex.scores.labelled_split import Split
-from camchex.scores.metrics import ClassScore, Floats, macro, score_class
+from camchex.scores.metrics import ClassScore, Floats, MacroScore, macro, score_class
 
 NONE = (None, None)
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of the scores of one level, per study or per image.
+    """Intervals of the scores of one level, per study or per image."""
 
-    Attributes:
-        resampled: Scores of every class and resample; None: there are no intervals.
-        classes: Names of the classes, in the order of their columns.
-        level: Share of the resamples within an interval.
-    """
-
-    resampled: Resampled | None = None
-    classes: tuple[str, ...] = ()
-    level: float = 0.0
+    resampled: Resampled | None = None  # None: there are no intervals
+    classes: tuple[str, ...] = ()  # in the order of the columns
+    level: float = 0.0  # share of the resamples within an interval
 
     def of_class(
         self, name: str, score: ClassScore, min_cell: int
     ) -> dict[str, list[float] | None]:
         """Bounds of one class; None where the class is suppressed."""
-        if self.resampled is None:
-            return {}
-        if score.is_small(min_cell):
-            return {"AP_interval": None, "AUROC_interval": None}
-        at = self.classes.index(name)
-        ap, auroc = self.resampled.ap[:, at], self.resampled.auroc[:, at]
-        return {
-            "AP_interval": score_interval(ap, self.level, score.ap),
-            "AUROC_interval": score_interval(auroc, self.level, score.auroc),
-        }
+        shown = macro([] if score.is_small(min_cell) else [score])
+        return self._of_mean([name], shown, "AP")
 
     def of_mean(
         self, scores: Mapping[str, ClassScore], *, hidden: bool = False
     ) -> dict[str, list[float] | None]:
         """Bounds of the mean over the classes that can be scored; None where it is hidden."""
+        scored = [name for name, score in scores.items() if score.ap is not None]
+        return self._of_mean(scored, macro([] if hidden else scores.values()), "mAP")
+
+    def _of_mean(
+        self, names: Sequence[str], mean: MacroScore, ap: str
+    ) -> dict[str, list[float] | None]:
         if self.resampled is None:
             return {}
-        at = [self.classes.index(name) for name, s in scores.items() if s.ap is not None]
-        mean = macro([] if hidden else scores.values())
-        ap, auroc = mean_over(self.resampled.ap, at), mean_over(self.resampled.auroc, at)
+        at = [self.classes.index(name) for name in names]
+        given = ((ap, self.resampled.ap, mean.ap), ("AUROC", self.resampled.auroc, mean.auroc))
         return {
-            "mAP_interval": score_interval(ap, self.level, mean.ap),
-            "AUROC_interval": score_interval(auroc, self.level, mean.auroc),
+            f"{key}_interval": score_interval(mean_over(values, at), self.level, score)
+            for key, values, score in given
         }
 
 
@@ -68,22 +59,16 @@ def macro_row(
 ) -> tuple[list[ClassScore], Row]:
     """Score every class, and their means with bounds: mAP, low, high, AUROC, low, high.
 
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        probabilities: Probabilities of the labels, (N, Q).
-        draws: Draws of the patients of these rows.
-        level: Share of the resamples within an interval.
-        times: How often a row counts, (N,); None: once.
+    Arguments are those of :func:`camchex.scores.bootstrap.bootstrap`, and the share of the
+    resamples within an interval.
     """
     scores = [score_class(y, p, times) for y, p in zip(labels.T, probabilities.T, strict=True)]
     scored, mean = [q for q, score in enumerate(scores) if score.ap is not None], macro(scores)
     resampled = bootstrap(labels[:, scored], probabilities[:, scored], draws, times)
-    return scores, (
-        mean.ap,
-        *(score_interval(mean_over(resampled.ap), level, mean.ap) or NONE),
-        mean.auroc,
-        *(score_interval(mean_over(resampled.auroc), level, mean.auroc) or NONE),
-    )
+    row: list[float | None] = []
+    for values, score in ((resampled.ap, mean.ap), (resampled.auroc, mean.auroc)):
+        row += score, *(score_interval(mean_over(values), level, score) or NONE)
+    return scores, row
 
 
 ByLevel = Mapping[str, Intervals]
@@ -96,17 +81,12 @@ def intervals(
 ) -> ByLevel:
     """Score the test studies again in every resample, per study and per image.
 
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        draws: Draws of their patients: two models are scored on the same ones.
-        level: Share of the resamples within an interval.
-        workers: Threads.
+    Probabilities, (N, Q), and draws are those of the test studies; the level is the share of the
+    resamples within an interval.
     """
     times = {"study": None, "image": test.images}  # a study counts once for each of its images
-    return {
-        unit: Intervals(
-            bootstrap(test.labels, probabilities, draws, count, workers), tuple(test.classes), level
-        )
-        for unit, count in times.items()
-    }
+    found: dict[str, Intervals] = {}
+    for unit, count in times.items():
+        resampled = bootstrap(test.labels, probabilities, draws, count, workers)
+        found[unit] = Intervals(resampled, tuple(test.classes), level)
+    return found

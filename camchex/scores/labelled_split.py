@@ -19,19 +19,12 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Split:
-    """The N studies of one split, as the cohort describes them.
-
-    Attributes:
-        table: Rows of ``schemas.cohort``.
-        classes: The label space, Q names.
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        images: Number of images of each study, (N,).
-    """
+    """The N studies of one split: rows of ``schemas.cohort``, and what they say as arrays."""
 
     table: pa.Table
-    classes: Sequence[str]
-    labels: Floats
-    images: NDArray[np.int64]
+    classes: Sequence[str]  # the label space, Q names
+    labels: Floats  # 1, 0, or NaN where unknown, (N, Q)
+    images: NDArray[np.int64]  # number of images of each study, (N,)
 
     @property
     def patients(self) -> list[str]:
@@ -42,8 +35,7 @@ class Split:
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> Floats:
     """Columns of a table as (rows, columns), null as NaN."""
-    filled = [table[name].to_numpy().astype(np.float64) for name in columns]
-    return np.stack(filled, axis=1)
+    return np.stack([table[name].to_numpy().astype(np.float64) for name in columns], axis=1)
 
 
 def labelled_split(cohort: pa.Table, split: str, classes: Sequence[str]) -> Split:
@@ -62,9 +54,7 @@ def labelled_split(cohort: pa.Table, split: str, classes: Sequence[str]) -> Spli
 def read_probabilities(path: Path, split: Split) -> Floats:
     """Read the probabilities of the split's studies, in their order, (N, Q).
 
-    Args:
-        path: ``schemas.predictions``; other splits in it are ignored.
-        split: The studies.
+    The file holds ``schemas.predictions``; other splits in it are ignored.
 
     Raises:
         DataError: If a study has no prediction, two, or one that is no probability, or if the
@@ -92,43 +82,33 @@ def read_probabilities(path: Path, split: Split) -> Floats:
 
 
 def read_seeds(folder: Path, seeds: Sequence[int], split: Split) -> dict[int, Floats]:
-    """Probabilities of several seeds, ``seed<s>.parquet`` in a folder; other files are ignored.
-
-    Raises:
-        DataError: As :func:`read_probabilities`, for the first seed that has a problem.
-    """
+    """Read ``seed<s>.parquet`` of each seed with :func:`read_probabilities`; ignore other files."""
     return {seed: read_probabilities(folder / f"seed{seed}.parquet", split) for seed in seeds}
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """One set of labels to score against.
+    """One set of labels to score against: 1, 0, or NaN where unknown, (N, K).
 
-    Attributes:
-        labels: 1, 0, or NaN where unknown, (N, K).
-        columns: Number of each class among the Q that are predicted, (K).
-        classes: Names of the classes, (K).
+    ``columns`` has the number of each of the K classes among the Q that are predicted.
     """
 
     labels: Floats
     columns: Sequence[int]
     classes: Sequence[str]
 
-    def macro(self, scores: Floats, cells: Bools | None = None) -> MacroScore:
-        """Mean over classes of the scores of predictions.
+    def known(self, cells: Bools | None = None) -> Floats:
+        """The labels, but NaN outside the cells that count, (N, K) booleans; None: all count."""
+        return self.labels if cells is None else np.where(cells, self.labels, np.nan)
 
-        Args:
-            scores: Numbers that rank, (N, Q).
-            cells: Labels that count, (N, K) booleans; None: all.
-        """
-        known = self.labels if cells is None else np.where(cells, self.labels, np.nan)
-        return macro(score_classes(known, scores[:, self.columns], self.classes).values())
+    def macro(self, scores: Floats, cells: Bools | None = None) -> MacroScore:
+        """Mean over classes of the scores of predictions, (N, Q), on the cells that count."""
+        found = score_classes(self.known(cells), scores[:, self.columns], self.classes)
+        return macro(found.values())
 
     def mean_prevalence(self, cells: Bools) -> float | None:
         """Mean over classes of the share of positives among some cells, (N, K) booleans."""
-        if not self.classes:
-            return None
-        return float(np.nanmean(np.where(cells, self.labels, np.nan), axis=0).mean())
+        return float(np.nanmean(self.known(cells), axis=0).mean()) if self.classes else None
 
     def only(self, kept: Sequence[str]) -> "LabelSet":
         """These labels for fewer classes."""
@@ -157,16 +137,11 @@ def label_sets(test: Split) -> dict[str, LabelSet]:
 def mimic14_matrix(
     table: pa.Table, classes: Sequence[str], blank: float, uncertain: float = np.nan
 ) -> Floats:
-    """Labels of MIMIC-CXR-JPG, (N, K): 1, 0, or NaN where unknown.
+    """Labels of MIMIC-CXR-JPG of K classes, (N, K): 1, 0, or NaN where unknown.
 
-    A study with no entry at all is unknown, since the published table does not list it.
-
-    Args:
-        table: Rows of ``schemas.cohort``.
-        classes: K classes of ``MIMIC_14``.
-        blank: Label of a finding that the report does not mention: 0, or NaN where only findings
-            that the report rules out count as absent.
-        uncertain: Label of a finding that the report is not sure of: NaN, 0 or 1.
+    A study with no entry at all is unknown, since the published table does not list it. ``blank``
+    is the label of a finding that the report does not mention: 0, or NaN where only findings that
+    the report rules out count as absent; ``uncertain``, of one that it is not sure of.
 
     Source: docs/method.md, section 4.4 (blank is 0, uncertain is left out).
     """

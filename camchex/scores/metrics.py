@@ -6,7 +6,7 @@ mean; scikit-learn gives an average precision of 0 for a class without positives
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,24 +17,17 @@ from camchex.scores.ranking import Weights, rank
 
 Floats = NDArray[np.float64]
 Metric = Literal["ap", "auroc"]
-MATRIX = 2  # dimensions
+METRICS: tuple[Metric, ...] = get_args(Metric)
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class is ranked.
+    """How well one class is ranked; without a positive or a negative it has no scores (None)."""
 
-    Attributes:
-        ap: Average precision (step-wise); None without a positive or without a negative.
-        auroc: Area under the ROC curve (trapezoid); None in the same cases.
-        positives: Studies, not weighted.
-        negatives: Studies, not weighted.
-    """
-
-    ap: float | None
-    auroc: float | None
-    positives: int
-    negatives: int
+    ap: float | None  # average precision, step-wise
+    auroc: float | None  # area under the ROC curve, by trapezoids
+    positives: int  # studies, not weighted
+    negatives: int  # studies, not weighted
 
     @property
     def prevalence(self) -> float:
@@ -61,19 +54,11 @@ class MacroScore:
 
 @dataclass(frozen=True)
 class ByClass:
-    """One score for every class.
+    """One score for every class; as an array (``np.asarray``), NaN where a class has none."""
 
-    As an array (``np.asarray``) it is the scores, NaN where a class has none.
-
-    Attributes:
-        scores: Score by class name; None where the class has no positive, or no negative.
-        support: Weight of the positives of each class: their number, without weights.
-        micro: Score of all labels at once, as if of one class; None if it has none.
-    """
-
-    scores: dict[str, float | None]
-    support: dict[str, float]
-    micro: float | None
+    scores: dict[str, float | None]  # by name; None where a class has no positive, or no negative
+    support: dict[str, float]  # weight of the positives: their number, without weights
+    micro: float | None  # score of all labels at once, as if of one class; None if it has none
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -83,19 +68,17 @@ class ByClass:
     @property
     def macro(self) -> float | None:
         """Mean over the classes with a score, each with the same weight."""
-        return self._mean(dict.fromkeys(self.scores, 1.0))
+        return self._mean([1.0] * len(self.scores))
 
     @property
     def weighted(self) -> float | None:
         """Mean over the classes with a score, each by its support."""
-        return self._mean(self.support)
+        return self._mean(list(self.support.values()))
 
-    def _mean(self, weights: dict[str, float]) -> float | None:
-        scored = {name: score for name, score in self.scores.items() if score is not None}
-        if not scored:
-            return None
-        shares = [weights[name] for name in scored]
-        return float(np.average(list(scored.values()), weights=shares))
+    def _mean(self, weights: Sequence[float]) -> float | None:
+        scores = np.asarray(self)
+        at = np.flatnonzero(~np.isnan(scores))
+        return float(np.average(scores[at], weights=np.take(weights, at))) if len(at) else None
 
     def __array__(self, dtype: type | None = None, *, copy: bool | None = None) -> Floats:
         values = [np.nan if score is None else score for score in self.scores.values()]
@@ -134,12 +117,7 @@ def roc_auc(
     weights: ArrayLike | None = None,
     classes: Sequence[str] | None = None,
 ) -> float | ByClass | None:
-    """Area under the ROC curve, of one class or of several.
-
-    Args and returned values are those of :func:`average_precision`.
-
-    Raises:
-        DataError: If the shapes do not agree, or a value is none that is expected.
+    """Area under the ROC curve; arguments, result and errors as of :func:`average_precision`.
 
     Source: scikit-learn, ``roc_auc_score``; docs/method.md, section 9.
     """
@@ -154,7 +132,7 @@ def _score(
     metric: Metric,
 ) -> float | ByClass | None:
     truth, guess = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
-    if truth.shape != guess.shape or not 1 <= truth.ndim <= MATRIX:
+    if truth.shape != guess.shape or truth.ndim not in (1, 2):
         raise DataError(f"labels {truth.shape}, scores {guess.shape}: expected (N,) or (N, Q).")
     times = np.ones(len(truth), np.int64) if weights is None else np.asarray(weights)
     if times.shape != truth.shape[:1] or not (times >= 0).all():
@@ -171,59 +149,45 @@ def _score(
 def by_class(
     labels: Floats, scores: Floats, classes: Sequence[str], weights: Weights
 ) -> dict[Metric, ByClass]:
-    """Average precision and AUROC of every class, and of all labels as if of one class.
-
-    Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
-        scores: Numbers that rank, (N, Q).
-        classes: The Q names.
-        weights: Weights of the rows, not negative, (N,).
-    """
+    """Both metrics of every class and of all labels together; arguments as ``score_classes``."""
     each = score_classes(labels, scores, classes, weights)
     pooled = score_class(labels.ravel(), scores.ravel(), np.repeat(weights, len(classes)))
-    positives = (float(weights[truth == 1].sum()) for truth in labels.T)
-    support = dict(zip(classes, positives, strict=True))
+    support = {n: float(weights[y == 1].sum()) for n, y in zip(classes, labels.T, strict=True)}
     return {
-        "ap": ByClass({name: one.ap for name, one in each.items()}, support, pooled.ap),
-        "auroc": ByClass({name: one.auroc for name, one in each.items()}, support, pooled.auroc),
+        key: ByClass({n: getattr(s, key) for n, s in each.items()}, support, getattr(pooled, key))
+        for key in METRICS
     }
 
 
 def score_class(
     labels: Floats, probabilities: Floats, weights: Weights | None = None
 ) -> ClassScore:
-    """Score one class.
-
-    Args:
-        labels: 1, 0, or NaN where unknown, which is left out, (N,).
-        probabilities: Numbers that rank, (N,).
-        weights: How often each study counts, (N,): its images, for the score per image.
+    """Score one class; the arguments are one column of those of :func:`score_classes`.
 
     Source: docs/method.md, section 9 (step-wise AP, trapezoid AUROC, undefined classes left out).
     """
     ranking = rank(labels, probabilities)
     times = np.ones(len(labels), np.int64) if weights is None else weights
     ap, auroc = (float(score[0]) for score in ranking.scores(times[ranking.order][None]))
-    positives, known = len(ranking.positive), len(ranking.order)
-    scored = not np.isnan(ap)  # NaN: all positives, or all negatives, are missing or weigh nothing
-    return ClassScore(
-        ap if scored else None, auroc if scored else None, positives, known - positives
-    )
+    positives = len(ranking.positive)
+    counts = positives, len(ranking.order) - positives
+    # NaN: all positives, or all negatives, are missing or weigh nothing.
+    return ClassScore(None, None, *counts) if np.isnan(ap) else ClassScore(ap, auroc, *counts)
 
 
 def score_classes(
     labels: Floats,
     probabilities: Floats,
     classes: Sequence[str],
-    weights: NDArray[np.int64] | None = None,
+    weights: Weights | None = None,
 ) -> dict[str, ClassScore]:
-    """Score every class on its own.
+    """Score each of the Q classes on its own.
 
     Args:
-        labels: 1, 0, or NaN where unknown, (N, Q).
+        labels: 1, 0, or NaN where unknown, which is left out, (N, Q).
         probabilities: Numbers that rank, (N, Q).
         classes: The Q names.
-        weights: How often each study counts, (N,); None: once.
+        weights: How often each study counts, (N,): its images, for the score per image; None: once.
     """
     columns = zip(classes, labels.T, probabilities.T, strict=True)
     return {name: score_class(truth, guess, weights) for name, truth, guess in columns}
@@ -234,8 +198,8 @@ def macro(scores: Iterable[ClassScore]) -> MacroScore:
     scored = [s for s in scores if s.ap is not None and s.auroc is not None]
     if not scored:
         return MacroScore(None, None, 0)
-    ap = float(np.mean([s.ap for s in scored]))
-    return MacroScore(ap, float(np.mean([s.auroc for s in scored])), len(scored))
+    ap, auroc = (float(np.mean([getattr(s, key) for s in scored])) for key in METRICS)
+    return MacroScore(ap, auroc, len(scored))
 
 
 def not_scored(scores: Mapping[str, ClassScore]) -> list[str]:

@@ -44,22 +44,19 @@ class Ranking:
     def scores(self, weights: Weights) -> tuple[Floats, Floats]:
         """Average precision and AUROC under each of R weightings.
 
-        Args:
-            weights: Weights of the known rows in the order of ``order``, not negative, (R, M).
-                Integers are summed exactly.
+        The weights, (R, M), are those of the known rows in the order of ``order``, and not
+        negative; integers are summed exactly.
 
         Returns:
-            Two arrays (R,), equal to scikit-learn's on rows repeated, or weighted, like that; NaN
-            where no positive or no negative has a weight.
+            Two arrays (R,), equal to scikit-learn's; NaN where no positive or no negative counts.
 
         Source: docs/method.md, section 9 (step-wise average precision, trapezoid AUROC).
         """
         nothing = np.full(len(weights), np.nan)
         if not len(self.positive) or len(self.positive) == len(self.order):
             return nothing, nothing.copy()
-        counts = np.issubdtype(weights.dtype, np.integer)
         exact = np.int32 if weights.dtype.itemsize < INT64 else np.int64
-        kind = exact if counts else np.float64
+        kind = exact if np.issubdtype(weights.dtype, np.integer) else np.float64
         total: Weights = np.cumsum(weights, axis=1, dtype=kind)
         hits = np.cumsum(np.take(weights, self.positive, axis=1), axis=1, dtype=kind)
         found: Weights = np.take(hits, self.last, axis=1)  # (R, K), as all that follow
@@ -84,11 +81,7 @@ class Ranking:
 
 
 def rank(labels: ArrayLike, scores: ArrayLike) -> Ranking:
-    """Put the rows of one class in order.
-
-    Args:
-        labels: 1, 0, or NaN where unknown, (N,).
-        scores: Numbers that rank, (N,).
+    """Put the rows of one class in order: labels 1, 0, or NaN where unknown, and scores, (N,).
 
     Raises:
         DataError: If the two have other lengths, a label is something else, or a score is NaN.
@@ -97,8 +90,16 @@ def rank(labels: ArrayLike, scores: ArrayLike) -> Ranking:
     if truth.ndim != 1 or truth.shape != guess.shape:
         raise DataError(f"labels {truth.shape} and scores {guess.shape}: expected (N,), both.")
     known = np.flatnonzero(~np.isnan(truth))
-    _refuse(truth[known], (truth[known] != 0) & (truth[known] != 1), "label", "1, 0 or NaN")
-    _refuse(guess[known], np.isnan(guess[known]), "score", "a number")
+    for what, values, good, expected in (
+        ("label", truth[known], np.isin(truth[known], (0, 1)), "1, 0 or NaN"),
+        ("score", guess[known], ~np.isnan(guess[known]), "a number"),
+    ):
+        if not good.all():
+            row = int(np.argmin(good))
+            raise DataError(
+                f"{what} {values[row]} (row {row} of the known): expected {expected}. Labels come "
+                "first, then scores."
+            )
     order = known[np.argsort(-guess[known], kind="stable")]
     falling = guess[order]
     changes = np.flatnonzero(falling[1:] != falling[:-1])
@@ -111,12 +112,3 @@ def rank(labels: ArrayLike, scores: ArrayLike) -> Ranking:
     starts, ends = starts[held], ends[held]
     mixed = np.flatnonzero(ends - starts + 1 > np.diff(last, prepend=-1))
     return Ranking(order, positive, last, starts, ends, mixed)
-
-
-def _refuse(values: Floats, bad: NDArray[np.bool_], what: str, expected: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DataError(
-            f"{what} {values[row]} (row {row} of the known): expected {expected}. Labels come "
-            "first, then scores."
-        )

@@ -27,9 +27,7 @@ def mean_sd(values: Sequence[float | None]) -> dict[str, float | None]:
 def over_seeds(results: Sequence[Results], where: str = "") -> dict[str, object]:
     """Join results of several seeds: scores become mean and sd, everything else must be equal.
 
-    Args:
-        results: Results of each seed, all with the same keys.
-        where: Dotted key of these results, for messages.
+    ``where`` is the dotted key of these results, for messages.
 
     Raises:
         DataError: If they do not have the same keys, or differ in something that is no score.

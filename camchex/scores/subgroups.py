@@ -1,10 +1,10 @@
 """Scores of subgroups: the test studies by what is known of patient and study.
 
-Small subgroups are left out. The cohort has no age. The sex is known only of patients who were in
-the emergency department, whose stay records it; whether an image is AP or PA, only with the table
-of the images.
+Small subgroups are left out. The sex is known only of patients who were in the emergency
+department, whose stay records it; whether an image is AP or PA, only with the table of the images.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -21,7 +21,7 @@ from camchex.texts.vitals_text import MISSING
 
 Bools = NDArray[np.bool_]
 UNKNOWN = "not known"
-MANY_IMAGES = 3
+COUNTED = ("1", "2", "3 or more")  # images
 YES_NO = {True: "yes", False: "no"}
 SUBGROUPS = (
     *("characteristic", "value", "studies", "classes"),
@@ -34,9 +34,7 @@ def characteristics(
 ) -> dict[str, list[str]]:
     """The characteristics that subgroups are made of: for each, the value of every study, (N,).
 
-    Args:
-        table: Rows of ``schemas.cohort``.
-        positions: View position (AP, PA, ...) by image; None: not known.
+    The table has rows of ``schemas.cohort``; positions (AP, PA, ...) stand by image, None: unknown.
     """
     texts = [
         dict(field.split(": ", 1) for field in text.split(" | ") if ": " in field)
@@ -52,14 +50,23 @@ def characteristics(
         ],
         "vital signs": [YES_NO[vital] for vital in measured],
         "indication": [YES_NO[text is not None] for text in table["indication"].to_pylist()],
-        "images": [
-            f"{MANY_IMAGES} or more" if len(ids) >= MANY_IMAGES else str(len(ids)) for ids in images
-        ],
+        "images": [COUNTED[min(len(ids), len(COUNTED)) - 1] for ids in images],
         "views": [" + ".join(sorted(set(of_study))) for of_study in views],
     }
     if positions is not None:
+        # Any lateral position is a lateral; a frontal one of unknown position is "frontal".
+        names = [
+            {
+                view if view == "lateral" else positions.get(image) or "frontal"
+                for image, view in zip(*study, strict=True)
+            }
+            for study in zip(images, views, strict=True)
+        ]
         found["view positions"] = [
-            _positions(*study, positions) for study in zip(images, views, strict=True)
+            f"{min(of)} only"
+            if len(of) == 1
+            else " + ".join(sorted(of - {"lateral"}) + sorted(of & {"lateral"}))
+            for of in names
         ]
     return found
 
@@ -68,20 +75,6 @@ def view_positions(images: pa.Table) -> dict[str, str]:
     """View position of every image of ``schemas.IMAGES`` that has one, by image."""
     pairs = zip(images["image_id"].to_pylist(), images["view_position"].to_pylist(), strict=True)
     return {image: position for image, position in pairs if position}
-
-
-def _positions(ids: list[str], views: list[str], positions: Mapping[str, str]) -> str:
-    """Name the positions of one study: ``AP only``, ``AP + lateral``, ...
-
-    Any lateral position is a lateral; a frontal one of unknown position is ``frontal``.
-    """
-    names = {
-        "lateral" if view == "lateral" else positions.get(image) or "frontal"
-        for image, view in zip(ids, views, strict=True)
-    }
-    if len(names) == 1:
-        return f"{names.pop()} only"
-    return " + ".join(sorted(names, key=lambda name: (name == "lateral", name)))
 
 
 def subgroup_rows(
@@ -96,19 +89,13 @@ def subgroup_rows(
 
     The classes averaged are the same for all values of a characteristic that are scored: those
     with enough positives and negatives in each, so that the values can be compared. A value that
-    would leave fewer than half of the classes of the largest is not scored.
-
-    Args:
-        test: The test studies.
-        probabilities: Probabilities of the test studies, (N, Q).
-        groups: Value of each study, (N,), by characteristic (:func:`characteristics`).
-        draws: Draws of the patients of the test studies.
-        level: Share of the resamples within an interval.
-        min_cell: Smallest number of studies, positives or negatives that is shown.
+    would leave fewer than half of the classes of the largest is not scored. Probabilities, (N, Q),
+    draws, and the :func:`characteristics` are those of the test studies; the level is the share of
+    the resamples within an interval.
     """
     for name, values in groups.items():
         own = np.array(values, dtype=object)
-        counts = {value: int((own == value).sum()) for value in sorted(set(values))}
+        counts = dict(sorted(Counter(values).items()))
         left_out = hidden_values(counts, min_cell)
         shown = {value: own == value for value in counts if value not in left_out}
         classes, scored = _comparable(test.labels, shown, min_cell)
