@@ -11,7 +11,7 @@ from torch import nn
 from transformers import AutoConfig
 
 from camchex.estimate.probe import Timing, Window, repeated, time_training
-from camchex.estimate.random_batches import Shape, images_of_studies, random_images, random_studies
+from camchex.estimate.random_batches import images_of_studies, random_images, random_studies
 from camchex.estimate.random_networks import untrained_camchex, untrained_classifier
 from camchex.fusion.camchex import CaMChex
 from camchex.networks.batches import Batch
@@ -69,8 +69,8 @@ def published_step(run: Run, network: nn.Module, training: TrainingParams) -> Ca
 
 def study_batches(run: Run, model: CaMChex) -> list[Batch]:
     """Studies of noise, as large as those of CXR-LT."""
-    draw, shape = np.random.default_rng(0), Shape.of(model)
-    return [random_studies(images_of_studies(run.batch, draw), shape, draw) for _ in range(BATCHES)]
+    draw = np.random.default_rng(0)
+    return [random_studies(images_of_studies(run.batch, draw), model, draw) for _ in range(BATCHES)]
 
 
 def ours_on(
@@ -118,8 +118,7 @@ def image_contest(run: Run) -> Contest:
     params, draw = run.params, np.random.default_rng(0)
     classes, size = params.labels.classes, params.images.size
     model = untrained_classifier(params.encoder, classes, size)
-    shape = Shape(image_size=size, classes=len(classes))
-    batches = [random_images(run.batch, shape, draw) for _ in range(BATCHES)]
+    batches = [random_images(run.batch, size, len(classes), draw) for _ in range(BATCHES)]
     network = published.PublishedClassifier(parts_of(params, None, frozen=False))
     pairs = [(b.inputs.to(run.device), b.targets.to(run.device)) for b in batches]
     stage = params.noisy_student.teacher

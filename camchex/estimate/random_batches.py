@@ -1,8 +1,7 @@
 """Batches of noise in the shape of real ones: the training data of probes and benchmarks."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Self
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_batch import Tokens, pack_studies
 from camchex.fusion.study_data import reader_of
-from camchex.networks.batches import Batch, Floats
+from camchex.networks.batches import Batch, Floats, labelled
 from camchex.networks.sampling import BatchRows
 
 STUDIES_BY_IMAGES = (69_478, 71_298, 13_529, 1_422, 96)
@@ -25,74 +24,31 @@ VITALS_TOKENS = (34, 46)
 POSITIVE = 0.0923  # macro prevalence of CXR-LT 2023 (docs/method.md, section 4.1)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Shape of the noise.
-
-    Attributes:
-        image_size: Height and width, pixels.
-        classes: Number of classes Q.
-        vocabulary: Number of token ids; 0 for images alone, as are the next two.
-        max_tokens_indication: Most tokens of an indication.
-        max_tokens_vitals: Most tokens of the vital signs.
-        max_images: Images per study; 0 for a model that reads none.
-    """
-
-    image_size: int
-    classes: int
-    vocabulary: int = 0
-    max_tokens_indication: int = 0
-    max_tokens_vitals: int = 0
-    max_images: int = 4
-
-    @classmethod
-    def of(cls, model: CaMChex) -> Self:
-        """Return the shape of the studies that a model reads."""
-        reader = reader_of(model)
-        return cls(
-            model.image_size,
-            len(model.classes),
-            model.tokenizer.size,
-            reader.max_tokens_indication,
-            reader.max_tokens_vitals,
-            reader.max_images,
-        )
-
-
 class RepeatedBatches:
-    """Data set that returns a few ready batches again and again.
-
-    Args:
-        batches: The batches, each of ``batch_size`` rows.
-        batch_size: Rows of a batch.
-        steps: Batches per epoch.
-        image_size: Height and width of the images, pixels.
-    """
+    """Data set of ``steps`` batches per epoch, which returns a few ready ones again and again."""
 
     def __init__(
         self, batches: Sequence[Batch], batch_size: int, steps: int, image_size: int
     ) -> None:
-        self.batches, self.rows, self.image_size = list(batches), batch_size * steps, image_size
+        self.image_size, self.batches = image_size, cycle(batches)
         classes = batches[0].targets.shape[1]
-        self.targets: Floats = np.zeros((self.rows, classes), dtype=np.float32)
-        self.given = 0
+        self.targets: Floats = np.zeros((batch_size * steps, classes), dtype=np.float32)
 
     def __len__(self) -> int:
-        return self.rows
+        return len(self.targets)
 
     def ids(self, rows: Iterable[int]) -> list[str]:
         """Return row numbers: noise has no ids."""
-        return [str(row) for row in rows]
+        return list(map(str, rows))
 
     def __getitem__(self, batch: BatchRows) -> Batch:
-        self.given += 1
-        return self.batches[(self.given - 1) % len(self.batches)]
+        return next(self.batches)
 
 
-def random_images(count: int, shape: Shape, draw: np.random.Generator) -> Batch:
-    """Draw ``count`` images of noise with labels of the prevalence of CXR-LT."""
-    targets = _labels(count, shape, draw)
-    return _batch(_noise(count, shape, draw), targets)
+def random_images(count: int, side: int, classes: int, draw: np.random.Generator) -> Batch:
+    """Draw ``count`` images of noise, ``side`` pixels high and wide, with labels as in CXR-LT."""
+    targets = _labels(count, classes, draw)
+    return labelled(_noise(count, side, draw), targets, np.arange(count))
 
 
 def images_of_studies(count: int, draw: np.random.Generator) -> list[int]:
@@ -101,44 +57,39 @@ def images_of_studies(count: int, draw: np.random.Generator) -> list[int]:
     return [int(n) for n in draw.choice(len(weights), count, p=weights) + 1]
 
 
-def random_studies(images: Sequence[int], shape: Shape, draw: np.random.Generator) -> Batch:
+def random_studies(images: Sequence[int], model: CaMChex, draw: np.random.Generator) -> Batch:
     """Draw studies of noise; the second image of a study is lateral, the others are frontal.
 
     Args:
-        images: Images of each study, (B,); those beyond ``shape.max_images`` are left out.
-        shape: Shape of the studies.
+        images: Images of each study, (B,); those that the model does not read are left out.
+        model: The model that decides the sizes of images and texts.
         draw: Source of randomness.
     """
-    counts = np.minimum(images, shape.max_images)
+    reader, size = reader_of(model), model.tokenizer.size
+    counts = np.minimum(images, reader.max_images)
     words = draw.lognormal(np.log(INDICATION_WORDS), INDICATION_SPREAD, len(counts))
     low, high = VITALS_TOKENS
-    indication = np.clip(words.round() + SPECIAL_TOKENS, 1, shape.max_tokens_indication)
-    vitals = np.minimum(draw.integers(low, high + 1, len(counts)), shape.max_tokens_vitals)
-    targets = _labels(len(counts), shape, draw)
+    indication = np.clip(words.round() + SPECIAL_TOKENS, 1, reader.max_tokens_indication)
+    vitals = np.minimum(draw.integers(low, high + 1, len(counts)), reader.max_tokens_vitals)
+    targets = _labels(len(counts), len(model.classes), draw)
     studies = pack_studies(
-        _noise(int(counts.sum()), shape, draw),
+        _noise(int(counts.sum()), model.image_size, draw),
         [np.arange(n) == 1 for n in counts],
-        _tokens(indication.astype(int), shape, draw),
-        _tokens(vitals.astype(int), shape, draw),
+        _tokens(indication.astype(int), size, draw),
+        _tokens(vitals.astype(int), size, draw),
     )
-    return _batch(studies, targets)
+    return labelled(studies, targets, np.arange(len(counts)))
 
 
-def _batch(inputs: object, targets: Tensor) -> Batch:
-    known = torch.ones_like(targets, dtype=torch.bool)
-    return Batch(inputs, targets, known, torch.arange(len(targets)))
+def _noise(count: int, side: int, draw: np.random.Generator) -> Tensor:
+    return torch.from_numpy(draw.integers(0, 256, (count, 1, side, side), dtype=np.uint8))
 
 
-def _noise(count: int, shape: Shape, draw: np.random.Generator) -> Tensor:
-    size = (count, 1, shape.image_size, shape.image_size)
-    return torch.from_numpy(draw.integers(0, 256, size, dtype=np.uint8))
+def _labels(count: int, classes: int, draw: np.random.Generator) -> Floats:
+    return (draw.random((count, classes)) < POSITIVE).astype(np.float32)
 
 
-def _labels(count: int, shape: Shape, draw: np.random.Generator) -> Tensor:
-    return torch.from_numpy((draw.random((count, shape.classes)) < POSITIVE).astype(np.float32))
-
-
-def _tokens(lengths: NDArray[np.int64], shape: Shape, draw: np.random.Generator) -> Tokens:
+def _tokens(lengths: NDArray[np.int64], vocabulary: int, draw: np.random.Generator) -> Tokens:
     longest = int(lengths.max())
-    ids = draw.integers(0, max(shape.vocabulary, 1), (len(lengths), longest))
+    ids = draw.integers(0, vocabulary, (len(lengths), longest))
     return Tokens(torch.from_numpy(ids), torch.arange(longest) < torch.from_numpy(lengths)[:, None])

@@ -42,7 +42,12 @@ def untrained_camchex(
         ModelError: If the parts do not fit together.
     """
     torch.manual_seed(0)
-    sizes = text if is_local(text) else _bert_base(text)
+    sizes = text
+    if not is_local(text):  # a BERT of base size, the default of transformers, as BioBERT
+        base = BertConfig()
+        shape = {"vocabulary": base.vocab_size, "width": base.hidden_size}
+        shape |= {"layers": base.num_hidden_layers, "heads": base.num_attention_heads}
+        sizes = text.model_copy(update={"model": TINY, "ffn": base.intermediate_size, **shape})
     words = [" ".join(made_up_words(sizes.vocabulary))] if sizes.model == TINY else []
     tokenizer = build_tokenizer(sizes, words)
     return build_camchex(fusion, sizes, classifier, classifier, tokenizer, PREPARATION)
@@ -56,18 +61,3 @@ def is_local(text: TextParams) -> bool:
 def made_up_words(count: int) -> list[str]:
     """Make distinct words, each of which becomes one token."""
     return [f"w{number}" for number in range(count)]
-
-
-def _bert_base(text: TextParams) -> TextParams:
-    """Return section ``text`` for a BERT of base size, the default of transformers (as BioBERT)."""
-    base = BertConfig()
-    return text.model_copy(
-        update={
-            "model": TINY,
-            "vocabulary": base.vocab_size,
-            "width": base.hidden_size,
-            "layers": base.num_hidden_layers,
-            "heads": base.num_attention_heads,
-            "ffn": base.intermediate_size,
-        }
-    )

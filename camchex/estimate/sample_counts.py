@@ -23,33 +23,17 @@ class SampleCounts:
     """Training samples of a configuration.
 
     Attributes:
-        images: Images of the training split of MIMIC-CXR.
-        studies: Studies of the training split of MIMIC-CXR.
-        lateral_share: Share of lateral images in MIMIC-CXR.
+        images: Images of the training split of MIMIC-CXR; ``studies`` alike.
+        lateral: Lateral ones of these images, by the share in MIMIC-CXR as a whole.
         external: Images by external set.
         origins: Source of each count: the path of a table, or ``published``.
     """
 
     images: int
     studies: int
-    lateral_share: float
+    lateral: int
     external: Mapping[str, int]
     origins: Mapping[str, str]
-
-    @property
-    def lateral(self) -> int:
-        """Lateral training images of MIMIC-CXR."""
-        return round(self.images * self.lateral_share)
-
-    @property
-    def frontal(self) -> int:
-        """All other training images of MIMIC-CXR."""
-        return self.images - self.lateral
-
-    @property
-    def merged(self) -> int:
-        """Training images of a student: MIMIC-CXR and the external sets."""
-        return self.images + sum(self.external.values())
 
 
 def count_samples(
@@ -57,11 +41,7 @@ def count_samples(
 ) -> SampleCounts:
     """Count the training samples of a configuration; no image is opened.
 
-    Args:
-        checked: Result of :func:`camchex.check.check_data` on the three sections.
-        data: Section ``data``.
-        external: Section ``external``.
-        labels: Section ``labels``.
+    ``checked`` is the result of :func:`camchex.check.check_data` on the three sections.
 
     Raises:
         DataError: If a table is missing and nothing is published under its name.
@@ -85,7 +65,7 @@ def count_samples(
         counts, origins[key] = _counts(files, path, _published(path, one.source))
         sizes[key] = counts["images"]
     share = metadata["lateral"] / (metadata["frontal"] + metadata["lateral"])
-    return SampleCounts(images, studies, share, sizes, origins)
+    return SampleCounts(images, studies, round(images * share), sizes, origins)
 
 
 def _published(path: Path, source: str) -> Mapping[str, int]:

@@ -7,9 +7,9 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from camchex.estimate.probe import Probe, Stage, Unit, device_name, probe
 from camchex.estimate.random_networks import is_local
 from camchex.estimate.sample_counts import SampleCounts
-from camchex.estimate.stage_probe import Probe, Stage, Unit, device_name, probe
 from camchex.profiles.profiles import Params
 from camchex.runs.devices import device_of
 from camchex.runs.progress import progress
@@ -19,17 +19,10 @@ GENERATIONS = 4  # students (paper section 3.1; dvc.yaml)
 
 @dataclass(frozen=True)
 class StageTime:
-    """Time that one kind of training takes.
+    """Time of one kind of training, and the ``probe`` behind it.
 
-    Attributes:
-        stage: Name of the training.
-        unit: Unit of ``samples`` and ``per_second``.
-        trainings: Number of trainings of this kind.
-        samples: Images or studies per epoch.
-        epochs: Epochs per training.
-        per_second: Images or studies per second on one device.
-        hours: Hours of all its trainings, one after the other, on all devices.
-        probe: The measurement behind ``per_second``.
+    ``samples`` are read per epoch, ``per_second`` on one device; ``hours`` is the time of all its
+    trainings, one after the other, on all devices.
     """
 
     stage: str
@@ -44,14 +37,10 @@ class StageTime:
 
 @dataclass(frozen=True)
 class PipelineTime:
-    """Time that all trainings of a configuration take.
+    """Time that all trainings of a configuration take, in the order of the pipeline.
 
-    Attributes:
-        device: Name of the device that was measured.
-        devices: Number of such devices that will train.
-        stages: The trainings in the order of the pipeline.
-        origins: Source of each number of samples: a file, or ``published``.
-        notes: Assumptions and omissions, as sentences.
+    ``devices`` like the measured ``device`` train. ``origins`` names the source of each number of
+    samples, a file or ``published``; ``notes`` are assumptions and omissions, as sentences.
     """
 
     device: str
@@ -59,20 +48,17 @@ class PipelineTime:
     stages: tuple[StageTime, ...]
     origins: Mapping[str, str]
     notes: tuple[str, ...]
-
-    @property
-    def hours(self) -> float:
-        """Hours of all trainings."""
-        return sum(stage.hours for stage in self.stages)
+    hours: float
 
 
 def planned_trainings(params: Params, counts: SampleCounts) -> list[Stage]:
     """List the trainings of the pipeline with their numbers of samples."""
     students, views = params.noisy_student, params.view_finetuning.training
+    merged = counts.images + sum(counts.external.values())
     return [
         Stage("teacher", "images", 1, counts.images, students.teacher),
-        Stage("students", "images", GENERATIONS, counts.merged, students.student),
-        Stage("frontal encoder", "images", 1, counts.frontal, views),
+        Stage("students", "images", GENERATIONS, merged, students.student),
+        Stage("frontal encoder", "images", 1, counts.images - counts.lateral, views),
         Stage("lateral encoder", "images", 1, counts.lateral, views),
         Stage("fusion", "studies", len(params.seeds), counts.studies, params.fusion.training),
     ]
@@ -81,11 +67,8 @@ def planned_trainings(params: Params, counts: SampleCounts) -> list[Stage]:
 def measure(params: Params, stages: Sequence[Stage], devices: int, seconds: float) -> list[Probe]:
     """Measure a few steps of every training; trainings with equal steps share one measurement.
 
-    Args:
-        params: The configuration.
-        stages: The trainings.
-        devices: Number of devices that will share each batch.
-        seconds: Duration of all measurements together, roughly: a step is never broken off.
+    Each batch will be shared by ``devices``. All measurements together take ``seconds``, roughly:
+    a step is never broken off.
 
     Raises:
         ModelError: If a network cannot be built.
@@ -108,11 +91,7 @@ def training_time(
 ) -> PipelineTime:
     """Reckon the hours of every training, as if n devices were n times as fast as one.
 
-    Args:
-        params: The configuration.
-        counts: The training samples of the configuration.
-        devices: Number of devices.
-        probes: The measurement of each of :func:`planned_trainings`.
+    ``probes`` are the measurements of :func:`planned_trainings`.
 
     Raises:
         ParamsError: If the device is missing.
@@ -120,51 +99,41 @@ def training_time(
     stages = planned_trainings(params, counts)
     times = tuple(
         StageTime(
-            stage=stage.name,
-            unit=stage.unit,
-            trainings=stage.trainings,
-            samples=stage.samples,
-            epochs=stage.training.epochs,
-            per_second=one.per_second,
-            hours=stage.samples_in_all / one.per_second / devices / 3600,
+            *(s.name, s.unit, s.trainings, s.samples, s.training.epochs, one.per_second),
+            hours=s.trainings * s.training.epochs * s.samples / one.per_second / devices / 3600,
             probe=one,
         )
-        for stage, one in zip(stages, probes, strict=True)
+        for s, one in zip(stages, probes, strict=True)
     )
-    name = device_name(device_of(params.runtime))
-    return PipelineTime(
-        name, devices, times, counts.origins, _notes(params, stages, probes, devices)
-    )
+    name, notes = device_name(device_of(params.runtime)), _notes(params, stages, probes, devices)
+    hours = sum(time.hours for time in times)
+    return PipelineTime(name, devices, times, counts.origins, notes, hours)
 
 
 def _notes(
     params: Params, stages: Sequence[Stage], probes: Sequence[Probe], devices: int
 ) -> tuple[str, ...]:
     """State assumptions and omissions."""
-    size = params.images.size
-    notes = [
+    sides, rows = {one.image_size for one in probes}, [one.rows for one in dict.fromkeys(probes)]
+    notes = {
         "The measured steps are real ones, of random weights and of noise images in memory. Not "
-        "included: decoding, validation, pseudo-labelling, evaluation and the data stages.",
-    ]
-    if devices > 1:
-        notes.append(f"Assumed: {devices} devices are {devices} times as fast as one.")
-    small = sorted({probe.image_size for probe in probes if probe.image_size < size})
-    if small:
-        notes.append(
-            f"Measured on a CPU at {small[0]} px instead of {size} and scaled by the number of "
-            "pixels; the memory is that of the small step."
-        )
-    planned = {stage.rows(devices) for stage in stages}
-    if any(probe.rows not in planned for probe in probes):
-        rows = ", ".join(str(probe.rows) for probe in dict.fromkeys(probes))
-        notes.append(f"Batches were smaller than those of the configuration: {rows} per step.")
-    if any(not probe.warm for probe in probes):
-        notes.append("The first step alone used up its time: the rate includes the warm-up.")
-    if {probe.precision for probe in probes} != {stage.training.precision for stage in stages}:
-        notes.append("A CPU has no 16-mixed precision: measured in 32-true.")
-    if not is_local(params.text) and set(params.fusion.inputs) - {"images"}:
-        notes.append(f"Measured in place of {params.text.model}: a random BERT of base size.")
-    return tuple(notes)
+        "included: decoding, validation, pseudo-labelling, evaluation and the data stages.": True,
+        f"Assumed: {devices} devices are {devices} times as fast as one.": devices > 1,
+        f"Measured on a CPU at {min(sides)} px instead of {params.images.size} and scaled by the "
+        "number of pixels; the memory is that of the small step.": min(sides) < params.images.size,
+        "Batches were smaller than those of the configuration: "
+        f"{', '.join(map(str, rows))} per step.": set(rows) - {s.rows(devices) for s in stages},
+        "The first step alone used up its time: the rate includes the warm-up.": any(
+            not one.warm for one in probes
+        ),
+        "A CPU has no 16-mixed precision: measured in 32-true.": (
+            {one.precision for one in probes} != {stage.training.precision for stage in stages}
+        ),
+        f"Measured in place of {params.text.model}: a random BERT of base size.": (
+            not is_local(params.text) and set(params.fusion.inputs) - {"images"}
+        ),
+    }
+    return tuple(note for note, holds in notes.items() if holds)
 
 
 def render(found: PipelineTime) -> Group:
@@ -173,16 +142,11 @@ def render(found: PipelineTime) -> Group:
     table = Table("stage", *(Column(name, justify="right") for name in right), box=None)
     for stage in found.stages:
         peak = stage.probe.peak_mb
-        table.add_row(
-            stage.stage,
-            str(stage.trainings),
-            f"{stage.samples:,} {stage.unit}",
-            str(stage.epochs),
-            f"{stage.per_second:.3g}/s",
-            "" if peak is None else f"{peak / 1000:.1f} GB",
-            _hours(stage.hours),
-        )
-    table.add_row("all", "", "", "", "", "", _hours(found.hours))
+        memory = "" if peak is None else f"{peak / 1000:.1f} GB"
+        samples, rate = f"{stage.samples:,} {stage.unit}", f"{stage.per_second:.3g}/s"
+        counts = (str(stage.trainings), samples, str(stage.epochs))
+        table.add_row(stage.stage, *counts, rate, memory, _hours(stage.hours))
+    table.add_row("all", *[""] * 5, _hours(found.hours))
     origins = "; ".join(f"{name}: {origin}" for name, origin in found.origins.items())
     lines = [f"{found.devices} x {found.device}", f"Samples from: {origins}", *found.notes]
     return Group(table, *(Text(line) for line in lines))

@@ -10,12 +10,14 @@ import torch
 from layouts import in_slots, parts_of
 from torch import nn
 
-from camchex.estimate.random_batches import Shape, images_of_studies, random_studies
+from camchex.estimate.random_batches import images_of_studies, random_studies
 from camchex.estimate.random_networks import untrained_camchex, untrained_classifier
+from camchex.fusion.camchex import CaMChex
 from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.position import position_encoding
 from camchex.profiles.profiles import Params, locate, validate_file
 from camchex.training.loss import weighted_asymmetric_loss
+from tests.networks.small import camchex
 
 IMAGES = (2, 1, 3, 5)
 
@@ -25,9 +27,8 @@ def demo() -> Params:
     return validate_file(locate("demo"))
 
 
-def studies(vocabulary: int = 100) -> object:
-    shape = Shape(64, 26, vocabulary, 64, 64)
-    return random_studies(IMAGES, shape, np.random.default_rng(0))
+def studies(model: CaMChex | None = None) -> object:
+    return random_studies(IMAGES, model or camchex(), np.random.default_rng(0))
 
 
 def test_slots_hold_the_packed_images_in_order() -> None:
@@ -71,7 +72,7 @@ def test_what_an_empty_slot_holds_does_not_reach_the_encoders(demo: Params) -> N
     seen = []
     for encoder in (network.frontal, network.lateral):
         encoder.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
-    slots = in_slots(studies(ours.tokenizer.size))
+    slots = in_slots(studies(ours))
     logits = network(slots.images.float() / 255, slots)
     assert sum(seen) == 2 + 1 + 3 + 4
     assert logits.shape == (4, 26)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from camchex.estimate.probe import Timing, Window, repeated, time_training
-from camchex.estimate.random_batches import Shape, random_images, random_studies
+from camchex.estimate.random_batches import random_images, random_studies
+from tests.networks import small
 from tests.training.factories import CLASSES, RUNTIME, SIZE, TRAINING
 
 
@@ -30,7 +31,7 @@ class Counted(nn.Module):
 
 def timed(takes: list[float], **window: float) -> tuple[Timing, Counted]:
     network = Counted(iter(takes))
-    batch = random_images(8, Shape(SIZE, CLASSES), np.random.default_rng(0))
+    batch = random_images(8, SIZE, CLASSES, np.random.default_rng(0))
     wanted = Window(**window, clock=lambda: network.now)
     task = repeated(network, nn.Identity(), [batch], wanted)
     return time_training(task, TRAINING, RUNTIME, wanted), network
@@ -65,15 +66,12 @@ def test_the_weights_are_trained_while_they_are_timed() -> None:
 
 @pytest.mark.parametrize("most", [4, 2])
 def test_studies_of_noise_are_packed(most: int) -> None:
-    shape = Shape(
-        8, 3, vocabulary=50, max_tokens_indication=9, max_tokens_vitals=40, max_images=most
-    )
-    batch = random_studies((1, 5, 2), shape, np.random.default_rng(0))
+    model = small.camchex(max_images=most)  # reads 16 tokens of an indication, 32 of vital signs
+    batch = random_studies((1, 5, 2), model, np.random.default_rng(0))
     counts = [1, most, 2]
     assert torch.bincount(batch.inputs.study).tolist() == counts
-    assert batch.inputs.images.shape == (sum(counts), 1, 8, 8)
+    assert batch.inputs.images.shape == (sum(counts), 1, small.SIZE, small.SIZE)
     assert batch.inputs.slot.tolist() == [n for count in counts for n in range(count)]
-    assert batch.inputs.indication.mask.sum(1).max() <= 9
-    assert batch.inputs.vitals.mask.sum(1).min() >= 34
-    assert batch.inputs.vitals.mask.sum(1).max() <= 40
-    assert batch.inputs.vitals.ids.max() < 50
+    assert batch.inputs.indication.mask.sum(1).max() <= 16
+    assert batch.inputs.vitals.mask.sum(1).tolist() == [32, 32, 32]
+    assert batch.inputs.vitals.ids.max() < model.tokenizer.size
