@@ -27,8 +27,7 @@ from camchex.estimate.probe import Timing, Window, time_training
 from camchex.estimate.random_batches import POSITIVE, RepeatedBatches, images_of_studies
 from camchex.estimate.random_networks import made_up_words, untrained_camchex, untrained_classifier
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.study_data import StudyDataset, reader_of
-from camchex.fusion.study_samples import StudySamples
+from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
 from camchex.images.prepare import prepare_images
 from camchex.networks.batches import Batch
 from camchex.networks.samples import prevalence

@@ -1,22 +1,19 @@
 """Probabilities of the development and test studies."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow.compute as pc
 import typer
 
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.study_samples import cohort_studies
+from camchex.fusion.study_data import cohort_studies
 from camchex.networks.samples import read_cohort
-from camchex.prediction.counterfactuals import counterfactuals, predict_changed
+from camchex.prediction.counterfactuals import predict_counterfactuals
 from camchex.prediction.study_predictions import predict_studies
 from camchex.runs.devices import first_device
 from camchex.runs.runtime import RuntimeParams
-from camchex.texts.masking import mask_findings
 from stages import Input, Output, run
 
 Counterfactuals = Annotated[
@@ -43,13 +40,9 @@ def main(
         tables.write(table, out, schema)
     if counterfactual is None:
         return
-    test = cohort_studies(studies, ["test"])
-    known = table.filter(pc.equal(table["split"], "test"))
-    mask = partial(mask_findings, classes=camchex.classes)
-    for name, changed in counterfactuals(test, swap_seed, mask).items():
-        found = predict_changed(camchex, test, known, changed, runtime)
+    for name, changed in predict_counterfactuals(camchex, studies, table, swap_seed, runtime):
         if first_device():
-            tables.write(found, counterfactual / f"{name}.parquet", schema)
+            tables.write(changed, counterfactual / f"{name}.parquet", schema)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from camchex.contract.params import Section
 from camchex.errors import ModelError
-from camchex.fusion.mmbt import JointSentence, Words
+from camchex.fusion.mmbt import JointSentence
 from camchex.fusion.params import FusionArchitecture, Preparation, TextParams
-from camchex.fusion.study_batch import StudyBatch, Tokens, stack_tokens
+from camchex.fusion.study_batch import StudyBatch, stack_tokens
 from camchex.fusion.study_fusion import StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import Tokenizer
@@ -90,13 +90,9 @@ class CaMChex(nn.Module):
             width = self.text.width
         assert width is not None  # fusion.inputs is never empty
         self.fusion = StudyFusion(width, config.fusion)
-        self.decoder = MLDecoder(
-            width,
-            len(config.classes),
-            width=config.frontal.decoder_width,
-            ffn=config.frontal.decoder_ffn,
-            heads=config.frontal.decoder_heads,
-        )
+        head = config.frontal
+        sizes = {"width": head.decoder_width, "ffn": head.decoder_ffn, "heads": head.decoder_heads}
+        self.decoder = MLDecoder(width, len(config.classes), **sizes)
 
     @property
     def classes(self) -> list[str]:
@@ -115,13 +111,7 @@ class CaMChex(nn.Module):
         return [encoder for encoder in found if encoder is not None]
 
     def forward(self, batch: StudyBatch) -> Tensor:
-        """Classify studies.
-
-        Args:
-            batch: B studies, their images (M, 1, H, W) in [0, 1].
-
-        Returns:
-            Logits (B, Q).
+        """Classify B studies, their images (M, 1, H, W) in [0, 1]: logits (B, Q).
 
         Raises:
             ModelError: If a study has nothing that the model reads.
@@ -130,24 +120,18 @@ class CaMChex(nn.Module):
         images = self.encode_images(batch) if "images" in inputs and len(batch.images) else None
         texts = [batch.indication] if "indication" in inputs else []
         texts += [batch.vitals] if "vitals" in inputs else []
+        logits: Tensor
         if self.config.fusion.architecture == "mmbt":
-            return self._read_together(images, texts, batch)
+            start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
+            words = [(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
+            sentence = self.joint(start, images, words, batch.size)
+            logits = self.classifier(self.text.read_out(*sentence))
+            return logits
         embeddings: list[Tensor] = []
         if texts:  # in one call
             together: Tensor = self.text(stack_tokens(texts, self.tokenizer.padding))
             embeddings = list(together.chunk(len(texts)))
-        tokens, ignore = self.fusion(images, embeddings, batch.size)
-        logits: Tensor = self.decoder(tokens, ignore)
-        return logits
-
-    def _read_together(
-        self, encoded: StudyBatch | None, texts: list[Tokens], batch: StudyBatch
-    ) -> Tensor:
-        """Classify studies by MMBT: logits (B, Q)."""
-        start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
-        words = [Words(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
-        sentence = self.joint(start, encoded, words, batch.size)
-        logits: Tensor = self.classifier(self.text.read_out(*sentence))
+        logits = self.decoder(*self.fusion(images, embeddings, batch.size))
         return logits
 
     def encode_images(self, batch: StudyBatch) -> StudyBatch:
@@ -160,13 +144,11 @@ class CaMChex(nn.Module):
         order = batch.lateral.long().argsort(stable=True)  # frontal first
         count = int((~batch.lateral).sum())
         images = batch.images[order]
-        found = []
-        if count:
-            found.append(self.frontal(images[:count]))
+        found = [self.frontal(images[:count])] if count else []
         if count < len(images):
             found.append(self.lateral_projection(self.lateral(images[count:])))
-        if found[0].shape[2:] != found[-1].shape[2:]:
-            sizes = ", ".join(str(tuple(maps.shape[2:])) for maps in found)
+        sizes = [tuple(maps.shape[2:]) for maps in found]
+        if sizes[0] != sizes[-1]:
             raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
         study, slot, lateral = (part[order] for part in (batch.study, batch.slot, batch.lateral))
         return replace(batch, images=torch.cat(found), study=study, slot=slot, lateral=lateral)
@@ -184,11 +166,9 @@ class CaMChex(nn.Module):
 
     @classmethod
     def from_pretrained(cls, name: str | Path, classes: Sequence[str] | None = None) -> Self:
-        """Load a model that is ready to predict.
+        """Load a model that is ready to predict, and that has ``classes`` if these are given.
 
-        Args:
-            name: Folder of a model, or ``owner/name`` on the Hugging Face Hub.
-            classes: Classes that the model must have; None: any.
+        ``name`` is the folder of a model, or ``owner/name`` on the Hugging Face Hub.
 
         Raises:
             ModelError: If the model is missing, incomplete, of another kind or of other classes.
@@ -210,13 +190,9 @@ def build_camchex(
 ) -> CaMChex:
     """Build a new CaMChex over trained image encoders and a published or tiny text encoder.
 
-    Args:
-        fusion: Section ``fusion``.
-        text: Section ``text``.
-        frontal: Classifier of frontal images; its backbone is copied, its head is not.
-        lateral: Classifier of lateral images; ignored where all views share the frontal encoder.
-        tokenizer: Result of :func:`build_tokenizer` for ``text``.
-        preparation: How images and indications were prepared for training.
+    The backbones of both classifiers are copied, their heads are not; ``lateral`` is ignored where
+    all views share the frontal encoder. ``tokenizer`` results from :func:`build_tokenizer` for
+    ``text``; ``preparation`` says how the training inputs were prepared.
 
     Raises:
         ModelError: If the parts do not fit together, or the text encoder is not available.
@@ -229,13 +205,12 @@ def build_camchex(
             f"{len(frontal.classes)} classes at {frontal.image_size} px, "
             f"{len(lateral.classes)} classes at {lateral.image_size} px"
         )
+    kept = fusion.model_dump(include=set(FusionArchitecture.model_fields))
     config = CaMChexConfig(
         classes=tuple(frontal.classes),
         image_size=frontal.image_size,
         preparation=preparation,
-        fusion=FusionArchitecture.model_validate(
-            fusion.model_dump(include=set(FusionArchitecture.model_fields))
-        ),
+        fusion=FusionArchitecture.model_validate(kept),
         frontal=frontal.config.encoder,
         lateral=lateral.config.encoder,
         text=text,

@@ -1,7 +1,6 @@
 """MMBT: the image regions and the words of a study as one sentence, read by one BERT."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +12,6 @@ from camchex.fusion.study_batch import StudyBatch
 from camchex.fusion.study_fusion import check_slots, image_segments, place_by_study
 
 SEGMENT_DEVIATION = 0.02  # standard deviation of new weights in BERT
-
-
-@dataclass(frozen=True)
-class Words:
-    """One text of every study, without its leading special token.
-
-    Attributes:
-        embeddings: Word embeddings before positions are added, (B, T, C).
-        mask: True for the tokens of the text, False for padding, (B, T), bool.
-    """
-
-    embeddings: Tensor
-    mask: Tensor
 
 
 class JointSentence(nn.Module):
@@ -64,14 +50,20 @@ class JointSentence(nn.Module):
         self.segments = nn.Parameter(torch.randn(kinds, width) * SEGMENT_DEVIATION)
 
     def forward(
-        self, start: Tensor, encoded: StudyBatch | None, texts: Sequence[Words], size: int
+        self,
+        start: Tensor,
+        encoded: StudyBatch | None,
+        texts: Sequence[tuple[Tensor, Tensor]],
+        size: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Compose the sentences of a batch of studies.
 
         Args:
             start: Embedding of the leading token, (C,).
             encoded: The batch with feature maps (M, C, h, w) in place of images; None without any.
-            texts: The texts among ``params.inputs``, indication first.
+            texts: The texts among ``params.inputs``, indication first, without their leading token:
+                word embeddings before positions are added, (B, T, C), and False for padding,
+                (B, T), bool.
             size: Number of studies B.
 
         Returns:
@@ -81,23 +73,19 @@ class JointSentence(nn.Module):
         Raises:
             ModelError: If a study has nothing to read, or more images than the model has slots.
         """
-
-        def from_one(count: int) -> Tensor:
-            return torch.arange(1, count + 1, device=start.device)
-
-        there = torch.ones(size, 1, dtype=torch.bool, device=start.device)
-        embeddings, masks = [start.expand(size, 1, -1)], [there]
+        embeddings = [start.expand(size, 1, -1)]
+        masks = [torch.ones(size, 1, dtype=torch.bool, device=start.device)]
         positions = [torch.zeros(1, dtype=torch.long, device=start.device)]
         if encoded is not None:
             regions, empty = self._regions(encoded, size)  # (B, S, R, C), (B, S)
             _, slots, count, _ = regions.shape
             embeddings.append(regions.flatten(1, 2))
             masks.append(~empty.repeat_interleave(count, dim=1))
-            positions.append(from_one(count).repeat(slots))
-        for number, text in enumerate(texts, start=len(self.segments) - len(texts)):
-            embeddings.append(text.embeddings + self.segments[number])
-            masks.append(text.mask)
-            positions.append(from_one(text.mask.shape[1]))
+            positions.append(torch.arange(1, count + 1, device=start.device).repeat(slots))
+        for number, (words, mask) in enumerate(texts, start=len(self.segments) - len(texts)):
+            embeddings.append(words + self.segments[number])
+            masks.append(mask)
+            positions.append(torch.arange(1, mask.shape[1] + 1, device=start.device))
         if not texts and (encoded is None or not bool(masks[1].any(dim=1).all())):
             raise ModelError("a study has no image, and the model reads nothing else")
         return torch.cat(embeddings, 1), torch.cat(masks, 1), torch.cat(positions)

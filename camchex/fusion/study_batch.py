@@ -27,16 +27,14 @@ class Tokens(Movable):
 
 
 def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
-    """Stack several texts of each of B studies, one part after the other: (parts * B, T).
+    """Stack parts of B texts each, one part after the other: (parts * B, T).
 
-    Args:
-        parts: B texts each.
-        padding: The token that fills shorter texts.
+    The token ``padding`` fills shorter texts.
     """
     longest = max(part.ids.shape[1] for part in parts)
-    short = [longest - part.ids.shape[1] for part in parts]
-    ids = [functional.pad(p.ids, (0, n), value=padding) for p, n in zip(parts, short, strict=True)]
-    masks = [functional.pad(p.mask, (0, n)) for p, n in zip(parts, short, strict=True)]
+    short = [(0, longest - part.ids.shape[1]) for part in parts]
+    ids = [functional.pad(p.ids, n, value=padding) for p, n in zip(parts, short, strict=True)]
+    masks = [functional.pad(p.mask, n) for p, n in zip(parts, short, strict=True)]
     return Tokens(torch.cat(ids), torch.cat(masks))
 
 

@@ -1,31 +1,90 @@
-"""Batches of whole studies: what a fusion model reads, and the data set it is trained on."""
+"""Studies of the cohort: their images, texts and labels, and the batches that a model reads."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from camchex.contract.image_store import ImageStore
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import draw_images, first_images
 from camchex.fusion.study_batch import StudyBatch, pack_studies
-from camchex.fusion.study_samples import StudySamples
 from camchex.fusion.tokenizer import NO_INDICATION, Tokenizer
-from camchex.networks.batches import Batch, Rows, labelled
+from camchex.networks.batches import Batch, Floats, Rows, labelled
+from camchex.networks.samples import Cohort, label_matrix
 from camchex.networks.sampling import BatchRows
+
+
+@dataclass(frozen=True)
+class StudySamples:
+    """S studies; every list has one entry per study.
+
+    Attributes:
+        store: The prepared images.
+        study_ids: Study ids as published.
+        splits: train, development or test.
+        rows: Positions in the store of each study's images, (n,).
+        lateral: Which of a study's images are lateral, (n,).
+        indications: Cleaned text; None where there is none.
+        vitals: Vital signs as text.
+        targets: 1, 0, or NaN where unknown, (S, Q).
+    """
+
+    store: ImageStore
+    study_ids: list[str]
+    splits: list[str]
+    rows: list[Rows]
+    lateral: list[NDArray[np.bool_]]
+    indications: list[str | None]
+    vitals: list[str]
+    targets: Floats
+
+    def __len__(self) -> int:
+        return len(self.study_ids)
+
+    def take(self, rows: Sequence[int] | Rows) -> Self:
+        """Select studies by position, in the given order; a study may be taken more than once."""
+        lists: dict[str, Any] = {
+            field.name: [getattr(self, field.name)[row] for row in rows]
+            for field in fields(self)
+            if field.name not in {"store", "targets"}
+        }
+        return replace(self, **lists, targets=self.targets[list(rows)])
+
+
+def cohort_studies(cohort: Cohort, splits: Sequence[str]) -> StudySamples:
+    """Select the studies of some splits, in the order of the cohort.
+
+    Raises:
+        DataError: If the store lacks an image of the cohort.
+    """
+    part = cohort.table.filter(pc.field("split").isin(list(splits)))
+    image_ids = part["image_ids"].to_pylist()
+    ends = np.cumsum([0, *map(len, image_ids)])
+    rows = cohort.store.rows([name for names in image_ids for name in names])
+    return StudySamples(
+        store=cohort.store,
+        study_ids=part["study_id"].to_pylist(),
+        splits=part["split"].to_pylist(),
+        rows=[rows[start:end] for start, end in pairwise(ends)],
+        lateral=[np.array(views, dtype=str) == "lateral" for views in part["views"].to_pylist()],
+        indications=part["indication"].to_pylist(),
+        vitals=part["vitals_text"].to_pylist(),
+        targets=label_matrix(part, cohort.classes),
+    )
 
 
 @dataclass(frozen=True)
 class StudyReader:
     """The limits of what a fusion model reads of a study.
 
-    Attributes:
-        tokenizer: The tokenizer of the text encoder.
-        max_tokens_indication: Tokens of an indication; the rest is cut off.
-        max_tokens_vitals: Tokens of the vital signs; the rest is cut off.
-        max_images: Images per study; 0 for a model that reads none.
+    What exceeds the tokens of a text is cut off; a model that reads no images has 0 ``max_images``.
     """
 
     tokenizer: Tokenizer
@@ -40,13 +99,9 @@ class StudyReader:
         indications: Sequence[str | None],
         vitals: Sequence[str],
     ) -> StudyBatch:
-        """Build the batch of B studies: in training and in prediction alike.
+        """Build a batch as :func:`pack_studies`, in training and in prediction alike.
 
-        Args:
-            images: The images, study after study, uint8, (M, 1, H, W).
-            lateral: Which images of each study are lateral, B arrays with M values in all.
-            indications: Cleaned text; None where there is none, for the placeholder.
-            vitals: Vital signs as text.
+        Images are uint8, (M, 1, H, W); a missing indication becomes the placeholder.
         """
         texts = [text or NO_INDICATION for text in indications]
         return pack_studies(
@@ -59,13 +114,10 @@ class StudyReader:
 
 def reader_of(model: CaMChex) -> StudyReader:
     """Return the limits of what ``model`` reads of a study."""
-    config = model.config
-    return StudyReader(
-        tokenizer=model.tokenizer,
-        max_tokens_indication=config.text.max_tokens_indication,
-        max_tokens_vitals=config.text.max_tokens_vitals,
-        max_images=config.fusion.max_images if "images" in config.fusion.inputs else 0,
-    )
+    fusion, text = model.config.fusion, model.config.text
+    max_images = fusion.max_images if "images" in fusion.inputs else 0
+    tokens = (text.max_tokens_indication, text.max_tokens_vitals)
+    return StudyReader(model.tokenizer, *tokens, max_images)
 
 
 class StudyDataset:
@@ -101,10 +153,9 @@ class StudyDataset:
         chosen = [self._images(row, batch.epoch) for row in batch.rows]
         pairs = list(zip(batch.rows, chosen, strict=True))
         rows = np.concatenate([self.samples.rows[row][images] for row, images in pairs])
+        pixels = self.samples.store.batch(rows) if len(rows) else np.empty((0, 1, 1), np.uint8)
         studies = self.reader.read(
-            torch.from_numpy(self.samples.store.batch(rows))[:, None]
-            if len(rows)
-            else torch.empty(0, 1, 1, 1, dtype=torch.uint8),
+            torch.from_numpy(pixels)[:, None],
             [self.samples.lateral[row][images] for row, images in pairs],
             [self.samples.indications[row] for row in batch.rows],
             [self.samples.vitals[row] for row in batch.rows],

@@ -34,8 +34,8 @@ class StudyFusion(nn.Module):
             self.reduce = nn.Conv2d(width, width, 3, stride=2, padding=1)
             kinds += image_segments(params.segments, params.max_images)
             if not params.mask_padding:
-                self.padding = nn.Parameter(_clamped_normal(1, width))
-        self.segments = nn.Parameter(_clamped_normal(kinds, width))
+                self.padding = nn.Parameter(torch.randn(1, width).clamp(-1, 1))  # as the release
+        self.segments = nn.Parameter(torch.randn(kinds, width).clamp(-1, 1))
         layer = nn.TransformerEncoderLayer(
             width, params.heads, params.ffn, params.dropout, batch_first=True
         )
@@ -83,10 +83,9 @@ class StudyFusion(nn.Module):
         segment = self.segments[encoded.slot if by_slot else encoded.lateral.long()]
         tokens = maps.flatten(2).transpose(1, 2) + segment[:, None]  # (M, hw, C)
         # Learnt padding fills all max_images slots: a study must not depend on its batch.
-        if masked:
-            return place_by_study(tokens, encoded, size, tokens.new_zeros(()))
-        blank = self.padding.to(tokens.dtype)
-        return place_by_study(tokens, encoded, size, blank, slots=self.params.max_images)
+        blank = tokens.new_zeros(()) if masked else self.padding.to(tokens.dtype)
+        slots = None if masked else self.params.max_images
+        return place_by_study(tokens, encoded, size, blank, slots)
 
 
 def image_segments(segments: Segments, max_images: int) -> int:
@@ -95,11 +94,7 @@ def image_segments(segments: Segments, max_images: int) -> int:
 
 
 def check_slots(encoded: StudyBatch, params: FusionArchitecture, *, slots_matter: bool) -> None:
-    """Refuse a study with more images than slots, if the slot of an image matters.
-
-    Raises:
-        ModelError: If there is one.
-    """
+    """Raise ModelError for a study with more images than slots, if the slot of an image matters."""
     fullest = int(encoded.slot.max()) + 1
     if slots_matter and fullest > params.max_images:
         raise ModelError(
@@ -111,14 +106,10 @@ def check_slots(encoded: StudyBatch, params: FusionArchitecture, *, slots_matter
 def place_by_study(
     tokens: Tensor, encoded: StudyBatch, size: int, blank: Tensor, slots: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Lay the tokens of all images out by study.
+    """Lay the tokens of all images (M, n, C) out by study and slot.
 
-    Args:
-        tokens: Tokens of each image, (M, n, C).
-        encoded: The batch, for the study and the slot of each image.
-        size: Number of studies B.
-        blank: The token in an empty slot, broadcast to (C,).
-        slots: Slots S per study; None: as many as the study with the most images needs.
+    ``blank``, broadcast to (C,), fills empty slots. Without ``slots``, a study has as many as the
+    study with the most images needs.
 
     Returns:
         Tokens by study and slot, (B, S, n, C), and which slots are empty, (B, S), bool.
@@ -130,8 +121,3 @@ def place_by_study(
         blank.expand(size, slots, *tokens.shape[1:]).index_put(place, tokens),
         empty.index_put(place, torch.zeros((), dtype=torch.bool, device=tokens.device)),
     )
-
-
-def _clamped_normal(count: int, width: int) -> Tensor:
-    """Draw learnt tokens as the release does."""
-    return torch.randn(count, width).clamp(-1, 1)

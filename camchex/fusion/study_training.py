@@ -15,8 +15,7 @@ from camchex.errors import ParamsError
 from camchex.fusion.camchex import build_camchex
 from camchex.fusion.params import Preparation, TextParams
 from camchex.fusion.section import FusionParams
-from camchex.fusion.study_data import StudyDataset, reader_of
-from camchex.fusion.study_samples import cohort_studies
+from camchex.fusion.study_data import StudyDataset, cohort_studies, reader_of
 from camchex.fusion.tokenizer import build_tokenizer
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import prevalence, read_cohort

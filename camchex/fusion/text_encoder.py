@@ -40,13 +40,15 @@ class TextEncoder(nn.Module):
         except (TypeError, ValueError) as error:
             raise ModelError(f"transformers cannot build this text encoder: {error}") from error
         own: int = architecture.hidden_size
-        self.width = own if width is None else width
+        self.width = width or own
         self.projection = nn.Identity() if own == self.width else nn.Linear(own, self.width)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Encode texts: token ids (B, T) to embeddings (B, width)."""
-        states = self.model(input_ids=tokens.ids, attention_mask=tokens.mask).last_hidden_state
-        embedding: Tensor = self.projection(states[:, 0])
+        return self._first_token(input_ids=tokens.ids, attention_mask=tokens.mask)
+
+    def _first_token(self, **inputs: Tensor) -> Tensor:
+        embedding: Tensor = self.projection(self.model(**inputs).last_hidden_state[:, 0])
         return embedding
 
     def recompute_activations(self, *, on: bool) -> None:
@@ -84,24 +86,18 @@ class TextEncoder(nn.Module):
         return embeddings
 
     def read_out(self, embeddings: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
-        """Encode sequences of embeddings in place of words.
+        """Encode sequences of embeddings in place of words: (B, width).
 
         Args:
             embeddings: Embeddings before positions are added, (B, N, word_width).
             mask: False for padding, (B, N), bool.
             positions: Position of each token, from 0, (N,), long.
-
-        Returns:
-            The first token of the last layer, (B, width).
         """
         first = _first_position(self.model.embeddings.position_embeddings)
-        states = self.model(
-            inputs_embeds=embeddings,
-            attention_mask=mask,
-            position_ids=(positions + first).expand(mask.shape),
-        ).last_hidden_state
-        embedding: Tensor = self.projection(states[:, 0])
-        return embedding
+        numbers = (positions + first).expand(mask.shape)
+        return self._first_token(
+            inputs_embeds=embeddings, attention_mask=mask, position_ids=numbers
+        )
 
     def load_pretrained(self, name: str, tokenizer: Tokenizer) -> None:
         """Load the published weights of a transformers model.
@@ -132,9 +128,7 @@ class TextEncoder(nn.Module):
 def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
     """Return what transformers needs to build the text encoder without the network.
 
-    Args:
-        text: Section ``text``.
-        tokenizer: Decides the size of the vocabulary of ``tiny``.
+    ``tokenizer`` decides the size of the vocabulary of ``tiny``.
 
     Raises:
         ModelError: If the configuration of the model is not available, or the model reads fewer

@@ -32,7 +32,7 @@ class Tokenizer:
 
     Attributes:
         definition: The definition, laid out alike for equal tokenizers.
-        padding: The token that fills shorter texts.
+        padding: The token that fills shorter texts; ``[PAD]`` if the definition names none.
         start: The token that every text starts with.
 
     Raises:
@@ -45,7 +45,14 @@ class Tokenizer:
         except Exception as error:  # the library raises nothing more specific
             raise ModelError(f"not a tokenizer.json: {error}") from error
         self._backend.no_truncation()
-        self.padding = _padding(self._backend)
+        token = (self._backend.padding or {"pad_token": PAD})["pad_token"]
+        padding: int | None = self._backend.token_to_id(token)
+        if padding is None:
+            raise ModelError(
+                f"the tokenizer has no {token} token, and its tokenizer.json names none for "
+                "padding: save it with the padding token that its model was trained with"
+            )
+        self.padding = padding
         self.definition = self._backend.to_str(pretty=True)
         self._backend.no_padding()
         first = self._backend.encode("a")
@@ -67,14 +74,12 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], max_tokens: int) -> Tokens:
         """Encode texts as token ids, padded to the longest of them.
 
-        Args:
-            texts: B texts.
-            max_tokens: Longer texts are cut; their first and last special tokens stay.
+        A text of more than ``max_tokens`` is cut; its first and last special tokens stay.
         """
         self._backend.enable_truncation(max_tokens)
         # One by one: encode_batch starts threads, which do not survive in a worker process.
         ids = [self._backend.encode(text).ids for text in texts]
-        lengths = torch.tensor([len(row) for row in ids])
+        lengths = torch.tensor([*map(len, ids)])
         longest = max(map(len, ids), default=0)
         padded = [row + [self.padding] * (longest - len(row)) for row in ids]
         mask: Tensor = torch.arange(longest) < lengths[:, None]
@@ -82,11 +87,7 @@ class Tokenizer:
 
 
 def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
-    """Build the tokenizer of ``text.model``.
-
-    Args:
-        text: Section ``text``.
-        texts: Training texts, the source of the vocabulary of ``tiny``; otherwise ignored.
+    """Build the tokenizer of ``text.model``; that of ``tiny`` knows the words of ``texts``.
 
     Raises:
         ModelError: If the tokenizer of a published model is not available.
@@ -106,19 +107,6 @@ def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
             f"folder that holds one (tokenizer.json or vocab.txt, config.json), or {TINY}. "
             f"({error})"
         ) from error
-
-
-def _padding(backend: Backend) -> int:
-    """Return the padding token: the one that the definition names, or else ``[PAD]``."""
-    named = backend.padding
-    token = PAD if named is None else named["pad_token"]
-    padding: int | None = backend.token_to_id(token)
-    if padding is None:
-        raise ModelError(
-            f"the tokenizer has no {token} token, and its tokenizer.json names none for padding: "
-            "save it with the padding token that its model was trained with"
-        )
-    return padding
 
 
 def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:

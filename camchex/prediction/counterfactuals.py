@@ -4,44 +4,45 @@ The part of a score that a model owes to a text is the part it loses when the te
 another study, or gone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.contract import schemas
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.study_samples import StudySamples
+from camchex.fusion.study_data import StudySamples, cohort_studies
+from camchex.networks.samples import Cohort
 from camchex.prediction.study_predictions import predict_studies
 from camchex.runs.runtime import RuntimeParams
+from camchex.texts.masking import mask_findings
 from camchex.texts.vitals_text import vitals_text
 
 NO_VITALS = vitals_text({}, None)
 """Vital signs of a study outside the emergency department: NA in every field."""
-Mask = Callable[[str | None], str | None]
 Text = TypeVar("Text", str, str | None)
 
 
-def counterfactuals(samples: StudySamples, seed: int, mask: Mask) -> dict[str, StudySamples]:
+def counterfactuals(
+    samples: StudySamples, seed: int, classes: Sequence[str]
+) -> dict[str, StudySamples]:
     """Make every variation of some studies that the audit scores.
 
-    Args:
-        samples: The studies.
-        seed: Seed of the exchanges.
-        mask: Removes the words that name a finding from an indication.
-
     Returns:
-        ``swapped`` and ``masked`` (the indications), ``vitals_swapped``, ``without_vitals``, and
+        ``swapped`` and ``masked`` (the indications, by ``seed`` and without the words for any of
+        ``classes``), ``vitals_swapped``, ``without_vitals``, and
         ``without_text`` (neither indication nor vital signs). A missing text is replaced as in
         training: by the placeholder, or by NA in every field.
     """
     nothing: list[str | None] = [None] * len(samples)
     no_vitals = [NO_VITALS] * len(samples)
+    masked = [mask_findings(text, classes) for text in samples.indications]
     return {
         "swapped": swap_indications(samples, seed),
-        "masked": replace(samples, indications=[mask(text) for text in samples.indications]),
+        "masked": replace(samples, indications=masked),
         "vitals_swapped": swap_vitals(samples, seed),
         "without_vitals": replace(samples, vitals=no_vitals),
         "without_text": replace(samples, indications=nothing, vitals=no_vitals),
@@ -90,6 +91,19 @@ def _exchange(
     return [texts[donor] for donor in donors]
 
 
+def predict_counterfactuals(
+    model: CaMChex, cohort: Cohort, known: pa.Table, seed: int, runtime: RuntimeParams
+) -> Iterator[tuple[str, pa.Table]]:
+    """Predict the test studies under every name of :func:`counterfactuals`.
+
+    ``known`` holds the predictions of the studies as they are; ``seed`` decides the exchanges.
+    """
+    test = cohort_studies(cohort, ["test"])
+    known = known.filter(pc.equal(known["split"], "test"))
+    for name, changed in counterfactuals(test, seed, model.classes).items():
+        yield name, predict_changed(model, test, known, changed, runtime)
+
+
 def predict_changed(
     model: CaMChex,
     plain: StudySamples,
@@ -99,12 +113,8 @@ def predict_changed(
 ) -> pa.Table:
     """Predict changed studies (``schemas.predictions``); unchanged studies are not predicted again.
 
-    Args:
-        model: The model.
-        plain: The studies as they are.
-        known: Predictions of ``plain``, in the same order.
-        changed: These studies with other texts.
-        runtime: Hardware settings.
+    ``changed`` are the studies of ``plain`` with other texts, ``known`` the predictions of
+    ``plain``, all in the same order.
     """
     texts = zip(plain.indications, plain.vitals, strict=True)
     others = zip(changed.indications, changed.vitals, strict=True)

@@ -14,9 +14,7 @@ CONFIG = "config.json"
 def export_model(model: Path, out: Path) -> list[str]:
     """Copy a model, its calibration and its card into one folder, as the Hugging Face Hub has it.
 
-    Args:
-        model: Folder written by ``train_fusion``, for example ``models/fusion/seed0``.
-        out: A new or empty folder.
+    ``model`` is a folder of ``train_fusion``; ``out`` is new or empty.
 
     Returns:
         Names of the files in ``out``.

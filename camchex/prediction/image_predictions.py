@@ -25,11 +25,7 @@ def predict_by_image(
 ) -> pa.Table:
     """Predict the studies of some splits: ``schemas.predictions`` in the order of the cohort.
 
-    Args:
-        models: The classifier of each of ``VIEWS``; both may be the same one.
-        cohort: Studies, each with an image.
-        splits: Some of train, development and test.
-        runtime: Hardware settings.
+    ``models`` holds the classifier of each of ``VIEWS``; both may be the same one.
 
     Raises:
         DataError: If a study has no image.
@@ -54,14 +50,7 @@ def predict_by_image(
 
 
 def study_means(by_image: Floats, counts: Rows) -> Floats:
-    """Average over the images of each study.
-
-    Args:
-        by_image: Probabilities of all images, study after study, (M, Q).
-        counts: Images of each study, (S,).
-
-    Returns:
-        Probabilities, (S, Q).
+    """Average the probabilities of all images (M, Q) over studies of ``counts`` images: (S, Q).
 
     Raises:
         DataError: If a study has no image.

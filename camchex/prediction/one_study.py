@@ -49,10 +49,7 @@ class StudyInput:
 
 
 def load(folder: Path) -> CaMChex:
-    """Load a trained model.
-
-    Args:
-        folder: Folder written by ``train_fusion``, for example ``models/fusion/seed0``.
+    """Load a model from a folder of ``train_fusion``, for example ``models/fusion/seed0``.
 
     Raises:
         ModelError: If the folder is missing, incomplete, or holds another kind of model.
@@ -67,9 +64,7 @@ def predict_study(model: CaMChex, study: StudyInput) -> dict[str, float]:
     A study with more images than the model takes is read as in the test set: by some images, of
     both views in turn, or by all, in groups over which the probabilities are averaged.
 
-    Args:
-        model: The model; neither its weights nor its mode change.
-        study: The study; its inputs are prepared exactly as the training data were.
+    Inputs are prepared exactly as the training data were. The model keeps its weights and mode.
 
     Raises:
         DataError: If an image cannot be read, or a vital sign is not one.
@@ -102,7 +97,7 @@ def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
     prepare = ImagePreparation(size=size, fit=how.fit, jpeg_quality=how.jpeg_quality)
     pixels = np.zeros((len(chosen), 1, size, size), dtype=np.uint8)
     for place, number in enumerate(chosen):
-        pixels[place, 0] = prepared_pixels(study.images[number][0], prepare)
+        pixels[place] = prepared_pixels(study.images[number][0], prepare)
     indication = clean_indication(study.indication or "", how.cleaner)
     batch = reader.read(
         torch.from_numpy(pixels),

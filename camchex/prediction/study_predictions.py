@@ -9,8 +9,7 @@ from camchex.contract.tables import predictions_table
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
 from camchex.fusion.params import FusionArchitecture
-from camchex.fusion.study_data import StudyDataset, reader_of
-from camchex.fusion.study_samples import StudySamples
+from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
 from camchex.networks.batches import Floats, Rows, check_size
 from camchex.networks.inference import predict
 from camchex.runs.runtime import RuntimeParams
@@ -50,14 +49,9 @@ def readings(samples: StudySamples, fusion: FusionArchitecture) -> tuple[StudySa
 
 
 def mean_by_study(probabilities: Floats, owners: Rows) -> Floats:
-    """Average over the readings of each study.
+    """Average the probabilities of readings (R, Q) over studies: (S, Q).
 
-    Args:
-        probabilities: Probabilities of all readings, (R, Q).
-        owners: The study of each reading, ascending, (R,).
-
-    Returns:
-        Mean probabilities, (S, Q).
+    ``owners`` is the study of each reading, ascending, (R,).
     """
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     counts = np.diff(starts, append=len(owners))

@@ -9,13 +9,13 @@ from torch.utils.data import DataLoader
 
 from camchex.errors import ModelError
 from camchex.fusion.params import TextParams
-from camchex.fusion.study_data import StudyDataset, StudyReader
-from camchex.fusion.study_samples import StudySamples
+from camchex.fusion.study_data import StudyDataset, StudyReader, StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_INDICATION, Tokenizer, build_tokenizer
 from camchex.networks.batches import batch_loader, check_size, to_unit_range
 from camchex.networks.samples import ImageDataset
 from camchex.networks.sampling import BatchRows, ShuffledBatches
 from camchex.runs.runtime import RuntimeParams
+from tests.networks.test_samples import cohort
 from tests.training.factories import MemoryStore, samples
 
 TEXT = TextParams(
@@ -54,6 +54,15 @@ def studies() -> StudySamples:
 def dataset(seed: int | None = None, most: int = 4) -> StudyDataset:
     reader = StudyReader(tokenizer(), 6, 12, most)
     return StudyDataset(studies(), reader, seed)
+
+
+def test_studies_keep_the_order_of_the_cohort() -> None:
+    found = cohort_studies(cohort(), ["train", "test"])
+    assert found.study_ids == ["a", "b", "c"]
+    assert found.splits == ["train", "test", "train"]
+    assert [row.tolist() for row in found.rows] == [[3, 2], [1], [0]]
+    assert [side.tolist() for side in found.lateral] == [[False, True], [False], [True]]
+    assert found.indications == ["cough .", None, None]
 
 
 def test_images_follow_their_studies_and_keep_their_slots() -> None:

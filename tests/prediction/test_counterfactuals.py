@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from functools import partial
 
 import numpy as np
 
-from camchex.fusion.study_samples import StudySamples
+from camchex.fusion.study_data import StudySamples
 from camchex.prediction.counterfactuals import (
     NO_VITALS,
     counterfactuals,
@@ -16,7 +15,6 @@ from camchex.prediction.counterfactuals import (
     swap_vitals,
 )
 from camchex.prediction.study_predictions import predict_studies
-from camchex.texts.masking import mask_findings
 from tests.networks.small import CLASSES, SIZE, camchex
 from tests.training.factories import RUNTIME, MemoryStore
 
@@ -80,7 +78,7 @@ def test_a_study_alone_in_its_stratum_keeps_its_own() -> None:
 
 def test_only_the_texts_named_change() -> None:
     plain = studies()
-    found = counterfactuals(plain, 0, partial(mask_findings, classes=["Pneumonia"]))
+    found = counterfactuals(plain, 0, ["Pneumonia"])
     texts = {"swapped": {"indications"}, "masked": {"indications"}}
     texts |= {"vitals_swapped": {"vitals"}, "without_vitals": {"vitals"}}
     texts |= {"without_text": {"indications", "vitals"}}

@@ -5,7 +5,7 @@ import pytest
 
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
-from camchex.fusion.study_samples import StudySamples
+from camchex.fusion.study_data import StudySamples
 from camchex.prediction.study_predictions import mean_by_study, predict_studies
 from tests.networks.small import CLASSES, INDICATIONS, SIZE, VITALS, camchex
 from tests.training.factories import RUNTIME, MemoryStore
