@@ -3,7 +3,6 @@
 Each command imports what is slow to import, so that help appears at once.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from camchex import __version__
-from camchex.cli import scores as cli_scores
+from camchex.cli import scores
+from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
 
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
@@ -27,16 +27,21 @@ profile = typer.Typer(no_args_is_help=True, help="Use or compare complete config
 synthetic = typer.Typer(no_args_is_help=True, help="Draw examples of the synthetic cohort.")
 app.add_typer(profile, name="profile")
 app.add_typer(synthetic, name="synthetic")
+app.add_typer(scores.commands)
 
 YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
 Gender = Literal["F", "M"]
 ProfileName = Annotated[str, typer.Argument(help="A profile's name, or a YAML file.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Discard changes in params.yaml.")]
+Decisions = Annotated[
+    bool, typer.Option("--decisions", help="Add yes or no, by thresholds from development.")
+]
+Model = Annotated[Path, typer.Option(help="Folder of a trained model.")]
 Picture = Annotated[Path, typer.Option(help="The PNG file to write.")]
 Images = Annotated[
     list[Path] | None, typer.Option(metavar="FILE", help="JPEG, PNG or DICOM; repeat for more.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
 def main() -> None:
@@ -90,17 +95,15 @@ def check(
     params = validate_file()
     if tables is None and stores is None:
         checked = check_data(params.data, params.external, params.labels)
-        Console().print(render_data(checked))
-        complete = checked.complete
+        shown, complete = render_data(checked), checked.complete
     else:
         found = [] if stores is None else check_stores(stores)
         if tables is not None:
             classes, ranges = params.labels.classes, params.vitals.ranges
             found += check_tables(tables, params.data.root, classes, params.external, ranges)
-        Console().print(render_tables(found))
-        complete = not any(table.problems for table in found)
-    if not complete:
-        raise typer.Exit(1)
+        shown, complete = render_tables(found), not any(table.problems for table in found)
+    Console().print(shown)
+    raise typer.Exit(0 if complete else 1)
 
 
 @app.command(epilog="Example: [bold]camchex estimate --profile paper --devices 4[/]")
@@ -133,16 +136,16 @@ def estimate(
     probes = measure(params, planned_trainings(params, counts), devices, seconds)
     found = training_time(params, counts, devices, probes)
     if as_json:
-        typer.echo(json.dumps(asdict(found) | {"hours": found.hours}, indent=2))
-        return
-    Console().print(render(found))
+        print_json(asdict(found))
+    else:
+        Console().print(render(found))
 
 
 @app.command(epilog="Example: [bold]camchex export my-model --model models/fusion/seed0[/]")
 def export(
     out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
     *,
-    model: Annotated[Path, typer.Option(help="A trained model.")] = MODEL,
+    model: Model = MODEL,
 ) -> None:
     """Put a model's weights, calibration and card (README.md) into one folder to hand on.
 
@@ -170,9 +173,7 @@ def use_profile(
     name: ProfileName,
     *,
     data_root: Annotated[Path | None, typer.Option(help="Folder of your raw data.")] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Discard changes in params.yaml.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Copy a profile over params.yaml, after validating it."""
     from camchex.profiles.profiles import unsaved, use
@@ -231,7 +232,7 @@ def findings(out: Picture = Path("findings.png")) -> None:
 )
 def predict(  # noqa: PLR0913 - one option for each thing known of a study
     *,
-    model: Annotated[Path, typer.Option(help="Folder of a trained model.")] = MODEL,
+    model: Model = MODEL,
     frontal: Images = None,
     lateral: Images = None,
     indication: Annotated[str | None, typer.Option(help="Text of the request.")] = None,
@@ -240,9 +241,7 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
         typer.Option(help="temperature (F), heartrate, resprate, o2sat, sbp, dbp: name=value,..."),
     ] = None,
     gender: Annotated[Gender | None, typer.Option(help="Sex, as MIMIC-IV-ED records it.")] = None,
-    decisions: Annotated[
-        bool, typer.Option("--decisions", help="Add yes or no, by thresholds from development.")
-    ] = False,
+    decisions: Decisions = False,
     calibration: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Thresholds to use; default: those of the model."),
@@ -263,19 +262,18 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     images += [(path, "lateral") for path in lateral or []]
     study = StudyInput(images, indication, parse_vital_signs(vitals or ""), gender)
     # The model is loaded last, since it takes longest: a missing file is reported at once.
-    fitted = None
-    if decisions or calibration is not None:
-        fitted = read_calibration(calibration or beside(model))
+    wanted = decisions or calibration is not None
+    fitted = read_calibration(calibration or beside(model)) if wanted else None
     found = predict_study(load(model), study)
     ranked = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
-    decided = {} if fitted is None else fitted.decide(ranked)
+    decided = fitted.decide(ranked) if fitted else {}
     if as_json:
         answer: dict[str, object] = {"note": NOT_A_DEVICE, "probabilities": ranked}
-        if fitted is not None:
+        if fitted:
             scaled = rescale(np.array(list(ranked.values())), fitted.temperature).tolist()
             answer["calibrated"] = dict(zip(ranked, scaled, strict=True))
             answer["decisions"] = decided
-        typer.echo(json.dumps(answer, indent=2))
+        print_json(answer)
         return
     table = Table("finding", "probability", *(RULES if decided else ()), box=None)
     for name, probability in ranked.items():
@@ -283,6 +281,3 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
         table.add_row(name, f"{probability:.3f}", *answers)
     Console().print(table)
     Console(stderr=True).print(NOT_A_DEVICE, style="dim")
-
-
-cli_scores.add_to(app)

@@ -23,16 +23,17 @@ OneSeed = Annotated[Path, typer.Option(help="Predictions of one model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    example = "Example: [bold]camchex compare data/ablations/multi_view data/predictions[/]"
-    app.command(epilog=example)(compare)
-    app.command(epilog="Example: [bold]camchex submit test_sample_submission.csv[/]")(submit)
-    app.command(epilog="Example: [bold]camchex score-release test_labeled_task2.csv[/]")(
-        score_release
-    )
+commands = typer.Typer()
 
 
+def print_json(found: object) -> None:
+    """Print a result for other programs."""
+    typer.echo(json.dumps(found, indent=2))
+
+
+@commands.command(
+    epilog="Example: [bold]camchex compare data/ablations/multi_view data/predictions[/]"
+)
 def compare(
     left: Predictions, right: Predictions, *, cohort: Cohort = COHORT, as_json: AsJson = False
 ) -> None:
@@ -64,7 +65,7 @@ def compare(
         workers=params.load("runtime", RuntimeParams).workers,
     )
     if as_json:
-        typer.echo(json.dumps({"groups": rule, **found}, indent=2))
+        print_json({"groups": rule, **found})
         return
     Console().print(_comparison(found, left, right, rule))
     for key, text in (("not_scored", "Not scored"), ("not_shown", "Too few studies to show")):
@@ -73,29 +74,23 @@ def compare(
 
 
 def _comparison(found: Any, left: Path, right: Path, rule: str) -> Table:  # noqa: ANN401 - results
-    share = f"{100 * found['level']:g} %"
-    table = Table(
-        Column("classes"),
-        *(Column(name, no_wrap=True) for name in ("score", "left", "right", "right - left", share)),
-        title=f"{right} minus {left}: {found['studies']} studies, groups of '{rule}'",
-        box=None,
-    )
+    names = ("score", "left", "right", "right - left", f"{100 * found['level']:g} %")
+    title = f"{right} minus {left}: {found['studies']} studies, groups of '{rule}'"
+    columns = [Column(name, no_wrap=True) for name in names]
+    table = Table("classes", *columns, title=title, box=None)
     for part in ("means", "classes"):
         for name, row in found[part].items():
-            for metric, score in (("AP", "mAP" if part == "means" else "AP"), ("AUROC", "AUROC")):
+            for metric in ("AP", "AUROC"):
                 values = row[metric]
                 low, high = values["interval"] or (float("nan"), float("nan"))
-                table.add_row(
-                    name if metric == "AP" else "",
-                    score,
-                    f"{values['left']:.3f}",
-                    f"{values['right']:.3f}",
-                    f"{values['difference']:+.3f}",
-                    f"{low:+.3f} to {high:+.3f}",
-                )
+                scores = f"{values['left']:.3f}", f"{values['right']:.3f}"
+                change = f"{values['difference']:+.3f}", f"{low:+.3f} to {high:+.3f}"
+                score = "mAP" if (part, metric) == ("means", "AP") else metric
+                table.add_row(name if metric == "AP" else "", score, *scores, *change)
     return table
 
 
+@commands.command(epilog="Example: [bold]camchex submit test_sample_submission.csv[/]")
 def submit(
     sample: Annotated[Path, typer.Argument(help="The sample submission of the challenge.")],
     *,
@@ -112,6 +107,7 @@ def submit(
     typer.echo(f"wrote {out}: {images} images")
 
 
+@commands.command(epilog="Example: [bold]camchex score-release test_labeled_task2.csv[/]")
 def score_release(
     labels: Annotated[Path, typer.Argument(help="test_labeled_task2.csv of CXR-LT 2024.")],
     *,
@@ -137,8 +133,7 @@ def score_release(
         read_probabilities(predictions, test),
         given.bootstrap,
     )
-    shown = {**found, "left_out": hide_small(found["left_out"], given.min_cell)}
-    typer.echo(json.dumps(shown, indent=2))
+    print_json({**found, "left_out": hide_small(found["left_out"], given.min_cell)})
 
 
 def _test(cohort: Path) -> "tuple[pa.Table, Split]":
