@@ -6,7 +6,6 @@ from camchex.cohort.published import cxr_lt_published
 from camchex.contract import params, schemas, tables
 from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import MIMIC_14, LabelParams
-from camchex.sources.params import DataParams
 from stages import Input, Output, run
 
 
@@ -34,9 +33,8 @@ def main(
     )
     cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
     tables.write(cohort, out, schemas.cohort(classes))
-    published = cxr_lt_published(params.load("data", DataParams).cxr_lt_files.model_dump())
-    shown = {**counts, "published": published}
-    write_counts(shown, metrics, params.load("evaluation.min_cell", int))
+    published = {"published": cxr_lt_published(params.load("data.cxr_lt_files", dict[str, str]))}
+    write_counts({**counts, **published}, metrics, params.load("evaluation.min_cell", int))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import simplejpeg
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from camchex.contract import schemas
 from camchex.contract.files import sha256
@@ -51,20 +51,16 @@ class ImageParams(ImagePreparation):
     max_unreadable: float = Field(ge=0, le=1)  # fraction of a data set
 
 
-class Shard(BaseModel):
+class Shard(Section):
     """One Arrow file of a store."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     rows: int
     sha256: str
 
 
-class StoreContents(BaseModel):
+class StoreContents(Section):
     """Content of ``shards.json``: the parts of a store."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int  # pixels of either side of every image
     shards: tuple[Shard, ...]
@@ -126,15 +122,14 @@ class ImageStore:
             DataError: If an image is not in the store.
         """
         wanted = pa.array(image_ids, pa.string())
-        positions = pc.index_in(wanted, value_set=self._ids)
-        if positions.null_count:
-            lost = wanted.filter(pc.is_null(positions))
+        found = pc.index_in(wanted, value_set=self._ids)
+        if found.null_count:
+            lost = wanted.filter(pc.is_null(found))
             raise DataError(
                 f"{self.folder}: {len(lost)} of {len(wanted)} images are not in the store, first "
                 f"{lost[0].as_py()}. {QUARANTINE} says which files could not be read."
             )
-        found: NDArray[np.int64] = positions.to_numpy().astype(np.int64)
-        return found
+        return np.asarray(found, dtype=np.int64)
 
     def batch(self, positions: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """Read several images by position, (n, size, size).
@@ -167,8 +162,7 @@ class ImageStore:
     def _jpeg(self, position: int) -> NDArray[np.uint8]:
         shard = int(self._shard[position])
         if shard not in self._maps:
-            path = self.folder / self.contents.shards[shard].file
-            self._maps[shard] = _mapped(path, SHARD)
+            self._maps[shard] = _mapped(self.folder / self.contents.shards[shard].file, SHARD)
         buffer = self._maps[shard]["jpeg"][int(self._row[position])].as_buffer()
         return np.frombuffer(buffer, dtype=np.uint8)
 

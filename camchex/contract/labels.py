@@ -9,50 +9,18 @@ from camchex.contract.params import Section, unique
 NO_FINDING = "No Finding"
 
 CXR_LT_2023 = (
-    "Atelectasis",
-    "Calcification of the Aorta",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Emphysema",
-    "Enlarged Cardiomediastinum",
-    "Fibrosis",
-    "Fracture",
-    "Hernia",
-    "Infiltration",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Mass",
-    "No Finding",
-    "Nodule",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Pleural Thickening",
-    "Pneumomediastinum",
-    "Pneumonia",
-    "Pneumoperitoneum",
-    "Pneumothorax",
-    "Subcutaneous Emphysema",
-    "Support Devices",
-    "Tortuous Aorta",
+    *("Atelectasis", "Calcification of the Aorta", "Cardiomegaly", "Consolidation", "Edema"),
+    *("Emphysema", "Enlarged Cardiomediastinum", "Fibrosis", "Fracture", "Hernia", "Infiltration"),
+    *("Lung Lesion", "Lung Opacity", "Mass", "No Finding", "Nodule", "Pleural Effusion"),
+    *("Pleural Other", "Pleural Thickening", "Pneumomediastinum", "Pneumonia", "Pneumoperitoneum"),
+    *("Pneumothorax", "Subcutaneous Emphysema", "Support Devices", "Tortuous Aorta"),
 )
 """Classes of CXR-LT 2023, in the order of its files (alphabetical)."""
 
 MIMIC_14 = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Enlarged Cardiomediastinum",
-    "Fracture",
-    "Lung Lesion",
-    "Lung Opacity",
-    "No Finding",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Pneumonia",
-    "Pneumothorax",
-    "Support Devices",
+    *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Enlarged Cardiomediastinum"),
+    *("Fracture", "Lung Lesion", "Lung Opacity", "No Finding", "Pleural Effusion", "Pleural Other"),
+    *("Pneumonia", "Pneumothorax", "Support Devices"),
 )
 """Classes of MIMIC-CXR-JPG's labels (CheXpert labeler); each is also a class of CXR-LT 2023."""
 
@@ -63,20 +31,10 @@ CXR_LT_2024_TASK1 = tuple(
     sorted(
         (
             *CXR_LT_2024_TASK2,
-            "Adenopathy",
-            "Azygos Lobe",
-            "Clavicle Fracture",
-            "Fissure",
-            "Granuloma",
-            "Hydropneumothorax",
-            "Infarction",
-            "Kyphosis",
-            "Lobar Atelectasis",
-            "Pulmonary Embolism",
-            "Pulmonary Hypertension",
-            "Rib Fracture",
-            "Round(ed) Atelectasis",
-            "Tuberculosis",
+            *("Adenopathy", "Azygos Lobe", "Clavicle Fracture", "Fissure", "Granuloma"),
+            *("Hydropneumothorax", "Infarction", "Kyphosis", "Lobar Atelectasis"),
+            *("Pulmonary Embolism", "Pulmonary Hypertension", "Rib Fracture"),
+            *("Round(ed) Atelectasis", "Tuberculosis"),
         )
     )
 )

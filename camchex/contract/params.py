@@ -15,29 +15,14 @@ from camchex.errors import ParamsError
 
 PARAMS = Path("params.yaml")
 SECTIONS = (
-    "data",
-    "external",
-    "labels",
-    "synthetic",
-    "images",
-    "indications",
-    "vitals",
-    "encoder",
-    "augmentation",
-    "training",
-    "noisy_student",
-    "view_finetuning",
-    "text",
-    "fusion",
-    "evaluation",
-    "audit",
-    "seeds",
-    "runtime",
+    *("data", "external", "labels", "synthetic", "images", "indications", "vitals", "encoder"),
+    *("augmentation", "training", "noisy_student", "view_finetuning", "text", "fusion"),
+    *("evaluation", "audit", "seeds", "runtime"),
 )
 
 
 class Section(BaseModel):
-    """Base of every section: immutable, and closed against misspelt keys."""
+    """Base of every section, and of other files: immutable, and closed against misspelt keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
