@@ -45,7 +45,7 @@ class Predicted:
     """Probabilities of the test studies, (N, Q), in their order."""
 
     seeds: Mapping[int, Floats]
-    changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # by seed, other texts
+    changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # by change, of each seed
     image_only: ImageOnly | None = None  # trained on images; None: this model without its texts
 
 

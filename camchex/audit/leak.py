@@ -28,9 +28,9 @@ BLANK = {"ruled_out": np.nan, "not_seen": 0.0}
 
 @dataclass(frozen=True)
 class Excess:
-    """Studies in which independent labels are 0: they do not name the class, or name it, (2, Q)."""
+    """Counts of studies whose independent label is 0, by class and whether they name it, (2, Q)."""
 
-    studies: Counted
+    studies: Counted  # first those that do not name the class, then those that name it
     positive: Counted  # those of them that are labelled positive
 
     @property
@@ -51,7 +51,7 @@ class Excess:
 
 
 def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
-    """Count labels where independent ones, which do not see the indication, say absent.
+    """Count labels where independent ones, which do not see the indication, say "absent".
 
     Both are 1, 0, or NaN where unknown, (N, Q); ``named``, (N, Q), says whether the indication
     names the class.

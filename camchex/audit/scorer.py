@@ -91,9 +91,9 @@ class Scorer:
     workers: int = 1  # threads
 
     def score(self, labels: LabelSet, seeds: Sequence[Floats], cells: Bools | None = None) -> Score:
-        """Macro score, the mean over seeds (probabilities of each, (N, Q)), in each resample too.
+        """Macro score of each seed's probabilities, (N, Q), averaged over seeds in each resample.
 
-        Only the given cells count, (N, K) booleans.
+        Only the given cells count, (N, K) booleans; None: all.
         """
         known = labels.known(cells)
         counted = score_classes(known, known, labels.classes)

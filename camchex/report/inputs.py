@@ -77,7 +77,7 @@ class ReportInputs:
     """Aggregates of one run of the pipeline.
 
     Attributes:
-        seeds: Metrics of each seed's model, as :func:`camchex.scores.evaluate.evaluate_model`
+        seeds: Metrics of each seed's model, as :func:`camchex.scores.evaluate_model.evaluate_model`
             gives them.
         summary: Scores over all seeds, as :func:`camchex.report.summary.summarise` returns them.
         audit: Results of :func:`camchex.audit.audit.audit`.

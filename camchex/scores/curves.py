@@ -28,7 +28,7 @@ def score_curves(
     """Scores and precision-recall curves of the classes that may be shown, as tables by file name.
 
     Probabilities, (N, Q), and intervals (without them the bounds are empty) are those of the test
-    studies. A class needs ``min_cell`` positives and negatives to be shown.
+    studies. A class with fewer than ``min_cell`` positives, or negatives, is hidden.
 
     Returns:
         ``per_class``; ``precision_recall``, whose class ``macro`` is the mean curve; and
@@ -68,7 +68,7 @@ def reliability_curves(
     """How sure the model was and how often it was right, as tables by file name.
 
     Probabilities, (N, Q), are those of the test studies; the temperature was fitted on the
-    development studies. A bin needs ``min_cell`` positives and negatives to be shown, if any.
+    development studies. A bin with fewer than ``min_cell`` positives, or negatives, is hidden.
 
     Returns:
         ``reliability``, by class and bin; and ``reliability_all`` of all labels together, where

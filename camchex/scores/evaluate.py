@@ -84,7 +84,7 @@ def training_groups(train: Split) -> dict[str, dict[str, list[str]]]:
 
 
 def mean_prevalence(scores: Iterable[ClassScore], min_cell: int) -> float | None:
-    """Mean prevalence of the classes shown: counts of hidden ones could be solved for."""
+    """Mean prevalence of the classes shown; one over all classes would give hidden counts away."""
     shown = [score.prevalence for score in scores if score.may_be_shown(min_cell)]
     return float(np.mean(shown)) if shown else None
 
@@ -118,7 +118,7 @@ def _group(scores: Scores, min_cell: int, bounds: Intervals) -> Results:
 def _other_means(
     test: Split, probabilities: Floats, scores: Scores, min_cell: int, times: NDArray[np.int64]
 ) -> Results:
-    """Micro and weighted means of the classes shown: counts of hidden ones could be solved for."""
+    """Micro and weighted means of the classes shown; others would give hidden counts away."""
     shown = [q for q, score in enumerate(scores.values()) if score.may_be_shown(min_cell)]
     if not shown:
         return dict.fromkeys(("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"))
