@@ -32,25 +32,20 @@ def pseudo_label(
 ) -> dict[str, Results]:
     """Label every prepared image of each external set: known labels stay, others are predicted.
 
-    Args:
-        teacher: Classifier of the last generation.
-        labels: Folder of published labels, ``<key>/labels.parquet``, null where unknown.
-        stores: Folder of image stores, ``<key>``.
-        sets: Section ``external``.
-        runtime: Devices and worker processes.
-        out: Folder for ``<key>.parquet`` of ``schemas.pseudo_labels``.
+    For each set of section ``external``, published labels ``labels/<key>/labels.parquet``, null
+    where unknown, and the image store ``stores/<key>`` are read, and ``out/<key>.parquet`` of
+    ``schemas.pseudo_labels`` is written.
 
     Returns:
         Counts of images, and quantiles of predicted labels by class, for each set.
 
     Raises:
-        DataError: If labels or images are missing, or of other classes.
+        DataError: If labels or images are missing, or labels are of other classes.
         ModelError: If the images do not fit the teacher.
 
     Source: paper section 3.1; docs/method.md, section 5 (unknown cells only, merged classes).
     """
-    results: dict[str, Results] = {}
-    classes = teacher.classes
+    results, classes = dict[str, Results](), teacher.classes
     for key, external in sorted(sets.items()):
         published = tables.read(labels / key / "labels.parquet", schemas.labels(classes))
         store = ImageStore(stores / key)
@@ -58,7 +53,7 @@ def pseudo_label(
         kept = published.filter(prepared).sort_by("image_id")
         ids = kept["image_id"].to_pylist()
         known = label_matrix(kept, classes)
-        images = ImageDataset([ImageSamples(store=store, rows=store.rows(ids), targets=known)])
+        images = ImageDataset([ImageSamples(store, store.rows(ids), known)])
         check_size(images, teacher.image_size)
         filled = fill(known, predict(teacher, images, runtime), classes, external.merged)
         predicted = {n: filled[np.isnan(known[:, i]), i] for i, n in enumerate(classes)}
@@ -70,7 +65,7 @@ def pseudo_label(
         if first_device():
             schema = schemas.pseudo_labels(classes)
             columns = [pa.array(ids, pa.string()), *map(pa.array, filled.T)]
-            table = pa.table(columns, names=["image_id", *classes]).cast(schema)
+            table = pa.table(columns, names=schema.names).cast(schema)
             tables.write(table, out / f"{key}.parquet", schema)
     return results
 
@@ -80,9 +75,8 @@ def fill(
 ) -> Floats:
     """Complete known labels (N, Q), NaN where unknown, by a teacher's probabilities (N, Q).
 
-    Where both of two ``merged`` classes, which the source annotates as one, are positive, only one
-    need be: the one that the teacher thinks less likely (the first if equal) becomes its
-    probability.
+    Of two positive ``merged`` classes, which the source annotates as one, the one that the teacher
+    thinks less likely (the first if equal) becomes its probability.
 
     Source: docs/method.md, section 5 (the rule of CheXFusion for Nodule/Mass).
     """
@@ -102,7 +96,7 @@ def predicted_quantiles(predicted: Floats) -> Results:
     if len(predicted) < FEWEST:
         return {"predicted": len(predicted)}
     values = predicted.astype(np.float64)
-    found = [values.mean(), *np.quantile(values, [0.05, 0.5, 0.95])]
+    found = (values.mean(), *np.quantile(values, [0.05, 0.5, 0.95]))
     rounded = (round(float(value), 6) for value in found)
     return {"predicted": len(values), **dict(zip(QUANTILES, rounded, strict=True))}
 

@@ -23,8 +23,7 @@ from camchex.training.params import AugmentationParams
 # Strengths of albumentations 1.3.1, which CheXFusion uses; grey runs from 0 to 1 here.
 NOISE_VARIANCE = (10 / 255**2, 50 / 255**2)
 SMALLEST_KERNEL, LARGEST_KERNEL = 3, 7  # pixels of an image of 1024
-ELASTIC_SIGMA = 50.0  # pixels, over a kernel of the whole image
-ELASTIC_ALPHA = 1.0
+ELASTIC_SIGMA, ELASTIC_ALPHA = 50.0, 1.0  # sigma in pixels, over a kernel of the whole image
 GRID_SCALE = 0.3 / 5  # a grid of 5 steps, each stretched by up to 0.3
 
 

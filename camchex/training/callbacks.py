@@ -1,11 +1,16 @@
-"""Choice of the weights that a training keeps, its curves and checkpoints, and when it stops."""
+"""Lightning callbacks: weights and curves that are kept, log, checkpoint, stop at a bad loss."""
 
+import resource
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from dvclive import Live
 from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn.functional import pad
@@ -19,14 +24,14 @@ IDS = "non_finite_batch.txt"
 ADVICE = "lower learning_rate, set clip_norm, or use precision 32-true or bf16-mixed"
 LOOK_EVERY = {"cpu": 1}  # batches between two looks, by type of device
 LOOK_SELDOM = 32  # batches on any other device
+GIB = 2**30
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
 
 
 def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:
     """Average the average precision of classes with positives and negatives; None without any.
 
-    Args:
-        probabilities: Probabilities (N, Q).
-        targets: Labels 1, 0, or NaN where unknown, (N, Q).
+    Both arguments are (N, Q); unknown ``targets`` are NaN.
     """
     scores = []
     for column, labels in zip(probabilities.T, targets.T, strict=True):
@@ -50,10 +55,6 @@ class Selection(Callback):
         self.best: float | None = None
         self.weights: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
-
-    def on_train_epoch_start(self, *_: object) -> None:
-        """Forget the last epoch's score."""
-        self.score = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Score the development set from the probabilities of all devices.
@@ -83,8 +84,10 @@ class Selection(Callback):
         norms = torch.stack(pl_module.gradient_norms).float()
         norms = norms[norms.isfinite()]  # 16-mixed skips a step that overflows
         if len(norms):
-            row["gradient_norm_mean"] = float(norms.mean())
-            row["gradient_norm_max"] = float(norms.max())
+            row |= {
+                "gradient_norm_mean": float(norms.mean()),
+                "gradient_norm_max": float(norms.max()),
+            }
         if self.score is not None:
             row["development_mAP"] = self.score
         self.history.append(row)
@@ -92,6 +95,7 @@ class Selection(Callback):
             self.best = self.score
             network = self.average.network if self.average else pl_module.network
             self.weights = {n: v.detach().clone() for n, v in network.state_dict().items()}
+        self.score = None
 
     def state_dict(self) -> dict[str, Any]:
         """Collect the state for a checkpoint."""
@@ -106,12 +110,9 @@ class FiniteLoss(Callback):
     """Stops a training at the first batch whose loss is no number.
 
     On a CPU every loss is looked at; elsewhere every 32 losses and at the end of an epoch, because
-    each look waits for the device. No checkpoint is written after such a loss.
-
-    Args:
-        data: Training set, which knows the ids of a batch.
-        batch_size: Rows of a batch, over all devices.
-        folder: Folder for a file of these ids, which only this machine's user can read.
+    each look waits for the device. No checkpoint is written after such a loss. The ids of such a
+    batch of ``data`` (``batch_size`` rows over all devices) are written to a file in ``folder``
+    that only this machine's user can read.
     """
 
     def __init__(self, data: BatchDataset, batch_size: int, folder: Path) -> None:
@@ -161,6 +162,69 @@ class FiniteLoss(Callback):
             f"epoch {trainer.current_epoch + 1}, step {step} of {trainer.num_training_batches}: "
             f"the training loss is no number: {ADVICE}. What was in the batch: {path}"
         )
+
+
+class LocalLog(Callback):
+    """Logs every epoch through DVCLive into ``folder``, which is emptied, and on the terminal.
+
+    DVC does not track the log, since speed and memory differ between two runs with equal results.
+    ``samples_per_second`` counts images or studies (``samples`` in an epoch) over all devices,
+    loading included, validation excluded. ``peak_memory_gib`` is that of the first device: on a
+    GPU the most memory that torch allocated in the epoch, on a CPU the largest size of the process.
+    """
+
+    def __init__(self, folder: Path, selection: Selection, samples: int) -> None:
+        self.folder, self.selection, self.samples = folder, selection, samples
+        self.history: list[dict[str, float]] = []
+        self.live: Live | None = None
+        self.started, self.measured = 0.0, dict[str, float]()
+
+    def on_train_epoch_start(self, _: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(pl_module.device)
+        self.measured = {}
+        self.started = time.perf_counter()
+
+    def on_validation_start(self, _: Trainer, pl_module: LightningModule) -> None:
+        """Stop the clock, and measure: the training part of the epoch is over."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+            memory = torch.cuda.max_memory_allocated(pl_module.device)
+        else:
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
+        self.measured = {
+            "samples_per_second": self.samples / (time.perf_counter() - self.started),
+            "peak_memory_gib": memory / GIB,
+        }
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the epoch."""
+        if not self.measured:
+            self.on_validation_start(trainer, pl_module)
+        if not trainer.is_global_zero:
+            return
+        row = self.selection.history[-1] | self.measured
+        self.history.append(row)
+        rows = [row] if self.live else self.history  # with the epochs before it was resumed
+        self.live = self.live or Live(
+            dir=str(self.folder), dvcyaml=None, save_dvc_exp=False, report=None
+        )
+        for one in rows:
+            for name, value in one.items():
+                self.live.log_metric(name, value)
+            self.live.next_step()
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{epoch}: {numbers}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Collect the state for a checkpoint."""
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.history = state_dict["history"]
 
 
 class Checkpoint(Callback):

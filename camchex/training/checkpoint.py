@@ -1,7 +1,4 @@
-"""Checkpoint of a training as one safetensors file: tensors unchanged, all else as JSON.
-
-No pickle is written, and none is ever read.
-"""
+"""Checkpoint of a training as one safetensors file, without pickle: tensors, all else as JSON."""
 
 import json
 from pathlib import Path

@@ -24,10 +24,9 @@ from camchex.networks.samples import Prevalence
 from camchex.networks.sampling import ShuffledBatches, equal_shares
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
-from camchex.training.callbacks import Checkpoint, FiniteLoss, Selection
+from camchex.training.callbacks import Checkpoint, FiniteLoss, LocalLog, Selection
 from camchex.training.checkpoint import SafeCheckpoints
 from camchex.training.learner import Learner
-from camchex.training.local_log import LocalLog
 from camchex.training.optimization import MovingAverage, warmup_steps
 from camchex.training.params import TrainingParams
 
@@ -55,12 +54,8 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train ``task.network``, which holds the kept weights on return.
 
-    Args:
-        task: Network and data.
-        params: Optimizer, schedule and length of the training.
-        runtime: Devices and worker processes.
-        scratch: Folder of the checkpoint, from which a stopped training goes on.
-        logs: Folder of speed, memory and ids, which stay on this machine; None: below ``scratch``.
+    A stopped training goes on from its checkpoint in the folder ``scratch``. Speed, memory and ids,
+    which stay on this machine, are logged in the folder ``logs``; None: below ``scratch``.
 
     Returns:
         One row per epoch: training loss, learning rate, gradient norm, development mAP.
@@ -84,8 +79,7 @@ def fit(
     decay, warmup = params.ema_decay, warmup_steps(params, steps)
     average = None if decay is None else MovingAverage(decay, warmup)
     selection = Selection(task.development.targets, average)
-    checkpoint = scratch / CHECKPOINT
-    logs = logs or scratch / "logs"
+    checkpoint, logs = scratch / CHECKPOINT, logs or scratch / "logs"
     callbacks = [
         FiniteLoss(task.train, batches.batch_size, logs),
         selection,

@@ -47,10 +47,10 @@ class Learner(LightningModule):
         self.validated: list[tuple[Tensor, Tensor]] = []  # (rows, probabilities) of an epoch
 
     def on_train_epoch_start(self) -> None:
-        """Seed all randomness from (seed, epoch, device), so that a resumed epoch is the same."""
+        """Seed all randomness by (seed, epoch, device): a resumed epoch is the same."""
         torch.manual_seed(derived_seed(self.params.seed, self.current_epoch, self.global_rank))
-        self.train_losses.clear()
-        self.gradient_norms.clear()
+        for kept in (self.train_losses, self.gradient_norms, self.validated):
+            kept.clear()
 
     def training_step(self, batch: Batch) -> Tensor:
         """Compute the loss of one augmented batch; its mean over devices is that of the whole."""
@@ -75,10 +75,6 @@ class Learner(LightningModule):
         self.gradient_norms.append(norm.detach())
         if gradient_clip_val is not None:
             clip_grads_with_norm_(weights, gradient_clip_val, norm)
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget the last validation."""
-        self.validated.clear()
 
     def validation_step(self, batch: Batch) -> None:
         """Keep the probabilities of one batch of unaugmented images."""

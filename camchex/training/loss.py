@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-GAMMA_POSITIVE = 1.0
-GAMMA_NEGATIVE = 4.0
+GAMMA_POSITIVE, GAMMA_NEGATIVE = 1.0, 4.0
 MARGIN = 0.05  # a negative below this probability costs nothing
 EPSILON = 1e-8
 """Constants of the released loss; the paper only names it (docs/method.md, section 8)."""

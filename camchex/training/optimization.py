@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from itertools import compress
 from typing import Any, cast
 
 import torch
@@ -46,12 +45,9 @@ def learning_rate_factor(params: TrainingParams, steps_per_epoch: int, step: int
 def build_optimizer(parameters: Iterable[nn.Parameter], params: TrainingParams) -> AdamW:
     """Build AdamW over the trainable weights; ``params`` say whether norms and biases decay."""
     trainable = [p for p in parameters if p.requires_grad]
-    decays = [params.decay_norm_and_bias or p.ndim > 1 for p in trainable]
-    vectors = [p for p, decay in zip(trainable, decays, strict=True) if not decay]
-    groups: list[dict[str, Any]] = [
-        {"params": list(compress(trainable, decays))},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+    spared = [p for p in trainable if p.ndim <= 1 and not params.decay_norm_and_bias]
+    decayed = [p for p in trainable if p.ndim > 1 or params.decay_norm_and_bias]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
     return AdamW(
         groups,
         lr=params.learning_rate,

@@ -48,10 +48,7 @@ class AugmentationParams(Section):
 
 
 class TrainingParams(Section):
-    """Optimizer, schedule, averaging and precision of one training.
-
-    Keys that the training's own section leaves out come from section ``training``:
-    :func:`load_section`.
+    """Optimizer, schedule, averaging and precision; :func:`load_section` fills in shared keys.
 
     Source: paper section 4.2 (AdamW, cosine with 5 % linear warm-up, moving average); what the
     paper leaves open is a parameter here.
