@@ -75,19 +75,14 @@ def check_tables(
         ranges: Plausible vital signs, or None to accept every value.
     """
     expected = _expected_tables(classes, external)
-    read = {name: _read(folder / f"{name}.parquet") for name in expected}
+    paths = {name: folder / f"{name}.parquet" for name in expected}
+    read = {name: _read(path) for name, path in paths.items()}
     problems = {name: list(_columns(read[name], table)) for name, table in expected.items()}
     sound = {n: t for n, t in read.items() if isinstance(t, pa.Table) and not problems[n]}
     for name, found in _between(sound, root, classes, ranges):
         problems[name].extend(found)
-    return [
-        CheckedTable(
-            folder / f"{name}.parquet",
-            table.num_rows if isinstance(table, pa.Table) else None,
-            tuple(problems[name]),
-        )
-        for name, table in read.items()
-    ]
+    rows = {n: t.num_rows if isinstance(t, pa.Table) else None for n, t in read.items()}
+    return [CheckedTable(path, rows[n], tuple(problems[n])) for n, path in paths.items()]
 
 
 def _expected_tables(classes: Sequence[str], external: Iterable[str]) -> dict[str, Expected]:

@@ -7,20 +7,13 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from camchex.check import checked
 from camchex.check.canonical_tables import CheckedTable
-from camchex.check.checked import (
-    CheckedData,
-    CheckedDataSet,
-    CheckedFile,
-    ClassCount,
-    ReferredFiles,
-    TableCounts,
-)
 
 INDENT = (0, 0, 0, 2)  # on the left
 
 
-def render_data(data: CheckedData) -> Group:
+def render_data(data: checked.CheckedData) -> Group:
     """Lay out what is there, what is missing and how to get it, one data set after the other."""
     parts = [Text.assemble("data.root: ", (str(data.root), "bold"))]
     if not data.root.is_dir():
@@ -31,7 +24,7 @@ def render_data(data: CheckedData) -> Group:
     return Group(*parts, *blocks, Text(), _line(verdict, good=data.complete))
 
 
-def _data_set(data_set: CheckedDataSet) -> Iterator[Text | Padding]:
+def _data_set(data_set: checked.CheckedDataSet) -> Iterator[Text | Padding]:
     yield Text()
     yield Text.assemble((data_set.name, "bold"))
     for file in data_set.files:
@@ -40,7 +33,7 @@ def _data_set(data_set: CheckedDataSet) -> Iterator[Text | Padding]:
         yield Padding(Text(f"get it: {data_set.page}", style="yellow"), INDENT, expand=False)
 
 
-def _file(file: CheckedFile) -> Iterator[Padding | Text]:
+def _file(file: checked.CheckedFile) -> Iterator[Padding | Text]:
     if not file.present or file.problem:
         state = "present, but cannot be used" if file.present else "missing"
         yield _line(f"{file.path}: {state}", good=False)
@@ -64,10 +57,10 @@ def _file(file: CheckedFile) -> Iterator[Padding | Text]:
         yield _referred(file.referred)
 
 
-def _classes(counts: TableCounts) -> Iterator[Padding | Text]:
+def _classes(counts: checked.TableCounts) -> Iterator[Padding | Text]:
     """Yield a table with a row for each class that has known labels; name the others below it."""
     said = {name: n for name, n in counts.classes.items() if n.positive or n.negative}
-    columns = [*ClassCount._fields, *(["as published"] if counts.positive else [])]
+    columns = [*checked.ClassCount._fields, *(["as published"] if counts.positive else [])]
     table = Table("class", *(Column(name, justify="right") for name in columns), box=None)
     for name, n in said.items():
         published = counts.positive.get(name)
@@ -80,7 +73,7 @@ def _classes(counts: TableCounts) -> Iterator[Padding | Text]:
         yield Text(f"   nothing is said of: {', '.join(silent)}", style="dim")
 
 
-def _referred(files: ReferredFiles) -> Text:
+def _referred(files: checked.ReferredFiles) -> Text:
     sample = "" if files.looked_for == files.total else f" tried, of {files.total:,} in all"
     found = f"{files.present:,} of {files.looked_for:,} files{sample} are there"
     if files.missing is None:

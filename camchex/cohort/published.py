@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from camchex.aggregates.small_cells import Counts
+from camchex.contract.schemas import SPLITS
 
 PAGES: Mapping[str, str] = {
     "mimic_cxr_jpg": "PhysioNet, MIMIC-CXR-JPG 2.x: physionet.org/content/mimic-cxr-jpg",
@@ -112,7 +113,8 @@ def cxr_lt_published(files: Mapping[str, str]) -> Counts:
     Args:
         files: The file's name by split; a name that no release has gives no counts.
     """
-    return {
-        split: {**CXR_LT_COUNTS.get(file, {}), "positive_images": CXR_LT_POSITIVES.get(file, {})}
-        for split, file in files.items()
-    }
+    published = {}
+    for split in SPLITS:
+        positive = CXR_LT_POSITIVES.get(files[split], {})
+        published[split] = {**CXR_LT_COUNTS.get(files[split], {}), "positive_images": positive}
+    return published

@@ -19,6 +19,7 @@ from camchex.errors import DataError
 
 # An archive may hold the folder ``files`` in other folders.
 MEMBER = re.compile(r"(.*/)?(files/p[^/]*/p[^/]+/s[^/]+\.txt)")
+ZIP, TAR = (".zip",), (".tar.gz", ".tgz")
 BLOCK = 1 << 20  # bytes
 # RuntimeError: an encrypted member, or a compression that Python cannot read.
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, zlib.error)
@@ -43,10 +44,9 @@ def report_names(studies: pa.Table) -> list[str]:
         studies: ``study_id`` and ``patient_id``.
     """
     patient = studies["patient_id"].combine_chunks()
-    first = pc.utf8_slice_codeunits(patient, 0, 2)
-    parts = ["files/p", first, "/p", patient, "/s", studies["study_id"].combine_chunks(), ".txt"]
-    names: list[str] = pc.binary_join_element_wise(*parts, "").to_pylist()
-    return names
+    first, study = pc.utf8_slice_codeunits(patient, 0, 2), studies["study_id"].combine_chunks()
+    parts = ["files/p", first, "/p", patient, "/s", study, ".txt"]
+    return list(pc.binary_join_element_wise(*parts, "").to_pylist())
 
 
 def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batch]:
@@ -64,12 +64,12 @@ def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batc
         DataError: If an archive is missing or damaged; also raised by a batch.
     """
     named = zip(studies["study_id"].to_pylist(), report_names(studies), strict=True)
-    if _is_tar(reports):
+    if _is(reports, TAR):
         left = _from_tar(reports, {name: study for study, name in named})
         while read := list(islice(left, size)):
             yield partial(list, read)
         return
-    read_some = _from_zip if _is_zip(reports) else _from_folder
+    read_some = _from_zip if _is(reports, ZIP) else _from_folder
     while some := list(islice(named, size)):
         yield partial(read_some, reports, some)
 
@@ -80,21 +80,17 @@ def archived_names(reports: Path) -> frozenset[str] | None:
     Raises:
         DataError: If the archive is missing or damaged.
     """
-    if _is_zip(reports):
+    if _is(reports, ZIP):
         with _readable(reports), zipfile.ZipFile(reports) as archive:
             found = map(MEMBER.fullmatch, archive.namelist())
             return frozenset(match[2] for match in found if match)
-    if _is_tar(reports):
+    if _is(reports, TAR):
         return frozenset(name for name, _ in _tar_members(reports))
     return None
 
 
-def _is_zip(reports: Path) -> bool:
-    return reports.suffix == ".zip" and not reports.is_dir()
-
-
-def _is_tar(reports: Path) -> bool:
-    return reports.name.endswith((".tar.gz", ".tgz")) and not reports.is_dir()
+def _is(reports: Path, endings: tuple[str, ...]) -> bool:
+    return reports.name.endswith(endings) and not reports.is_dir()
 
 
 def _from_folder(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:

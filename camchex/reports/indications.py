@@ -58,8 +58,8 @@ def extract_indications(
         workers: Processes that read; with 0 this process reads. The result is the same.
 
     Returns:
-        ``schemas.INDICATIONS``, one row per study, and counts: studies by outcome, how many texts
-        read like findings, and percentiles of their length in words.
+        ``schemas.INDICATIONS``, one row per study, and counts: studies by outcome, texts that read
+        like findings, and percentiles of the length in words.
 
     Raises:
         DataError: If none of the studies has a report, a report is not UTF-8, an archive is
@@ -67,9 +67,8 @@ def extract_indications(
     """
     batches = report_batches(reports, studies, BATCH)
     done = in_processes(partial(_read_batch, params=params), batches, workers, "reads reports")
-    total = -(-studies.num_rows // BATCH)
-    found = pa.Table.from_batches(progress(done, "Reports", total=total), FOUND)
-    found = found.sort_by("study_id").combine_chunks()
+    done = progress(done, "Reports", total=-(-studies.num_rows // BATCH))
+    found = pa.Table.from_batches(done, FOUND).sort_by("study_id").combine_chunks()
     outcomes = Counter(found["outcome"].to_pylist())
     if found.num_rows and outcomes["report_missing"] == found.num_rows:
         raise DataError(

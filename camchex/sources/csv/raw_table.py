@@ -158,7 +158,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
         DataError: If the file is missing or damaged, has no row, or lacks one of the columns.
     """
     content = _content(path)
-    found = _header(path, content)
+    found = read_header(path, content)
     missing = [name for name in columns if name not in found]
     if missing:
         raise DataError(
@@ -184,15 +184,6 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
         raise DataError(f"{path}: no row below the header. Download it again.")
     _refuse_lost_rows(path, content, table.num_rows, len(found))
     return RawTable(path, table)
-
-
-def read_header(path: Path) -> list[str]:
-    """Read the names of the columns of a published table.
-
-    Raises:
-        DataError: If the file is missing or damaged, or two columns have the same name.
-    """
-    return _header(path, _content(path))
 
 
 def _content(path: Path) -> bytes:
@@ -222,7 +213,13 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _header(path: Path, content: bytes) -> list[str]:
+def read_header(path: Path, content: bytes | None = None) -> list[str]:
+    """Read the names of the columns of a published table, whose unpacked content may be given.
+
+    Raises:
+        DataError: If the file is missing or damaged, or two columns have the same name.
+    """
+    content = _content(path) if content is None else content
     try:
         with csv.open_csv(BytesIO(BytesIO(content).readline())) as reader:
             names = list(reader.schema.names)

@@ -9,12 +9,10 @@ import pyarrow.compute as pc
 from camchex.contract.labels import MIMIC_14
 from camchex.sources.csv.lookup import require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
-from camchex.sources.external.label_map import Classes, known_classes
+from camchex.sources.external.label_map import Classes, alike, known_classes
 from camchex.sources.params import LabelPolicy
 
-CLASSES: dict[str, Classes] = {
-    name: (name,) for name in MIMIC_14
-}  # one labeler made both; CXR-LT names them alike
+CLASSES = alike(*MIMIC_14)  # one labeler made both; CXR-LT names them alike
 NOT_LABELS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 MEANING = {"unknown": None, "positive": True, "negative": False}
 RELEASE = r"^CheXpert-v1\.0(-small)?/"
@@ -23,9 +21,6 @@ IMAGE = r"^(?:train|valid|test)/(?P<study>(?P<patient>patient\d+)/study\d+)/[^/]
 
 def image_columns(table: Path, _folder: Path) -> dict[str, pa.Array | str]:
     """Read columns of ``schemas.IMAGES``; an image's id is its ``Path`` without the release.
-
-    Args:
-        table: ``train.csv`` or ``valid.csv``.
 
     Raises:
         DataError: At a path that is not CheXpert's, or a view that is neither frontal nor lateral.

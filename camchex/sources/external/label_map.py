@@ -13,6 +13,11 @@ Classes = tuple[str, ...]
 NOT_A_FINDING = (NO_FINDING, "Support Devices")  # a device may be there beside No Finding
 
 
+def alike(*findings: str) -> dict[str, Classes]:
+    """Map findings to the classes of the same names."""
+    return {finding: (finding,) for finding in findings}
+
+
 def label_map(
     published: Mapping[str, Classes], policy: LabelPolicy, classes: Sequence[str], dataset: str
 ) -> dict[str, Classes]:

@@ -9,15 +9,12 @@ import pyarrow.compute as pc
 from camchex.contract.labels import NO_FINDING
 from camchex.sources.csv.raw_table import read_csv
 from camchex.sources.external.image_files import image_paths
-from camchex.sources.external.label_map import Classes, known_classes
+from camchex.sources.external.label_map import Classes, alike, known_classes
 from camchex.sources.params import LabelPolicy
 
-ALIKE = (  # findings that have the name of their class
-    *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Hernia"),
-    *("Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax", NO_FINDING),
-)
 CLASSES: dict[str, Classes] = {
-    **{name: (name,) for name in ALIKE},
+    **alike("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Emphysema", "Fibrosis"),
+    **alike("Hernia", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax", NO_FINDING),
     "Effusion": ("Pleural Effusion",),
     "Pleural_Thickening": ("Pleural Thickening",),
 }

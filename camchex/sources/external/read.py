@@ -25,17 +25,11 @@ Source = Literal["chexpert", "nih", "vindr"]
 def read_external(
     key: str, external: ExternalSet, table: Path, root: Path, labels: LabelParams
 ) -> tuple[pa.Table, pa.Table]:
-    """Read the images and labels of one set.
-
-    Args:
-        key: Key of the set in params.yaml, which its rows carry as ``dataset``.
-        external: Source, folder and label policy of the set.
-        table: Published table of the set.
-        root: data.root.
-        labels: The label space; with ``imply_no_finding``, a finding means No Finding is 0.
+    """Read the images and labels of one set, whose rows carry its key as ``dataset``.
 
     Returns:
-        ``schemas.IMAGES`` and ``schemas.labels``, of the same images.
+        What :func:`read_images` and :func:`read_labels` return; with ``labels.imply_no_finding``, a
+        positive finding means that No Finding is 0.
 
     Raises:
         DataError: If the table is not what the source publishes.

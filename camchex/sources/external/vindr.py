@@ -15,21 +15,17 @@ import pyarrow.compute as pc
 from camchex.sources.csv.lookup import positions, require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.external.image_files import image_paths
-from camchex.sources.external.label_map import Classes
+from camchex.sources.external.label_map import Classes, alike
 from camchex.sources.params import LabelPolicy
 
 NODULE_MASS = "Nodule/Mass"
 KAGGLE: dict[str, Classes] = {
     "No finding": ("No Finding",),
-    "Atelectasis": ("Atelectasis",),
-    "Cardiomegaly": ("Cardiomegaly",),
-    "Consolidation": ("Consolidation",),
-    "Infiltration": ("Infiltration",),
-    "Lung Opacity": ("Lung Opacity",),
+    **alike("Atelectasis", "Cardiomegaly", "Consolidation", "Infiltration", "Lung Opacity"),
+    **alike("Pneumothorax"),
     NODULE_MASS: ("Nodule", "Mass"),
     "Pleural effusion": ("Pleural Effusion",),
     "Pleural thickening": ("Pleural Thickening",),
-    "Pneumothorax": ("Pneumothorax",),
     "Pulmonary fibrosis": ("Fibrosis",),
     **dict.fromkeys(("Aortic enlargement", "Calcification", "ILD", "Other lesion"), ()),
 }
@@ -37,11 +33,8 @@ KAGGLE: dict[str, Classes] = {
 PHYSIONET: dict[str, Classes] = {
     **KAGGLE,
     "Clavicle fracture": ("Fracture", "Clavicle Fracture"),
-    "Edema": ("Edema",),
-    "Emphysema": ("Emphysema",),
-    "Pneumonia": ("Pneumonia",),
     "Rib fracture": ("Fracture", "Rib Fracture"),
-    "Tuberculosis": ("Tuberculosis",),
+    **alike("Edema", "Emphysema", "Pneumonia", "Tuberculosis"),
     **dict.fromkeys(("COPD", "Enlarged PA", "Lung cavity", "Lung cyst", "Lung tumor"), ()),
     **dict.fromkeys(("Mediastinal shift", "Other disease", "Other diseases"), ()),
 }
@@ -126,7 +119,7 @@ def read_readings(table: Path, findings: Sequence[str]) -> Readings:
     """Read the readings of any release, which its header tells.
 
     Args:
-        table: As for :func:`read_images`.
+        table: As for :func:`image_columns`.
         findings: The columns wanted of a table of PhysioNet; all findings of Kaggle's are read.
 
     Raises:

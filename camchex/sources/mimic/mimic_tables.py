@@ -68,13 +68,12 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
     chosen = official
     if params.reads_cxr_lt:
         challenge = cxr_lt.read_splits(files.cxr_lt, () if by_labeler else params.classes)
-        chosen = official if params.splits == "official" else challenge
+        chosen = challenge if params.splits == "cxr-lt" else official
     labelled = label_by_report(images, mimic14) if by_labeler else challenge.drop_columns("split")
     split = values_of(labelled["image_id"], chosen, "image_id", "split")
     labelled = labelled.append_column("split", split).filter(pc.is_valid(split))
-    origin = {name: str(path) for name, path in files.cxr_lt.items()}
-    if params.splits == "official":
-        origin = {name: f"{files.split} ({name})" for name in origin}
+    by_cxr_lt = params.splits == "cxr-lt"
+    origin = {n: str(p) if by_cxr_lt else f"{files.split} ({n})" for n, p in files.cxr_lt.items()}
     require_disjoint_patients(labelled, origin)
     require_known_images(labelled, images, files.metadata, origin)
     lookup.require_one_value_per_study(labelled, params.classes, ", ".join(origin.values()))
@@ -88,10 +87,8 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
         mimic14=mimic14,
     )
     shared = {name: shared_with_training(labelled, p) for name, p in files.other_tests.items()}
-    return tables, {
-        **count(tables, labelled, official, params.classes),
-        "other_tests_in_training": shared,
-    }
+    counts = count(tables, labelled, official, params.classes)
+    return tables, {**counts, "other_tests_in_training": shared}
 
 
 def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
@@ -179,10 +176,7 @@ def count(
     )
     placed = images.append_column("split", ours).append_column("official", theirs)
     pairs = placed.group_by(["split", "official"]).aggregate([("patient_id", "count_distinct")])
-    patients = {
-        (row["split"], row["official"]): row["patient_id_count_distinct"]
-        for row in pairs.to_pylist()
-    }
+    patients = {(s, o): n for s, o, n in zip(*pairs.to_pydict().values(), strict=True)}
     views = Counter(zip(images["view_source"].to_pylist(), images["view"].to_pylist(), strict=True))
     names = (*SPLITS, NO_SPLIT)
     parts = {split: labelled.filter(pc.equal(labelled["split"], split)) for split in SPLITS}
