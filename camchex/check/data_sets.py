@@ -41,12 +41,8 @@ ED_READERS = {
 def check_data(data: DataParams, external: ExternalSets, labels: LabelParams) -> CheckedData:
     """Look for the raw files of every data set, read their tables, and compare the counts.
 
-    A missing or damaged file is part of the result, never an error. No image is opened.
-
-    Args:
-        data: Section ``data``.
-        external: Section ``external``.
-        labels: Section ``labels``; classes are counted as published, without implied labels.
+    A missing or damaged file is part of the result, never an error. No image is opened. Classes are
+    counted as published, without implied labels.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
     sets = [
@@ -158,12 +154,7 @@ def _external(
 
 
 def published_counts(path: Path, source: str) -> dict[str, int]:
-    """Return the published counts of an external set's table.
-
-    Args:
-        path: The table; its name or, of VinDr-CXR, its header tells the release.
-        source: ``source`` of the external set.
-    """
+    """Return the published counts of a table; its name or its header (VinDr-CXR) tells which."""
     if source == "chexpert" and path.name.startswith("valid"):
         return dict(COUNTS["chexpert_valid"])
     if source == "vindr":

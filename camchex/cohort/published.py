@@ -113,7 +113,7 @@ def cxr_lt_published(files: Mapping[str, str]) -> Counts:
     Args:
         files: The file's name by split; a name that no release has gives no counts.
     """
-    published = {}
+    published: dict[str, Counts] = {}
     for split in SPLITS:
         positive = CXR_LT_POSITIVES.get(files[split], {})
         published[split] = {**CXR_LT_COUNTS.get(files[split], {}), "positive_images": positive}

@@ -38,11 +38,7 @@ Batch = Callable[[], Iterable[Report]]
 
 
 def report_names(studies: pa.Table) -> list[str]:
-    """Name each study's report by its patient: ``files/p10/p10000032/s50414267.txt``.
-
-    Args:
-        studies: ``study_id`` and ``patient_id``.
-    """
+    """Name each study's report by its patient: ``files/p10/p10000032/s50414267.txt``."""
     patient = studies["patient_id"].combine_chunks()
     first, study = pc.utf8_slice_codeunits(patient, 0, 2), studies["study_id"].combine_chunks()
     parts = ["files/p", first, "/p", patient, "/s", study, ".txt"]
@@ -54,11 +50,6 @@ def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batc
 
     The process that calls a batch reads its files, or its members of a zip archive. A compressed
     tar archive has no index: this process reads it, once, from its start.
-
-    Args:
-        reports: The folder that holds ``files``, or a ``.zip`` or ``.tar.gz`` of it.
-        studies: ``schemas.STUDIES``.
-        size: Reports per batch.
 
     Raises:
         DataError: If an archive is missing or damaged; also raised by a batch.

@@ -52,8 +52,7 @@ def extract_indications(
 
     Args:
         studies: ``schemas.STUDIES``.
-        reports: The folder that holds ``files/p10/p10000032/s50414267.txt``, or a ``.zip`` or
-            ``.tar.gz`` of it.
+        reports: The folder that holds ``files``, or a ``.zip`` or ``.tar.gz`` of it.
         params: Which sections, by which rules, how clean.
         workers: Processes that read; with 0 this process reads. The result is the same.
 

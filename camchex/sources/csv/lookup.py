@@ -39,12 +39,7 @@ def require_known_columns(header: Sequence[str], known: Collection[str], where: 
 
 
 def require_one_value_per_study(images: pa.Table, columns: Iterable[str], where: str) -> None:
-    """Check that the images of each study have the same patient and labels.
-
-    Args:
-        images: study_id and ``columns``, one row per image; null is a value like any other.
-        columns: Columns that a study has one value of.
-        where: The file or files, for the message.
+    """Check that the images of a study agree in some columns; null is a value like any other.
 
     Raises:
         DataError: Naming the column and the first study with several values.

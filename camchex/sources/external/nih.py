@@ -26,10 +26,6 @@ def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
 
     The published numbers of pixels are left out: those of the original, not of the file.
 
-    Args:
-        table: ``Data_Entry_2017_v2020.csv`` or ``Data_Entry_2017.csv``.
-        folder: The set's folder.
-
     Raises:
         DataError: At an image listed twice, or a view position other than PA and AP.
     """

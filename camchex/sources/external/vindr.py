@@ -58,7 +58,6 @@ def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
 
     Args:
         table: ``train.csv`` (Kaggle) or ``annotations/image_labels_{train,test}.csv`` (PhysioNet).
-        folder: The set's folder.
     """
     image_id = pc.unique(read_csv(table, ["image_id"]).ids("image_id")).sort()
     part = "test" if release(table) == "test" else "train"
@@ -116,11 +115,7 @@ def release(table: Path) -> Literal["kaggle", "train", "test"]:
 
 
 def read_readings(table: Path, findings: Sequence[str]) -> Readings:
-    """Read the readings of any release, which its header tells.
-
-    Args:
-        table: As for :func:`image_columns`.
-        findings: The columns wanted of a table of PhysioNet; all findings of Kaggle's are read.
+    """Read the given findings of PhysioNet's tables, or all of Kaggle's; the header tells which.
 
     Raises:
         DataError: At a finding that is not one of the release's.

@@ -18,10 +18,6 @@ NOT_LABELS = (*IDS, "ViewPosition", "ViewCodeSequence_CodeMeaning", "path", "fpa
 def read_labels(path: Path, classes: Sequence[str]) -> pa.Table:
     """Read one split's file, of the release of 2023 or of any task of 2024.
 
-    Args:
-        path: ``train.csv``, ``development_labeled_task1.csv`` or the like.
-        classes: The label space.
-
     Returns:
         image_id, patient_id, study_id and one float32 column per class, in the file's order; null
         for a class of task 3 that the file lacks, as the training file does.

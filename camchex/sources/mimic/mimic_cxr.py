@@ -25,15 +25,11 @@ OFFICIAL_SPLITS = {"train": "train", "validate": "development", "test": "test"}
 
 
 def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
-    """Read the images, and the studies that the images make up.
-
-    Args:
-        path: ``mimic-cxr-2.0.0-metadata.csv.gz``.
-        folder: The data set's folder below data.root.
+    """Read ``mimic-cxr-2.0.0-metadata.csv.gz``: the images, and the studies that they make up.
 
     Returns:
         ``schemas.IMAGES``, and ``schemas.STUDIES`` with every split null. The time of a study is
-        that of its earliest image.
+        that of its earliest image; the path of an image starts with ``folder``.
 
     Raises:
         DataError: At an image listed twice, an unreadable date or number, a study of two patients.

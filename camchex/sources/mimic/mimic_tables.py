@@ -45,15 +45,11 @@ class MimicTables:
 
 
 def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[MimicTables, Counts]:
-    """Read MIMIC-CXR-JPG and the labels of its images.
-
-    Args:
-        files: The tables; CXR-LT's are read only if labels or splits come from them.
-        folder: MIMIC-CXR-JPG's folder below data.root.
-        params: Which labels and which splits.
+    """Read MIMIC-CXR-JPG and the labels of its images; CXR-LT only if labels or splits are its own.
 
     Returns:
-        The tables, and what was counted in them (aggregates, small cells not hidden).
+        The tables, with paths that start with ``folder``, and what was counted in them (aggregates,
+        small cells not hidden).
 
     Raises:
         DataError: If the tables contradict each other: a labelled image that MIMIC-CXR-JPG does not
