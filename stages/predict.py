@@ -19,7 +19,6 @@ from stages import Input, Output, run
 Counterfactuals = Annotated[
     Path | None, typer.Option(help="Output: the test studies with other texts, a file for each.")
 ]
-Seed = Annotated[int, typer.Option(help="Of the swaps.")]
 
 
 def main(
@@ -28,7 +27,7 @@ def main(
     store: Input,
     out: Output,
     counterfactual: Counterfactuals = None,
-    swap_seed: Seed = 0,
+    swap_seed: Annotated[int, typer.Option(help="Seed of the exchanges.")] = 0,
 ) -> None:
     """Write one row per study, and for the audit the test studies again with changed texts."""
     camchex = CaMChex.from_pretrained(model, params.load("labels", LabelParams).classes)

@@ -125,14 +125,9 @@ def score_release(
 
     given = params.load("evaluation", EvaluationParams)
     studies, test = _test(cohort)
-    found = score_other_release(
-        read_labels(labels, CXR_LT_2024_TASK2),
-        list(CXR_LT_2024_TASK2),
-        studies,
-        test,
-        read_probabilities(predictions, test),
-        given.bootstrap,
-    )
+    truth, classes = read_labels(labels, CXR_LT_2024_TASK2), list(CXR_LT_2024_TASK2)
+    ours = read_probabilities(predictions, test)
+    found = score_other_release(truth, classes, studies, test, ours, given.bootstrap)
     print_json({**found, "left_out": hide_small(found["left_out"], given.min_cell)})
 
 

@@ -62,17 +62,13 @@ def count_samples(
     sizes, origins = {}, {"mimic": by_train, "views": by_metadata}
     for key, one in sorted(external.items()):
         path = data.root / one.folder / one.table
-        counts, origins[key] = _counts(files, path, _published(path, one.source))
+        published: str = "chexpert_valid" if path.name.startswith("valid") else one.source
+        if one.source == "vindr":
+            published = f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"
+        counts, origins[key] = _counts(files, path, COUNTS[published])
         sizes[key] = counts["images"]
     share = metadata["lateral"] / (metadata["frontal"] + metadata["lateral"])
     return SampleCounts(images, studies, round(images * share), sizes, origins)
-
-
-def _published(path: Path, source: str) -> Mapping[str, int]:
-    """Return the published counts of the table of an external set."""
-    if source == "vindr":
-        return COUNTS[f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"]
-    return COUNTS["chexpert_valid" if path.name.startswith("valid") else source]
 
 
 def _counts(

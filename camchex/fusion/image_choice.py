@@ -25,9 +25,7 @@ def first_images(lateral: NDArray[np.bool_], most: int) -> Rows:
 def image_groups(lateral: NDArray[np.bool_], most: int) -> list[Rows]:
     """Divide all images of a study into as few groups as possible, both views shared out evenly.
 
-    Args:
-        lateral: Which of the study's images are lateral, in the order of the table, (n,).
-        most: Images in a group at most; at least 1.
+    Takes what :func:`first_images` takes; ``most`` is at least 1.
 
     Returns:
         Positions of the images, ascending in each group; one empty group for a study without image.

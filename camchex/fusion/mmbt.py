@@ -9,7 +9,7 @@ from torch.nn import functional
 from camchex.errors import ModelError
 from camchex.fusion.params import FusionArchitecture
 from camchex.fusion.study_batch import StudyBatch
-from camchex.fusion.study_fusion import check_slots, image_segments, place_by_study
+from camchex.fusion.study_fusion import image_segments, place_by_study, segments_of_images
 
 SEGMENT_DEVIATION = 0.02  # standard deviation of new weights in BERT
 
@@ -92,10 +92,7 @@ class JointSentence(nn.Module):
 
     def _regions(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
         """Lay regions out by study and slot, (B, S, R, C), beside the empty slots, (B, S)."""
-        by_slot = self.params.segments == "by_slot"
-        check_slots(encoded, self.params, slots_matter=by_slot)
+        marks = segments_of_images(self.segments, encoded, self.params)
         pooled = functional.adaptive_avg_pool2d(encoded.images, self.params.regions)
-        regions = self.projection(pooled.flatten(2).transpose(1, 2))  # (M, R, C)
-        segment = self.segments[encoded.slot if by_slot else encoded.lateral.long()]
-        regions = regions + segment[:, None]
+        regions = self.projection(pooled.flatten(2).transpose(1, 2)) + marks  # (M, R, C)
         return place_by_study(regions, encoded, size, regions.new_zeros(()))

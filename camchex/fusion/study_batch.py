@@ -71,13 +71,10 @@ class StudyBatch(Movable):
 def pack_studies(
     images: Tensor, lateral: Sequence[NDArray[np.bool_]], indication: Tokens, vitals: Tokens
 ) -> StudyBatch:
-    """Build the batch of B studies.
+    """Build the batch of B studies, with B texts of either kind.
 
-    Args:
-        images: The images, study after study, (M, 1, H, W).
-        lateral: Which images of each study are lateral, B arrays with M values in all.
-        indication: B texts.
-        vitals: B texts.
+    ``images`` stand study after study, (M, 1, H, W); ``lateral`` says which images of each study
+    are lateral, in B arrays with M values in all.
     """
     counts = torch.tensor([len(views) for views in lateral])
     return StudyBatch(

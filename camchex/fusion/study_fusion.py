@@ -76,12 +76,11 @@ class StudyFusion(nn.Module):
 
     def _image_tokens(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
         """Lay image tokens out by study and slot, (B, S, hw, C), beside the empty slots, (B, S)."""
-        by_slot, masked = self.params.segments == "by_slot", self.params.mask_padding
-        check_slots(encoded, self.params, slots_matter=by_slot or not masked)
+        masked = self.params.mask_padding
+        marks = segments_of_images(self.segments, encoded, self.params, fixed_slots=not masked)
         maps = self.reduce(encoded.images)  # (M, C, h/2, w/2)
         maps = maps + position_encoding(self.params.position_encoding, maps)
-        segment = self.segments[encoded.slot if by_slot else encoded.lateral.long()]
-        tokens = maps.flatten(2).transpose(1, 2) + segment[:, None]  # (M, hw, C)
+        tokens = maps.flatten(2).transpose(1, 2) + marks  # (M, hw, C)
         # Learnt padding fills all max_images slots: a study must not depend on its batch.
         blank = tokens.new_zeros(()) if masked else self.padding.to(tokens.dtype)
         slots = None if masked else self.params.max_images
@@ -93,14 +92,22 @@ def image_segments(segments: Segments, max_images: int) -> int:
     return VIEWS if segments == "by_type" else max_images
 
 
-def check_slots(encoded: StudyBatch, params: FusionArchitecture, *, slots_matter: bool) -> None:
-    """Raise ModelError for a study with more images than slots, if the slot of an image matters."""
+def segments_of_images(
+    segments: Tensor, encoded: StudyBatch, params: FusionArchitecture, *, fixed_slots: bool = False
+) -> Tensor:
+    """Select the segment of each image, (M, 1, C): that of its view, or of its slot.
+
+    Raises:
+        ModelError: If a study has more images than slots where slots are marked or fixed.
+    """
+    by_slot = params.segments == "by_slot"
     fullest = int(encoded.slot.max()) + 1
-    if slots_matter and fullest > params.max_images:
+    if (by_slot or fixed_slots) and fullest > params.max_images:
         raise ModelError(
             f"fusion.max_images: a study has {fullest} images, at most "
             f"{params.max_images} fit into the slots"
         )
+    return segments[encoded.slot if by_slot else encoded.lateral.long()][:, None]
 
 
 def place_by_study(

@@ -32,8 +32,8 @@ def counterfactuals(
     """Make every variation of some studies that the audit scores.
 
     Returns:
-        ``swapped`` and ``masked`` (the indications, by ``seed`` and without the words for any of
-        ``classes``), ``vitals_swapped``, ``without_vitals``, and
+        ``swapped`` (indications, in an order that follows from ``seed``) and ``vitals_swapped``;
+        ``masked`` (indications without the words for ``classes``), ``without_vitals``, and
         ``without_text`` (neither indication nor vital signs). A missing text is replaced as in
         training: by the placeholder, or by NA in every field.
     """
@@ -78,13 +78,11 @@ def _exchange(
 
     Every text is given once, to another study; a study alone in its stratum keeps its text.
     """
-    draw = np.random.default_rng(seed)
-    donors = np.arange(len(texts))
+    draw, donors = np.random.default_rng(seed), np.arange(len(texts))
+    in_department = [vitals != NO_VITALS for vitals in samples.vitals]
     strata: dict[object, list[int]] = {}
-    for row, (split, vitals, kind) in enumerate(
-        zip(samples.splits, samples.vitals, kinds, strict=True)
-    ):
-        strata.setdefault((split, vitals != NO_VITALS, kind), []).append(row)
+    for row, stratum in enumerate(zip(samples.splits, in_department, kinds, strict=True)):
+        strata.setdefault(stratum, []).append(row)
     for rows in strata.values():  # in the order of the studies
         around = draw.permutation(rows)
         donors[around] = np.roll(around, 1)  # one cycle: no study keeps its own
