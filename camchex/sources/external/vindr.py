@@ -58,6 +58,7 @@ def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
 
     Args:
         table: ``train.csv`` (Kaggle) or ``annotations/image_labels_{train,test}.csv`` (PhysioNet).
+        folder: The set's folder.
     """
     image_id = pc.unique(read_csv(table, ["image_id"]).ids("image_id")).sort()
     part = "test" if release(table) == "test" else "train"
