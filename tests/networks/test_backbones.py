@@ -263,5 +263,5 @@ def test_maps_of_two_sizes_are_refused() -> None:
     read = build_tokenizer(text, [*INDICATIONS, *VITALS])
     lateral = classifier(backbone_args=coarse)
     model = build_camchex(fusion_params(), text, classifier(), lateral, read, preparation)
-    with pytest.raises(ModelError, match=r"two sizes: \(2, 2\), \(1, 1\)"):
+    with pytest.raises(ModelError, match=r"two sizes: \[\(2, 2\), \(1, 1\)\]"):
         model(study_batch(read))
