@@ -10,7 +10,7 @@ import pytest
 from tests.pipeline.code_of_stages import PACKAGE, ROOT, rooms
 
 MOST_MODULES = 16  # of one package
-MOST_STAGE_LINES = 45
+MOST_STAGE_LINES = 50
 PATHS = re.compile(r"^(data|metrics|models|stages|ablations)/|dvc\.(lock|yaml)")
 COMMAND_LINE = "cli"  # its options default to paths of the project
 
