@@ -1,4 +1,4 @@
-"""What the user can act on. A message says what was found, where, and what to do next."""
+"""Errors that the user can act on. A message says what was found, where, and what to do next."""
 
 
 class CamchexError(Exception):
