@@ -43,7 +43,7 @@ def test_each_copy_has_its_own_parameters_and_a_failed_one_is_named(
     for name, leak in (("good", 0.0), ("bad", 1.0)):
         written = yaml.safe_load((tmp_path / name / "params.yaml").read_text())
         assert written["synthetic"]["label_leak"] == leak
-        assert (tmp_path / name / "stages" / "report.py").exists()
+        assert (tmp_path / name / "stages" / "report" / "__main__.py").exists()
         assert (name, ("repro", "audit_leakage")) in calls
 
 
