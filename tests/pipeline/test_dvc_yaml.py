@@ -272,3 +272,10 @@ def test_stages_agree_in_the_lock_on_what_passes_between_them() -> None:
     read = [(n, d) for n, s in HEADLINE.items() for d in s.deps if d.def_path in written]
     assert len(read) > HEADLINE_STAGES
     assert not [(n, d.def_path) for n, d in read if d.hash_info != written[d.def_path]]
+
+
+def test_a_checkout_converts_no_line_ends_whatever_git_is_told() -> None:
+    files = ["dvc.yaml", "params.yaml", "stages/predict.py", "metrics/summary.json"]
+    command = ["git", "check-attr", "text", "--", *files]
+    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert [line.rpartition(": ")[2] for line in found.splitlines()] == ["unset"] * len(files)
