@@ -78,8 +78,8 @@ def _one_by_one(chunk: Sequence[Path], params: ImageParams) -> list[Outcome]:
     if len(chunk) > 1 and reasons == {Reason.CRASHED}:
         raise DataError(
             f"Every process that decodes images was killed, at each of the {len(chunk)} files from "
-            f"{chunk[0]} to {chunk[-1]}: most likely for want of memory. Lower `runtime.workers` "
-            "in params.yaml."
+            f"{chunk[0]} to {chunk[-1]}: most likely because memory ran out. "
+            "Lower `runtime.workers` in params.yaml."
         )
     return outcomes
 

@@ -15,7 +15,7 @@ def read_seed_metrics(folder: Path, seeds: Sequence[int]) -> dict[int, Results]:
     """Metrics of the declared seeds, ``seed<s>.json``; files of other seeds are left alone.
 
     Returns:
-        By seed the metrics of :class:`camchex.scores.evaluate.Evaluation`.
+        By seed the metrics of ``stages.evaluate``.
 
     Raises:
         DataError: If a file is missing, or has no details or no calibration.

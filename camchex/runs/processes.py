@@ -57,7 +57,7 @@ def in_processes(
         except BrokenProcessPool as error:
             if instead is None:
                 raise DataError(
-                    f"A process that {does} was killed, most likely for want of memory. "
+                    f"A process that {does} was killed, most likely because memory ran out. "
                     "Lower `runtime.workers` in params.yaml."
                 ) from error
         finally:

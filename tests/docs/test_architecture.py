@@ -65,6 +65,18 @@ class TestPage:
         assert [name for name in named if not exists(name)] == []
 
 
+def test_the_code_that_code_refers_to_exists() -> None:
+    sources = [p for folder in ("camchex", "stages") for p in (REPO / folder).rglob("*.*")]
+    texts = {p: p.read_text() for p in sources if p.suffix in {".py", ".sql", ".yaml", ".html"}}
+    found = {
+        (str(path.relative_to(REPO)), name)
+        for path, text in texts.items()
+        for name in re.findall(r"`((?:camchex|stages)(?:\.\w+)+)`", text)
+    }
+    assert len(found) > 20  # otherwise the pattern no longer finds them
+    assert not {(path, name) for path, name in found if not exists(name)}
+
+
 def test_a_name_that_is_not_there_is_found_out() -> None:
     assert exists("camchex.vitals.link.link_vitals")
     assert not exists("camchex.vitals.link.dreams")

@@ -56,7 +56,7 @@ def invent(
 
 
 def indication(named: NDArray[np.bool_]) -> str | None:
-    """The text that names some findings; None where it names nothing and for want of words."""
+    """The text that names some findings; None where there is nothing to name."""
     words = [WORDS[CXR_LT_2023[i]] for i in np.flatnonzero(named)]
     return f"year old man r/o {' '.join(words)} ." if words else None
 
