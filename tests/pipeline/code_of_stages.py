@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import grimp
-from camchex.aggregates.markdown import markdown_table
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
+
+from camchex.aggregates.markdown import markdown_table
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "camchex"
