@@ -29,6 +29,13 @@ def test_every_room_stands_in_exactly_one_layer() -> None:
     assert sorted(layers) == sorted([*rooms(), "errors"])
 
 
+def test_every_room_but_the_command_line_is_forbidden_typer() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = [c for c in config["contracts"] if c.get("forbidden_modules") == ["typer"]]
+    assert contract["type"] == "forbidden"
+    assert contract["source_modules"] == [f"camchex.{r}" for r in rooms() if r != COMMAND_LINE]
+
+
 def strings(path: Path) -> list[str]:
     """Text of a module that is neither a docstring nor a comment."""
     tree = ast.parse(path.read_text())
