@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import yaml
-
 from camchex.contract import params
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from stages import origin
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -76,7 +75,7 @@ def changed_parameters(settings: Settings) -> str:
     Raises:
         KeyError: If there is no such key.
     """
-    content = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    content = read_yaml(PROJECT / "params.yaml")
     for key, value in settings.items():
         *above, last = key.split(".")
         section = content
@@ -85,7 +84,7 @@ def changed_parameters(settings: Settings) -> str:
         if last not in section:
             raise KeyError(key)
         section[last] = value
-    return yaml.safe_dump(content, sort_keys=False)
+    return yaml_text(content)
 
 
 def _dvc(workspace: Path, *words: str) -> int:

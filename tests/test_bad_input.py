@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from tests.fuzz.targets import MIMIC, write_cohort
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT
 
@@ -63,13 +63,13 @@ def refusal(folder: Path, stage: str) -> str:
 
 
 def set_parameter(folder: Path, key: str, value: object) -> None:
-    content = yaml.safe_load((folder / "params.yaml").read_text())
+    content = read_yaml(folder / "params.yaml")
     *above, last = key.split(".")
     section = content
     for name in above:
         section = section[name]
     section[last] = value
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+    (folder / "params.yaml").write_text(yaml_text(content))
 
 
 def read_rows(path: Path) -> Rows:

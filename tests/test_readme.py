@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import typer
-import yaml
 from dvc.cli.parser import get_main_parser
 
 from camchex.cli.app import app
 from camchex.contract import params
+from camchex.contract.yaml_file import read_yaml
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = sorted([REPO / "README.md", REPO / "data" / "README.md", *(REPO / "docs").glob("*.md")])
 SHELL = {"git", "source", "wget"}
 PARAMETERS = params.read_file(REPO / "params.yaml")
-STAGES: dict[str, dict[str, object]] = yaml.safe_load((REPO / "dvc.yaml").read_text())["stages"]
+STAGES: dict[str, dict[str, object]] = read_yaml(REPO / "dvc.yaml")["stages"]
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -82,7 +82,7 @@ def test_dvc_accepts_what_is_written(arguments: tuple[str, ...]) -> None:
         assert has(override.partition("=")[0]), override
     for target in parsed.get("targets") or []:
         file, _, name = target.rpartition(":")
-        stages = yaml.safe_load((REPO / file).read_text())["stages"] if file else STAGES
+        stages = read_yaml(REPO / file)["stages"] if file else STAGES
         assert name.partition("@")[0] in stages, target
 
 
@@ -136,7 +136,7 @@ def test_the_picture_of_the_pipeline_shows_its_stages() -> None:
 def test_a_commit_is_checked_by_what_make_lint_runs() -> None:
     recipe = re.findall(r"^lint:.*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(), re.MULTILINE)
     lint = {line.strip() for line in recipe[0].splitlines()}
-    config = yaml.safe_load((REPO / ".pre-commit-config.yaml").read_text())
+    config = read_yaml(REPO / ".pre-commit-config.yaml")
     assert [repo["repo"] for repo in config["repos"]] == ["local"]  # nothing is downloaded
     hooks = {
         hook["entry"].removeprefix(".venv/bin/").removesuffix(" --force-exclude")

@@ -1,12 +1,11 @@
 """The paper's own numbers, and its groups recomputed the way each grouping is defined."""
 
 from functools import cache
-from importlib.resources import files
 from statistics import fmean
-
-import yaml
+from typing import Any
 
 from camchex.aggregates.results import Results
+from camchex.contract.yaml_file import read_data
 from camchex.scores.groups import groupings
 
 NUMBERS = "paper_numbers.yaml"
@@ -15,8 +14,7 @@ NUMBERS = "paper_numbers.yaml"
 @cache
 def paper_numbers() -> Results:
     """Tables 1, 2, 3 and A2 of the paper, as data."""
-    numbers: Results = yaml.safe_load(files(__package__).joinpath(NUMBERS).read_text())
-    return numbers
+    return read_data(__package__, NUMBERS, dict[str, Any])
 
 
 def paper_groups() -> dict[str, dict[str, float]]:

@@ -31,23 +31,45 @@ class Difference:
 def parameter_differences(left: Path, right: Path) -> list[Difference]:
     """Every key on which two parameter files differ, in the order of the files.
 
+    Numbers of one value are the same, however they are written: 8e-4 and 0.0008, 1 and 1.0.
+
     Raises:
         ParamsError: If either cannot be read.
     """
-    ours = dict(_flat(params.read_file(left)))
-    theirs = dict(_flat(params.read_file(right)))
-    pairs = {key: (ours.get(key, ""), theirs.get(key, "")) for key in {**ours, **theirs}}
-    return [Difference(key, *pair) for key, pair in pairs.items() if pair[0] != pair[1]]
+    return differences(params.read_file(left), params.read_file(right))
 
 
-def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted key and JSON value of every leaf; a list or an empty mapping is a leaf."""
+def differences(left: Mapping[str, object], right: Mapping[str, object]) -> list[Difference]:
+    """Every key on which two sets of parameters differ, as :func:`parameter_differences`."""
+    ours, theirs = dict(_flat(left)), dict(_flat(right))
+    return [
+        Difference(key, _shown(ours, key), _shown(theirs, key))
+        for key in {**ours, **theirs}
+        if not (key in ours and key in theirs and _same(ours[key], theirs[key]))
+    ]
+
+
+def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted key and value of every leaf; a list or an empty mapping is a leaf."""
     for name, value in values.items():
         key = f"{above}{name}"
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{key}.")
         else:
-            yield key, json.dumps(value, default=str)
+            yield key, value
+
+
+def _shown(values: Mapping[str, object], key: str) -> str:
+    return json.dumps(values[key], default=str) if key in values else ""
+
+
+def _same(ours: object, theirs: object) -> bool:
+    """Whether two values are equal; unlike ``==``, a truth value is no number, at any depth."""
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(_same, ours, theirs))
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
+    return ours == theirs and isinstance(ours, bool) == isinstance(theirs, bool)
 
 
 def nearest_profile(folder: Path, path: Path = PARAMS) -> tuple[str, list[Difference]]:

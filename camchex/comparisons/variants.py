@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-import yaml
+from camchex.contract.yaml_file import read_data
 
 Kind = Literal["final", "variant", "image_model"]
 OURS = "camchex"
@@ -48,7 +47,7 @@ class Comparison:
     steps: Sequence[tuple[str, str]]
 
 
-_TABLES = yaml.safe_load(files(__package__).joinpath("variants.yaml").read_text())
+_TABLES = read_data(__package__, "variants.yaml", dict[str, dict[str, Any]])
 COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
     {
         name: Comparison(

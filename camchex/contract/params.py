@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from camchex.contract.yaml_file import read_yaml
 from camchex.errors import ParamsError
 
 PARAMS = Path("params.yaml")
@@ -43,17 +43,18 @@ def read_file(path: Path = PARAMS) -> dict[str, object]:
     """Read a whole parameter file and check that it has exactly the known sections.
 
     Raises:
-        ParamsError: If the file is missing, is not YAML, or has an unknown or missing section.
+        ParamsError: If the file is missing, is not YAML (a key given twice or a number that is not
+            finite counts), or has an unknown or missing section.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path)
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: no such file. Run `camchex profile use demo`.") from error
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}") from error
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read: {error.strerror}.") from error
     if not isinstance(content, dict):
         raise ParamsError(f"{path}: not a mapping of sections but a {type(content).__name__}")
-    unknown = sorted(set(content) - set(SECTIONS))
+    unknown = [name for name in content if name not in SECTIONS]
     missing = [name for name in SECTIONS if name not in content]
     if unknown or missing:
         raise ParamsError(

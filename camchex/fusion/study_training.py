@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from camchex.contract.params import validate
 from camchex.contract.schemas import MIMIC
+from camchex.contract.yaml_file import parse_yaml
 from camchex.errors import ParamsError
 from camchex.fusion.camchex import build_camchex
 from camchex.fusion.params import Preparation, TextParams
@@ -33,7 +33,7 @@ def vary(fusion: FusionParams, seed: int, settings: Sequence[str] = ()) -> Fusio
         settings: ``key=value`` each, the value in YAML: ``inputs=[images]``, ``training.epochs=1``.
 
     Raises:
-        ParamsError: If a setting has no ``=``, an unknown key or an invalid value.
+        ParamsError: If a setting has no ``=``, an unknown key, or an invalid value.
     """
     values = fusion.model_dump()
     for setting in [*settings, f"training.seed={seed}"]:
@@ -47,10 +47,7 @@ def vary(fusion: FusionParams, seed: int, settings: Sequence[str] = ()) -> Fusio
                 f"--set {setting}: expected key=value with a key of section fusion "
                 f"({', '.join(values)}), or of its training (training.epochs)"
             )
-        try:
-            section[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ParamsError(f"--set {setting}: its value is not valid YAML: {error}") from error
+        section[last] = parse_yaml(text, where=f"--set {setting}")
     return validate(values, FusionParams, where="fusion, with --set and --seed")
 
 

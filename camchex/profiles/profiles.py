@@ -110,9 +110,9 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     """
     source = locate(name)
     validate_file(source)
-    text = source.read_text()
+    text = source.read_text("utf-8")
     if data_root is not None:
-        root = json.dumps(str(data_root.absolute()))  # quoted, for YAML
+        root = json.dumps(str(data_root.absolute()), ensure_ascii=False)  # quoted, for YAML
         text = ROOT.sub(lambda match: f"{match[1]}{root}{match[2]}", text, count=1)
     with whole_file(target, "w") as draft:
         draft.write(text)

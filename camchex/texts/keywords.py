@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from camchex.contract.yaml_file import read_data
 from camchex.errors import DataError
 
 KEYWORDS = "keywords.yaml"
@@ -19,7 +18,7 @@ Bools = NDArray[np.bool_]
 @cache
 def patterns() -> Mapping[str, re.Pattern[str] | None]:
     """Compile one pattern per class of ``keywords.yaml``; None for a class that has no words."""
-    listed = yaml.safe_load(files(__package__).joinpath(KEYWORDS).read_text())
+    listed = read_data(__package__, KEYWORDS, dict[str, list[str] | None])
     return {
         name: re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE) if words else None
         for name, words in listed.items()

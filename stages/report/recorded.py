@@ -18,10 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import yaml
-
 from camchex.comparisons.parameters import nearest_profile
 from camchex.contract import params
+from camchex.contract.yaml_file import read_yaml
 from camchex.report.inputs import Provenance
 
 LOCK = Path("dvc.lock")
@@ -89,7 +88,7 @@ def code_of_stage(name: str, pipeline: Path = PIPELINE) -> list[str]:
     """Files and folders of code that a stage of dvc.yaml declares; none without such a stage."""
     if not pipeline.exists():
         return []
-    stage = yaml.safe_load(pipeline.read_text())["stages"].get(name, {})
+    stage = read_yaml(pipeline)["stages"].get(name, {})
     return [path for path in stage.get("deps", ()) if str(path).startswith(CODE)]
 
 
@@ -126,7 +125,7 @@ def locked(paths: Iterable[Path], lock: Path = LOCK) -> dict[str, str]:
     if not lock.exists():
         return {}
     wanted = [path.as_posix() for path in paths]
-    stages = (yaml.safe_load(lock.read_text()) or {}).get("stages", {}).values()
+    stages = (read_yaml(lock) or {}).get("stages", {}).values()
     outs = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
     return {
         path: outs[path]

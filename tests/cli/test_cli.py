@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from camchex import __version__
 from camchex.cli import app as cli
+from camchex.contract.yaml_file import read_yaml
 
 REPO = Path(__file__).resolve().parents[2]
 Camchex = Callable[..., tuple[int, str, str]]
@@ -49,7 +49,7 @@ def test_help_loads_nothing_that_is_slow() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from camchex.cli.app import app;"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
-        "slow = {'torch', 'pyarrow', 'duckdb', 'numpy', 'pydantic', 'matplotlib', 'timm'};"
+        "slow = {'torch', 'pyarrow', 'duckdb', 'numpy', 'pydantic', 'ruamel', 'matplotlib'};"
         "print(*sorted(slow & set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
@@ -92,7 +92,7 @@ def test_profiles_are_listed_with_what_they_are(camchex: Camchex) -> None:
 
 def test_a_profile_is_put_to_use_with_its_data_root(camchex: Camchex, tmp_path: Path) -> None:
     assert camchex("profile", "use", "paper", "--data-root", "/data/physionet")[0] == 0
-    used = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    used = read_yaml(tmp_path / "params.yaml")
     assert used["data"]["root"] == "/data/physionet"
     assert used["images"]["size"] == 1024
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import yaml
 
 from camchex.comparisons.paper import paper_numbers
 from camchex.comparisons.variant_tables import paired_difference, read_scores, variant_table
 from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
 from camchex.comparisons.variants import COMPARISONS, TABLE3, Comparison, Row
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
 from stages import compare_variants as stage
 
@@ -140,9 +140,9 @@ def test_a_missing_or_a_foreign_file_is_named(
 def test_the_stage_says_on_what_data_it_all_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str, *, says: bool
 ) -> None:
-    parameters = yaml.safe_load(Path("params.yaml").read_text())
+    parameters = read_yaml(Path("params.yaml"))
     parameters["data"]["root"], parameters["seeds"] = root, [0, 1]
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    (tmp_path / "params.yaml").write_text(yaml_text(parameters))
     for number, row in enumerate(TABLE3.rows):
         for seed in (0, 1):
             write(tmp_path / scores_of(row, seed), number / 10 + seed / 100)

@@ -33,6 +33,8 @@ def test_every_wrong_key_is_named_with_what_was_found() -> None:
         (None, "no such file"),
         ("a: [", "not valid YAML"),
         ("- a", "not a mapping of sections but a list"),
+        ("seeds: [0]\nseeds: [1]", r"params\.yaml: line 2, column 1: `seeds` is given twice"),
+        ("1: 0\na: 1", r"unknown sections \[1, 'a'\]"),
         ("sedes: [0]", r"unknown sections \['sedes'\], missing sections \['data'"),
     ],
 )
@@ -44,6 +46,11 @@ def test_a_parameter_file_that_cannot_be_one_is_refused(
         path.write_text(content)
     with pytest.raises(ParamsError, match=message):
         read_file(path)
+
+
+def test_a_folder_is_no_parameter_file(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="cannot be read"):
+        read_file(tmp_path)
 
 
 def test_a_section_below_a_section_is_read_by_its_dotted_name(demo_params: Path) -> None:

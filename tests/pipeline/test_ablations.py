@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from camchex.comparisons.variants import COMPARISONS, Row
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
 from camchex.training.params import load_section
@@ -111,8 +111,8 @@ run(main)
 @pytest.fixture
 def run_stage(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a stage that notes its options, in a folder whose params.yaml declares seeds 3 and 11."""
-    parameters = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"seeds": [3, 11]}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    parameters = read_yaml(ROOT / "params.yaml") | {"seeds": [3, 11]}
+    (tmp_path / "params.yaml").write_text(yaml_text(parameters))
     (tmp_path / "stage.py").write_text(STAGE)
 
     def run(seed: str) -> subprocess.CompletedProcess[str]:

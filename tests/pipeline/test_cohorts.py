@@ -3,20 +3,20 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ablations import cohorts
+from camchex.contract.yaml_file import parse_yaml, read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def test_only_the_named_values_change() -> None:
-    changed = yaml.safe_load(
-        cohorts.changed_parameters({"synthetic.label_leak": 0.5, "seeds": [4]})
+    changed = parse_yaml(
+        cohorts.changed_parameters({"synthetic.label_leak": 0.5, "seeds": [4]}), "params.yaml"
     )
     assert changed["synthetic"].pop("label_leak") == 0.5
     assert changed.pop("seeds") == [4]
-    original = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    original = read_yaml(PROJECT / "params.yaml")
     del original["synthetic"]["label_leak"], original["seeds"]
     assert changed == original
 
@@ -41,7 +41,7 @@ def test_each_copy_has_its_own_parameters_and_a_failed_one_is_named(
     with pytest.raises(SystemExit, match=f"{tmp_path / 'bad'}: see above"):
         cohorts.make_cohorts(tmp_path, settings, {name: ["audit_leakage"] for name in settings})
     for name, leak in (("good", 0.0), ("bad", 1.0)):
-        written = yaml.safe_load((tmp_path / name / "params.yaml").read_text())
+        written = read_yaml(tmp_path / name / "params.yaml")
         assert written["synthetic"]["label_leak"] == leak
         assert (tmp_path / name / "stages" / "report" / "__main__.py").exists()
         assert (name, ("repro", "audit_leakage")) in calls

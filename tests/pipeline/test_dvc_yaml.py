@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
 import pytest
-import yaml
 from dvc.dependency import ParamsDependency
 from dvc.stage import PipelineStage
 
+from camchex.contract.yaml_file import read_yaml
 from stages import Input, Output
 from tests.pipeline.code_of_stages import (
     HEADLINE,
@@ -246,7 +246,7 @@ def test_editing_the_section_splitter_reruns_everything_after_it() -> None:
 
 
 def test_the_lock_is_of_this_code_these_parameters_and_these_metrics() -> None:
-    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    lock = read_yaml(ROOT / "dvc.lock")["stages"]
     assert set(lock) == set(HEADLINE), "stale or missing entries: run `dvc repro`, commit dvc.lock"
     stale = [line for name, stage in HEADLINE.items() for line in stale_parts(name, stage)]
     assert not stale, "dvc.lock is stale: run `dvc repro` and commit it"

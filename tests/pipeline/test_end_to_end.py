@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from tests.pipeline.test_dvc_yaml import ROOT
 
 MINIATURE: Mapping[str, object] = {
@@ -50,7 +50,7 @@ def git(folder: Path, *words: str) -> None:
 
 
 def set_parameters(folder: Path, values: Mapping[str, object]) -> None:
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = read_yaml(folder / "params.yaml")
     for key, value in values.items():
         *above, last = key.split(".")
         section = params
@@ -58,7 +58,7 @@ def set_parameters(folder: Path, values: Mapping[str, object]) -> None:
             section = section[name]
         assert last in section, key
         section[last] = value
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (folder / "params.yaml").write_text(yaml_text(params))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_second_run_does_nothing(project: Path) -> None:
 def test_a_parameter_of_the_fusion_reruns_the_fusion_and_what_follows(project: Path) -> None:
     changed = dvc(project, "exp", "run", "-S", "fusion.layers=2")
     assert changed.returncode == 0, changed.stderr[-3000:]
-    seeds = yaml.safe_load((project / "params.yaml").read_text())["seeds"]
+    seeds = read_yaml(project / "params.yaml")["seeds"]
     each = [f"{stage}@{s}" for stage in ("train_fusion", "predict", "evaluate") for s in seeds]
     assert sorted(stages_run(changed.stdout)) == sorted([*each, "audit_leakage", "report"])
     assert "fusion.layers" in dvc(project, "params", "diff").stdout

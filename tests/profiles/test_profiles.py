@@ -4,13 +4,16 @@ import functools
 import operator
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from camchex.comparisons.parameters import parameter_differences
 from camchex.contract.params import SECTIONS
+from camchex.contract.yaml_file import parse_yaml, read_yaml
 from camchex.errors import ParamsError
 from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
@@ -44,7 +47,7 @@ def test_there_are_four_profiles() -> None:
 
 @pytest.mark.parametrize("name", ["demo", "paper", "released", "corrected"])
 def test_a_profile_is_complete_and_valid(name: str) -> None:
-    content = yaml.safe_load(locate(name).read_text())
+    content = read_yaml(locate(name))
     assert set(content) == set(SECTIONS)
     assert validate_file(locate(name)).labels.space == "cxr-lt-2023"
 
@@ -61,7 +64,7 @@ def test_params_yaml_is_the_demo_profile() -> None:
 
 @pytest.mark.parametrize("name", ["paper", "released", "corrected"])
 def test_every_profile_describes_the_same_synthetic_cohort(name: str) -> None:
-    contents = [yaml.safe_load(locate(one).read_text()) for one in (name, "demo")]
+    contents = [read_yaml(locate(one)) for one in (name, "demo")]
     assert contents[0]["synthetic"] == contents[1]["synthetic"]
 
 
@@ -141,9 +144,7 @@ def leaves(value: object, above: str = "") -> dict[str, object]:
 
 def test_the_published_profiles_differ_where_the_method_says_so_and_nowhere_else() -> None:
     names_of_three = ("paper", "released", "corrected")
-    paper, released, corrected = (
-        leaves(yaml.safe_load(locate(name).read_text())) for name in names_of_three
-    )
+    paper, released, corrected = (leaves(read_yaml(locate(name))) for name in names_of_three)
     absent = object()
     values = {
         key: tuple(profile.get(key, absent) for profile in (paper, released, corrected))
@@ -165,14 +166,14 @@ def test_every_difference_between_published_profiles_is_explained(pair: tuple[st
 
 
 def test_the_page_on_paper_and_release_states_the_values_of_the_profiles() -> None:
-    columns = [yaml.safe_load(locate(n).read_text()) for n in ("paper", "released", "corrected")]
+    columns = [read_yaml(locate(n)) for n in ("paper", "released", "corrected")]
     rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", PAPER_AND_RELEASE.read_text(), re.MULTILINE)
     assert len(rows) > 20
     for key, cells in rows:
         for cell, column in zip(cells.split(" | "), columns, strict=True):
             value = functools.reduce(operator.getitem, key.split("."), column)
             if not isinstance(value, dict):  # the ranges, which a table cannot hold
-                assert yaml.safe_load(cell.split("`")[1]) == value, (key, cell)
+                assert parse_yaml(cell.split("`")[1], key) == value, (key, cell)
 
 
 def test_a_misspelt_key_is_named_with_its_section(edited: Callable[[str, str], Path]) -> None:
@@ -205,7 +206,7 @@ def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
-@pytest.mark.parametrize("root", ["/data/physionet", "/a b/#c: d", "/données"])
+@pytest.mark.parametrize("root", ["/data/physionet", "/a b/#c: d", "/données", "/🩻", "/1e-6"])
 def test_a_data_root_changes_nothing_but_data_root(root: str, tmp_path: Path) -> None:
     target = tmp_path / "params.yaml"
     assert use("corrected", Path(root), target).data.root == Path(root)
@@ -253,6 +254,67 @@ def test_where_the_data_lie_and_on_what_they_run_is_no_unsaved_change(
 
 def test_a_file_differs_from_itself_in_nothing() -> None:
     assert parameter_differences(locate("paper"), locate("paper")) == []
+
+
+NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+def compared(left: str, right: str, folder: Path) -> list[tuple[str, str, str]]:
+    """Differences of two parameter files whose seeds are written as given."""
+    paths = [folder / "left.yaml", folder / "right.yaml"]
+    for path, seeds in zip(paths, (left, right), strict=True):
+        values = {**dict.fromkeys(SECTIONS, "0"), "seeds": seeds}
+        path.write_text("".join(f"{name}: {value}\n" for name, value in values.items()))
+    return [(d.key, d.left, d.right) for d in parameter_differences(*paths)]
+
+
+@given(NUMBERS, NUMBERS)
+def test_numbers_differ_exactly_if_their_decimal_values_do(
+    tmp_path_factory: pytest.TempPathFactory, left: float, right: float
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    plain = f"{Decimal(left):f}"  # all digits, without an exponent
+    assert compared(f"[{left!r}]", f"[{plain}]", folder) == []
+    assert bool(compared(repr(left), repr(right), folder)) == (Decimal(left) != Decimal(right))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("8e-4", "0.0008"),
+        ("1", "1.0"),
+        ("010", "10"),
+        ("[1, 2.0]", "[1.0, 2]"),
+        ("[{a: [1]}]", "[{a: [1.0]}]"),
+        ("yes", "'yes'"),
+        ("{a: 1, b: 2}", "{b: 2.0, a: 1}"),
+    ],
+)
+def test_what_is_equal_however_written_is_no_difference(
+    left: str, right: str, tmp_path: Path
+) -> None:
+    assert compared(left, right, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shown"),
+    [
+        ("true", "1", ("true", "1")),
+        ("0.0", "false", ("0.0", "false")),
+        ("[1, [true]]", "[1, [1.0]]", ("[1, [true]]", "[1, [1.0]]")),
+        ("[{a: 1}]", "[{a: true}]", ('[{"a": 1}]', '[{"a": true}]')),
+        ("[1]", "[1, 1]", ("[1]", "[1, 1]")),
+        ("1", "'1'", ("1", '"1"')),
+        ("yes", "true", ('"yes"', "true")),
+        ("null", "0", ("null", "0")),
+        ("{}", "[]", ("{}", "[]")),
+        ("1e-6", "2e-6", ("1e-06", "2e-06")),
+    ],
+)
+def test_what_differs_is_shown_as_json(
+    left: str, right: str, shown: tuple[str, str], tmp_path: Path
+) -> None:
+    assert compared(left, right, tmp_path) == [("seeds", *shown)]
 
 
 def test_a_difference_tells_a_null_from_a_key_that_is_not_there() -> None:

@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from camchex.comparisons.parameters import nearest_profile
 from camchex.contract import params
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import ParamsError
 from stages.report.recorded import (
     CODE_COMMIT,
@@ -47,8 +47,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("stages/report/__main__.py", "camchex/page.py", "camchex/other.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("one\n")
-    (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
-    (folder / "dvc.lock").write_text(yaml.safe_dump(LOCK))
+    (folder / "dvc.yaml").write_text(yaml_text(PIPELINE))
+    (folder / "dvc.lock").write_text(yaml_text(LOCK))
     (folder / "params.yaml").write_text((PROJECT / "params.yaml").read_text())
     monkeypatch.chdir(folder)
     git("init", "-q")
@@ -91,7 +91,7 @@ def test_the_lock_is_read_below_the_paths_asked_for_and_never_of_the_page_itself
     }
     before = digest_of_lock(locked(paths))
     after = {"stages": {**LOCK["stages"], "report": {"outs": []}}}
-    (project / "dvc.lock").write_text(yaml.safe_dump(after))
+    (project / "dvc.lock").write_text(yaml_text(after))
     assert digest_of_lock(locked(paths)) == before
     assert digest_of_lock({}) is None
     assert locked(paths, Path("no.lock")) == {}
@@ -111,11 +111,11 @@ def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> 
 
 
 def test_the_nearest_profile_is_the_one_with_the_fewest_differences(tmp_path: Path) -> None:
-    values = yaml.safe_load((PROJECT / "profiles/released.yaml").read_text())
+    values = read_yaml(PROJECT / "profiles/released.yaml")
     values["fusion"]["layers"] = 17
     values["data"]["root"] = "/elsewhere"  # says only where it ran
     values["runtime"]["workers"] = 77
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    (tmp_path / "params.yaml").write_text(yaml_text(values))
     name, differs = nearest_profile(PROJECT / "profiles", tmp_path / "params.yaml")
     assert name == "released"
     assert [(d.key, d.right) for d in differs] == [("fusion.layers", "17")]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from pyarrow import csv
 
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.yaml_file import read_yaml
 from camchex.errors import DataError
 from camchex.report.examples import HOW_MANY, WRONG
 from camchex.report.page import BANNER
@@ -378,7 +378,7 @@ def test_what_is_missing_is_named(copy: Path, lost: str, message: str) -> None:
 
 
 def test_the_cohort_counts_as_synthetic_where_its_own_pipeline_writes_it() -> None:
-    pipeline = yaml.safe_load((PROJECT / "data/synthetic/dvc.yaml").read_text())
+    pipeline = read_yaml(PROJECT / "data/synthetic/dvc.yaml")
     made = pipeline["stages"]["make_synthetic"]["outs"]
     assert str(INVENTED) in {path for out in made for path in out}
 

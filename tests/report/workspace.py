@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import simplejpeg
-import yaml
 
 from camchex.audit.gain import NAMES
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import CXR_LT_2023, LabelParams
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.images.shards import ShardWriter
 from camchex.report.inputs import Provenance, ReportInputs, Sources, read_inputs
 from stages import audit_leakage, evaluate
@@ -34,12 +34,12 @@ def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories
         folder: Where the stages then run.
         root: ``data.root``.
     """
-    values = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    values = read_yaml(PROJECT / "params.yaml")
     values["data"]["root"] = root
     values["seeds"] = list(SEEDS)
     values["audit"]["shuffles"] = 5
     values["evaluation"]["bootstrap"]["resamples"] = 100
-    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    (folder / "params.yaml").write_text(yaml_text(values))
     shutil.copytree(PROJECT / "profiles", folder / "profiles")
     invented = factories.invent({"development": 20, "test": 150, "train": 200})
     labels = factories.leaked(invented, rate=0.5)
@@ -92,7 +92,7 @@ def run_report() -> None:
 
 def load_pipeline() -> dict[str, dict[str, str]]:
     """The stages of dvc.yaml."""
-    return yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    return read_yaml(PROJECT / "dvc.yaml")["stages"]
 
 
 def workspace_inputs(folder: Path, data: str = "synthetic") -> ReportInputs:

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from camchex.contract import schemas, tables
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from stages.extract_indications import main
 from tests.reports.test_indications import report, studies, write
 
@@ -14,9 +14,9 @@ from tests.reports.test_indications import report, studies, write
 def test_report_files_become_indications_and_metrics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parameters = yaml.safe_load(Path("params.yaml").read_text())
+    parameters = read_yaml(Path("params.yaml"))
     parameters["data"] |= {"root": str(tmp_path / "raw"), "reports": "mimic-cxr-reports"}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    (tmp_path / "params.yaml").write_text(yaml_text(parameters))
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "raw" / "mimic-cxr-reports", "50000001", report(INDICATION="___F, cough"))
     tables.write(studies("50000001"), Path("studies.parquet"), schemas.STUDIES)

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import yaml
 
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
 from camchex.runs import training_run
 from camchex.runs.scratch import scratch_folder
@@ -258,9 +258,9 @@ def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
     for folder in folders:
         folder.mkdir()
         write_demo(folder)
-        params = yaml.safe_load((folder / "params.yaml").read_text())
+        params = read_yaml(folder / "params.yaml")
         params["noisy_student"]["teacher"]["epochs"] = 12
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        (folder / "params.yaml").write_text(yaml_text(params))
         (folder / "stages").symlink_to(ROOT / "stages")
     straight, killed = folders
     monkeypatch.chdir(straight)
@@ -287,9 +287,9 @@ def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
 @pytest.mark.slow
 def test_two_devices_train_one_network_and_publish_it_once(tmp_path: Path) -> None:
     write_demo(tmp_path)
-    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    params = read_yaml(tmp_path / "params.yaml")
     params["runtime"]["devices"] = 2
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "params.yaml").write_text(yaml_text(params))
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     done = subprocess.run(
         [sys.executable, *STAGE], cwd=tmp_path, check=True, capture_output=True, text=True

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from camchex.contract import params
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import ParamsError
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
@@ -15,12 +15,12 @@ VINDR = {"min_readers": 2, "nodule_mass": "both", "no_finding_source_hard": True
 
 
 def load(tmp_path: Path, **changed: object) -> tuple[DataParams, dict[str, ExternalSet]]:
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = read_yaml(Path("params.yaml"))
     for key, value in changed.items():
         section, name = key.split("__")
         content[section][name] = value
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml_text(content))
     return params.load("data", DataParams, path), params.load("external", ExternalSets, path)
 
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, MIMIC_14
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from stages import build_cohort, ingest_external, ingest_mimic
 
 
 @pytest.fixture
 def project(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder whose raw data are the open cohort."""
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = read_yaml(Path("params.yaml"))
     content["data"]["root"] = str(real_data / "open_cohort")
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "params.yaml").write_text(yaml_text(content))
     monkeypatch.chdir(tmp_path)
     return real_data / "open_cohort"
 
@@ -68,7 +68,7 @@ def test_the_release_of_2024_is_read_by_its_parameters_alone(project: Path) -> N
         lines = text.replace("No Finding", "Normal").replace(",path,", ",fpath,").splitlines()
         rows = [re.sub(r"^(([^,]+,){2})", r"\1s", line) for line in lines[1:]]
         (folder / f"{name}.csv").write_text("\n".join([lines[0], *rows]) + "\n")
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = read_yaml(Path("params.yaml"))
     content["labels"]["space"] = "cxr-lt-2024-task2"
     content["data"]["cxr_lt_files"] = {
         "train": "train_labeled.csv",
@@ -76,7 +76,7 @@ def test_the_release_of_2024_is_read_by_its_parameters_alone(project: Path) -> N
         "test": "test_labeled_task2.csv",
     }
     content["data"]["cxr_lt_other_tests"] = ["test_labeled_task2.csv", "train_labeled.csv"]
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params.yaml").write_text(yaml_text(content))
     ingest(project, Path("b"), folder)
     labels = tables.read(Path("b/labels.parquet"), schemas.labels(CXR_LT_2024_TASK2))
     assert labels.num_rows == 168
@@ -88,16 +88,16 @@ def test_the_release_of_2024_is_read_by_its_parameters_alone(project: Path) -> N
 
 
 def test_no_cxr_lt_is_needed_for_mimics_own_labels_and_splits(project: Path) -> None:
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = read_yaml(Path("params.yaml"))
     content["labels"] |= {"space": "mimic-14", "splits": "official"}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params.yaml").write_text(yaml_text(content))
     ingest(project, Path("a"), Path("an empty folder"))
     assert tables.read(Path("a/labels.parquet"), schemas.labels(MIMIC_14)).num_rows == 168
 
 
 @pytest.mark.parametrize("key", ["chexpert", "nih", "vindr"])
 def test_images_of_an_external_set_exist_and_are_those_labelled(project: Path, key: str) -> None:
-    external = yaml.safe_load(Path("params.yaml").read_text())["external"][key]
+    external = read_yaml(Path("params.yaml"))["external"][key]
     ingest_external.main(
         key=key,
         table=project / external["folder"] / external["table"],

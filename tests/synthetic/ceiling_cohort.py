@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.contract.schemas import VITAL_SIGNS
+from camchex.contract.yaml_file import read_yaml
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.emergency import stays_around
 from camchex.synthetic.people.indication import write_indication
@@ -19,7 +19,7 @@ from camchex.synthetic.random_streams import stream
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
 
-DEMO = yaml.safe_load(Path("profiles/demo.yaml").read_text())["synthetic"]
+DEMO = read_yaml(Path("profiles/demo.yaml"))["synthetic"]
 OUTSIDE = vitals_text({}, None)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import yaml
 
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
 from stages import score_ceiling
 from tests.report.workspace import PROJECT, SEEDS, write_predictions
@@ -23,11 +23,11 @@ SPLITS = {"train": 2, "development": 15, "test": 60}
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cohort, its truth, and predictions of the whole model and of the indication alone."""
-    params = yaml.safe_load((PROJECT / "profiles/demo.yaml").read_text())
+    params = read_yaml(PROJECT / "profiles/demo.yaml")
     params["seeds"] = list(SEEDS)
     params["synthetic"]["image_px"] = 32
     params["synthetic"]["studies"]["test"] = 2  # whose signs are measured
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "params.yaml").write_text(yaml_text(params))
     invented = factories.invent(SPLITS)
     seen = simulate(demo(), len(invented.truth))
     cohort = factories.cohort(invented, seen.labels)
@@ -89,8 +89,8 @@ def test_the_stage_writes_every_set_of_modalities_and_says_that_it_is_synthetic(
 
 
 def test_rules_of_linkage_for_which_no_ceiling_is_known_are_refused(workspace: Path) -> None:
-    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params = read_yaml(workspace / "params.yaml")
     params["vitals"]["rule"] = "nearest_any"
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    (workspace / "params.yaml").write_text(yaml_text(params))
     with pytest.raises(DataError, match="nearest_any"):
         run()

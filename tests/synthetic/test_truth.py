@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-import yaml
 
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.yaml_file import read_yaml
 from camchex.errors import DataError
 from camchex.synthetic.truth import score_pseudo_labels
 from stages import score_pseudo_labels as score_stage
@@ -58,7 +58,7 @@ def test_the_stage_says_of_which_spread_each_generation_is(
     shutil.copy(PROJECT / "params.yaml", tmp_path)
     real = np.tile([1.0, 0.0], 20)
     every = dict.fromkeys(CXR_LT_2023, real)
-    keys = list(yaml.safe_load((PROJECT / "params.yaml").read_text())["external"])
+    keys = list(read_yaml(PROJECT / "params.yaml")["external"])
     hidden = []
     for key in keys:
         ids = {"image_id": [f"{key}{i:02}" for i in range(40)]}

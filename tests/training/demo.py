@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow as pa
-import yaml
 
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.images.prepare import prepare_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ INDICATIONS = ("dyspnea and cough .", "cough , r/o pna .", "chf , eval for pleur
 
 def write_params(folder: Path) -> None:
     """The project's params.yaml, with networks and trainings made small."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = read_yaml(ROOT / "params.yaml")
     params["images"]["size"] = SIZE
     params["external"] = {key: params["external"][key] for key in SETS}
     params["encoder"] |= ENCODER
@@ -43,7 +43,7 @@ def write_params(folder: Path) -> None:
     params["fusion"] |= FUSION
     params["fusion"]["training"] |= EPOCHS
     params["runtime"] |= {"workers": 0, "accelerator": "cpu"}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (folder / "params.yaml").write_text(yaml_text(params))
 
 
 def write_store(folder: Path, dataset: str, image_ids: list[str], views: list[str]) -> None:

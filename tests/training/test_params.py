@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import ParamsError
 from camchex.fusion.section import FusionParams
 from camchex.noisy_student.params import NoisyStudentParams
@@ -17,7 +17,7 @@ from tests.training.demo import ROOT
 
 def write(folder: Path, changes: Mapping[str, object]) -> Path:
     """params.yaml with other values by dotted key; None deletes a key."""
-    content = yaml.safe_load((ROOT / "profiles/demo.yaml").read_text())
+    content = read_yaml(ROOT / "profiles/demo.yaml")
     for key, value in changes.items():
         *above, last = key.split(".")
         section: Any = content
@@ -25,7 +25,7 @@ def write(folder: Path, changes: Mapping[str, object]) -> Path:
             section = section[name]
         section.pop(last, None) if value is None else section.update({last: value})
     path = folder / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml_text(content))
     return path
 
 

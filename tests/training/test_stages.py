@@ -12,11 +12,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 import torch
-import yaml
 
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import CXR_LT_2023
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError, ModelError, ParamsError
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
@@ -268,7 +268,7 @@ VARIANTS: dict[str, dict[str, object]] = {
 def test_every_kind_of_fusion_trains_and_predicts(
     here: Path, variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = yaml.safe_load((here / "params.yaml").read_text())
+    params = read_yaml(here / "params.yaml")
     params["fusion"] |= VARIANTS[variant] | {"freeze_encoders": False}
     params["fusion"]["training"]["loss"] = "original"
     params["runtime"]["checkpoint_gradients"] = True
@@ -304,7 +304,8 @@ def test_settings_replace_keys_of_the_section_and_leave_the_rest() -> None:
         ("training.epoch=1", "--set training.epoch=1: expected"),
         ("layers", "--set layers: expected"),
         ("inputs.images=1", "--set inputs.images=1: expected"),
-        ("inputs=[images", "not valid YAML"),
+        ("inputs=[images", "--set inputs=[images: not valid YAML: line 2, column 1"),
+        ("dropout=.nan", "--set dropout=.nan: line 1, column 1: the value is .nan, which is no"),
         ("layers=-1", "fusion, with --set and --seed.layers"),
         ("mask_padding=maybe", "fusion, with --set and --seed.mask_padding"),
     ],
@@ -331,7 +332,7 @@ def test_a_set_of_no_image_of_a_view_is_an_error(here: Path) -> None:
 def test_images_of_another_size_than_the_network_reads_are_refused(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = yaml.safe_load((here / "params.yaml").read_text())
+    params = read_yaml(here / "params.yaml")
     params["images"]["size"] = 64
     monkeypatch.setattr("camchex.contract.params.read_file", lambda _: params)
     with pytest.raises(ModelError, match=r"64 px.*32 px"):
@@ -427,7 +428,7 @@ def test_unknown_labels_are_what_their_own_teacher_says_of_an_image_and_its_mirr
 def test_a_student_starts_from_its_teacher_or_anew(
     here: Path, init: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = yaml.safe_load((here / "params.yaml").read_text())
+    params = read_yaml(here / "params.yaml")
     params["noisy_student"]["init"] = init
     monkeypatch.setattr("camchex.contract.params.read_file", lambda _: params)
     started: list[dict[str, torch.Tensor]] = []
@@ -481,9 +482,9 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
 def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     here: Path, tmp_path: Path
 ) -> None:
-    params = yaml.safe_load((here / "params.yaml").read_text())
+    params = read_yaml(here / "params.yaml")
     params["runtime"]["devices"] = 2
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "params.yaml").write_text(yaml_text(params))
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     for name in ("data", "models"):
         (tmp_path / name).symlink_to(here / name)

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from camchex.contract import schemas, tables
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from stages.link_vitals import main
 from tests.vitals.ed import STUDY, WITHIN, after, studies
 
@@ -26,9 +26,9 @@ def published(path: Path, *lines: str) -> Path:
 def test_published_files_become_vital_signs_and_metrics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parameters = yaml.safe_load(Path("params.yaml").read_text())
+    parameters = read_yaml(Path("params.yaml"))
     parameters["vitals"] = WITHIN.model_dump(mode="json")
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    (tmp_path / "params.yaml").write_text(yaml_text(parameters))
     monkeypatch.chdir(tmp_path)
     tables.write(studies(STUDY), Path("studies.parquet"), schemas.STUDIES)
     main(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camchex.contract.params import Section
-from camchex.synthetic.data_files import read_data
+from camchex.contract.yaml_file import read_data
 from camchex.synthetic.params import DRAWN
 
 HALVINGS = 60  # of the bisection: far below the precision of a float

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from camchex.contract.params import Section
-from camchex.synthetic.data_files import read_data
+from camchex.contract.yaml_file import read_data
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Study

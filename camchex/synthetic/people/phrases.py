@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from camchex.contract.params import Section
-from camchex.synthetic.data_files import read_data
+from camchex.contract.yaml_file import read_data
 
 
 class Words(Section):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from camchex.contract.params import Section
-from camchex.synthetic.data_files import read_data
+from camchex.contract.yaml_file import read_data
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import Study, hexadecimal, invent_studies
 from camchex.synthetic.phantom.rendering import StudyFiles
