@@ -62,6 +62,8 @@ class Provenance:
         differs: Keys on which the parameters differ from it (``left``: the profile).
         weights: Hash of each seed's trained model; seeds without a recorded hash are left out.
         recorded_by: Command that prints the commit which recorded the page.
+        recorded_in: Commit that recorded each result of another pipeline, by name; results whose
+            commit is not known are left out.
     """
 
     sources: Mapping[str, str]
@@ -70,6 +72,7 @@ class Provenance:
     differs: Sequence[Difference]
     weights: Mapping[int, str]
     recorded_by: str
+    recorded_in: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,9 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         ),
         subgroups=read_seed_rows(curves, seeds, "subgroups"),
         benchmarks=read_seed_rows(curves, seeds, "benchmarks"),
-        others=read_other_results(sources.others, summary, sources.pseudo_labels, made_by),
+        others=read_other_results(
+            sources.others, summary, sources.pseudo_labels, made_by, provenance.recorded_in
+        ),
         level=level,
         labels=labels.space if isinstance(labels.space, str) else "own labels",
         provenance=provenance,

@@ -96,9 +96,14 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
     if synthetic:
         ceiling = others.found.get(CEILING)
         found = below_the_ceiling(ceiling, cohort) if ceiling else {}
-        why_not = others.why_not.get(CEILING)
-        title = "The best possible score"
-        yield _section(title, "best_possible", ceiling=ceiling, why_not=why_not, **found)
+        yield _section(
+            "The best possible score",
+            "best_possible",
+            ceiling=ceiling,
+            note=others.of_another_run.get(CEILING),
+            why_not=others.why_not.get(CEILING),
+            **found,
+        )
     yield _section(
         "Beside the paper",
         "beside_the_paper",
@@ -116,6 +121,7 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         "pseudo_labels",
         synthetic=synthetic,
         truth=others.found.get(TRUTH),
+        note_on_truth=others.of_another_run.get(TRUTH),
         why_no_truth=others.why_not.get(TRUTH),
         generations=list(inputs.pseudo_labels),
         sets=filled_labels(inputs.pseudo_labels),

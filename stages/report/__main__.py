@@ -52,7 +52,7 @@ def main(
         params.load("evaluation", EvaluationParams).bootstrap.level,
         data=origin(params.load("data.root", Path)),
         made_by=MADE_BY,
-        provenance=read_provenance("report", read, declared, profiles),
+        provenance=read_provenance("report", read, declared, profiles, shown),
     )
     write_summary(inputs.summary, out, plots)
     write_text(html, render_report(inputs))

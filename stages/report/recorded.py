@@ -13,15 +13,16 @@ so, and a clone of the commit that then has them would make another page.
 import hashlib
 import json
 import platform
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from camchex.comparisons.parameters import nearest_profile
+from camchex.comparisons.stage_records import all_outs, read_stages, within
 from camchex.contract import params
 from camchex.contract.yaml_file import read_yaml
 from camchex.report.inputs import Provenance
+from camchex.runs.git import git
 
 LOCK = Path("dvc.lock")
 PIPELINE = Path("dvc.yaml")
@@ -39,7 +40,7 @@ PACKAGES = (
 
 
 def read_provenance(
-    stage: str, inputs: Sequence[Path], seeds: Sequence[int], profiles: Path
+    stage: str, inputs: Sequence[Path], seeds: Sequence[int], profiles: Path, shown: Path
 ) -> Provenance:
     """Gather what made the result of a stage; the parameters are those of params.yaml.
 
@@ -48,6 +49,7 @@ def read_provenance(
         inputs: Data that the stage reads.
         seeds: The declared seeds.
         profiles: Folder of the profiles.
+        shown: Folder of the results of other pipelines.
 
     Raises:
         ParamsError: If parameters or profiles cannot be read.
@@ -69,6 +71,7 @@ def read_provenance(
         differs=differs,
         weights={seed: weights[path] for seed, path in models.items() if path in weights},
         recorded_by=RECORDED_BY,
+        recorded_in=recording_commits(shown),
     )
 
 
@@ -99,21 +102,17 @@ def last_commit(paths: Sequence[str]) -> str | None:
         The full hash; ``NOT_COMMITTED`` where the files have changes of their own; None where the
         commit is not known: without git, or in a clone without its history.
     """
-    if not paths or _git("rev-parse", "--is-shallow-repository") != "false":
+    if not paths or git("rev-parse", "--is-shallow-repository") != "false":
         return None
-    if _git("status", "--porcelain", "--", *paths):
+    if git("status", "--porcelain", "--", *paths):
         return NOT_COMMITTED
-    return _git("log", "-1", "--format=%H", "--", *paths) or None
+    return git("log", "-1", "--format=%H", "--", *paths) or None
 
 
-def _git(*words: str) -> str | None:
-    command = ["git", *words]
-    try:
-        # The words are this module's own.
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+def recording_commits(folder: Path) -> dict[str, str]:
+    """The commit that recorded each JSON file of a folder, by name, where there is one."""
+    found = {path.stem: last_commit([str(path)]) for path in sorted(folder.glob("*.json"))}
+    return {name: commit for name, commit in found.items() if commit and commit != NOT_COMMITTED}
 
 
 def locked(paths: Iterable[Path], lock: Path = LOCK) -> dict[str, str]:
@@ -125,13 +124,8 @@ def locked(paths: Iterable[Path], lock: Path = LOCK) -> dict[str, str]:
     if not lock.exists():
         return {}
     wanted = [path.as_posix() for path in paths]
-    stages = (read_yaml(lock) or {}).get("stages", {}).values()
-    outs = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
-    return {
-        path: outs[path]
-        for path in sorted(outs)
-        if any(path == name or path.startswith(f"{name}/") for name in wanted)
-    }
+    outs = all_outs(read_stages(read_yaml(lock)))
+    return {path: outs[path] for path in sorted(outs) if any(within(path, f) for f in wanted)}
 
 
 def digest_of_lock(entries: Mapping[str, str]) -> str | None:

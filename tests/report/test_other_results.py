@@ -1,6 +1,5 @@
-"""What other pipelines measured is shown of this run, and of no other."""
+"""What other pipelines measured is shown, with a note where it is of another run."""
 
-import copy
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 
 from camchex.errors import DataError
-from camchex.report.other_results import NAMES, read_other_results
+from camchex.report.other_results import NAMES, OtherResults, read_other_results
 from stages.report.__main__ import MADE_BY
 
 STUDY = {"mAP": {"mean": 0.4, "sd": 0.01}, "AUROC": {"mean": 0.8, "sd": 0.02}}
 SUMMARY = {"data": "synthetic", "seeds": [0, 1], "studies": 40, "study": STUDY}
-WHOLE = {"ours": {"mAP": 0.4, "AUROC": 0.8}}
+WHOLE = {"ours": {"mAP": 0.4, "AUROC": 0.8}, "seeds": 2}
 CEILING = {
     "data": "synthetic",
     "splits": {"test": {"studies": 40, "sets": {"images+indication+vitals": WHOLE}}},
@@ -40,16 +39,21 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return shown, spread
 
 
-def test_what_is_of_this_run_is_shown(folders: tuple[Path, Path]) -> None:
-    shown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
+def read(folders: tuple[Path, Path]) -> OtherResults:
+    commits = dict.fromkeys(NAMES, "0123456789abcdef")
+    return read_other_results(folders[0], SUMMARY, folders[1], MADE_BY, commits)
+
+
+def test_what_is_of_this_run_is_shown_without_a_note(folders: tuple[Path, Path]) -> None:
+    shown = read(folders)
     assert set(shown.found) == set(NAMES)
-    assert shown.why_not == {}
+    assert shown.of_another_run == shown.why_not == {}
     assert shown.found["ceiling"] == CEILING
 
 
 def test_what_is_missing_is_named_with_what_makes_it(folders: tuple[Path, Path]) -> None:
     (folders[0] / "table3.json").unlink()
-    shown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
+    shown = read(folders)
     assert "table3" not in shown.found
     assert shown.why_not == {"table3": "Not measured yet: `make table3` measures it."}
 
@@ -64,39 +68,78 @@ def put(*path: str, value: object) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def change(folders: tuple[Path, Path], name: str, edit: Callable[[dict[str, Any]], None]) -> None:
+    path = folders[0] / f"{name}.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
 TEST = ("splits", "test")
+UNKNOWN = {"mean": None, "sd": None}
+OURS = (*TEST, "sets", "images+indication+vitals")
+THERE = "there this model scores mAP 0.{} ± 0.010 and AUROC 0.800 ± 0.020 (2 seeds), "
+HERE = "here mAP 0.400 ± 0.010 and AUROC 0.800 ± 0.020 (2 seeds), "
+NEAR, FAR = "no further apart than the spread", "further apart than the spread over seeds, so that"
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("name", "edit", "said"),
+    [
+        # Two seeds each with an sd of 0.01: means may be 4.30 * 0.01 apart (Student, 2 degrees).
+        ("table3", put("rows", "camchex", "mAP", "mean", value=0.44), THERE.format(440) + HERE),
+        ("table3", put("rows", "camchex", "mAP", "mean", value=0.442), f"seeds), {NEAR}"),
+        ("table3", put("rows", "camchex", "mAP", "mean", value=0.444), f"seeds), {FAR}"),
+        ("table3", put("seeds", value=[0]), "(1 seed), here"),
+        ("table3", put("seeds", value=[1, 2]), NEAR),
+        ("baselines", put("rows", "camchex", "AUROC", "sd", value=0.03), "0.030"),
+        ("parts", put("rows", "camchex", "AUROC", value=UNKNOWN), "AUROC not scored"),
+        ("ceiling", put(*OURS, "ours", "mAP", value=0.40001), f"{HERE}{NEAR}"),
+        ("ceiling", put(*OURS, "ours", "mAP", value=0.6), f"{HERE}{FAR}"),
+        ("ceiling", put(*OURS, "seeds", value=3), "(3 seeds), here"),
+        ("pseudo_labels", put("gen1", "spread_sha256", value="0" * 64), "of gen1 are others."),
+        ("pseudo_labels", put("gen2", value={"spread_sha256": "0" * 64}), "of gen2 are others."),
+        ("pseudo_labels", put("gen0", value={}), "of gen0 are others."),
+    ],
+)
+def test_what_is_of_another_run_is_shown_with_how_it_differs(
+    folders: tuple[Path, Path], name: str, edit: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    change(folders, name, edit)
+    shown = read(folders)
+    assert set(shown.found) == set(NAMES)
+    (noted,) = shown.of_another_run
+    assert noted == name
+    note = shown.of_another_run[name]
+    assert note.startswith("Of the run that commit 0123456789ab recorded, not of this page's: ")
+    assert said in note
+    assert note.endswith(f"`{MADE_BY[name]}` measures it anew.")
+    unknown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY, {})
+    assert unknown.of_another_run[name].startswith("Of another run, not of this page's: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
     [
         ("ceiling", put("data", value="real")),
         ("ceiling", put(*TEST, "studies", value=41)),
-        ("ceiling", put(*TEST, "sets", "images+indication+vitals", "ours", "mAP", value=0.40001)),
-        ("ceiling", put(*TEST, "sets", "images+indication+vitals", "ours", value=None)),
-        ("table3", put("seeds", value=[0])),
+        ("ceiling", put(*OURS, "ours", value=None)),
         ("table3", put("data", value="real")),
-        ("baselines", put("rows", "camchex", "AUROC", "sd", value=0.03)),
         ("parts", put("rows", value={})),
-        ("pseudo_labels", put("gen1", "spread_sha256", value="0" * 64)),
-        ("pseudo_labels", put("gen2", value={"spread_sha256": "0" * 64})),
-        ("pseudo_labels", put("gen0", value={})),
     ],
 )
-def test_what_is_of_another_run_is_left_out_and_said(
-    folders: tuple[Path, Path], name: str, change: Callable[[dict[str, Any]], None]
+def test_what_is_of_other_patients_is_left_out_and_said(
+    folders: tuple[Path, Path], name: str, edit: Callable[[dict[str, Any]], None]
 ) -> None:
-    path = folders[0] / f"{name}.json"
-    content = copy.deepcopy(json.loads(path.read_text()))
-    change(content)
-    path.write_text(json.dumps(content))
-    shown = read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
+    change(folders, name, edit)
+    shown = read(folders)
     assert set(shown.found) == set(NAMES) - {name}
-    assert "of other data, parameters or trainings" in shown.why_not[name]
+    assert shown.of_another_run == {}
+    assert "measured on other patients" in shown.why_not[name]
     assert f"`{MADE_BY[name]}`" in shown.why_not[name]
 
 
 def test_a_file_that_is_no_result_is_an_error(folders: tuple[Path, Path]) -> None:
     (folders[0] / "ceiling.json").write_text("{")
     with pytest.raises(DataError, match=r"ceiling\.json: not valid JSON"):
-        read_other_results(folders[0], SUMMARY, folders[1], MADE_BY)
+        read(folders)

@@ -20,6 +20,7 @@ from stages.report.recorded import (
     last_commit,
     locked,
     read_provenance,
+    recording_commits,
 )
 from tests.report.workspace import PROJECT
 
@@ -98,7 +99,7 @@ def test_the_lock_is_read_below_the_paths_asked_for_and_never_of_the_page_itself
 
 
 def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> None:
-    found = read_provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles")
+    found = read_provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles", Path())
     assert found.sources["parameters"] == digest_of_parameters(
         params.read_file(project / "params.yaml")
     )
@@ -106,8 +107,23 @@ def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> 
     assert found.sources[LOCK_DIGEST] == digest_of_lock({"metrics/seeds/seed0.json": "aa"})
     assert found.weights == {0: "cc.dir"}
     assert {"python", "torch", "scikit-learn", "camchex"} <= set(found.versions)
-    nothing = read_provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles")
+    nothing = read_provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles", Path())
     assert nothing.sources[LOCK_DIGEST] == UNKNOWN
+
+
+def test_the_commit_of_a_result_is_the_one_that_recorded_it(project: Path) -> None:
+    shown = project / "shown"
+    shown.mkdir()
+    for name in ("ceiling", "table3"):
+        (shown / f"{name}.json").write_text("{}")
+        git("add", ".")
+        git("commit", "-qm", name)
+    assert recording_commits(shown) == {
+        "ceiling": git("rev-parse", "HEAD~1"),
+        "table3": git("rev-parse", "HEAD"),
+    }
+    (shown / "table3.json").write_text('{"measured": "anew"}')
+    assert recording_commits(shown) == {"ceiling": git("rev-parse", "HEAD~1")}
 
 
 def test_the_nearest_profile_is_the_one_with_the_fewest_differences(tmp_path: Path) -> None:
