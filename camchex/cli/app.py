@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from camchex import __version__
-from camchex.cli import scores
+from camchex.cli import scores, verify
 from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
 
@@ -28,6 +28,7 @@ synthetic = typer.Typer(no_args_is_help=True, help="Draw examples of the synthet
 app.add_typer(profile, name="profile")
 app.add_typer(synthetic, name="synthetic")
 app.add_typer(scores.commands)
+app.add_typer(verify.commands)
 
 YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
