@@ -41,7 +41,8 @@ def drop_implausible(measurements: pa.Table, ranges: VitalRanges | None) -> Plau
     if ranges is None:
         return Plausible(measurements, counts)
     celsius = _within(columns["temperature_f"], CELSIUS)
-    fahrenheit = pc.round(pc.add(pc.multiply(columns["temperature_f"], 1.8), 32.0), 1)
+    tenths = pc.round(pc.add(pc.multiply(columns["temperature_f"], 18.0), 320.0))
+    fahrenheit = pc.divide(tenths, 10.0)  # pc.round(..., 1) gives 112.10000000000001 for 44.5 C
     columns["temperature_f"] = pc.if_else(celsius, fahrenheit, columns["temperature_f"])
     counts["temperature_f"]["from_celsius"] = pc.sum(celsius).as_py() or 0
     for name, bounds in ranges.model_dump().items():

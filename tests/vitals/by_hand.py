@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from camchex.contract.schemas import VITAL_SIGNS
@@ -18,7 +19,7 @@ def plausible(row: Row) -> Values:
     for name in VITAL_SIGNS:
         value, (low, high) = row[name], getattr(RANGES, name)
         if name == "temperature_f" and value is not None and 25 <= value <= 45:
-            value = round(value * 9 / 5 + 32, 1)
+            value = float(round(Decimal(str(value)) * 9 / 5 + 32, 1))
         values[name] = value if value is not None and low <= value <= high else None
     return without_crossed(values)
 
