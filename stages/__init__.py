@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from camchex.contract import params
+from camchex.contract import arithmetic, params
 from camchex.errors import CamchexError
+from camchex.runs.runtime import RuntimeParams
 
 Input = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as a dependency.")]
 Output = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as an output.")]
@@ -21,6 +22,20 @@ SEED = "{seed}"
 """Stands in a command for every seed of params.yaml: the stage is run once for each."""
 INVENTED = Path("data/synthetic/raw")
 """The cohort that the project invents itself, which data/synthetic/dvc.yaml makes."""
+
+
+def _fix_arithmetic() -> None:
+    """Fix the arithmetic of a stage before it imports numpy or torch; ``runtime`` may forbid it."""
+    try:
+        portable = params.load("runtime", RuntimeParams).portable
+    except CamchexError:
+        portable = True  # the stage itself says what is wrong with params.yaml
+    if portable:
+        arithmetic.pin()
+
+
+if sys.argv[0] == "-m":  # so it is while `python -m stages.<name>` imports this package
+    _fix_arithmetic()
 
 
 def origin(root: Path) -> Literal["synthetic", "real"]:

@@ -8,6 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from camchex.check import checked
+from camchex.check.arithmetic import ArithmeticTest
 from camchex.check.canonical_tables import CheckedTable
 
 INDENT = (0, 0, 0, 2)  # on the left
@@ -22,6 +23,13 @@ def render_data(data: checked.CheckedData) -> Group:
     complete = sum(data_set.complete for data_set in data.data_sets)
     verdict = f"{complete} of {len(data.data_sets)} data sets complete"
     return Group(*parts, *blocks, Text(), _line(verdict, good=data.complete))
+
+
+def render_arithmetic(test: ArithmeticTest) -> Text:
+    """Say whether this machine's arithmetic is the recorded one."""
+    if not test.differs:
+        return _line("arithmetic: the recorded bytes", good=True)
+    return _line(f"arithmetic: {', '.join(test.differs)} differ: {test.advice}", good=False)
 
 
 def _data_set(data_set: checked.CheckedDataSet) -> Iterator[Text | Padding]:

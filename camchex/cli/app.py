@@ -87,10 +87,15 @@ def check(
 ) -> None:
     """Validate params.yaml, and list which raw data are present, missing, or not as published.
 
+    Also computes every kind of operation of the networks on fixed numbers, and says whether this
+    machine's arithmetic gives the recorded bytes, where section runtime asks for these.
+
     With --tables or --stores, check your own canonical tables, or prepared images, instead. The
     exit status is 1 if anything is missing, wrong or unreadable.
     """
     from camchex.check import check_data, check_stores, check_tables, render_data, render_tables
+    from camchex.check.arithmetic import self_test
+    from camchex.check.rendering import render_arithmetic
     from camchex.profiles.profiles import validate_file
 
     params = validate_file()
@@ -104,6 +109,8 @@ def check(
             found += check_tables(tables, params.data.root, classes, params.external, ranges)
         shown, complete = render_tables(found), not any(table.problems for table in found)
     Console().print(shown)
+    if tables is None and stores is None and params.runtime.portable:
+        Console(soft_wrap=True).print(render_arithmetic(self_test()))
     raise typer.Exit(0 if complete else 1)
 
 

@@ -1,4 +1,4 @@
-"""Hardware settings; they change no tracked output."""
+"""Hardware settings; without ``portable``, the last digits of results are those of the machine."""
 
 from typing import Literal
 
@@ -14,6 +14,7 @@ class RuntimeParams(Section):
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: int = Field(ge=1)  # per node
     nodes: int = Field(default=1, ge=1)  # started by torchrun or SLURM
+    portable: bool = True  # equal bytes on every x86-64 machine; false: this machine's, but faster
     compile: bool  # torch.compile: takes minutes, which only long trainings win back
     checkpoint_gradients: bool = False  # encoders are computed twice: larger batches fit in memory
 

@@ -1,0 +1,68 @@
+"""Linear layers on a CPU through oneDNN, where arithmetic is to be equal on every processor.
+
+torch computes them with MKL, whose only path that is equal on all processors takes twice the time
+of its others; oneDNN's kernels for AVX2 are equal and as fast (docs/reproducibility.md).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.library import Library
+
+from camchex.contract import arithmetic
+
+_LIBRARY: Any = Library("aten", "IMPL")  # type: ignore[no-untyped-call]  # torch lacks the types
+
+
+def _product(rows: Tensor, columns: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Compute ``rows`` (..., K) times the transpose of ``columns`` (N, K), plus bias: (..., N)."""
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(rows, columns, bias, "none", [], "")
+    return found
+
+
+class _Linear(torch.autograd.Function):
+    """Linear layer (..., K) -> (..., N) with its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: ANN401 - torch's
+        ctx.save_for_backward(inputs, weight)
+        return _product(inputs, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch's
+        inputs, weight = ctx.saved_tensors
+        for_inputs, for_weight, for_bias = ctx.needs_input_grad
+        flat = gradient.flatten(0, -2)
+        columns = inputs.flatten(0, -2).t().contiguous()
+        return (
+            _product(gradient.contiguous(), weight.t().contiguous()) if for_inputs else None,
+            _product(flat.t().contiguous(), columns) if for_weight else None,
+            flat.sum(0) if for_bias else None,
+        )
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Apply a linear layer as ``torch.nn.functional.linear`` does, with oneDNN's kernels.
+
+    What oneDNN does not take (other types than float32, a lone vector, no input), and what
+    torch.compile takes apart, goes through torch's product.
+    """
+    taken = inputs.ndim > 1 and inputs.numel() and inputs.dtype == weight.dtype == torch.float32
+    if taken and not torch.compiler.is_compiling():
+        found: Tensor = _Linear.apply(inputs, weight, bias)
+        return found
+    product = inputs @ weight.t()
+    return product if bias is None else product + bias
+
+
+def _register() -> None:
+    """Make every linear layer on a CPU use :func:`linear`, with and without gradients."""
+    for key in ("CPU", "AutogradCPU"):
+        _LIBRARY.impl("linear", linear, key)
+
+
+if arithmetic.is_pinned() and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    _register()
