@@ -2,14 +2,19 @@
 
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning.fabric.utilities.rank_zero import rank_zero_only
+from torch import distributed
 
 from camchex.errors import ParamsError
 from camchex.runs.runtime import RuntimeParams
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Variables in which torchrun, Lightning, SLURM and LSF number processes, in Lightning's order."""
 
 
 def device_of(runtime: RuntimeParams) -> torch.device:
@@ -30,7 +35,8 @@ def device_of(runtime: RuntimeParams) -> torch.device:
         raise ParamsError(
             f"runtime.devices: {runtime.devices} asked for, {torch.cuda.device_count()} found"
         )
-    started = int(os.environ["WORLD_SIZE"]) if TorchElasticEnvironment.detect() else None
+    by_torchrun = distributed.is_available() and distributed.is_torchelastic_launched()
+    started = int(os.environ["WORLD_SIZE"]) if by_torchrun else None
     if started not in (None, runtime.processes):
         raise ParamsError(
             f"runtime.devices x runtime.nodes: {runtime.devices} x {runtime.nodes}, but torchrun "
@@ -41,11 +47,13 @@ def device_of(runtime: RuntimeParams) -> torch.device:
 
 def first_device() -> bool:
     """Whether this process is the first of those that work together; only the first writes."""
-    return not getattr(rank_zero_only, "rank", 0)
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank() == 0
+    return int(next((os.environ[name] for name in RANKS if name in os.environ), 0)) == 0
 
 
 @cache
-def join_processes(runtime: RuntimeParams) -> Fabric:
+def join_processes(runtime: RuntimeParams) -> "Fabric":
     """Join the processes of ``runtime``, which are started if need be.
 
     From here on, each process runs the same code.
@@ -53,6 +61,8 @@ def join_processes(runtime: RuntimeParams) -> Fabric:
     Raises:
         ParamsError: If there are no such devices.
     """
+    from lightning.fabric import Fabric  # slower to import than torch, and one device needs none
+
     device = device_of(runtime)
     fabric = Fabric(
         accelerator=device.type,

@@ -1,0 +1,72 @@
+"""Time until a stage has imported what it needs, against importing torch alone.
+
+Every import has a process of its own, and no stage is run. All are taken in turns, three turns by
+default, and the best time of each counts: the first turn brings the files into memory. Run it as
+``python benchmarks/import_time.py [TURNS]``, on a machine that does nothing else.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from pkgutil import iter_modules
+
+from record import Comparison, record
+
+ROOT = Path(__file__).resolve().parents[1]
+TORCH = "torch"
+TURNS = 3
+CODE = """
+import sys, time
+start = time.perf_counter()
+__import__(sys.argv[1])
+print(time.perf_counter() - start)
+"""
+HELP = (["--help"], ["predict", "--help"])
+
+
+def stages() -> list[str]:
+    """Every stage's module; that of a stage which is a package is its ``__main__``."""
+    found = iter_modules([str(ROOT / "stages")], "stages.")
+    return [f"{module.name}.__main__" if module.ispkg else module.name for module in found]
+
+
+def output(command: Sequence[str]) -> str:
+    """What Python prints, in a new process."""
+    words = [sys.executable, *command]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    return done.stdout
+
+
+def seconds_to_import(module: str) -> float:
+    """Seconds that a new process takes to import a module, the start of Python excluded."""
+    return float(output(["-c", CODE, module]))
+
+
+def seconds_to_help(words: Sequence[str]) -> float:
+    """Seconds that ``camchex`` takes to print help, the start of Python included."""
+    start = time.perf_counter()
+    output(["-c", "from camchex.cli.app import main; main()", *words])
+    return time.perf_counter() - start
+
+
+def main(turns: int) -> None:
+    """Print all, side by side."""
+    modules = [TORCH, *stages()]
+    rounds = [{module: seconds_to_import(module) for module in modules} for _ in range(turns)]
+    best = {module: min(one[module] for one in rounds) for module in modules}
+    theirs = best.pop(TORCH)
+    rows = [
+        Comparison(f"import {module}", "s", mine, f"import {TORCH}", theirs, theirs / mine)
+        for module, mine in best.items()
+    ]
+    helps = {
+        f"camchex {' '.join(words)}, s": round(min(seconds_to_help(words) for _ in range(turns)), 2)
+        for words in HELP
+    }
+    record("import_time", rows, {"turns": turns, **helps})
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else TURNS)
