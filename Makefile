@@ -16,8 +16,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-repro: install ## Run the pipeline of params.yaml, to report.html
-	dvc repro
+repro: install ## Run the pipeline of params.yaml, to report.html; JOBS=1: one stage at a time
+	python -m stages $(if $(JOBS),--jobs $(JOBS))
 
 ablations: table3 baselines parts ## Make table3, baselines and parts: what each part is worth
 

@@ -1,0 +1,24 @@
+"""How many stages run at a time, unless the user says it."""
+
+import os
+import sys
+from pathlib import Path
+
+from camchex.contract import params
+from camchex.runs.runtime import RuntimeParams
+
+GPUS = (Path("/dev/nvidia0"), Path("/dev/kfd"), Path("/dev/dxg"))
+"""Nodes of the drivers of NVIDIA, AMD and WSL: seen at once, where torch takes seconds to load."""
+
+
+def default_jobs() -> int:
+    """One per usable core; one where a GPU trains, since side by side its memory could run out.
+
+    Raises:
+        ParamsError: If section ``runtime`` of params.yaml is not valid.
+    """
+    accelerator = params.load("runtime", RuntimeParams).accelerator
+    has_gpu = sys.platform == "darwin" or any(path.exists() for path in GPUS)
+    if accelerator != "cpu" and (accelerator != "auto" or has_gpu):
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
