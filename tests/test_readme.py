@@ -88,8 +88,11 @@ def test_dvc_accepts_what_is_written(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("arguments", of("make"), ids=" ".join)
 def test_make_has_the_target(arguments: tuple[str, ...]) -> None:
-    targets = set(re.findall(r"^([\w-]+):", (REPO / "Makefile").read_text(), re.MULTILINE))
-    assert set(arguments) <= targets
+    makefile = (REPO / "Makefile").read_text()
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    settings = {word for word in arguments if "=" in word}
+    assert set(arguments) - settings <= targets
+    assert all(f"$({setting.partition('=')[0]})" in makefile for setting in settings)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
