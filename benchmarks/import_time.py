@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from pkgutil import iter_modules
 
 from record import Comparison, record
 
@@ -28,8 +27,9 @@ HELP = (["--help"], ["predict", "--help"])
 
 def stages() -> list[str]:
     """Every stage's module; that of a stage which is a package is its ``__main__``."""
-    found = iter_modules([str(ROOT / "stages")], "stages.")
-    return [f"{module.name}.__main__" if module.ispkg else module.name for module in found]
+    folder = ROOT / "stages"
+    files = [*folder.glob("[!_]*.py"), *folder.glob("*/__main__.py")]
+    return sorted(".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
 
 
 def output(command: Sequence[str]) -> str:
