@@ -58,6 +58,8 @@ class Processes:
         """Start a stage."""
         log = log_of(address)
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log.unlink(missing_ok=True)
+        log.touch(mode=0o600)
         process = self._context.Process(target=_run_stage, args=(address, log, self._guard.pid))
         process.start()
         self._started.append(process)
@@ -107,7 +109,7 @@ def _run_stage(address: str, log: Path, group: int) -> None:
     os.setpgid(0, group)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # its command has the system's own handlers again
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     with _locked(STAGES_LOCK, fcntl.LOCK_SH):
