@@ -29,7 +29,7 @@ PRELOADED = (
     *("dvc.stage.run", "dvc.dvcfile", "dvc.scm", "dvc.cachemgr", "dvc.data_cloud", "dvc.rwlock"),
     *("dvc.parsing", "dvc.utils.serialize", "dvc_data.hashfile.state", "dulwich.index"),
 )
-"""Modules that one process imports for all: 0.1 s of DVC per stage instead of 0.5 s."""
+"""Modules that one process imports for all, which saves each stage 0.4 s of processor time."""
 SECONDS_TO_END = 30
 """For DVC to record a stage that had just ended, when the run is stopped."""
 
