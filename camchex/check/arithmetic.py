@@ -12,7 +12,7 @@ from camchex.errors import ModelError
 
 RECORDED = Path(__file__).with_name("arithmetic.json")
 """Digests of every operation, as Intel's and AMD's processors gave them alike."""
-OPERATIONS = "camchex.networks.operations"
+OPERATIONS = "camchex.estimate.operations"
 DIGESTS = "digests"
 
 
@@ -50,7 +50,7 @@ def _measure() -> str:
 
 
 def compare(here: dict[str, object], recorded: dict[str, object]) -> ArithmeticTest:
-    """Compare two outputs of ``camchex.networks.operations``."""
+    """Compare two outputs of ``camchex.estimate.operations``."""
     mine, theirs = here[DIGESTS], recorded[DIGESTS]
     assert isinstance(mine, dict)
     assert isinstance(theirs, dict)

@@ -133,12 +133,17 @@ def estimate(
     """
     from dataclasses import asdict
 
-    from camchex.check import check_data
-    from camchex.estimate.sample_counts import count_samples
-    from camchex.estimate.training_time import measure, planned_trainings, render, training_time
+    from camchex.contract import arithmetic
     from camchex.profiles.profiles import locate, validate_file
 
     params = validate_file(locate(name))
+    if params.runtime.portable:
+        arithmetic.pin()  # before torch is imported, as the stages do
+
+    from camchex.check import check_data
+    from camchex.estimate.sample_counts import count_samples
+    from camchex.estimate.training_time import measure, planned_trainings, render, training_time
+
     sections = (params.data, params.external, params.labels)
     counts = count_samples(check_data(*sections), *sections)
     probes = measure(params, planned_trainings(params, counts), devices, seconds)

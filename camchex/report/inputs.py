@@ -87,6 +87,7 @@ class ReportInputs:
         data: Counts of every stage of data, by the name of its file; ``cohort`` is one.
         pseudo_labels: Quantiles of the pseudo-labels, by generation.
         training: Curves by quantity (``QUANTITIES``) and run.
+        machines: The machine of each training whose bytes no other machine is sure to make.
         precision_recall: Curves by seed and class.
         reliability: Curves by seed and kind (``as predicted``, ``scaled``), all classes together.
         subgroups: Rows of every seed's ``subgroups.csv``.
@@ -105,6 +106,7 @@ class ReportInputs:
     data: Mapping[str, Results]
     pseudo_labels: Mapping[str, Results]
     training: Mapping[str, Lines]
+    machines: Mapping[str, str]
     precision_recall: Mapping[int, Lines]
     reliability: Mapping[int, Lines]
     subgroups: Mapping[int, Sequence[CsvRow]]
@@ -166,6 +168,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
             for g in GENERATIONS[:-1]
         },
         training=read_training(sources.training, seeds),
+        machines=read_machines(sources.training, seeds),
         precision_recall=read_lines(curves, seeds, "precision_recall", "class recall precision"),
         reliability=read_lines(
             curves, seeds, "reliability_all", "probability mean_probability share_positive"
@@ -191,7 +194,7 @@ def read_training(folder: Path, seeds: Sequence[int]) -> dict[str, Lines]:
     Raises:
         DataError: If the curves of a run are missing.
     """
-    runs = [*IMAGE_RUNS, *(f"fusion_seed{seed}" for seed in seeds)]
+    runs = declared_runs(seeds)
     for run in runs:
         if not (folder / run / f"{QUANTITIES[0]}.tsv").exists():
             raise DataError(f"{folder / run}: no curves of this training. `dvc repro` makes them.")
@@ -203,6 +206,22 @@ def read_training(folder: Path, seeds: Sequence[int]) -> dict[str, Lines]:
         }
         for quantity in QUANTITIES
     }
+
+
+def read_machines(folder: Path, seeds: Sequence[int]) -> dict[str, str]:
+    """Read which of the declared runs had arithmetic of one machine only, and describe it."""
+    files = {run: folder / run / "arithmetic.json" for run in declared_runs(seeds)}
+    made_with = {run: read_details(path) for run, path in files.items() if path.exists()}
+    return {
+        run: ", ".join(f"{key} {value}" for key, value in found.items() if key != "portable")
+        for run, found in made_with.items()
+        if not found["portable"]
+    }
+
+
+def declared_runs(seeds: Sequence[int]) -> list[str]:
+    """Name the folders of curves of all trainings, in the order of the pipeline."""
+    return [*IMAGE_RUNS, *(f"fusion_seed{seed}" for seed in seeds)]
 
 
 def read_lines(folder: Path, seeds: Sequence[int], name: str, columns: str) -> dict[int, Lines]:

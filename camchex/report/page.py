@@ -59,7 +59,9 @@ def render_report(inputs: ReportInputs) -> str:
         banner=BANNER,
         main_scores=render("main_scores.html", summary=inputs.summary, level=inputs.level),
         sections=list(_sections(inputs)),
-        provenance=render("provenance.html", provenance=inputs.provenance),
+        provenance=render(
+            "provenance.html", provenance=inputs.provenance, machines=inputs.machines
+        ),
     )
 
 

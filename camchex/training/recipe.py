@@ -1,16 +1,21 @@
 """Training of a network from its data to its published outputs, for images and studies alike."""
 
 import csv
+import json
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from camchex.contract import params
+import torch
+
+from camchex.contract import arithmetic, params
 from camchex.contract.params import Section
 from camchex.errors import DataError
 from camchex.networks.batches import check_size
+from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import LOGS, run_name
 from camchex.runs.training_run import Run, publish, run_once
@@ -64,17 +69,44 @@ def train_once(
         check_size(task.train, network.image_size)
         logs = LOGS / run_name(recipe.out)
         history = fit(task, recipe.training, recipe.runtime, scratch, logs)
-        publish(recipe.curves, partial(write_training_curves, history, task.sources))
+        made_with = arithmetic_of(recipe.runtime)
+        curves = partial(write_training_curves, history, task.sources, made_with)
+        publish(recipe.curves, curves)
         publish(recipe.out, network.save_pretrained)
 
     sections = [*sections, recipe.training, recipe.augmentation]
     run_once(Run(stage, inputs, sections, [recipe.out, recipe.curves]), train)
 
 
+def arithmetic_of(runtime: RuntimeParams) -> dict[str, object]:
+    """Say whose arithmetic a training has: that of every x86-64 processor, or of this machine."""
+    device = device_of(runtime)
+    x86 = platform.machine() in {"x86_64", "AMD64"}
+    if arithmetic.is_pinned() and device.type == "cpu" and x86 and not runtime.compile:
+        return {"portable": True}
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return {
+        "portable": False,
+        "device": gpu or (cpu if device.type == "cpu" else device.type),
+        "devices": runtime.processes,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
 def write_training_curves(
-    history: Sequence[Mapping[str, float]], sources: Mapping[str, int], folder: Path
+    history: Sequence[Mapping[str, float]],
+    sources: Mapping[str, int],
+    made_with: Mapping[str, object],
+    folder: Path,
 ) -> None:
-    """Write ``<quantity>.tsv`` (epoch from 0, value) and ``sources.tsv`` (samples by data set)."""
+    """Write the curves of a training, and what they were made with.
+
+    ``<quantity>.tsv`` holds epoch (from 0) and value, ``sources.tsv`` the samples by data set,
+    ``arithmetic.json`` what :func:`arithmetic_of` says.
+    """
+    (folder / "arithmetic.json").write_text(json.dumps(made_with, indent=2) + "\n")
     total = sum(sources.values())
     shares = [(name, count, round(count / total, 6)) for name, count in sources.items()]
     tables: dict[str, list[tuple[object, ...]]] = {

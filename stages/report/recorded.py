@@ -12,7 +12,6 @@ so, and a clone of the commit that then has them would make another page.
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -63,10 +62,8 @@ def read_provenance(
             LOCK_DIGEST: digest_of_lock(locked(inputs)) or UNKNOWN,
             "parameters": digest_of_parameters(params.read_file()),
         },
-        versions={
-            "python": platform.python_version(),
-            **{package: version(package) for package in PACKAGES},
-        },
+        # Of the build (2.15.0+cpu) and of Python nothing follows.
+        versions={package: version(package).partition("+")[0] for package in PACKAGES},
         profile=profile,
         differs=differs,
         weights={seed: weights[path] for seed, path in models.items() if path in weights},

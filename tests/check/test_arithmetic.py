@@ -9,7 +9,7 @@ import pytest
 
 from camchex.check.arithmetic import OPERATIONS, RECORDED, compare, self_test
 from camchex.contract import arithmetic
-from camchex.networks.operations import OPERATIONS as NAMED
+from camchex.estimate.operations import OPERATIONS as NAMED
 
 
 def test_this_machine_computes_the_recorded_bytes_whatever_the_caller_set(

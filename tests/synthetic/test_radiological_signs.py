@@ -120,3 +120,9 @@ def test_a_collimated_image_has_black_edges(chest: Chest) -> None:
     shown = expose(integrals(chest), Site(collimated=1), 1.0, stream(5, "exposure"))
     edges = [shown[0], shown[-1], shown[:, 0], shown[:, -1]]
     assert sum(edge.max() == 0 for edge in edges) >= 3
+
+
+@pytest.mark.parametrize("finding", ["Fracture", "Support Devices"])
+def test_what_is_counted_by_strength_never_outnumbers_the_body(chest: Chest, finding: str) -> None:
+    for seed in range(20):
+        with_findings(chest, {finding: 4.0}, np.random.default_rng(seed))

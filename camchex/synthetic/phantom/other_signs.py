@@ -120,7 +120,7 @@ def fracture(chest: Chest, severity: float, rng: np.random.Generator) -> Chest:
     side = int(rng.choice(SIDES))
     first = int(rng.integers(1, 4))
     gaps, ends = [], []
-    for rib in range(first, first + 2 + round(2.4 * severity)):
+    for rib in range(first, min(first + 2 + round(2.4 * severity), len(chest.ribs.slabs))):
         site = _on_rib(chest.ribs, rib, side, float(rng.uniform(0.35, 0.75)))
         gaps.append(ellipsoid(site, (1.9, 2.4, 1.7)))
         for end in (-1, 1):
@@ -139,7 +139,7 @@ def support_devices(chest: Chest, severity: float, rng: np.random.Generator) -> 
 
     A severe one has more metal, so that it is easier to see.
     """
-    count = 1 + round(2 * severity * rng.random())
+    count = min(1 + round(2 * severity * rng.random()), len(DEVICES))
     names = rng.choice(len(DEVICES), size=count, replace=False)
     bodies = [one for name in sorted(names) for one in DEVICES[name](rng)]
     contrast = 0.35 + 0.65 * severity

@@ -1,6 +1,6 @@
 """The operations that networks are trained with, on fixed numbers, and digests of their results.
 
-``python -m camchex.networks.operations`` prints the digests of this process as JSON.
+``python -m camchex.estimate.operations`` prints the digests of this process as JSON.
 """
 
 import hashlib
