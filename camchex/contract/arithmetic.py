@@ -31,10 +31,14 @@ SETTINGS: Mapping[str, str] = {
     "ARROW_USER_SIMD_LEVEL": "AVX2",
 }
 LIBRARIES = (
-    *("ATEN_CPU", "ONEDNN_", "DNNL_", "MKL_", "TORCH_MKLDNN_", "OMP_", "GOMP_", "KMP_"),
+    *("ATEN_CPU", "ONEDNN_", "DNNL_", "MKL_", "TORCH_MKLDNN_", "OMP_", "GOMP_"),
     *("OPENBLAS_", "GOTO_", "NPY_", "ARROW_USER_SIMD"),
 )
-"""Beginnings of the names of environment variables that may change arithmetic."""
+"""Beginnings of the names of environment variables that may change arithmetic.
+
+Not ``KMP_``: those are about several threads, and here is one; scikit-learn sets two of them when
+it is imported.
+"""
 
 
 def pinned(environment: Mapping[str, str]) -> dict[str, str]:
