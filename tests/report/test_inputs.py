@@ -5,14 +5,26 @@ from pathlib import Path
 import pytest
 
 from camchex.report.filled_labels import filled_labels
-from camchex.report.inputs import ReportInputs, read_lines
-from tests.report.workspace import SEEDS
+from camchex.report.inputs import ReportInputs, read_lines, read_machines
+from tests.report.workspace import SEEDS, write_json
 
 
 def test_training_curves_are_those_of_the_declared_runs(inputs: ReportInputs) -> None:
     fusions = {run for run in inputs.training["train_loss"] if run.startswith("fusion")}
     assert fusions == {f"fusion_seed{seed}" for seed in SEEDS}
     assert inputs.training["development_mAP"]["gen0"][2] == pytest.approx((2, 0.34))
+
+
+def test_machines_are_those_of_declared_runs_whose_arithmetic_is_not_portable(
+    inputs: ReportInputs, tmp_path: Path
+) -> None:
+    assert inputs.machines == {}
+    own = {"portable": False, "device": "x86_64 AVX512", "devices": 2, "threads": 8, "torch": "2.1"}
+    for run, made_with in {"gen0": {"portable": True}, "gen2": own, "fusion_seed7": own}.items():
+        write_json(tmp_path / run / "arithmetic.json", made_with)
+    said = "device x86_64 AVX512, devices 2, threads 8, torch 2.1"
+    assert read_machines(tmp_path, SEEDS) == {"gen2": said}
+    assert read_machines(tmp_path, [7]) == {"gen2": said, "fusion_seed7": said}
 
 
 def test_lines_are_read_by_seed_and_name(tmp_path: Path) -> None:

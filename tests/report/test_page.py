@@ -23,6 +23,20 @@ def page(inputs: ReportInputs) -> str:
     return render_report(inputs)
 
 
+def test_the_page_names_the_machine_of_trainings_that_are_not_portable(
+    page: str, inputs: ReportInputs
+) -> None:
+    plain = section(page, "provenance")
+    assert "All trainings had portable arithmetic" in plain
+    assert "Another machine may make other last digits" not in plain
+    machines = {"gen2": "device NVIDIA <X>, devices 1, threads 8, torch 2.1"}
+    text = section(render_report(replace(inputs, machines=machines)), "provenance")
+    assert "All trainings had portable arithmetic" not in text
+    (row,) = (row for row in text.split("<tr>") if "gen2" in row)
+    assert machines["gen2"] in row
+    assert "gen1" not in text
+
+
 def test_one_seed_has_no_deviation(inputs: ReportInputs) -> None:
     one = {**inputs.summary, "seeds": [0]}
     text = render_report(replace(inputs, summary=one))

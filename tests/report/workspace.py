@@ -188,6 +188,7 @@ def write_training_curves(folder: Path, runs: Sequence[str]) -> None:
             rows = [f"{step}\t{0.3 + slope * step}" for step in range(6)]
             text = "\n".join([f"step\t{quantity}", *rows]) + "\n"
             (folder / run / f"{quantity}.tsv").write_text(text)
+        write_json(folder / run / "arithmetic.json", {"portable": True})
 
 
 def write_json(path: Path, content: object) -> None:

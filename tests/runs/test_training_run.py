@@ -16,7 +16,7 @@ from camchex.runs import training_run
 from camchex.runs.scratch import scratch_folder
 from camchex.runs.training_run import Run, fingerprint, publish, run_once
 from stages import train_teacher
-from tests.training.demo import ROOT, write_demo
+from tests.training.demo import ROOT, TEACHER, write_demo
 from tests.training.factories import AUGMENTATION, TRAINING
 
 
@@ -244,10 +244,7 @@ def test_two_processes_train_one_after_the_other_and_only_once(tmp_path: Path) -
     assert sum("already trained" in error for error in errors) == 1
 
 
-STAGE = [
-    *("-m", "stages.train_teacher", "--cohort", "data/cohort.parquet"),
-    *("--store", "data/images/mimic", "--out", "models/gen0", "--curves", "curves"),
-]
+STAGE = [*TEACHER, "--out", "models/gen0", "--curves", "curves"]
 
 
 @pytest.mark.slow

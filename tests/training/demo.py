@@ -26,6 +26,12 @@ ENCODER = {
 TEXT = {"vocabulary": 150, "width": 16, "layers": 1, "heads": 2, "ffn": 16}
 FUSION = {"layers": 1, "heads": 4, "ffn": 16, "max_images": 2}
 
+TEACHER = (
+    *("-m", "stages.train_teacher", "--cohort", "data/cohort.parquet"),
+    *("--store", "data/images/mimic"),
+)
+"""Command line of the teacher's stage, without where its outputs go."""
+
 INDICATIONS = ("dyspnea and cough .", "cough , r/o pna .", "chf , eval for pleural effusion .")
 
 

@@ -1,5 +1,6 @@
 """From a recipe to published outputs, once."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from torch import nn
 
 from camchex.errors import ModelError
 from camchex.training.fit import Task
-from camchex.training.recipe import Recipe, train_once
+from camchex.training.recipe import Recipe, arithmetic_of, train_once
 from tests.training.factories import (
     AUGMENTATION,
     RUNTIME,
@@ -60,3 +61,24 @@ def test_images_of_another_size_are_refused_before_anything_is_trained(
     with pytest.raises(ModelError, match=f"{2 * SIZE} px.*{SIZE} px"):
         train_once(recipe(tmp_path), lambda: task, Path(__file__), [], [])
     assert not (tmp_path / "net").exists()
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="portable on x86-64 alone")
+def test_arithmetic_is_portable_if_nothing_of_the_machine_is_left_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert arithmetic_of(RUNTIME) == {"portable": True}
+    compiled = RUNTIME.model_copy(update={"compile": True})
+    own = {
+        "portable": False,
+        "device": "x86_64 AVX2",
+        "devices": 1,
+        "threads": 1,
+        "torch": torch.__version__,
+    }
+    assert arithmetic_of(compiled) == own
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "machine", lambda: "aarch64")
+        assert arithmetic_of(RUNTIME) == own | {"device": "aarch64 AVX2"}
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert arithmetic_of(RUNTIME) == own

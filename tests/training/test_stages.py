@@ -186,6 +186,7 @@ def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> 
             "gradient_norm_max.tsv",
             "development_mAP.tsv",
             "sources.tsv",
+            "arithmetic.json",
         }
         header, *rows = files["development_mAP.tsv"].decode().splitlines()
         assert header == "step\tdevelopment_mAP"
