@@ -47,7 +47,6 @@ def origin(root: Path) -> Literal["synthetic", "real"]:
 
 def run(main: Callable[..., None]) -> None:
     """Run a stage's ``main`` from the command line; an error the user can act on is one message."""
-    gc.freeze()
     gc.enable()
     try:
         if any(SEED in word for word in sys.argv):

@@ -47,11 +47,12 @@ class _Linear(torch.autograd.Function):
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Apply a linear layer as ``torch.nn.functional.linear`` does, with oneDNN's kernels.
 
-    What oneDNN does not take (other types than float32, a lone vector, no input), and what
-    torch.compile takes apart, goes through torch's product.
+    What oneDNN does not take (other types than float32, a lone vector, no input, shapes that do not
+    fit), and what torch.compile takes apart, goes through torch's product.
     """
     taken = inputs.ndim > 1 and inputs.numel() and inputs.dtype == weight.dtype == torch.float32
-    if taken and not torch.compiler.is_compiling():
+    fits = inputs.shape[-1:] == weight.shape[1:] and (bias is None or len(bias) == len(weight))
+    if taken and fits and not torch.compiler.is_compiling():
         found: Tensor = _Linear.apply(inputs, weight, bias)
         return found
     product = inputs @ weight.t()

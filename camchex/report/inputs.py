@@ -211,7 +211,7 @@ def read_training(folder: Path, seeds: Sequence[int]) -> dict[str, Lines]:
 def read_machines(folder: Path, seeds: Sequence[int]) -> dict[str, str]:
     """Read which of the declared runs had arithmetic of one machine only, and describe it."""
     files = {run: folder / run / "arithmetic.json" for run in declared_runs(seeds)}
-    made_with = {run: read_details(path) for run, path in files.items() if path.exists()}
+    made_with = {run: read_results(path) for run, path in files.items() if path.exists()}
     return {
         run: ", ".join(f"{key} {value}" for key, value in found.items() if key != "portable")
         for run, found in made_with.items()
