@@ -1,12 +1,14 @@
 """One thin module per DVC stage: declared paths in, one library call, declared paths out."""
 
+import atexit
 import gc
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -45,17 +47,29 @@ def origin(root: Path) -> Literal["synthetic", "real"]:
     return "synthetic" if root.resolve() == INVENTED.resolve() else "real"
 
 
-def run(main: Callable[..., None]) -> None:
-    """Run a stage's ``main`` from the command line; an error the user can act on is one message."""
+def run(main: Callable[..., None]) -> NoReturn:
+    """Run a stage's ``main`` from the command line; an error the user can act on is one message.
+
+    The process then ends at once: to take a loaded torch apart costs seconds, for nothing.
+    """
     gc.enable()
+    status = 0
     try:
         if any(SEED in word for word in sys.argv):
             _run_every_seed(main)
         else:
             typer.run(main)
+    except SystemExit as end:  # Typer's, also where all went well
+        if not isinstance(end.code, int | None):
+            raise
+        status = end.code or 0
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
-        sys.exit(1)
+        status = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _run_every_seed(main: Callable[..., None]) -> None:

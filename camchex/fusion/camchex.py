@@ -13,7 +13,7 @@ from camchex.contract.params import Section
 from camchex.errors import ModelError
 from camchex.fusion.mmbt import JointSentence
 from camchex.fusion.params import FusionArchitecture, Preparation, TextParams
-from camchex.fusion.study_batch import StudyBatch, stack_tokens
+from camchex.fusion.study_batch import StudyBatch
 from camchex.fusion.study_fusion import StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import Tokenizer
@@ -127,10 +127,8 @@ class CaMChex(nn.Module):
             sentence = self.joint(start, images, words, batch.size)
             logits = self.classifier(self.text.read_out(*sentence))
             return logits
-        embeddings: list[Tensor] = []
-        if texts:  # in one call
-            together: Tensor = self.text(stack_tokens(texts, self.tokenizer.padding))
-            embeddings = list(together.chunk(len(texts)))
+        # One call for each: together, the shorter would be padded to the longer.
+        embeddings = [self.text(text) for text in texts]
         logits = self.decoder(*self.fusion(images, embeddings, batch.size))
         return logits
 

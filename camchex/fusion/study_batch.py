@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from camchex.networks.batches import Movable
 
@@ -24,18 +23,6 @@ class Tokens(Movable):
 
     ids: Tensor
     mask: Tensor
-
-
-def stack_tokens(parts: Sequence[Tokens], padding: int) -> Tokens:
-    """Stack parts of B texts each, one part after the other: (parts * B, T).
-
-    The token ``padding`` fills shorter texts.
-    """
-    longest = max(part.ids.shape[1] for part in parts)
-    short = [(0, longest - part.ids.shape[1]) for part in parts]
-    ids = [functional.pad(p.ids, n, value=padding) for p, n in zip(parts, short, strict=True)]
-    masks = [functional.pad(p.mask, n) for p, n in zip(parts, short, strict=True)]
-    return Tokens(torch.cat(ids), torch.cat(masks))
 
 
 @dataclass(frozen=True)
