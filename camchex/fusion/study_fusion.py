@@ -37,7 +37,9 @@ class StudyFusion(nn.Module):
                 self.padding = nn.Parameter(torch.randn(1, width).clamp(-1, 1))  # as the release
         self.segments = nn.Parameter(torch.randn(kinds, width).clamp(-1, 1))
         layer = nn.TransformerEncoderLayer(
-            width, params.heads, params.ffn, params.dropout, batch_first=True
+            *(width, params.heads, params.ffn, params.dropout),
+            batch_first=True,
+            norm_first=params.norm_first,
         )
         self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
 
