@@ -107,17 +107,26 @@ def test_a_shared_encoder_learns_from_lateral_images() -> None:
 
 
 @torch.no_grad()
-def test_both_texts_are_encoded_in_one_call_to_the_same_embeddings() -> None:
+def test_no_text_is_padded_to_the_other() -> None:
     model, batch = camchex(), studies()
-    calls, seen = [], []
-    model.text.register_forward_hook(lambda _, inputs, output: calls.append((*inputs, output)))
-    model.fusion.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    calls: list[tuple[int, ...]] = []
+    model.text.register_forward_pre_hook(lambda _, inputs: calls.append(inputs[0].ids.shape))
     model(batch)
-    ((tokens, together),) = calls
-    longest = max(batch.indication.ids.shape[1], batch.vitals.ids.shape[1])
-    assert tokens.ids.shape == (8, longest)
-    close(torch.cat([model.text(batch.indication), model.text(batch.vitals)]), together)
-    close(torch.cat(seen[0]), together)
+    assert calls == [batch.indication.ids.shape, batch.vitals.ids.shape]
+    assert batch.indication.ids.shape != batch.vitals.ids.shape
+
+
+@torch.no_grad()
+def test_norms_come_before_attention_and_feed_forward_where_asked_for() -> None:
+    """Pre-norm is x + f(norm(x)): with f nothing, the tokens pass unchanged; post-norm is not."""
+    for norm_first in (True, False):
+        model = camchex(norm_first=norm_first)
+        for layer in model.fusion.encoder.layers:
+            for silent in (layer.self_attn.out_proj, layer.linear2):
+                silent.weight.zero_()
+                silent.bias.zero_()
+        wide = torch.randn(2, 3, layer.linear1.in_features)
+        assert torch.equal(model.fusion.encoder(wide), wide) is norm_first
 
 
 @torch.no_grad()
