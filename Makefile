@@ -1,6 +1,8 @@
 # Two commands on a fresh machine: `make repro` and `make test`. Needs Python >= 3.11, make and git.
 PYTHON ?= python3
 VENV := .venv
+# A file's tests stay in one process, which makes its fixtures once; tests/conftest.py orders files.
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -49,8 +51,8 @@ ceiling: install ## Score models as a share of the best possible on the syntheti
 verify: install ## Compare what was made here with the recorded run, stage by stage
 	camchex verify
 
-test: install ## Run the tests
-	pytest -n 2
+test: install ## Run the tests, and show the slowest
+	$(PYTEST) --durations 15
 
 lint: install ## Check style, types and layers
 	ruff check
@@ -59,7 +61,7 @@ lint: install ## Check style, types and layers
 	lint-imports
 
 coverage: install ## Run the tests and show line coverage
-	pytest -n 2 --cov --cov-report=term-missing:skip-covered
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered
 
 fuzz: install ## Read 10,000 damaged raw files, and count how each kind ended
 	python -m tests.fuzz --files 10000

@@ -1,5 +1,6 @@
-"""What every test shares: no network, and real data where it is present."""
+"""What every test shares: no network, the order of files, and real data where it is present."""
 
+import gc
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -10,6 +11,26 @@ import numpy as np  # noqa: F401 - here, a notice about features that the proces
 import pytest
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LONGEST = "test_end_to_end.py"
+
+gc.disable()  # until all tests are collected: next to nothing of that is garbage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest file first, then those with slow tests: two processes end together so."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name != LONGEST, item.path not in slow))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but never look through what the collection left."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Let the end of the process take apart what was frozen; bindings complain otherwise."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
