@@ -33,7 +33,7 @@ def images_per_second() -> float:
     from camchex.profiles.profiles import locate, validate_file
 
     params = validate_file(locate("demo"))
-    batch = params.training["batch_size"]
+    batch = params.training.batch_size
     run = Run(params, torch.device("cpu"), batch, STEPS, REPEATS)
     ours = image_contest(run).ours
     windows = [Window(skip=5, steps=STEPS, clock=time.perf_counter) for _ in range(REPEATS)]

@@ -18,8 +18,9 @@ TORCH = "torch"
 TURNS = 3
 CODE = """
 import sys, time
+name, sys.argv[0] = sys.argv[1], "-m"  # as `python -m` has it, by which a stage knows it is run
 start = time.perf_counter()
-__import__(sys.argv[1])
+__import__(name)
 print(time.perf_counter() - start)
 """
 HELP = (["--help"], ["predict", "--help"])

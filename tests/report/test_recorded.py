@@ -106,7 +106,7 @@ def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> 
     assert found.sources[CODE_COMMIT] == git("rev-parse", "HEAD")
     assert found.sources[LOCK_DIGEST] == digest_of_lock({"metrics/seeds/seed0.json": "aa"})
     assert found.weights == {0: "cc.dir"}
-    assert {"python", "torch", "scikit-learn", "camchex"} <= set(found.versions)
+    assert {"torch", "scikit-learn", "camchex"} <= set(found.versions)
     nothing = read_provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles", Path())
     assert nothing.sources[LOCK_DIGEST] == UNKNOWN
 
