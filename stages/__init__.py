@@ -37,7 +37,8 @@ def _fix_arithmetic() -> None:
         arithmetic.pin()
 
 
-if sys.argv[0] == "-m":  # so it is while `python -m stages.<name>` imports this package
+AS_PROGRAM = sys.argv[0] == "-m"  # so it is while `python -m stages.<name>` imports this package
+if AS_PROGRAM:
     gc.disable()  # until the imports are done: collections take a quarter of their time
     _fix_arithmetic()
 
@@ -66,6 +67,8 @@ def run(main: Callable[..., None]) -> NoReturn:
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         status = 1
+    if not AS_PROGRAM:
+        sys.exit(status)
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

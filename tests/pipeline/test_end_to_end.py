@@ -94,7 +94,7 @@ def test_the_chain_ends_with_scores_and_a_report(project: Path) -> None:
     summary = json.loads((project / "metrics/summary.json").read_text())
     assert 0 < summary["study"]["mAP"] <= 1
     report = (project / "report.html").read_text()
-    assert "of other data, parameters or trainings" in report  # what metrics/shown came with
+    assert "not of this page" in report  # what metrics/shown came with
     assert "synthetic" in report.lower()
     assert 'src="http' not in report
 

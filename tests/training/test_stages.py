@@ -475,6 +475,7 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
         "train_loss.tsv",
         "learning_rate.tsv",
         "sources.tsv",
+        "arithmetic.json",
     }
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
