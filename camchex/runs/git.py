@@ -12,7 +12,7 @@ def git(*words: str) -> str | None:
     command = ["git", *words]
     try:
         # The words are this project's own; a file name is handed over as it is, without a shell.
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - git
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
