@@ -4,6 +4,7 @@ A file is read whole, since damage shows only at its end: in a compressed file b
 text by quotes that do not pair up or a quoted cell that swallowed the rows after it.
 """
 
+import csv
 import gzip
 import re
 import zlib
@@ -11,23 +12,32 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
 
+from camchex.contract import ids
 from camchex.errors import DataError
 
 GZIP = b"\x1f\x8b"
-# Ids that went through a table of floats, or that would match no id of another table.
-NO_ID = r"^\d+\.\d*$|^\s|\s$|[\r\n]"
 NUMBER = r"^-?(\d{1,300}(\.\d*)?|\.\d+)$"  # with more digits, float64 may be infinite
+WHOLE = "[1-9][0-9]{0,18}"  # no zero before it, and as many digits as int64
+LARGEST = 2**31 - 1  # of int32
 RAGGED = r"Row #(\d+): Expected (\d+) columns, got (\d+)"  # Arrow's message; the header is row 1
+LONGEST_NAME = 255  # characters of a column's name
 SHOWN = 80  # characters of a wrong value: a value that swallowed others may hold patients
+LAYOUT = "%Y-%m-%d %H:%M:%S"
 SEPARATORS = "- :"  # in the text that Arrow prints of a time
+ISO = (  # a time as ISO 8601 and databases write it, in the layout of MIMIC
+    (r"^(\d{4}-\d\d-\d\d)T", r"\1 "),
+    (r"^(.{10} \d\d:\d\d:\d\d)\.\d+$", r"\1"),
+    (r"^(.{10} \d\d:\d\d)$", r"\1:00"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,21 +48,28 @@ class RawTable:
     table: pa.Table  # text columns, in the order of the file's rows
 
     def text(self, column: str) -> pa.Array:
-        """Return a column as it is written."""
+        """Return a column as it is written, null where it is blank or says ``NULL`` or the like.
+
+        Source: ``ids.MISSING`` has the spellings, which Arrow, pandas and databases write.
+        """
+        cells = self._cells(column).dictionary_encode()  # few values are distinct
+        missing = pc.match_substring_regex(cells.dictionary, ids.MISSING)
+        if not pc.any(missing).as_py():
+            return self._cells(column)
+        nothing = pa.scalar(None, pa.string())
+        return pc.if_else(missing, nothing, cells.dictionary).take(cells.indices)
+
+    def _cells(self, column: str) -> pa.Array:
         return self.table[column].combine_chunks()
 
     def ids(self, column: str) -> pa.Array:
-        """Return a column of ids.
+        """Return a column of ids, which may be any text that ``ids.no_ids`` accepts.
 
         Raises:
-            DataError: At a blank, a number with a decimal point, or space around an id.
+            DataError: At the first cell that is no id.
         """
-        values = self.text(column)
-        with suppress(pa.ArrowInvalid):
-            if not values.cast(pa.int64()).null_count:  # whole numbers, the fast way
-                return values
-        wrong = pc.fill_null(pc.match_substring_regex(values, NO_ID), fill_value=True)
-        self.refuse(wrong, column, "an id")
+        values = self._cells(column)
+        self.refuse(ids.no_ids(values), column, ids.ADVICE)
         return values
 
     def unique_ids(self, column: str) -> pa.Array:
@@ -61,24 +78,67 @@ class RawTable:
         Raises:
             DataError: At the second row of an id, and as :meth:`ids`.
         """
-        values = self.ids(column)
+        return self.unique(self.ids(column), column)
+
+    def whole_ids(self, column: str, letter: str = "") -> pa.Array:
+        """Return a column of ids that are whole numbers, without the letter that may precede them.
+
+        Raises:
+            DataError: At anything else, also at a number with zeros or a sign before it: it would
+                match no id of another table.
+        """
+        values = self._cells(column)
+        with suppress(pa.ArrowInvalid):  # plain numbers, the fast way
+            numbers = values.cast(pa.int64())
+            plain = not values.null_count and pc.min(numbers).as_py() > 0
+            if plain and numbers.cast(pa.string()).equals(values):
+                return values
+        good = pc.match_substring_regex(values, f"^(?:{letter})?{WHOLE}$")
+        form = f"a whole number, or one after {letter!r}" if letter else "a whole number"
+        self.refuse(
+            pc.invert(pc.fill_null(good, fill_value=False)),
+            column,
+            f"{form}. Export ids as text, as they are published, not through a spreadsheet or a "
+            "column of floats; number ids of your own",
+        )
+        return pc.replace_substring_regex(values, f"^{letter}", "") if letter else values
+
+    def unique(self, values: pa.Array, column: str) -> pa.Array:
+        """Return ids that were made of a column, each of which is in one row only.
+
+        Raises:
+            DataError: At the second row of an id.
+        """
         first = pc.index_in(values, value_set=values)
-        repeated = pc.not_equal(first, pa.array(range(len(values)), pa.int32()))
+        repeated = pc.not_equal(first, pa.array(np.arange(len(values), dtype=np.int32)))
         self.refuse(repeated, column, "every id in one row only")
         return values
 
     def numbers(self, column: str) -> pa.Array:
-        """Return a column of numbers, float64; a blank is null.
+        """Return a column of numbers, float64; a blank is null, and so is ``NULL`` or the like.
 
         Raises:
-            DataError: At anything that is not a decimal number (``nan`` and ``1e3`` are not).
+            DataError: At anything that is not a decimal number (``inf`` and ``1e3`` are not).
         """
-        cells = self.text(column).dictionary_encode()  # few values are distinct
+        cells = self.text(column).dictionary_encode()
         written = pc.utf8_trim_whitespace(cells.dictionary)
         odd = pc.invert(pc.match_substring_regex(written, NUMBER))
         if pc.any(odd).as_py():
             self.refuse(odd.take(cells.indices), column, "a number or nothing")
         return written.cast(pa.float64()).take(cells.indices)
+
+    def sizes(self, column: str) -> pa.Array:
+        """Return a column of positive whole numbers, int32; a blank is null.
+
+        Raises:
+            DataError: At anything else; ``3056.0`` is a whole number.
+        """
+        values = self.numbers(column)
+        inside = pc.and_(pc.greater(values, 0), pc.less_equal(values, LARGEST))
+        good = pc.and_(inside, pc.equal(values, pc.floor(values)))
+        wrong = pc.fill_null(pc.invert(good), fill_value=False)
+        self.refuse(wrong, column, "a positive whole number or nothing")
+        return values.cast(pa.int32())
 
     def labels(self, column: str, allowed: Sequence[int | None]) -> pa.Array:
         """Return a column of label values, float32; a blank is null.
@@ -110,26 +170,36 @@ class RawTable:
             known = pc.or_(known, pc.is_null(values))
         self.refuse(pc.invert(known), column, f"one of {expected}")
 
-    def times(
-        self, column: str, stamps: pa.Array | None = None, layout: str = "%Y-%m-%d %H:%M:%S"
-    ) -> pa.Array:
-        """Return a column of times, to the second; a blank is null.
+    def times(self, column: str) -> pa.Array:
+        """Return a column of times, to the second; a blank is null, and so is ``NULL`` or the like.
 
-        Args:
-            column: Name of the column.
-            stamps: Text made of the column, one per row; None: the column as it is written.
-            layout: That of ``2150-03-01 22:00:00``, or the same with fewer separators.
+        Times read ``2150-03-01 22:00:00``. ``T`` may separate date and time, seconds may be left
+        out, and a fraction of a second is cut off.
 
         Raises:
-            DataError: At a cell that is no such time: a time must print as it was read.
+            DataError: At a cell that is no such time.
         """
-        stamps = self.text(column) if stamps is None else stamps
-        parsed = pc.strptime(stamps, format=layout, unit="s", error_is_null=True)
-        printed = parsed.cast(pa.string())  # many times faster than strftime
-        for separator in set(SEPARATORS) - set(layout):
-            printed = pc.replace_substring(printed, separator, "")
-        same = pc.fill_null(pc.equal(printed, stamps), fill_value=False)
-        self.refuse(pc.and_not(pc.is_valid(stamps), same), column, "a date and time")
+        parsed, wrong = _parsed(self._cells(column), LAYOUT)
+        if not pc.any(wrong).as_py():  # as published
+            return parsed
+        stamps = self.text(column)
+        for pattern, rewritten in ISO:
+            stamps = pc.replace_substring_regex(stamps, pattern, rewritten)
+        return self.stamps(column, stamps, LAYOUT)
+
+    def stamps(self, column: str, stamps: pa.Array, layout: str) -> pa.Array:
+        """Return times, to the second, of text that was made of a column; null stays null.
+
+        Args:
+            column: Name of the column, for the message.
+            stamps: One text per row.
+            layout: ``LAYOUT``, or the same with fewer separators.
+
+        Raises:
+            DataError: At a text that is no such time.
+        """
+        parsed, wrong = _parsed(stamps, layout)
+        self.refuse(wrong, column, "a date and time, as 2150-03-01 22:00:00, without time zone")
         return parsed
 
     def refuse(self, bad: pa.Array, column: str, expected: str) -> None:
@@ -143,12 +213,21 @@ class RawTable:
             return
         found = self.table[column][row].as_py()
         shown = "nothing" if found is None else repr(found[:SHOWN])
-        starts = _first_lines(_content(self.path))
-        # Quotes within cells may confuse the count of rows; such a file has one row per line.
-        line = starts[row + 1] if len(starts) == self.table.num_rows + 1 else row + 2
+        below = islice(_rows(self.path, _content(self.path)), row + 1, None)
+        line = next((line for line, _ in below), row + 2)
         raise DataError(
             f"{self.path}, line {line}, column {column!r}: found {shown}, expected {expected}."
         )
+
+
+def _parsed(stamps: pa.Array, layout: str) -> tuple[pa.Array, pa.Array]:
+    """Return times, and which texts are none: a time prints as it was read."""
+    parsed = pc.strptime(stamps, format=layout, unit="s", error_is_null=True)
+    printed = parsed.cast(pa.string())  # many times faster than strftime
+    for separator in set(SEPARATORS) - set(layout):
+        printed = pc.replace_substring(printed, separator, "")
+    same = pc.fill_null(pc.equal(printed, stamps), fill_value=False)
+    return parsed, pc.and_not(pc.is_valid(stamps), same)
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
@@ -165,19 +244,20 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
             f"{path}: no column {', '.join(missing)}. It has: {', '.join(found)}. "
             "Is it the file of this data set, and of this release?"
         )
-    parse = csv.ParseOptions(newlines_in_values=b'"' in content)  # a chief complaint may hold one
-    convert = csv.ConvertOptions(
+    parse = arrow_csv.ParseOptions(newlines_in_values=b'"' in content)  # as a complaint may hold
+    convert = arrow_csv.ConvertOptions(
         include_columns=list(columns),
         column_types=dict.fromkeys(columns, pa.string()),
         null_values=[""],
         strings_can_be_null=True,
     )
     try:
-        table = csv.read_csv(pa.BufferReader(content), None, parse, convert)
+        table = arrow_csv.read_csv(pa.BufferReader(content), None, parse, convert)
     except pa.ArrowInvalid:
-        one_thread = csv.ReadOptions(use_threads=False)  # which knows the row of the error
+        # One block holds a cell of any size; one thread knows the row of an error.
+        whole = arrow_csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, LARGEST))
         try:
-            table = csv.read_csv(pa.BufferReader(content), one_thread, parse, convert)
+            table = arrow_csv.read_csv(pa.BufferReader(content), whole, parse, convert)
         except pa.ArrowInvalid as error:
             raise _unreadable(path, content, error) from error
     if not table.num_rows:
@@ -187,7 +267,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
 
 
 def _content(path: Path) -> bytes:
-    """Read a file, unpacked; refuse one that is cut off, no text, or has an unpaired quote."""
+    """Read a file, unpacked; refuse one that cannot be read or is no text."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, expected a file. Put the table itself there.")
     if not path.is_file():
         raise DataError(f"{path}: no such file. `camchex check` says where to get it.")
     try:
@@ -206,10 +288,6 @@ def _content(path: Path) -> bytes:
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
         raise DataError(f"{path}, line {line}: holds a NUL byte. Download it again.")
-    if content.count(b'"') % 2:
-        line = next((n for n, _, inside in _lines(content) if inside), 1) - 1
-        where = f"line {line} or below" if line else "its last line"
-        raise DataError(f"{path}: a quoted cell begins in {where} and never ends. Is it damaged?")
     return content
 
 
@@ -220,11 +298,17 @@ def read_header(path: Path, content: bytes | None = None) -> list[str]:
         DataError: If the file is missing or damaged, or two columns have the same name.
     """
     content = _content(path) if content is None else content
-    try:
-        with csv.open_csv(BytesIO(BytesIO(content).readline())) as reader:
-            names = list(reader.schema.names)
-    except pa.ArrowInvalid as error:
-        raise _unreadable(path, content, error) from error
+    line, names = next(_rows(path, content, strict=True), (1, []))
+    if not names:
+        raise DataError(f"{path}: holds no text. Download it again.")
+    if len(names) == 1 and "," in names[0]:
+        raise _quoted_row(path, line)
+    longest = max(map(len, names))
+    if longest > LONGEST_NAME:
+        raise DataError(
+            f"{path}, line {line}: the name of a column has {longest:,} characters. Is it the "
+            "file of this data set?"
+        )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(f"{path}: several columns are named {', '.join(twice)}.")
@@ -232,32 +316,58 @@ def read_header(path: Path, content: bytes | None = None) -> list[str]:
 
 
 def _refuse_lost_rows(path: Path, content: bytes, rows: int, columns: int) -> None:
-    """Refuse a table in which a quoted cell holds rows, by the commas of a whole row in a line."""
-    if content.count(b"\n") + (not content.endswith(b"\n")) == rows + 1:
+    """Refuse a table in which a quote that is missing or astray joined rows to one cell.
+
+    A row that a quoted cell of several lines holds looks like a row: it has as many commas, and its
+    first cell is a number, or none, as that of the table's first row is.
+    """
+    last = content[content.rstrip(b"\r\n").rfind(b"\n") + 1 :]
+    of_one_line = content.count(b"\n") + (not content.endswith(b"\n")) == rows + 1
+    if of_one_line and not content.count(b'"') % 2 and not last.count(b'"') % 2:
         return
-    for number, line, inside in _lines(content):
-        if inside and line.count(b",") >= columns - 1:
-            raise DataError(
-                f"{path}, line {number}: a row within a quoted cell of the row before. Is a quote "
-                "missing or astray?"
-            )
-    starts = len(_first_lines(content)) - 1
+    number, starts = None, -1  # of the header
+    for line, cells in _rows(path, content, strict=True):
+        starts += 1
+        if starts and number is None:
+            number = cells[0].isdigit()
+        below = line
+        for cell in cells:
+            for inner in cell.splitlines()[1:]:
+                below += 1
+                alike = inner.partition(",")[0].isdigit() == number
+                if alike and inner.count(",") >= columns - 1:
+                    raise DataError(
+                        f"{path}, line {below}: a row within a quoted cell of the row before? Mend "
+                        "the quote that is missing or astray; if it is text, take out its line "
+                        "break."
+                    )
     if starts != rows:
         raise DataError(f"{path}: {starts} rows, of which {rows} could be told apart by quotes.")
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield the number and text of each line that is not blank, and whether a quote is open."""
-    inside = False
-    for number, line in enumerate(content.splitlines(), start=1):
-        if line or inside:
-            yield number, line, inside
-        inside ^= line.count(b'"') % 2 == 1
+def _rows(path: Path, content: bytes, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row, the header first, and the line on which it begins; no blank lines.
 
-
-def _first_lines(content: bytes) -> list[int]:
-    """List the line on which each row begins, that of the header first."""
-    return [number for number, _, inside in _lines(content) if not inside]
+    Raises:
+        DataError: If ``strict``, at text behind a quoted cell, and at one that never ends.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
+    reader = csv.reader(TextIOWrapper(BytesIO(content), "utf-8-sig", newline=""), strict=strict)
+    start = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        if "end of data" in str(error):
+            what = f"line {start}: a quoted cell begins in this row and never ends. Is it cut off?"
+        else:
+            what = (
+                f"line {reader.line_num}: text behind a quoted cell. A quote is missing or astray "
+                f"in the row that begins in line {start}."
+            )
+        raise DataError(f"{path}, {what}") from error
 
 
 def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError:
@@ -265,7 +375,15 @@ def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError
     ragged = re.search(RAGGED, str(error))
     if ragged:
         row, expected, got = (int(number) for number in ragged.groups())
-        line = next(islice(_first_lines(content), row - 1, None), row)
+        line, cells = next(islice(_rows(path, content), row - 1, None), (row, []))
+        if len(cells) == 1 and cells[0].count(",") >= expected - 1:
+            return _quoted_row(path, line)
         return DataError(f"{path}, line {line}: found {got} columns, expected {expected}.")
     where = str(error).splitlines()[0].partition(", got ")[0]
     return DataError(f"{path}: cannot be read as CSV ({where}). Download it again.")
+
+
+def _quoted_row(path: Path, line: int) -> DataError:
+    return DataError(
+        f"{path}, line {line}: one quoted cell holds a whole row. Take out the quotes around it."
+    )

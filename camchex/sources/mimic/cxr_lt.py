@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3, CXR_LT_2024_UNSEEN
 from camchex.contract.tables import require_disjoint_patients
 from camchex.sources.csv.lookup import require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
+from camchex.sources.mimic.mimic_ids import mimic_ids
 
 IDS = ("dicom_id", "subject_id", "study_id")
 NOT_LABELS = (*IDS, "ViewPosition", "ViewCodeSequence_CodeMeaning", "path", "fpath")
@@ -59,9 +59,4 @@ def read_splits(files: Mapping[str, Path], classes: Sequence[str]) -> pa.Table:
 
 
 def _ids(raw: RawTable) -> dict[str, pa.Array]:
-    """Return the ids by canonical name; the release of 2024 writes a study as ``s50414267``."""
-    return {
-        "image_id": raw.unique_ids("dicom_id"),
-        "patient_id": raw.ids("subject_id"),
-        "study_id": pc.replace_substring_regex(raw.ids("study_id"), "^s", ""),
-    }
+    return {"image_id": raw.unique_ids("dicom_id"), **mimic_ids(raw, "patient_id", "study_id")}

@@ -9,6 +9,7 @@ from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import IMAGES, MIMIC, STUDIES, study_labels
 from camchex.sources.csv.lookup import require_known_columns, require_one_value_per_study
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
+from camchex.sources.mimic.mimic_ids import mimic_ids
 from camchex.sources.mimic.mimic_views import decide_view
 
 VIEW_COLUMNS = (
@@ -39,8 +40,7 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
     raw = read_csv(path, [*METADATA, *VIEW_COLUMNS])
     ids = {
         "image_id": raw.unique_ids("dicom_id"),
-        "patient_id": raw.ids("subject_id"),
-        "study_id": raw.ids("study_id"),
+        **mimic_ids(raw, "patient_id", "study_id"),
     }
     image, patient, study = ids.values()
     group = pc.utf8_slice_codeunits(patient, 0, 2)  # files/p10/p10000032/s50414267/<image_id>.jpg
@@ -57,8 +57,8 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
             "view": pa.array([view for view, _ in views], pa.string()),
             "view_source": pa.array([rule for _, rule in views], pa.string()),
             "path": pc.binary_join_element_wise(*parts, ""),
-            "rows": raw.numbers("Rows").cast(pa.int32()),
-            "columns": raw.numbers("Columns").cast(pa.int32()),
+            "rows": raw.sizes("Rows"),
+            "columns": raw.sizes("Columns"),
         }
     )
     require_one_value_per_study(images, ["patient_id"], str(path))
@@ -87,7 +87,7 @@ def study_times(raw: RawTable) -> pa.Array:
         raw.refuse(pc.invert(good), column, expected)
     clock = pc.replace_substring_regex(raw.text("StudyTime"), r"\..*$", "")
     stamps = pc.binary_join_element_wise(raw.text("StudyDate"), pc.utf8_lpad(clock, 6, "0"), "")
-    return raw.times("StudyTime", stamps, "%Y%m%d%H%M%S")
+    return raw.stamps("StudyTime", stamps, "%Y%m%d%H%M%S")
 
 
 def read_official_split(path: Path) -> pa.Table:
@@ -112,5 +112,6 @@ def read_mimic14(path: Path) -> pa.Table:
     require_known_columns(read_header(path), ("subject_id", "study_id", *MIMIC_14), str(path))
     raw = read_csv(path, ["study_id", *MIMIC_14])
     labels = {name: raw.labels(name, (1, 0, -1, None)) for name in MIMIC_14}
-    table = pa.table({"study_id": raw.unique_ids("study_id"), **labels})
+    study = raw.unique(mimic_ids(raw, "study_id")["study_id"], "study_id")
+    table = pa.table({"study_id": study, **labels})
     return table.cast(study_labels(MIMIC_14)).sort_by("study_id")

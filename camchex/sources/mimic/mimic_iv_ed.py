@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.sources.csv.raw_table import RawTable, read_csv
+from camchex.sources.mimic.mimic_ids import mimic_ids
 
 GENDERS = ("F", "M", None)
 
@@ -28,7 +29,7 @@ def read_edstays(path: Path) -> pa.Table:
     """Read stays: patient_id, stay_id, intime, outtime, gender (F, M, null).
 
     Raises:
-        DataError: At a blank id, or a cell that is no time or no gender.
+        DataError: At a cell that is no id, no time or no gender.
 
     Source: docs/method.md, section 3.
     """
@@ -43,7 +44,7 @@ def read_triage(path: Path) -> pa.Table:
     Values of ``schemas.VITAL_SIGNS`` are as written: in the published units, with typing errors.
 
     Raises:
-        DataError: At a blank id, or a value that is not a number.
+        DataError: At a cell that is no id or no number.
     """
     raw = read_csv(path, ["subject_id", "stay_id", *VITAL_SIGNS.values()])
     return pa.table({**_ids(raw), **_measured(raw)})
@@ -53,14 +54,14 @@ def read_vitalsign(path: Path) -> pa.Table:
     """Read the measurements charted during stays: columns of :func:`read_triage` and charttime.
 
     Raises:
-        DataError: At a blank id, a value that is not a number, or a cell that is no time.
+        DataError: At a cell that is no id, no number or no time.
     """
     raw = read_csv(path, ["subject_id", "stay_id", "charttime", *VITAL_SIGNS.values()])
     return pa.table({**_ids(raw), "charttime": raw.times("charttime"), **_measured(raw)})
 
 
 def _ids(raw: RawTable) -> dict[str, pa.Array]:
-    return {"patient_id": raw.ids("subject_id"), "stay_id": raw.ids("stay_id")}
+    return mimic_ids(raw, "patient_id", "stay_id")
 
 
 def _measured(raw: RawTable) -> dict[str, pa.Array]:
