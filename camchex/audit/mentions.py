@@ -24,7 +24,7 @@ ASKING = re.compile(
 """Words that open a question, which holds until words tell of the patient (``TELLING``)."""
 TELLING = re.compile(
     r"(?<!\w)(?:s/p|h/o|hx|history|known|status post|with|who|now|presents?|on|after|prior"
-    r"|previous|p/w|w/)(?!\w)|[.;]",
+    r"|previous|p/w|w/)(?!\w)|[.;](?!\d)",
     re.IGNORECASE,
 )
 """Words that end a question: words of history, or the end of the sentence."""
@@ -44,9 +44,9 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
 
     A finding is asked for if a question (``r/o``, ``eval for``, ``?``, ...) opens before it in its
     sentence and no history (``s/p``, ``h/o``, ...) comes in between, or if ``?`` follows it. All
-    else that names it states it. The cleaning deletes question marks, and slashes without a word
-    on both sides, so what was written ``? PNA`` or ``// PNA`` counts as stated. Indications are
-    cleaned; None where there is none.
+    else that names it states it. Every cleaner deletes slashes without a word on both sides, and
+    the released one question marks, so what was written ``// PNA`` or, there, ``? PNA`` counts as
+    stated. Indications are cleaned; None where there is none.
 
     Raises:
         DataError: If a class has no entry in ``keywords.yaml``.

@@ -11,6 +11,17 @@ LIST_NUMBERS = ("1. ", "2. ", "3. ", "4. ", "5. ")
 DELETED = str.maketrans("", "", "\"'.,?;*!%^&_+():<=>@[]{}")
 NOTHING = "."
 DEIDENTIFIED = "___"
+# What the corrected rule keeps of these marks, and of slashes: within numbers (38.5, 10/12, 5:30,
+# 10,000) all that stands between two digits, the point of ".5", a slash between two letters or
+# digits (s/p), and question marks, which say that a finding was asked for.
+IN_NUMBERS = r"(?<=\d)[.,/:](?=\d)|(?<![\w.])\.(?=\d)"
+WITHIN_WORDS = rf"{IN_NUMBERS}|(?<=[^\W_])/(?=[^\W_])"
+STOPS = re.compile(rf"(?!{WITHIN_WORDS})\.+")
+JOINED = re.compile(r"['\"]|(?<=\b[^\W\d_])\.(?=[^\W\d_]\b)")  # Hodgkin's, y.o.
+LOOSE_MARKS = re.compile(rf"(?!{WITHIN_WORDS})[,;*!%^&_+():<=>@\[\]{{}}/]")
+QUESTIONS = re.compile(r"\?[\s?]*")
+LIST_NUMBERS_FIRST = re.compile(r"(?:(?<=^)|(?<=\. ))[1-9]\. ")
+EMPTY_SENTENCES = re.compile(r"(?:^|(?<= \.)) \.(?= )")
 
 
 def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
@@ -20,10 +31,14 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
         text: The section as written; a newline may also be a backslash and an n.
         cleaner: ``released`` is the rule behind Table A1; ``minimal`` only drops the
             de-identification blanks ``___`` and joins lines; ``none`` changes nothing.
+            ``corrected`` gives words as ``released`` does, but keeps numbers and question marks,
+            and never joins two words: ``38.5``, ``10/12``, ``?PNA`` and ``a,b`` become ``38.5``,
+            ``10/12``, ``? pna`` and ``a b``, not ``385``, ``1012``, ``pna`` and ``ab``.
 
     Returns:
         The text. None, under every cleaner, if the released rule leaves only a full stop of the
-        section, as of a blank or of ``___`` alone.
+        section, as of a blank or of ``___`` alone; under ``corrected`` also if it leaves no letter
+        and no digit.
 
     Source:
         Paper Table A1, all rows of which this rule reproduces, quirks included: a list number 1
@@ -36,6 +51,8 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
         return None
     if cleaner == "released":
         return released
+    if cleaner == "corrected":
+        return _corrected(text)
     if cleaner == "minimal":
         return _one_line(text.replace(DEIDENTIFIED, " "))
     return text
@@ -48,6 +65,15 @@ def _released(text: str) -> str:
         text = text.replace(number, "")
     sentences = [s.translate(DELETED) for s in text.lower().split(". ") if s]
     return _one_line(f"{' . '.join(sentences)} .")
+
+
+def _corrected(text: str) -> str | None:
+    text = _one_line(text.replace("\\n", " ")).lower()
+    text = JOINED.sub("", LIST_NUMBERS_FIRST.sub("", text))
+    text = QUESTIONS.sub(" ? ", LOOSE_MARKS.sub(" ", STOPS.sub(" . ", text)))
+    text = EMPTY_SENTENCES.sub("", f" {_one_line(text)} ")
+    text = f"{_one_line(text).removesuffix(' .')} ."
+    return text if any(map(str.isalnum, text)) else None
 
 
 def _one_line(text: str) -> str:

@@ -7,13 +7,13 @@ from pydantic import AfterValidator, Field
 from camchex.contract.params import Section, unique
 
 SectionRules = Literal["reference", "corrected"]
-Cleaner = Literal["released", "minimal", "none"]
+Cleaner = Literal["released", "corrected", "minimal", "none"]
 Source = Literal["indication", "history"]
 
 
 class IndicationParams(Section):
     """Section ``indications``."""
 
-    sections: SectionRules  # names of report sections: as MIMIC-CXR's parser, or corrected
+    sections: SectionRules  # names of report sections: as MIMIC-CXR's parser, corrected, or any
     use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(unique)]  # in this order
     cleaner: Cleaner
