@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from camchex.errors import DataError
 
-# An archive may hold the folder ``files`` in other folders.
-MEMBER = re.compile(r"(.*/)?(files/p[^/]*/p[^/]+/s[^/]+\.txt)")
+# An archive may hold these folders in any others, or in none, and a name may end in capitals.
+MEMBER = re.compile(r"(?!(?:.*/)?__MACOSX/)(?:.*/)?(p[^/]*/p[^/]+/)(s[^/]+)\.(?:txt|TXT)")
 ZIP, TAR = (".zip",), (".tar.gz", ".tgz")
 BLOCK = 1 << 20  # bytes
 # RuntimeError: an encrypted member, or a compression that Python cannot read.
@@ -52,7 +52,8 @@ def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batc
     tar archive has no index: this process reads it, once, from its start.
 
     Raises:
-        DataError: If an archive is missing or damaged; also raised by a batch.
+        DataError: If an archive is missing or damaged, or holds two files for one study, or a file
+            cannot be read; also raised by a batch.
     """
     named = zip(studies["study_id"].to_pylist(), report_names(studies), strict=True)
     if _is(reports, TAR):
@@ -69,12 +70,11 @@ def archived_names(reports: Path) -> frozenset[str] | None:
     """List the reports in an archive, named as by :func:`report_names`; None for a folder.
 
     Raises:
-        DataError: If the archive is missing or damaged.
+        DataError: If the archive is missing or damaged, or holds two files for one study.
     """
     if _is(reports, ZIP):
         with _readable(reports), zipfile.ZipFile(reports) as archive:
-            found = map(MEMBER.fullmatch, archive.namelist())
-            return frozenset(match[2] for match in found if match)
+            return frozenset(_members(reports, archive))
     if _is(reports, TAR):
         return frozenset(name for name, _ in _tar_members(reports))
     return None
@@ -87,37 +87,49 @@ def _is(reports: Path, endings: tuple[str, ...]) -> bool:
 def _from_folder(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:
     for study, name in some:
         path = reports / name
+        yield Report(study, str(path), _content(reports, path))
+
+
+def _content(reports: Path, path: Path) -> bytes | None:
+    for spelt in (path, path.with_suffix(".TXT")):
         try:
-            yield Report(study, str(path), path.read_bytes())
+            return spelt.read_bytes()
         except FileNotFoundError:
-            yield Report(study, str(path), None)
+            continue
         except NotADirectoryError as error:
             raise DataError(
                 f"{reports}: neither a folder nor a .zip or .tar.gz. "
                 "Set data.reports in params.yaml."
             ) from error
+        except OSError as error:
+            what = f"cannot be read ({error.strerror}). Expected a report, as a text file."
+            raise DataError(f"{spelt}: {what}") from error
+    return None
 
 
 def _from_zip(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:
     with _readable(reports):
-        archive, folder = _open_zip(reports)
+        archive, members = _open_zip(reports)
         for study, name in some:
-            try:
-                content = archive.read(folder + name)
-            except KeyError:
-                content = None
+            content = archive.read(members[name]) if name in members else None
             yield Report(study, f"{reports}/{name}", content)
 
 
 @lru_cache(maxsize=1)
-def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, str]:
-    """Open an archive for as long as its process lives, and find the folders above ``files``.
+def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, dict[str, str]]:
+    """Open an archive for as long as its process lives, and find its reports.
 
     Reading the index of an archive takes longer than a batch.
     """
     archive = zipfile.ZipFile(reports)
-    first = next(filter(None, map(MEMBER.fullmatch, archive.namelist())), None)
-    return archive, (first[1] or "") if first else ""
+    return archive, _members(reports, archive)
+
+
+def _members(reports: Path, archive: zipfile.ZipFile) -> dict[str, str]:
+    """Find each report in a zip archive by its name."""
+    paths: dict[str, str] = {}
+    found = ((_name(reports, path, paths), path) for path in archive.namelist())
+    return {name: path for name, path in found if name}
 
 
 def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
@@ -134,16 +146,39 @@ def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
 
 def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each report."""
+    paths: dict[str, str] = {}
     with _readable(reports), gzip.open(reports) as stream, tarfile.open(None, "r|", stream) as tar:
         for member in iter(tar.next, None):
-            match = MEMBER.fullmatch(member.name)
-            if match and member.isfile() and (file := tar.extractfile(member)):
-                yield match[2], file.read()
+            name = _name(reports, member.name, paths) if member.isfile() else None
+            if name and (file := tar.extractfile(member)):
+                yield name, file.read()
             # Before Python 3.13 tarfile keeps every member, although it cannot go back to any.
             tar.members.clear()  # type: ignore[attr-defined]
         # tarfile takes a damaged member for the end; the checksum at the real end tells.
         while stream.read(BLOCK):
             pass
+
+
+def _name(reports: Path, path: str, paths: dict[str, str]) -> str | None:
+    """Name the report at a path of an archive as :func:`report_names` does; None if it is none.
+
+    Args:
+        reports: The archive.
+        path: A path in it; a zip made by Windows may have backslashes.
+        paths: Path of each study's report so far; this one is added.
+
+    Raises:
+        DataError: If there is one already for this study, in whatever folders.
+    """
+    match = MEMBER.fullmatch(path.replace("\\", "/"))
+    if match is None:
+        return None
+    study = match[2]
+    if study in paths:
+        two = f"{paths[study]} and {path}"
+        raise DataError(f"{reports}: two reports of study {study}: {two}. Keep the right one.")
+    paths[study] = path
+    return f"files/{match[1]}{study}.txt"
 
 
 @contextmanager
