@@ -28,7 +28,7 @@ from record import Comparison, record
 
 from camchex.contract.image_store import ImageParams
 from camchex.images.decode import read_image
-from camchex.images.jpeg import prepared_jpeg
+from camchex.images.jpeg import prepared_image
 from camchex.images.resize import fit_square
 
 Grey = NDArray[np.uint8]
@@ -164,7 +164,7 @@ def main() -> None:
             size=SIZES[0], fit="stretch", jpeg_quality=QUALITY, shard_mb=256, max_unreadable=0
         )
         mine, theirs = seconds(
-            lambda: prepared_jpeg(first, params), lambda: encoded_by_pillow(first, SIZES[0])
+            lambda: prepared_image(first, params), lambda: encoded_by_pillow(first, SIZES[0])
         )
         rows.append(compared(f"the same and encode, {SIZES[0]} px", "Pillow grey", mine, theirs))
         notes |= parts(first, SIZES[0])

@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import simplejpeg
 from record import Comparison, record
 
 from camchex.contract.image_store import ImageStore
 from camchex.images.shards import ShardWriter
+from camchex.images.stored_image import stored_image
 
 IMAGES = 400_000
 SIZE = 32
@@ -29,15 +29,12 @@ PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 def make_store(folder: Path) -> None:
     """Noise of a few kinds, under ids as long as MIMIC-CXR's."""
     rng = np.random.default_rng(0)
-    jpegs = [
-        simplejpeg.encode_jpeg(
-            rng.integers(0, 256, (SIZE, SIZE, 1), dtype=np.uint8), 95, "GRAY", "Gray"
-        )
-        for _ in range(100)
+    images = [
+        stored_image(rng.integers(0, 256, (SIZE, SIZE), dtype=np.uint8), 95) for _ in range(100)
     ]
     writer = ShardWriter(folder, SIZE, SHARD_MB)
     for number in range(IMAGES):
-        writer.add(f"{number:044x}", jpegs[number % len(jpegs)])
+        writer.add(f"{number:044x}", images[number % len(images)])
     writer.close()
 
 

@@ -2,14 +2,19 @@
 
 A store is a folder, written by :mod:`camchex.images.shards`::
 
-    shards.json         side of the images, and each shard's file, rows and SHA-256
+    shards.json         side of the images, rows of each shard, and every file's SHA-256
     shard-00000.arrow   one record batch (SHARD), in the order of the index
     index.arrow         schemas.IMAGE_INDEX, one record batch, sorted by image id
     quarantine.parquet  schemas.QUARANTINE: files that could not be read
+
+A damaged memory map can kill the process that reads it. So the checksums of all files are compared
+before the first is mapped, and offsets are looked at before they are followed.
 """
 
-from bisect import bisect_left
+import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from camchex.contract import schemas
-from camchex.contract.files import sha256
+from camchex.contract.checksums import require_checksums, require_unchanged
 from camchex.contract.params import Section
 from camchex.errors import DataError
 
@@ -31,6 +36,7 @@ SHARD = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("jpeg", pa.binary(), nullable=False),  # 8-bit grey, (size, size)
+        *schemas.IMAGE_INDEX.remove(0),  # the index repeats them
     ]
 )
 CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
@@ -60,10 +66,22 @@ class Shard(Section):
 
 
 class StoreContents(Section):
-    """Content of ``shards.json``: the parts of a store."""
+    """Content of ``shards.json``: the parts of a store, and a checksum of this file itself."""
 
     size: int  # pixels of either side of every image
+    index_sha256: str
     shards: tuple[Shard, ...]
+    own_sha256: str = ""  # of all of the above
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of everything else in the file, in hexadecimal."""
+        return hashlib.sha256(self.model_dump_json(exclude={"own_sha256"}).encode()).hexdigest()
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of the other files of the store, by name."""
+        return {INDEX: self.index_sha256} | {shard.file: shard.sha256 for shard in self.shards}
 
 
 class ImageStore:
@@ -76,19 +94,24 @@ class ImageStore:
         folder: Folder written by :func:`camchex.images.prepare.prepare_images`.
 
     Raises:
-        DataError: If the folder, its index or one of its shards is missing or does not fit.
+        DataError: If the folder, its index or one of its shards is missing or has changed since
+            it was written. Files of unchanged size and times are read for this only once.
     """
 
     def __init__(self, folder: Path) -> None:
+        require_unchanged(folder, _contents(folder).checksums, _AGAIN)
+        self.__setstate__(folder)
+
+    def __getstate__(self) -> Path:
+        return self.folder
+
+    def __setstate__(self, folder: Path) -> None:
         self.folder = folder
         self.contents = _contents(folder)
-        index = _mapped(folder / INDEX, schemas.IMAGE_INDEX)
-        self._ids = index["image_id"]
-        self._shard = index["shard"].to_numpy()
-        self._row = index["row"].to_numpy()
-        self._maps: dict[int, pa.RecordBatch] = {}
-        if len(self) != sum(shard.rows for shard in self.contents.shards):
-            raise DataError(f"{folder}: its shards hold other images than its index. {_AGAIN}")
+        self._starts = [0, *accumulate(shard.rows for shard in self.contents.shards)]
+        self._index = _mapped(folder / INDEX, schemas.IMAGE_INDEX, self._starts[-1])
+        self._ids = self._index["image_id"]
+        self._shards: dict[int, tuple[NDArray[np.int32], NDArray[np.uint8]]] = {}
 
     @property
     def size(self) -> int:
@@ -100,6 +123,11 @@ class ImageStore:
         """Ids of all images, ascending; every call makes a new list."""
         ids: list[str] = self._ids.to_pylist()
         return ids
+
+    @property
+    def index(self) -> pa.RecordBatch:
+        """Every image: ``schemas.IMAGE_INDEX``, in a memory map."""
+        return self._index
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -141,7 +169,9 @@ class ImageStore:
         images = np.empty((len(positions), self.size, self.size), dtype=np.uint8)
         for image, position in zip(images, positions, strict=True):
             try:
-                simplejpeg.decode_jpeg(self._jpeg(int(position)), "GRAY", buffer=image)
+                found = simplejpeg.decode_jpeg(self._jpeg(int(position)), "GRAY", buffer=image)
+                if found.shape[:2] != image.shape:
+                    raise ValueError(f"its shape is {found.shape[:2]}")  # noqa: TRY301 - as below
             except ValueError as error:
                 raise DataError(
                     f"{self.folder}: image {self._id(position)} is damaged: {error}. {_AGAIN}"
@@ -149,42 +179,49 @@ class ImageStore:
         return images
 
     def verify(self) -> None:
-        """Read every shard and compare its checksum.
+        """Read every file and compare its checksum, whatever its times are.
 
         Raises:
-            DataError: Naming the first shard that is missing or has changed.
+            DataError: Naming a file that is missing or has changed.
         """
-        for shard in self.contents.shards:
-            path = self.folder / shard.file
-            if sha256(path) != shard.sha256:
-                raise DataError(f"{path}: its SHA-256 is not {shard.sha256}. {_AGAIN}")
+        require_checksums(self.folder, self.contents.checksums, _AGAIN)
 
     def _jpeg(self, position: int) -> NDArray[np.uint8]:
-        shard = int(self._shard[position])
-        if shard not in self._maps:
-            self._maps[shard] = _mapped(self.folder / self.contents.shards[shard].file, SHARD)
-        buffer = self._maps[shard]["jpeg"][int(self._row[position])].as_buffer()
-        return np.frombuffer(buffer, dtype=np.uint8)
+        position = range(len(self))[position]  # from the end if negative
+        number = bisect_right(self._starts, position) - 1
+        if number not in self._shards:
+            shard = self.contents.shards[number]
+            self._shards[number] = _jpegs(self.folder / shard.file, shard.rows)
+        offsets, jpegs = self._shards[number]
+        row = position - self._starts[number]
+        return jpegs[offsets[row] : offsets[row + 1]]
 
     def _id(self, position: int) -> str:
         image_id: str = self._ids[int(position)].as_py()
         return image_id
 
-    def __reduce__(self) -> tuple[type["ImageStore"], tuple[Path]]:
-        return ImageStore, (self.folder,)
-
 
 _AGAIN = "Delete the folder and run `dvc repro` to make it again."
 
 
-def _mapped(path: Path, schema: pa.Schema) -> pa.RecordBatch:
+def _mapped(path: Path, schema: pa.Schema, rows: int) -> pa.RecordBatch:
+    """Map a file of one record batch whose offsets lie within it."""
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-    except (OSError, pa.ArrowInvalid) as error:
+        batch.validate(full=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be opened: {error}. {_AGAIN}") from error
     if not batch.schema.equals(schema):
         raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {_AGAIN}")
+    if len(batch) != rows:
+        raise DataError(f"{path}: {len(batch)} images, but {CONTENTS} says {rows}. {_AGAIN}")
     return batch
+
+
+def _jpegs(path: Path, rows: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Map the JPEGs of a shard, one after the other; their starts and the end are copied."""
+    _, offsets, data = _mapped(path, SHARD, rows)["jpeg"].buffers()
+    return np.frombuffer(offsets, np.int32)[: rows + 1].copy(), np.frombuffer(data, np.uint8)
 
 
 def _contents(folder: Path) -> StoreContents:
@@ -195,7 +232,6 @@ def _contents(folder: Path) -> StoreContents:
         contents = StoreContents.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise DataError(f"{path}: {error}. {_AGAIN}") from error
-    for shard in contents.shards:
-        if not (folder / shard.file).exists():
-            raise DataError(f"{folder / shard.file}: no such file. {_AGAIN}")
+    if contents.own_sha256 != contents.sha256:
+        raise DataError(f"{path}: its checksum is not that of its content. {_AGAIN}")
     return contents

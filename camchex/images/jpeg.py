@@ -9,20 +9,17 @@ from numpy.typing import NDArray
 from camchex.contract.image_store import ImagePreparation
 from camchex.images.decode import read_image
 from camchex.images.resize import fit_square
+from camchex.images.stored_image import StoredImage, stored_image
 
 
-def prepared_jpeg(path: Path, params: ImagePreparation) -> bytes:
-    """Encode a file as the grey JPEG that a store keeps, ``params.size`` pixels on either side.
+def prepared_image(path: Path, params: ImagePreparation) -> StoredImage:
+    """Prepare a file for a store: grey, ``params.size`` pixels on either side, encoded.
 
     Raises:
         UnreadableImage: If the file holds no image that can be used.
     """
     image = read_image(path, at_least=params.size)
-    square = np.ascontiguousarray(fit_square(image, params.size, params.fit))[..., None]
-    jpeg: bytes = simplejpeg.encode_jpeg(
-        square, quality=params.jpeg_quality, colorspace="GRAY", colorsubsampling="Gray"
-    )
-    return jpeg
+    return stored_image(fit_square(image, params.size, params.fit), params.jpeg_quality)
 
 
 def prepared_pixels(path: Path, params: ImagePreparation) -> NDArray[np.uint8]:
@@ -38,5 +35,5 @@ def prepared_pixels(path: Path, params: ImagePreparation) -> NDArray[np.uint8]:
     Raises:
         UnreadableImage: If the file holds no image that can be used.
     """
-    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(prepared_jpeg(path, params), "GRAY")
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(prepared_image(path, params).jpeg, "GRAY")
     return pixels[..., 0]

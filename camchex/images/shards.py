@@ -8,6 +8,7 @@ import pyarrow as pa
 from camchex.contract import schemas
 from camchex.contract.files import sha256, whole_file, write_text
 from camchex.contract.image_store import CONTENTS, INDEX, SHARD, Shard, StoreContents
+from camchex.images.stored_image import StoredImage
 
 MEGABYTE = 1_000_000
 
@@ -34,15 +35,15 @@ class ShardWriter:
         self._size = size
         self._limit = shard_mb * MEGABYTE
         self._shards = list(written)
-        self._waiting: list[tuple[str, bytes]] = []
+        self._waiting: list[tuple[str, StoredImage]] = []
         self._bytes = 0
         self.bytes = sum((folder / shard.file).stat().st_size for shard in written)
 
-    def add(self, image_id: str, jpeg: bytes) -> Shard | None:
+    def add(self, image_id: str, image: StoredImage) -> Shard | None:
         """Append an image, and return the shard that it fills; ids must ascend."""
-        self._waiting.append((image_id, jpeg))
-        self._bytes += len(jpeg)
-        self.bytes += len(jpeg)
+        self._waiting.append((image_id, image))
+        self._bytes += len(image.jpeg)
+        self.bytes += len(image.jpeg)
         return self._write_shard() if self._bytes >= self._limit else None
 
     def close(self) -> None:
@@ -50,21 +51,25 @@ class ShardWriter:
         if self._waiting:
             self._write_shard()
         parts = [schemas.IMAGE_INDEX.empty_table()]
-        for number, shard in enumerate(self._shards):
-            file = pa.memory_map(str(self._folder / shard.file))
-            ids = pa.ipc.open_file(file).get_batch(0)["image_id"]
-            columns = [ids, pa.repeat(number, len(ids)), pa.array(range(len(ids)))]
-            part = pa.table(columns, names=schemas.IMAGE_INDEX.names)
+        for shard in self._shards:
+            with pa.ipc.open_file(pa.memory_map(str(self._folder / shard.file))) as file:
+                part = pa.table(file.get_batch(0).select(schemas.IMAGE_INDEX.names))
             parts.append(part.cast(schemas.IMAGE_INDEX))
         columns = [column.combine_chunks() for column in pa.concat_tables(parts).columns]
-        _write(pa.record_batch(columns, schema=schemas.IMAGE_INDEX), self._folder / INDEX)
-        contents = StoreContents(size=self._size, shards=tuple(self._shards))
+        index = self._folder / INDEX
+        _write(pa.record_batch(columns, schema=schemas.IMAGE_INDEX), index)
+        contents = StoreContents(
+            size=self._size, index_sha256=sha256(index), shards=tuple(self._shards)
+        )
+        contents = contents.model_copy(update={"own_sha256": contents.sha256})
         write_text(self._folder / CONTENTS, contents.model_dump_json(indent=2) + "\n")
 
     def _write_shard(self) -> Shard:
         path = self._folder / f"shard-{len(self._shards):05}.arrow"
-        ids, jpegs = zip(*self._waiting, strict=True)
-        batch = pa.record_batch([pa.array(ids), pa.array(jpegs, pa.binary())], schema=SHARD)
+        ids, images = zip(*self._waiting, strict=True)
+        columns = [ids, *zip(*images, strict=True)]
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, SHARD, strict=True)]
+        batch = pa.record_batch(arrays, schema=SHARD)
         _write(batch, path)
         shard = Shard(file=path.name, rows=len(ids), sha256=sha256(path))
         self._shards.append(shard)

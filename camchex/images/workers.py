@@ -9,15 +9,16 @@ import cv2
 
 from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
-from camchex.images.jpeg import prepared_jpeg
+from camchex.images.jpeg import prepared_image
+from camchex.images.stored_image import StoredImage
 from camchex.images.unreadable import Reason, UnreadableImage
 from camchex.runs.processes import in_processes
 
 CHUNK = 16  # images that a worker takes at once: about half a second of work at full size
 DOES = "decodes images"
 
-Outcome = tuple[str, bytes | UnreadableImage]
-"""The stamp of a file, and its JPEG or why there is none."""
+Outcome = tuple[str, StoredImage | UnreadableImage]
+"""The stamp of a file, and its image or why there is none."""
 
 
 def stamp(path: Path) -> str:
@@ -39,7 +40,7 @@ def prepare_files(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
     for path in paths:
         before = stamp(path)
         try:
-            outcomes.append((before, prepared_jpeg(path, params)))
+            outcomes.append((before, prepared_image(path, params)))
         except UnreadableImage as trouble:
             outcomes.append((before, trouble))
     return outcomes

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import simplejpeg
 
 from camchex.check import check_stores
 from camchex.errors import DataError
 from camchex.images.shards import ShardWriter
+from camchex.images.stored_image import stored_image
 
 SIZE = 16
 
@@ -16,13 +16,12 @@ SIZE = 16
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two stores below one folder."""
-    grey = np.zeros((SIZE, SIZE, 1), np.uint8)
-    jpeg = simplejpeg.encode_jpeg(grey, colorspace="GRAY", colorsubsampling="Gray")
+    image = stored_image(np.zeros((SIZE, SIZE), np.uint8), quality=95)
     for name in ("mimic", "external/nih"):
         (tmp_path / name).mkdir(parents=True)
         writer = ShardWriter(tmp_path / name, SIZE, shard_mb=1)
         for image_id in "abc":
-            writer.add(image_id, jpeg)
+            writer.add(image_id, image)
         writer.close()
     return tmp_path
 
@@ -46,7 +45,7 @@ def test_a_missing_shard_is_found(folder: Path) -> None:
     (folder / "external/nih/shard-00000.arrow").unlink()
     damaged, whole = check_stores(folder)
     assert damaged.rows is None
-    assert "no such file" in damaged.problems[0].what
+    assert "No such file" in damaged.problems[0].what
     assert not whole.problems
 
 

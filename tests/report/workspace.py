@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import simplejpeg
 
 from camchex.audit.gain import NAMES
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.images.shards import ShardWriter
+from camchex.images.stored_image import stored_image
 from camchex.report.inputs import Provenance, ReportInputs, Sources, read_inputs
 from stages import audit_leakage, evaluate
 from stages.report import __main__ as report
@@ -136,8 +136,8 @@ def write_store(folder: Path, cohort: pa.Table, size: int = 16) -> None:
     writer = ShardWriter(folder, size, shard_mb=1)
     draw = np.random.default_rng(0)
     for image_id in sorted(i for ids in cohort["image_ids"].to_pylist() for i in ids):
-        pixels = draw.integers(0, 255, (size, size, 1), dtype=np.uint8)
-        writer.add(image_id, simplejpeg.encode_jpeg(pixels, colorspace="GRAY"))
+        pixels = draw.integers(0, 255, (size, size), dtype=np.uint8)
+        writer.add(image_id, stored_image(pixels, quality=95))
     writer.close()
 
 
