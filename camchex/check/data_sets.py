@@ -17,7 +17,14 @@ from camchex.check.checked import (
     check_file,
     check_watched,
 )
-from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES, NAMES, PAGES
+from camchex.cohort.published import (
+    COUNTS,
+    CXR_LT_COUNTS,
+    CXR_LT_POSITIVES,
+    NAMES,
+    OFFICIAL_TEST,
+    PAGES,
+)
 from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.reports.files import archived_names, report_names
 from camchex.sources.csv.lookup import image_counts
@@ -30,6 +37,7 @@ from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
 Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
+CONTRADICTIONS = "with No Finding beside a finding, which is read as 0"
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 ED_READERS = {
     "edstays": mimic_iv_ed.read_edstays,
@@ -136,20 +144,35 @@ def _cxr_lt_test(path: Path) -> TableCounts:
 def _external(
     root: Path, key: str, external: ExternalSet, labels: LabelParams
 ) -> Iterator[CheckedFile]:
+    folder = root / external.folder
+    test_list = folder / external.test_list
+
     def read(path: Path) -> TableCounts:
-        images, known = read_external(key, external, path, root, labels)
+        listed = test_list if test_list.exists() else path
+        every = external.model_copy(update={"hold_out_test": False})
+        images, known, counted = read_external(key, every, path, listed, root, labels)
         rows = read_csv(path, read_header(path)[:1]).table.num_rows
         hidden = UNPUBLISHED[external.source]
         sizes = {name: n for name, n in image_counts(images).items() if name not in hidden}
+        odd = {
+            OFFICIAL_TEST: counted.official_test["images"],
+            CONTRADICTIONS: counted.contradictions,
+        }
         return TableCounts(
-            {"rows": rows, **sizes, **_counts(images["view"], ("frontal", "lateral"))},
+            {
+                "rows": rows,
+                **sizes,
+                **_counts(images["view"], ("frontal", "lateral")),
+                **{name: n for name, n in odd.items() if n},
+            },
             published_counts(path, external.source),
             _class_counts(known, labels.classes),
             refers_to=_image_files(root, images),
         )
 
-    folder = root / external.folder
     yield check_file(folder / external.table, read)
+    if external.test_list != external.table:
+        yield check_file(test_list, lambda _: TableCounts())
     yield check_watched(folder / external.watch_images, f"external.{key}.watch_images")
 
 

@@ -22,6 +22,7 @@ NAMES: Mapping[str, str] = {
     "vindr": "VinDr-CXR",
 }
 
+OFFICIAL_TEST = "of the official test"
 COUNTS: Mapping[str, Mapping[str, int]] = {
     "metadata": {"images": 377_110, "studies": 227_835, "patients": 65_379},
     "split": {"train": 368_960, "development": 2_991, "test": 5_159},
@@ -44,6 +45,7 @@ COUNTS: Mapping[str, Mapping[str, int]] = {
         "patients": 30_805,
         "frontal": 112_120,
         "lateral": 0,
+        OFFICIAL_TEST: 25_596,
     },
     "vindr_kaggle": {"rows": 67_914, "images": 15_000},  # rows: boxes, or readers without any
     "vindr_train": {"rows": 45_000, "images": 15_000},  # rows: readers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camchex.check.checked import CheckedData, CheckedFile
-from camchex.cohort.published import COUNTS, CXR_LT_COUNTS
+from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, OFFICIAL_TEST
 from camchex.contract.labels import LabelParams
 from camchex.errors import DataError
 from camchex.sources.external import vindr
@@ -25,7 +25,7 @@ class SampleCounts:
     Attributes:
         images: Images of the training split of MIMIC-CXR; ``studies`` alike.
         lateral: Lateral ones of these images, by the share in MIMIC-CXR as a whole.
-        external: Images by external set.
+        external: Images by external set, without those held out.
         origins: Source of each count: the path of a table, or ``published``.
     """
 
@@ -66,7 +66,8 @@ def count_samples(
         if one.source == "vindr":
             published = f"vindr_{vindr.release(path) if path.exists() else 'kaggle'}"
         counts, origins[key] = _counts(files, path, COUNTS[published])
-        sizes[key] = counts["images"]
+        held_out = counts.get(OFFICIAL_TEST, 0) if one.hold_out_test else 0
+        sizes[key] = counts["images"] - held_out
     share = metadata["lateral"] / (metadata["frontal"] + metadata["lateral"])
     return SampleCounts(images, studies, round(images * share), sizes, origins)
 

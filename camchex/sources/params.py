@@ -97,6 +97,10 @@ class ExternalSet(Section):
     source: Literal["chexpert", "nih", "vindr"]
     folder: BelowRoot
     table: BelowRoot  # below the folder, as is the next
+    # What names the images of the official test: a list or table of its own below the folder, or
+    # the table itself where none is published beside it.
+    test_list: BelowRoot
+    hold_out_test: bool  # whether students are trained without the patients of the official test
     watch_images: BelowRoot  # what DVC hashes in place of the images
     labels: LabelPolicy
 

@@ -73,7 +73,11 @@ def targets(root: Path) -> list[Target]:
         Target("MIMIC-CXR-JPG and CXR-LT tables", (*tables, *_challenge()), _mimic),
         Target("MIMIC-IV-ED tables", emergency, partial(_emergency, studies)),
         *(
-            Target(f"{key} table", (f"{one.folder}/{one.table}",), partial(_external, key, one))
+            Target(
+                f"{key} table",
+                tuple(sorted({f"{one.folder}/{name}" for name in (one.table, one.test_list)})),
+                partial(_external, key, one),
+            )
             for key, one in external.items()
         ),
         Target("reports", tuple(sorted(reports)), _report),
@@ -113,13 +117,14 @@ def _emergency(studies: pa.Table, root: Path, _: str) -> Mapping[str, int]:
     return {f"{ED}/{name}.csv.gz": counts["rows"][name] for name in names}
 
 
-def _external(key: str, external: ExternalSet, root: Path, file: str) -> Mapping[str, int]:
+def _external(key: str, external: ExternalSet, root: Path, _: str) -> Mapping[str, int]:
     space = params.load("labels", LabelParams)
-    images, labels = read_external(key, external, root / file, root, space)
+    table, listed = (root / external.folder / name for name in (external.table, external.test_list))
+    images, labels, counts = read_external(key, external, table, listed, root, space)
     assert images["image_id"].equals(labels["image_id"])
     if external.source == "vindr":  # one row is a reader's, or a box
         return {}
-    return {file: images.num_rows}
+    return {f"{external.folder}/{external.table}": counts.listed["images"]}
 
 
 def _report(root: Path, file: str) -> str:

@@ -9,7 +9,13 @@ from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import ParamsError
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
-SET = {"folder": "f", "table": "t.csv", "watch_images": "images"}
+SET = {
+    "folder": "f",
+    "table": "t.csv",
+    "test_list": "t.csv",
+    "hold_out_test": True,
+    "watch_images": "images",
+}
 NIH = {**SET, "source": "nih", "labels": {"no_finding_source_hard": True}}
 VINDR = {"min_readers": 2, "nodule_mass": "both", "no_finding_source_hard": True}
 

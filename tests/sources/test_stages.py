@@ -98,11 +98,14 @@ def test_no_cxr_lt_is_needed_for_mimics_own_labels_and_splits(project: Path) -> 
 @pytest.mark.parametrize("key", ["chexpert", "nih", "vindr"])
 def test_images_of_an_external_set_exist_and_are_those_labelled(project: Path, key: str) -> None:
     external = read_yaml(Path("params.yaml"))["external"][key]
+    folder = project / external["folder"]
     ingest_external.main(
         key=key,
-        table=project / external["folder"] / external["table"],
+        table=folder / external["table"],
+        test_list=folder / external["test_list"],
         images=Path("images.parquet"),
         labels=Path("labels.parquet"),
+        metrics=Path("counts.json"),
     )
     images = tables.read(Path("images.parquet"), schemas.IMAGES)
     labels = tables.read(Path("labels.parquet"), schemas.labels(CXR_LT_2023))
@@ -111,6 +114,13 @@ def test_images_of_an_external_set_exist_and_are_those_labelled(project: Path, k
     assert all((project / path).is_file() for path in images["path"].to_pylist())
     sick = [r for r in labels.to_pylist() if r["Pneumonia"] == 1]
     assert all(row["No Finding"] == 0 for row in sick)
+    counts = json.loads(Path("counts.json").read_text())
+    assert counts["kept"]["images"] == images.num_rows
+    tested = (
+        (project / "ChestX-ray14" / "test_list.txt").read_text().split() if key == "nih" else []
+    )
+    assert not set(tested) & set(images["image_id"].to_pylist())
+    assert counts["listed"]["images"] - images.num_rows == len(tested)
 
 
 class Store:

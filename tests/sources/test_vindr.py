@@ -56,6 +56,27 @@ def test_boxes_of_one_reader_are_one_vote(tmp_path: Path) -> None:
     assert positive(kaggle(tmp_path, *rows)) == {"x": {"No Finding"}}
 
 
+@pytest.mark.parametrize("finding", ["Atelectasis", "Aortic enlargement"])  # one has no class
+def test_readers_who_disagree_leave_no_finding_beside_a_finding(
+    tmp_path: Path, finding: str
+) -> None:
+    named = ("No finding", "No finding", finding)
+    rows = [reading("x", r, f) for r, f in zip(READERS, named, strict=True)]
+    path = kaggle(tmp_path, *rows)
+    by_one, by_two = (
+        read_labels("vindr", path, policy=LabelPolicy(min_readers=n)).to_pylist()[0] for n in (1, 2)
+    )
+    assert (by_one["No Finding"], by_one["Atelectasis"]) == (0, finding == "Atelectasis")
+    assert (by_two["No Finding"], by_two["Atelectasis"]) == (1, 0)
+
+
+def test_two_rows_of_one_reader_of_physionet_are_refused(tmp_path: Path) -> None:
+    rows = [("x", r, {"Edema"}) for r in (*READERS, "R2")]
+    path = physionet(tmp_path / "image_labels_train.csv", *rows)
+    with pytest.raises(DataError, match="line 5, column 'rad_id': found 'R2', expected one row"):
+        read_labels("vindr", path)
+
+
 def test_nodule_or_mass_sets_both(tmp_path: Path) -> None:
     rows = [reading("x", r, "Nodule/Mass") for r in READERS]
     assert positive(kaggle(tmp_path, *rows)) == {"x": {"Nodule", "Mass"}}
@@ -78,6 +99,10 @@ def test_votes_agree_with_a_count_by_hand(tmp_path: Path) -> None:
     for (image, name), readers in votes.items():
         if len(readers) > 1:
             expected[image].add(name)
+    for image, finding in {(str(r["image_id"]), r["class_name"]) for r in rows}:
+        named = [r for r in rows if (r["image_id"], r["class_name"]) == (image, finding)]
+        if finding != "No finding" and len({r["rad_id"] for r in named}) > 1:
+            expected[image].discard("No Finding")
     draw.shuffle(rows)
     assert positive(kaggle(tmp_path, *rows)) == expected
 

@@ -13,6 +13,12 @@ def positions(ids: pa.Array, within: pa.Array) -> pa.Array:
     return pc.index_in(_one_chunk(ids), value_set=_one_chunk(within))
 
 
+def repeated(ids: pa.Array) -> pa.Array:
+    """Whether an id stands in a row above its own, bool, (N,)."""
+    first = pc.index_in(ids, value_set=ids)
+    return pc.not_equal(first, pa.array(range(len(ids)), pa.int32()))
+
+
 def values_of(ids: pa.Array, table: pa.Table, key: str, column: str) -> pa.Array:
     """Value of ``column`` in the row whose ``key`` is each id; null where there is no such row."""
     return _one_chunk(table[column]).take(positions(ids, table[key]))

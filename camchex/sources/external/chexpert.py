@@ -1,41 +1,58 @@
 """CheXpert: 223,414 frontal and lateral images with 14 labels mined from their reports."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import MIMIC_14
-from camchex.sources.csv.lookup import require_known_columns
+from camchex.sources.csv.lookup import positions, repeated, require_known_columns
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
-from camchex.sources.external.label_map import Classes, alike, known_classes
+from camchex.sources.external.label_map import (
+    Classes,
+    KnownLabels,
+    OfficialTest,
+    alike,
+    known_classes,
+    without_contradictions,
+)
 from camchex.sources.params import LabelPolicy
 
 CLASSES = alike(*MIMIC_14)  # one labeler made both; CXR-LT names them alike
 NOT_LABELS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 MEANING = {"unknown": None, "positive": True, "negative": False}
-RELEASE = r"^CheXpert-v1\.0(-small)?/"
-IMAGE = r"^(?:train|valid|test)/(?P<study>(?P<patient>patient\d+)/study\d+)/[^/]+$"
+IMAGE = r"(?:^|/)patient\d+/study\d+/[^/]+$"
+BATCH = re.compile(r"CheXpert-v1\.0 batch \d+ \((\w+).*\)")  # one of the four that Stanford ships
+PARTS = {"train": "train", "valid": "valid", "validate": "valid", "test": "test"}
+"""Part of an image by the last folder above its patient, or by the word in the name of a batch."""
+RELEASES = ("", "CheXpert-v1.0/", "CheXpert-v1.0-small/")
+OFFICIAL_TEST = ("valid", "test")
+ENTRY = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
 
 
-def image_columns(table: Path, _folder: Path) -> dict[str, pa.Array | str]:
-    """Read columns of ``schemas.IMAGES``; an image's id is its ``Path`` without the release.
+def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
+    """Read columns of ``schemas.IMAGES``; an image's id is its part (train, ...) and what follows.
+
+    Files lie in ``train``, ``valid`` and ``test`` of any release, or in the batches that Stanford
+    ships: ``CheXpert-v1.0 batch 2 (train 1)/patient00001``, with or without ``train`` between.
 
     Raises:
-        DataError: At a path that is not CheXpert's, or a view that is neither frontal nor lateral.
+        DataError: At a path that is not CheXpert's, an image listed twice (as v1.0 and as -small,
+            for example), or a view that is neither frontal nor lateral.
     """
     raw = read_csv(table, ["Path", "Frontal/Lateral", "AP/PA"])
-    image_id = _image_ids(raw)
-    parts = pc.extract_regex(image_id, IMAGE)
+    parts = _parts(raw)
     return {
-        "image_id": image_id,
-        "patient_id": pc.struct_field(parts, "patient"),
-        "study_id": pc.struct_field(parts, "study"),
+        "image_id": _joined(parts, ["part", "file"]),
+        "patient_id": parts["patient"],
+        "study_id": parts["study"],
         "view_position": raw.text("AP/PA"),
         "view": pc.utf8_lower(raw.choices("Frontal/Lateral", ("Frontal", "Lateral"))),
         "view_source": "Frontal/Lateral",
-        "path": image_id,
+        "path": _paths(folder, parts),
     }
 
 
@@ -44,9 +61,7 @@ def published_classes(_table: Path) -> Mapping[str, Classes]:
     return CLASSES
 
 
-def known_labels(
-    table: Path, mapping: Mapping[str, Classes], policy: LabelPolicy
-) -> tuple[pa.Array, dict[str, pa.Array]]:
+def known_labels(table: Path, mapping: Mapping[str, Classes], policy: LabelPolicy) -> KnownLabels:
     """Read ids, and 1 and 0 as published; uncertain (-1) and blank are what the policy says.
 
     No Finding is never 0 in the published table: see ``label_map.imply_no_finding``.
@@ -66,11 +81,77 @@ def known_labels(
         published = raw.labels(name, (1, 0, -1, None))
         present = pc.if_else(pc.equal(published, -1), uncertain, pc.equal(published, 1))
         findings[name] = pc.if_else(pc.is_null(published), unmentioned, present)
-    return _image_ids(raw), known_classes(findings, mapping)
+    said, taken_back = without_contradictions(findings)
+    return KnownLabels(
+        _joined(_parts(raw), ["part", "file"]), known_classes(said, mapping), taken_back
+    )
 
 
-def _image_ids(raw: RawTable) -> pa.Array:
-    image_id = pc.replace_substring_regex(raw.unique_ids("Path"), RELEASE, "")
-    odd = pc.invert(pc.match_substring_regex(image_id, IMAGE))
-    raw.refuse(odd, "Path", "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg")
-    return image_id
+def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTest:
+    """Return the patients of ``valid`` and ``test``, and those of a further table of these.
+
+    Args:
+        images: image_id and patient_id of the table, (N,).
+        table: ``train.csv``.
+        test_list: The table itself, or one of the parts that are no training: ``valid.csv``.
+
+    Raises:
+        DataError: At a path that is not CheXpert's.
+    """
+    part = pc.list_element(pc.split_pattern(images["image_id"], "/", max_splits=1), 0)
+    held = images.filter(pc.is_in(part, pa.array(OFFICIAL_TEST)))["patient_id"]
+    if test_list == table:
+        return OfficialTest(held.unique(), 0)
+    parts = _parts(read_csv(test_list, ["Path"]))
+    image_id = _joined(parts, ["part", "file"])
+    patients = pa.chunked_array([*held.chunks, *parts["patient"].chunks]).unique()
+    return OfficialTest(patients, positions(image_id, images["image_id"]).null_count)
+
+
+def _parts(raw: RawTable) -> pa.Table:
+    """Take paths apart: part (train, valid, test), patient, study, and file below the part."""
+    path = raw.ids("Path")
+    raw.refuse(pc.invert(pc.match_substring_regex(path, IMAGE)), "Path", ENTRY)
+    rooted = pc.binary_join_element_wise("", path, "/")
+    pieces = pc.split_pattern(rooted, "/", max_splits=3, reverse=True)
+    above, patient, study, file = (pc.list_element(pieces, i) for i in range(4))
+    above = above.dictionary_encode()  # few are distinct
+    part = pa.array([_part(name) for name in above.dictionary.to_pylist()], pa.string())
+    part = part.take(above.indices)
+    raw.refuse(pc.is_null(part), "Path", ENTRY)
+    study = pc.binary_join_element_wise(patient, study, "/")
+    below = pc.binary_join_element_wise(study, file, "/")
+    parts = pa.table({"part": part, "patient": patient, "study": study, "file": below})
+    once = "every image in one row only, whatever its release is called"
+    raw.refuse(repeated(_joined(parts, ["part", "file"])), "Path", once)
+    return parts
+
+
+def _part(folder: str) -> str | None:
+    """Part of the images below a folder, or None if it is not CheXpert's."""
+    last = folder.rpartition("/")[2]
+    batch = BATCH.fullmatch(last)
+    return PARTS.get(batch[1] if batch else last)
+
+
+def _paths(folder: Path, parts: pa.Table) -> pa.Array:
+    """Find the folder of each patient; where there is none, it is expected below the part."""
+    releases = [release for release in RELEASES if (folder / release).is_dir()]
+    batches = sorted(path.name for path in folder.glob("CheXpert-v1.0 batch *"))
+    found: dict[str, str] = {}
+    for part in pc.unique(parts["part"]).to_pylist():
+        own = [name for name in batches if _part(name) == part]
+        named = (f"{place}{part}" for place in (*releases, *(f"{name}/" for name in own)))
+        for place in (*named, *own):
+            if (folder / place).is_dir():
+                for entry in os.scandir(folder / place):
+                    found.setdefault(f"{part}/{entry.name}", place)
+    patient = _joined(parts, ["part", "patient"])
+    every = pc.unique(patient)
+    places = [found.get(name, name.partition("/")[0]) for name in every.to_pylist()]
+    place = pa.array(places, pa.string()).take(pc.index_in(patient, value_set=every))
+    return pc.binary_join_element_wise(place, parts["file"].combine_chunks(), "/")
+
+
+def _joined(parts: pa.Table, names: Sequence[str]) -> pa.Array:
+    return pc.binary_join_element_wise(*(parts[n].combine_chunks() for n in names), "/")

@@ -1,9 +1,11 @@
-"""The files of a set's images, found by name."""
+"""The files of a set's images, found by name, and lists of such names."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+
+from camchex.errors import DataError
 
 
 def image_paths(
@@ -31,3 +33,21 @@ def image_paths(
         there = (found[name] for name in names if name in found)
         paths.append(next(there, f"{places[0]}/{names[0]}"))
     return pa.array(paths, pa.string())
+
+
+def read_names(path: Path) -> pa.Array:
+    """Read a list with one name of an image per line; blank lines are passed over.
+
+    Raises:
+        DataError: If the file is missing or no text.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. `camchex check` says where to get it.")
+    try:
+        names = [name.strip() for name in path.read_text("utf-8-sig").splitlines()]
+    except (UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error}). Download it again.") from error
+    for line, name in enumerate(names, 1):
+        if "\0" in name:
+            raise DataError(f"{path}, line {line}: holds a NUL byte. Download it again.")
+    return pa.array([name for name in names if name], pa.string())

@@ -1,16 +1,32 @@
 """Published findings as classes of the label space."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import NO_FINDING
 from camchex.errors import ParamsError
+from camchex.sources.csv.no_finding import any_finding, contradicted, count, is_no_finding
 from camchex.sources.params import LabelPolicy
 
 Classes = tuple[str, ...]
-NOT_A_FINDING = (NO_FINDING, "Support Devices")  # a device may be there beside No Finding
+
+
+class KnownLabels(NamedTuple):
+    """Labels that a table of a set says, and how often it contradicts itself."""
+
+    image_id: pa.Array  # (N,)
+    classes: dict[str, pa.Array]  # 1, 0 or null, float32, (N,), by class
+    contradictions: int  # images with No Finding and a finding, of which No Finding was taken back
+
+
+class OfficialTest(NamedTuple):
+    """Whom the publisher of a set keeps for testing."""
+
+    patients: pa.Array  # their ids; there may be further ones, of no image of the table
+    not_in_table: int  # entries of a list of its own that are of no image of the table
 
 
 def alike(*findings: str) -> dict[str, Classes]:
@@ -47,8 +63,26 @@ def label_map(
             )
     chosen = {**published, **policy.map}
     if not policy.no_finding_source_hard:
-        chosen |= {finding: () for finding in chosen if finding.lower() == "no finding"}
+        chosen |= {finding: () for finding in chosen if is_no_finding(finding)}
     return chosen
+
+
+def without_contradictions(
+    findings: Mapping[str, pa.Array],
+) -> tuple[Mapping[str, pa.Array], int]:
+    """Take back No Finding where any published finding is positive, whether a class has it or not.
+
+    Args:
+        findings: true, false or null (unknown) by published finding, (N,), No Finding among them.
+
+    Returns:
+        The findings, and in how many rows No Finding was taken back.
+
+    Source:
+        docs/method.md, section 5. The published tables of the three sets hold no such row.
+    """
+    wrong = contradicted(findings)
+    return {**findings, NO_FINDING: pc.and_not(findings[NO_FINDING], wrong)}, count(wrong)
 
 
 def known_classes(
@@ -85,8 +119,7 @@ def imply_no_finding(labels: pa.Table, classes: Sequence[str]) -> pa.Table:
     if NO_FINDING not in classes:
         return labels
     published, none = labels[NO_FINDING], pa.scalar(0, pa.float32())
-    findings = [labels[name] for name in classes if name not in NOT_A_FINDING]
-    positive = pc.equal(pc.max_element_wise(none, *findings), 1)  # nulls are passed over
+    positive = any_finding({name: labels[name] for name in classes}, labels.num_rows)
     implied = pc.and_(pc.is_null(published), positive)
     values = pc.if_else(implied, none, published)
     at = labels.column_names.index(NO_FINDING)

@@ -7,9 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import NO_FINDING
+from camchex.errors import DataError
+from camchex.sources.csv.lookup import values_of
 from camchex.sources.csv.raw_table import read_csv
-from camchex.sources.external.image_files import image_paths
-from camchex.sources.external.label_map import Classes, alike, known_classes
+from camchex.sources.external.image_files import image_paths, read_names
+from camchex.sources.external.label_map import (
+    Classes,
+    KnownLabels,
+    OfficialTest,
+    alike,
+    known_classes,
+    without_contradictions,
+)
 from camchex.sources.params import LabelPolicy
 
 CLASSES: dict[str, Classes] = {
@@ -49,29 +58,47 @@ def published_classes(_table: Path) -> Mapping[str, Classes]:
     return CLASSES
 
 
-def known_labels(
-    table: Path, mapping: Mapping[str, Classes], _policy: LabelPolicy
-) -> tuple[pa.Array, dict[str, pa.Array]]:
+def known_labels(table: Path, mapping: Mapping[str, Classes], _policy: LabelPolicy) -> KnownLabels:
     """Read ids, and 1 where a finding is named, else 0.
 
     Raises:
-        DataError: At a finding that is not one of ``CLASSES``, or beside No Finding.
+        DataError: At a finding that is not one of ``CLASSES``.
     """
     raw = read_csv(table, ["Image Index", "Finding Labels"])
     cells = raw.text("Finding Labels")
-    others = [name for name in CLASSES if name != NO_FINDING]
-    known = [
-        cell
-        for cell in pc.unique(cells).drop_null().to_pylist()
-        if cell == NO_FINDING or set(cell.split("|")) <= set(others)
-    ]
+    known = [c for c in pc.unique(cells).drop_null().to_pylist() if set(c.split("|")) <= {*CLASSES}]
     raw.refuse(
         pc.invert(pc.is_in(cells, pa.array(known, pa.string()))),
         "Finding Labels",
-        f"{NO_FINDING} alone, or any of {', '.join(others)} joined by |",
+        f"any of {', '.join(CLASSES)} joined by |",
     )
     named = pc.split_pattern(cells, "|")
     row, finding = pc.list_parent_indices(named), pc.list_flatten(named)
     rows = pa.array(range(len(named)), pa.int64())
     findings = {name: pc.is_in(rows, pc.filter(row, pc.equal(finding, name))) for name in CLASSES}
-    return raw.unique_ids("Image Index"), known_classes(findings, mapping)
+    said, taken_back = without_contradictions(findings)
+    return KnownLabels(raw.unique_ids("Image Index"), known_classes(said, mapping), taken_back)
+
+
+def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTest:
+    """Return the patients of the images that ``test_list.txt`` names; none if it is the table.
+
+    Args:
+        images: image_id and patient_id of the table, (N,).
+        table: ``Data_Entry_2017_v2020.csv``.
+        test_list: One name of an image per line.
+
+    Raises:
+        DataError: If the list is missing or damaged, or all its names are of no image of the table.
+    """
+    if test_list == table:
+        return OfficialTest(pa.array([], pa.string()), 0)
+    listed = read_names(test_list)
+    patients = values_of(listed, images, "image_id", "patient_id")
+    if patients.null_count == len(listed) > 0:
+        raise DataError(
+            f"{test_list}, line 1: {listed[0].as_py()!r} is no image of {table}, and no other line "
+            f"is ({len(listed)} in all); the table has, for example, "
+            f"{images['image_id'][0].as_py()!r}. Give the test_list of this table in params.yaml."
+        )
+    return OfficialTest(patients.drop_null().unique(), patients.null_count)

@@ -1,12 +1,13 @@
 """External sets as canonical tables. A further source is a module here and an entry below.
 
 The module of a source reads what is its own: ``image_columns`` the images, ``published_classes``
-the findings of a table, and ``known_labels`` the labels of the classes that these are mapped to.
+the findings of a table, ``known_labels`` the labels of the classes that these are mapped to, and
+``official_test`` the patients whom its publisher keeps for testing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from camchex.contract import schemas
 from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.errors import DataError
+from camchex.sources.csv.lookup import image_counts, positions
 from camchex.sources.external import chexpert, nih, vindr
 from camchex.sources.external.label_map import imply_no_finding, label_map
 from camchex.sources.params import RECOMMENDED, ExternalSet, LabelPolicy
@@ -22,22 +24,71 @@ SOURCES = {"chexpert": chexpert, "nih": nih, "vindr": vindr}
 Source = Literal["chexpert", "nih", "vindr"]
 
 
+class ExternalCounts(NamedTuple):
+    """What was counted in the published tables of one set."""
+
+    listed: Mapping[str, int]  # images, studies and patients of the table
+    contradictions: int  # images with No Finding and a finding
+    official_test: Mapping[str, int]  # images, studies and patients of the official test
+    test_list_not_in_table: int  # entries of a test list of its own without an image
+    kept: Mapping[str, int]  # images, studies and patients that students are trained on
+
+
+class ExternalTables(NamedTuple):
+    """One external set, as students are trained on it."""
+
+    images: pa.Table  # schemas.IMAGES
+    labels: pa.Table  # schemas.labels
+    counts: ExternalCounts  # aggregates, small cells not hidden
+
+
 def read_external(
-    key: str, external: ExternalSet, table: Path, root: Path, labels: LabelParams
-) -> tuple[pa.Table, pa.Table]:
+    key: str,
+    external: ExternalSet,
+    table: Path,
+    test_list: Path,
+    root: Path,
+    labels: LabelParams,
+) -> ExternalTables:
     """Read the images and labels of one set, whose rows carry its key as ``dataset``.
 
-    Returns:
-        What :func:`read_images` and :func:`read_labels` return; with ``labels.imply_no_finding``, a
-        positive finding means that No Finding is 0.
+    With ``hold_out_test``, every image of a patient of the official test is left out. With
+    ``labels.imply_no_finding``, a positive finding means that an unknown No Finding is 0.
+
+    Args:
+        key: The entry of section ``external``.
+        external: Its values.
+        table: The published table, plain or compressed.
+        test_list: What names the images of the official test, which may be the table.
+        root: data.root.
+        labels: The label space, and what is implied.
 
     Raises:
-        DataError: If the table is not what the source publishes.
+        DataError: If a table is not what the source publishes, or all of it is the official test.
         ParamsError: If the set's own map names an unknown finding or class.
     """
     images = read_images(external.source, table, root, external.folder, key)
-    known = read_labels(external.source, table, labels.classes, external.labels, key)
-    return images, imply_no_finding(known, labels.classes) if labels.imply_no_finding else known
+    known, contradictions = _labels(external.source, table, labels.classes, external.labels, key)
+    if labels.imply_no_finding:
+        known = imply_no_finding(known, labels.classes)
+    patients, not_in_table = SOURCES[external.source].official_test(images, table, test_list)
+    tested = pc.is_valid(positions(images["patient_id"], patients))
+    kept = pc.invert(tested) if external.hold_out_test else pc.is_valid(tested)
+    if not pc.any(kept).as_py():
+        raise DataError(
+            f"{table}: all {images.num_rows} images are of the official test of this set. To train "
+            f"on them, set external.{key}.hold_out_test to false in params.yaml; else take the "
+            f"entry {key} out."
+        )
+    chosen = images.filter(kept)
+    counts = ExternalCounts(
+        image_counts(images),
+        contradictions,
+        image_counts(images.filter(tested)),
+        not_in_table,
+        image_counts(chosen),
+    )
+    return ExternalTables(chosen, known.filter(kept), counts)  # both are sorted by image
 
 
 def read_images(
@@ -96,12 +147,19 @@ def read_labels(
 
     Source: docs/method.md, section 5.
     """
+    return _labels(name, path, classes, policy, dataset or name)[0]
+
+
+def _labels(
+    name: Source, path: Path, classes: Sequence[str], policy: LabelPolicy, dataset: str
+) -> tuple[pa.Table, int]:
+    """Read labels as :func:`read_labels`, and count the images that contradict themselves."""
     if name not in SOURCES:
         raise DataError(f"{name!r}: no such data set. Expected one of {', '.join(SOURCES)}.")
-    source, dataset = SOURCES[name], dataset or name
+    source = SOURCES[name]
     mapping = label_map(source.published_classes(path), policy, classes, dataset)
-    image_id, known = source.known_labels(path, mapping, policy)
+    image_id, known, contradictions = source.known_labels(path, mapping, policy)
     unknown = pa.nulls(len(image_id), pa.float32())
     columns = {"dataset": pa.repeat(dataset, len(image_id)), "image_id": image_id}
     columns |= {name: known.get(name, unknown) for name in classes}
-    return pa.table(columns).cast(schemas.labels(classes)).sort_by("image_id")
+    return pa.table(columns).cast(schemas.labels(classes)).sort_by("image_id"), contradictions

@@ -5,22 +5,24 @@ nothing) and PhysioNet's (``image_labels_train.csv``: one row per reader, one co
 PhysioNet's ``image_labels_test.csv`` holds 3,000 further images, and what their readers agreed on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.sources.csv.lookup import positions, require_known_columns
+from camchex.sources.csv.lookup import positions, repeated, require_known_columns
+from camchex.sources.csv.no_finding import contradicted, count
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.external.image_files import image_paths
-from camchex.sources.external.label_map import Classes, alike
+from camchex.sources.external.label_map import Classes, KnownLabels, OfficialTest, alike
 from camchex.sources.params import LabelPolicy
 
+NO_FINDING = "No finding"
 NODULE_MASS = "Nodule/Mass"
 KAGGLE: dict[str, Classes] = {
-    "No finding": ("No Finding",),
+    NO_FINDING: ("No Finding",),
     **alike("Atelectasis", "Cardiomegaly", "Consolidation", "Infiltration", "Lung Opacity"),
     **alike("Pneumothorax"),
     NODULE_MASS: ("Nodule", "Mass"),
@@ -75,13 +77,15 @@ def published_classes(table: Path) -> Mapping[str, Classes]:
     return KAGGLE if release(table) == "kaggle" else PHYSIONET
 
 
-def known_labels(
-    table: Path, mapping: Mapping[str, Classes], policy: LabelPolicy
-) -> tuple[pa.Array, dict[str, pa.Array]]:
+def known_labels(table: Path, mapping: Mapping[str, Classes], policy: LabelPolicy) -> KnownLabels:
     """Read ids, and 1 where enough readers name a finding, else 0. Readers are counted, not boxes.
 
+    Readers may disagree so much that No finding and a finding have enough readers each, as where
+    one reader is enough: then No finding is 0, also where no class has the finding.
+
     Raises:
-        DataError: At an unknown finding, or an image with fewer readers than must agree.
+        DataError: At an unknown finding, an image with fewer readers than must agree, or a second
+            row of a reader where a row holds all that the reader found.
     """
     raw, readers, votes = read_readings(table, [name for name, to in mapping.items() if to])
     needed = 1 if release(table) == "test" else policy.min_readers
@@ -94,17 +98,32 @@ def known_labels(
         "params.yaml or complete the table",
     )
     image_id = per_image["image_id"].combine_chunks()
-    known = {}
-    for name in sorted({name for names in mapping.values() for name in names}):
-        findings = [finding for finding, names in mapping.items() if name in names]
+
+    def agreed(findings: Iterable[str]) -> pa.Array:
+        """Whether enough readers name any of some findings, bool, (N,)."""
         voted = votes.filter(pc.is_in(votes["finding"], pa.array(findings, pa.string())))
         voted = voted.group_by("image_id").aggregate([("rad_id", "count_distinct")])
         enough = voted.filter(pc.greater_equal(voted["rad_id_count_distinct"], needed))
-        positive = pc.is_in(image_id, enough["image_id"].combine_chunks())
+        return pc.is_in(image_id, enough["image_id"].combine_chunks())
+
+    said = {finding: agreed([finding]) for finding in votes["finding"].unique().to_pylist()}
+    wrong = contradicted(said, NO_FINDING) if NO_FINDING in said else pa.array([], pa.bool_())
+    known = {}
+    for name in sorted({name for names in mapping.values() for name in names}):
+        findings = [finding for finding, names in mapping.items() if name in names]
+        positive = agreed(findings)
+        if NO_FINDING in findings and len(wrong):
+            positive = pc.and_not(positive, wrong)
         if NODULE_MASS in findings and policy.nodule_mass == "unknown":
             positive = pc.if_else(positive, pa.scalar(None, pa.bool_()), positive)
         known[name] = positive.cast(pa.float32())
-    return image_id, known
+    return KnownLabels(image_id, known, count(wrong))
+
+
+def official_test(images: pa.Table, table: Path, _test_list: Path) -> OfficialTest:
+    """Return every patient of PhysioNet's table of test images, none of the other tables."""
+    every = images["patient_id"].unique()
+    return OfficialTest(every if release(table) == "test" else every.slice(0, 0), 0)
 
 
 def release(table: Path) -> Literal["kaggle", "train", "test"]:
@@ -116,22 +135,30 @@ def release(table: Path) -> Literal["kaggle", "train", "test"]:
 
 
 def read_readings(table: Path, findings: Sequence[str]) -> Readings:
-    """Read the given findings of PhysioNet's tables, or all of Kaggle's; the header tells which.
+    """Read all findings of Kaggle's table or of PhysioNet's, which the header tells apart.
+
+    Args:
+        table: The table.
+        findings: Columns that PhysioNet's table must have.
 
     Raises:
-        DataError: At a finding that is not one of the release's.
+        DataError: At a finding that is not one of the release's, or two rows of PhysioNet's for one
+            reader of an image.
     """
+    header = read_header(table)
     if release(table) == "kaggle":
         raw = read_csv(table, ["image_id", "rad_id", "class_name"])
         ids = {name: raw.ids(name) for name in ("image_id", "rad_id")}
         votes = pa.table({**ids, "finding": raw.choices("class_name", KAGGLE)})
         return Readings(raw, votes.group_by(["image_id", "rad_id"]).aggregate([]), votes)
-    header = read_header(table)
     require_known_columns(header, ("image_id", "rad_id", *PHYSIONET), str(table))
     columns = [name for name in ("image_id", "rad_id") if name in header]
+    findings = list(dict.fromkeys([*findings, *(name for name in header if name in PHYSIONET)]))
     raw = read_csv(table, [*columns, *findings])
     if "rad_id" in columns:
         readers = pa.table({name: raw.ids(name) for name in columns})
+        reading = pc.binary_join_element_wise(*(c.combine_chunks() for c in readers.columns), " ")
+        raw.refuse(repeated(reading), "rad_id", "one row for each reader of an image")
     else:
         image_id = raw.unique_ids("image_id")
         readers = pa.table({"image_id": image_id, "rad_id": pa.repeat(CONSENSUS, len(image_id))})

@@ -1,0 +1,181 @@
+"""External sets as students see them: without the official test; contradictions are counted."""
+
+from pathlib import Path
+
+import pytest
+
+from camchex.contract.labels import LabelParams
+from camchex.errors import DataError
+from camchex.sources.external.read import ExternalTables, read_external
+from camchex.sources.params import ExternalSet
+from tests.sources.raw import CHEXPERT, NIH, PHYSIONET, VINDR, Row, published
+
+LABELS = LabelParams(space="cxr-lt-2023", splits="cxr-lt", imply_no_finding=True)
+POLICIES = {
+    "chexpert": {"uncertain": "unknown", "unmentioned": "unknown"},
+    "nih": {},
+    "vindr": {"min_readers": 1, "nodule_mass": "both"},
+}
+
+
+def read(
+    folder: Path, source: str, table: Path, test_list: Path, *, hold_out: bool = True
+) -> ExternalTables:
+    external = ExternalSet(
+        source=source,
+        folder="set",
+        table="table",
+        test_list="list",
+        hold_out_test=hold_out,
+        watch_images="images",
+        labels={**POLICIES[source], "no_finding_source_hard": True},
+    )
+    return read_external("own", external, table, test_list, folder, LABELS)
+
+
+def kept(read: ExternalTables) -> list[str]:
+    images: list[str] = read.images["image_id"].to_pylist()
+    assert images == read.labels["image_id"].to_pylist()
+    return images
+
+
+def nih(folder: Path, *patients: int, finding: str = "Mass") -> Path:
+    """A table with one image for each mention of a patient: 1_0.png, 1_1.png, ..."""
+    rows: list[Row] = [
+        {
+            "Image Index": f"{patient}_{patients[:i].count(patient)}.png",
+            "Finding Labels": finding,
+            "Patient ID": patient,
+            "View Position": "PA",
+        }
+        for i, patient in enumerate(patients)
+    ]
+    return published(folder / "Data_Entry.csv", NIH, rows)
+
+
+def listed(folder: Path, *names: str) -> Path:
+    path = folder / "test_list.txt"
+    path.write_text("".join(f"{name}\n" for name in names))
+    return path
+
+
+def test_no_image_of_a_patient_of_the_list_is_kept(tmp_path: Path) -> None:
+    found = read(tmp_path, "nih", nih(tmp_path, 1, 2, 2, 3), listed(tmp_path, "2_0.png"))
+    assert kept(found) == ["1_0.png", "3_0.png"]
+    assert found.counts.listed == {"images": 4, "studies": 4, "patients": 3}
+    assert found.counts.official_test == {"images": 2, "studies": 2, "patients": 1}
+    assert found.counts.kept == {"images": 2, "studies": 2, "patients": 2}
+
+
+def test_a_parameter_keeps_them_and_they_are_counted_all_the_same(tmp_path: Path) -> None:
+    table, names = nih(tmp_path, 1, 2, 2), listed(tmp_path, "2_0.png", "2_1.png")
+    found = read(tmp_path, "nih", table, names, hold_out=False)
+    assert kept(found) == ["1_0.png", "2_0.png", "2_1.png"]
+    assert found.counts.official_test["images"] == 2
+
+
+def test_the_table_in_place_of_a_list_tells_of_no_test(tmp_path: Path) -> None:
+    table = nih(tmp_path, 1, 2)
+    found = read(tmp_path, "nih", table, table)
+    assert kept(found) == ["1_0.png", "2_0.png"]
+    assert found.counts.official_test["images"] == 0
+
+
+def test_an_empty_list_holds_nobody_out(tmp_path: Path) -> None:
+    assert len(kept(read(tmp_path, "nih", nih(tmp_path, 1, 2), listed(tmp_path)))) == 2
+
+
+def test_names_without_an_image_are_counted(tmp_path: Path) -> None:
+    names = listed(tmp_path, "", " 2_0.png ", "9.png", "8.png")
+    found = read(tmp_path, "nih", nih(tmp_path, 1, 2), names)
+    assert kept(found) == ["1_0.png"]
+    assert found.counts.test_list_not_in_table == 2
+
+
+def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
+    names = listed(tmp_path, "9.png", "8.png")
+    with pytest.raises(DataError, match=r"test_list\.txt, line 1: '9\.png' is no image .*2 in all"):
+        read(tmp_path, "nih", nih(tmp_path, 1, 2), names)
+
+
+@pytest.mark.parametrize("content", [b"1_0.png\0", b"\xff\xfe1\x00", None])
+def test_a_damaged_or_missing_list_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "test_list.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"test_list\.txt"):
+        read(tmp_path, "nih", nih(tmp_path, 1), path)
+
+
+def test_a_set_that_is_all_test_is_refused_with_the_parameter(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"all 2 images .* external\.own\.hold_out_test to false"):
+        read(tmp_path, "nih", nih(tmp_path, 1, 1), listed(tmp_path, "1_0.png"))
+
+
+def chexpert(path: Path, *images: str) -> Path:
+    rows = [
+        {"Path": f"CheXpert-v1.0/{name}/study1/view1_frontal.jpg", "Frontal/Lateral": "Frontal"}
+        for name in images
+    ]
+    return published(path, CHEXPERT, rows)
+
+
+def test_valid_and_test_of_chexpert_are_kept_out(tmp_path: Path) -> None:
+    names = ("train/patient1", "valid/patient2", "test/patient3", "train/patient3")
+    table = chexpert(tmp_path / "all.csv", *names)
+    found = read(tmp_path, "chexpert", table, table)
+    assert kept(found) == ["train/patient1/study1/view1_frontal.jpg"]
+    assert found.counts.official_test["patients"] == 2
+
+
+def test_patients_of_a_further_table_of_chexpert_are_kept_out(tmp_path: Path) -> None:
+    table = chexpert(tmp_path / "train.csv", "train/patient1", "train/patient2")
+    valid = chexpert(tmp_path / "valid.csv", "valid/patient2")
+    found = read(tmp_path, "chexpert", table, valid)
+    assert kept(found) == ["train/patient1/study1/view1_frontal.jpg"]
+
+
+def test_the_test_table_of_physionet_is_all_test(tmp_path: Path) -> None:
+    columns = [c for c in PHYSIONET if c != "rad_id"]
+    row = {"image_id": "x", **dict.fromkeys(columns[1:], 0)}
+    table = published(tmp_path / "image_labels_test.csv", columns, [row])
+    with pytest.raises(DataError, match="hold_out_test"):
+        read(tmp_path, "vindr", table, table)
+    assert kept(read(tmp_path, "vindr", table, table, hold_out=False)) == ["x"]
+
+
+def test_contradictions_are_counted_in_every_set(tmp_path: Path) -> None:
+    path = "CheXpert-v1.0/train/patient1/study1/view{}_frontal.jpg"
+    rows = [
+        {"Path": path.format(i), "Frontal/Lateral": "Frontal", "No Finding": "1.0", finding: "1.0"}
+        for i, finding in enumerate(("Edema", "Fracture", "Support Devices"))
+    ]
+    stanford = published(tmp_path / "train.csv", CHEXPERT, rows)
+    assert read(tmp_path, "chexpert", stanford, stanford).counts.contradictions == 2
+    both = nih(tmp_path, 1, 2, finding="Hernia|No Finding")
+    found = read(tmp_path, "nih", both, both)
+    assert found.counts.contradictions == 2
+    assert found.labels["No Finding"].to_pylist() == [0, 0]
+    assert found.labels["Hernia"].to_pylist() == [1, 1]
+    named = [("x", "R1", "No finding"), ("x", "R2", "ILD"), ("y", "R1", "No finding")]
+    votes = [dict(zip(("image_id", "rad_id", "class_name"), row, strict=True)) for row in named]
+    table = published(tmp_path / "votes.csv", VINDR, votes)
+    found = read(tmp_path, "vindr", table, table)
+    assert found.counts.contradictions == 1
+    assert found.labels["No Finding"].to_pylist() == [0, 1]
+
+
+def test_no_finding_may_be_another_class_and_is_taken_back_there(tmp_path: Path) -> None:
+    table = nih(tmp_path, 1, finding="No Finding|Mass")
+    external = ExternalSet(
+        source="nih",
+        folder="set",
+        table="table",
+        test_list="table",
+        hold_out_test=True,
+        watch_images="images",
+        labels={"no_finding_source_hard": True, "map": {"No Finding": ["Normal"]}},
+    )
+    space = LabelParams(space="cxr-lt-2024-task2", splits="cxr-lt", imply_no_finding=True)
+    found = read_external("own", external, table, table, tmp_path, space)
+    assert found.labels["Normal"].to_pylist() == [0]
