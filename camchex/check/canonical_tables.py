@@ -18,15 +18,14 @@ import pyarrow.parquet as pq
 from camchex.check.checked import look_for
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14
-from camchex.contract.schemas import MIMIC, SPLITS, VITAL_SIGNS
-from camchex.contract.tables import require_disjoint_patients
+from camchex.contract.schemas import MIMIC, SOURCES, SPLITS, TAKEN, VITAL_SIGNS
+from camchex.contract.tables import require_disjoint_patients, require_no_later_value
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import positions, require_one_value_per_study, values_of
 from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalRanges
 
 VIEWS = ("frontal", "lateral")
-SOURCES = ("triage", "vitalsign")
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,8 @@ def check_tables(
 
 def _expected_tables(classes: Sequence[str], external: Iterable[str]) -> dict[str, Expected]:
     sections = ("indication", "history", "both")
-    sources = {f"{name}_source": SOURCES for name in VITAL_SIGNS}
+    vitals = {"gender": ("F", "M"), "taken": TAKEN}
+    vitals |= {f"{name}_source": SOURCES for name in VITAL_SIGNS}
     labels = schemas.labels(classes)
     of_set = {
         "images": Expected(schemas.IMAGES, "image_id", {"view": VIEWS}),
@@ -99,7 +99,7 @@ def _expected_tables(classes: Sequence[str], external: Iterable[str]) -> dict[st
         "mimic/studies": Expected(schemas.STUDIES, "study_id", {"split": SPLITS}),
         "mimic/mimic14": Expected(mimic14, "study_id", dict.fromkeys(MIMIC_14, (-1, 0, 1))),
         "indications": Expected(schemas.INDICATIONS, "study_id", {"source_section": sections}),
-        "vitals": Expected(schemas.VITALS, "study_id", {"gender": ("F", "M"), **sources}),
+        "vitals": Expected(schemas.VITALS, "study_id", vitals),
         **{f"external/{key}/{name}": t for key in external for name, t in of_set.items()},
     }
 
@@ -179,6 +179,7 @@ def _between(
             yield name, _unknown("image_id", table, tables[f"{folder}/images"], "images")
     if "vitals" in tables:
         yield "vitals", _implausible(tables["vitals"], ranges)
+        yield "vitals", _refused(None, require_no_later_value, tables["vitals"])
     if {"mimic/images", "mimic/labels"} <= tables.keys():
         images, labels = tables["mimic/images"], tables["mimic/labels"]
         study = values_of(labels["image_id"], images, "image_id", "study_id")

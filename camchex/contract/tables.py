@@ -1,6 +1,7 @@
 """SQL over Arrow tables, and Parquet files whose schema is checked on the way in and out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from camchex.contract import schemas
+from camchex.contract import rules, schemas
 from camchex.errors import DataError
 
 
@@ -43,16 +44,34 @@ def run_sql(
 
 
 def read(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a Parquet file and refuse one that does not have ``schema``.
+    """Read a Parquet file, and refuse one that is not what ``schema`` and ``rules`` say.
 
     Raises:
-        DataError: If the file is missing or has other columns or types.
+        DataError: If the file is missing or damaged, or at the first thing that is wrong with it.
     """
+    table = read_parquet(path)
+    _require(path, rules.problems(table, schema))
+    return table.select(schema.names).cast(schema)
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Read a Parquet file of any schema, whole, with the checksums of its pages if it has them.
+
+    Raises:
+        DataError: If the file is missing, or damaged as far as can be told.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, expected a Parquet file.")
     if not path.exists():
         raise DataError(f"{path}: no such file. `dvc repro` makes it.")
-    table = pq.read_table(path)
-    if not table.schema.equals(schema):
-        raise DataError(f"{path}: its schema is\n{table.schema}\nexpected\n{schema}")
+    try:
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path}: not a Parquet file, or damaged ({str(error).splitlines()[0]}). Copy or write "
+            "it again; if a stage wrote it, delete it and run `dvc repro`."
+        ) from error
     return table
 
 
@@ -60,16 +79,20 @@ def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
     """Write a Parquet file of ``schema``: the same table gives the same bytes.
 
     Raises:
-        ValueError: If the table does not have ``schema``, or holds a null where it allows none.
+        DataError: At the first thing that ``rules`` finds wrong with the table.
     """
-    if table.column_names != schema.names:
-        raise ValueError(f"{path}: got {table.column_names}, expected {schema.names}")
-    table = table.cast(schema)
-    for field in schema:
-        if not field.nullable and table[field.name].null_count:
-            raise ValueError(f"{path}: {field.name} holds {table[field.name].null_count} nulls")
+    _require(path, rules.problems(table, schema))
+    table = table.select(schema.names).cast(schema)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.combine_chunks(), path, compression="zstd")
+    pq.write_table(table.combine_chunks(), path, compression="zstd", write_page_checksum=True)
+
+
+def _require(path: Path, problems: Iterable[rules.Problem]) -> None:
+    for problem in problems:
+        raise DataError(
+            f"{path}: {problem}. docs/tables.md says what each column holds; of tables of your "
+            "own, `camchex check --tables FOLDER` lists all that is wrong."
+        )
 
 
 def predictions_table(
@@ -117,3 +140,34 @@ def require_disjoint_patients(
             "all). The test would be of patients that were trained on: use the split files of one "
             "release, or correct the column split of your studies (docs/own_data.md)."
         )
+
+
+def require_no_later_value(vitals: pa.Table) -> None:
+    """Check that no vital sign was measured after its study.
+
+    A negative age is right for one value only: triage of the linked stay, where that stay had not
+    begun. Triage has no time of its own, and the arrival stands for it.
+
+    Args:
+        vitals: ``schemas.VITALS``.
+
+    Raises:
+        DataError: Naming the first such study, the vital sign, its source and its minutes.
+    """
+    for name in schemas.VITAL_SIGNS:
+        source, stay, age = (vitals[f"{name}_{origin}"] for origin in schemas.ORIGIN)
+        of_arrival = (
+            pc.equal(source, "triage"),
+            pc.equal(stay, vitals["stay_id"]),
+            pc.equal(age, vitals["minutes_since_arrival"]),
+        )
+        on_arrival = pc.fill_null(reduce(pc.and_kleene, of_arrival), fill_value=False)
+        later = vitals.filter(pc.and_(pc.less(age, 0.0), pc.invert(on_arrival)))
+        if later.num_rows:
+            row = later.slice(0, 1).to_pylist()[0]
+            raise DataError(
+                f"vitals: study {row['study_id']}: {name} ({row[f'{name}_source']}, stay "
+                f"{row[f'{name}_stay_id']}) was measured {-row[f'{name}_age_minutes']:g} minutes "
+                f"after the study ({later.num_rows} studies in all). A model must not read what "
+                f"came later: set the value and its columns {name}_... to null, or correct the age."
+            )

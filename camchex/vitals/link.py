@@ -8,12 +8,19 @@ import pyarrow.compute as pc
 
 from camchex.aggregates.small_cells import Counts, percentiles
 from camchex.contract import tables
-from camchex.contract.schemas import VITAL_SIGNS, VITALS
+from camchex.contract.schemas import ORIGIN, SOURCES, TAKEN, VITAL_SIGNS, VITALS
 from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import drop_implausible
 
-LINKED = pa.schema([field for field in VITALS if field.name != "vitals_text"])
+MEASURED = pa.struct([("value", pa.float64()), *((end, kind) for end, (kind, _) in ORIGIN.items())])
+LINKED = pa.schema(
+    [
+        *(VITALS.field(n) for n in ("study_id", "stay_id", "taken", "minutes_since_arrival")),
+        *((name, MEASURED) for name in VITAL_SIGNS),
+        VITALS.field("gender"),
+    ]
+)
 ROW_COUNTS = (
     *("edstays", "edstays_duplicate", "edstays_untimed", "edstays_ending_before_start"),
     *("triage", "triage_duplicate", "triage_orphan"),
@@ -28,27 +35,32 @@ def link_vitals(
     vitalsign: pa.Table,
     params: VitalsParams,
 ) -> pa.Table:
-    """Give every study the vital signs of its ED stay.
+    """Give every study the vital signs of its visit to the ED.
 
     A value is the plausible one from triage, else the latest plausible one charted at or before
-    the study, never after it. Triage has no time of its own and counts as taken on arrival. A
-    study stamped shortly before arrival still has its triage, since the clocks of the two systems
-    are held to disagree by up to ``hours_before``.
+    the study, never after it. Triage has no time of its own and counts as taken on arrival. A stay
+    that begins after the study gives no value, but for one case: the study lies in no visit, and
+    is stamped so shortly before arrival that the clocks of the two systems may disagree
+    (``hours_before``). It then has the triage of that stay, at a negative age.
 
     Args:
         studies: ``schemas.STUDIES``.
         edstays: patient_id, stay_id, intime, outtime, gender; one row per stay.
         triage: patient_id, stay_id and the columns of ``schemas.VITAL_SIGNS``; one row per stay.
         vitalsign: Columns of ``triage`` and charttime; any number of rows per stay.
-        params: The rule (``link.sql`` states it, with its ties), its slack, the ranges.
+        params: The rule (``link.sql`` states it, with its ties), its slack, the gap within a visit,
+            the ranges.
 
     Returns:
         ``schemas.VITALS``, one row per study.
 
+    Raises:
+        DataError: If a value was measured after its study (:func:`tables.require_no_later_value`).
+
     Source:
         Paper section 4 (vital signs "recorded at triage", linked by "admission times") states
-        neither rule nor window. ``nearest_any`` links as the released code does; ``within_stay``
-        and the ranges are this project's.
+        neither rule nor window. ``nearest_any`` links as the released code does;
+        ``within_stay``, visits and the ranges are this project's.
     """
     return _link(studies, edstays, triage, vitalsign, params)[0]
 
@@ -64,35 +76,45 @@ def link_and_count(
 
     Returns:
         ``schemas.VITALS``, and counts (aggregates, small cells not hidden): ``studies`` linked or
-        not; ``sources`` of each value over the linked studies; ``minutes_from_arrival``:
-        percentiles of its absolute value; ``rows`` of the raw tables that could not be used;
-        ``values`` converted and dropped, by table and rule (``studies``: after the values of a
-        study were put together).
+        not, before arrival or after departure (under ``within_stay``: through the slack), and with
+        values of another stay of the visit (``through_chain``); ``sources`` of each value over the
+        linked studies; values of triage of a stay that had not begun (``before_arrival``); the
+        percentiles of ``age_minutes`` of all other values, and of the absolute
+        ``minutes_from_arrival``; ``rows`` of the raw tables that could not be used; ``values``
+        converted and dropped, by table and rule (``studies``: after the values of a study were put
+        together).
     """
     vitals, values = _link(studies, edstays, triage, vitalsign, params)
     raw = {"edstays": edstays, "triage": triage, "vitalsign": vitalsign}
     row_counts = pa.schema([pa.field(name, pa.int64()) for name in ROW_COUNTS])
     linked = vitals.filter(pc.is_valid(vitals["stay_id"]))
     minutes = linked["minutes_since_arrival"].to_numpy()
-    sources = {}
-    for name in VITAL_SIGNS:
-        column = linked[f"{name}_source"]
-        sources[name] = {
-            **{s: pc.sum(pc.equal(column, s)).as_py() or 0 for s in ("triage", "vitalsign")},
-            "missing": column.null_count,
-        }
+    ages = {name: linked[f"{name}_age_minutes"].to_numpy() for name in VITAL_SIGNS}
+    stays = {name: pc.not_equal(linked[f"{name}_stay_id"], linked["stay_id"]) for name in ages}
+    chained = {name: other.fill_null(fill_value=False).to_numpy() for name, other in stays.items()}
+    taken = {when: pc.sum(pc.equal(linked["taken"], when)).as_py() or 0 for when in TAKEN}
     return vitals, {
         "studies": {
             "total": vitals.num_rows,
             "linked": linked.num_rows,
             "unlinked": vitals.num_rows - linked.num_rows,
-            "linked_before_arrival": int((minutes < 0).sum()),
+            "linked_before_arrival": taken["before"],
+            "linked_after_departure": taken["after"],
+            "with_values_through_chain": int(np.any(list(chained.values()), axis=0).sum()),
         },
-        "sources": sources,
+        "sources": {name: _sources(linked[f"{name}_source"]) for name in ages},
+        "values_before_arrival": {name: int((age < 0).sum()) for name, age in ages.items()},
+        "values_through_chain": {name: int(other.sum()) for name, other in chained.items()},
+        "age_minutes": {name: percentiles(age[age >= 0].tolist()) for name, age in ages.items()},
         "minutes_from_arrival": percentiles(np.abs(minutes).tolist()),
         "rows": tables.run_sql("vitals/row_counts.sql", raw, row_counts).to_pylist()[0],
         "values": values,
     }
+
+
+def _sources(source: pa.ChunkedArray) -> Counts:
+    counts = {table: pc.sum(pc.equal(source, table)).as_py() or 0 for table in SOURCES}
+    return {**counts, "missing": source.null_count}
 
 
 def _link(
@@ -115,14 +137,18 @@ def _link(
         "rule": params.rule,
         "before": timedelta(hours=params.hours_before),
         "after": timedelta(hours=params.hours_after),
+        "gap": None if params.visit_gap_hours is None else timedelta(hours=params.visit_gap_hours),
     }
-    measured = tables.run_sql("vitals/link.sql", inputs, LINKED, values)
+    linked = tables.run_sql("vitals/link.sql", inputs, LINKED, values).flatten()
+    names = [n.removesuffix(".value").replace(".", "_") for n in linked.column_names]
     # Once more, since one pressure may come from triage and the other from the chart.
-    table, counts = drop_implausible(measured, params.ranges)
-    for name in VITAL_SIGNS:  # a source only where there is a value
-        at = table.column_names.index(f"{name}_source")
-        known = pc.is_valid(table[name])
-        source = pc.if_else(known, table.column(at), pa.scalar(None, pa.string()))
-        table = table.set_column(at, f"{name}_source", source)
-    vitals = table.append_column("vitals_text", vitals_texts(table)).cast(VITALS)
+    table, counts = drop_implausible(linked.rename_columns(names), params.ranges)
+    for name in VITAL_SIGNS:  # an origin only where there is a value
+        for origin in ORIGIN:
+            at = table.column_names.index(f"{name}_{origin}")
+            kept = pc.if_else(pc.is_valid(table[name]), table.column(at), None)
+            table = table.set_column(at, f"{name}_{origin}", kept)
+    table = table.append_column("vitals_text", vitals_texts(table))
+    vitals = table.select(VITALS.names).cast(VITALS)
+    tables.require_no_later_value(vitals)
     return vitals, {"triage": arrival.counts, "vitalsign": chart.counts, "studies": counts}

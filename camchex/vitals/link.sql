@@ -1,43 +1,108 @@
 -- Grain:  one row per study in `studies`, in study_id order.
--- Output: schemas.VITALS without vitals_text; nulls where no stay matches. The source of a value
---         that is missing means nothing: link.py clears it.
--- Rule:   `within_stay`: the study was taken between $before ahead of arrival and $after past
---         departure of a stay of the same patient. `nearest_any`: the stay whose arrival is
---         nearest, however far. A stay that ends before it starts, or lacks a time, never matches.
+-- Output: link.LINKED; nulls where no stay matches. Each vital sign is its value with its origin.
+-- Stays:  a stay that ends before it starts, or lacks a time, never matches and joins no visit.
+-- Visits: stays of one patient that overlap, or of which the next begins at most $gap after all
+--         before it have ended, and so on along the chain. $gap null: each stay is a visit.
+-- Rule:   `within_stay`: the study was taken between $before ahead of arrival at a stay of the same
+--         patient and $after past the end of its visit. Of several stays, one that has begun, then
+--         the nearest: so one that contains the study, else the last to end, else the next to begin.
+--         `nearest_any`: the stay whose arrival is nearest, however far.
 -- Ties:   latest arrival, then larger stay_id, then (one stay listed twice) latest departure.
--- Values: each from triage, else the latest one charted at or before the study, never after it
---         (of two charted at once, the larger). Of a stay with two triage rows, the first by value.
-WITH candidates AS (
-    SELECT s.study_id, s.study_time, e.*
-    FROM studies AS s
-    INNER JOIN edstays AS e ON s.patient_id = e.patient_id
-    WHERE
-        e.intime <= e.outtime
-        AND (
-            $rule = 'nearest_any'
-            OR s.study_time BETWEEN e.intime - $before AND e.outtime + $after
-        )
+-- Values: of the stays of the visit that have begun by the study. Only where the linked stay has not
+--         begun is its own triage used. Each value comes from triage (of the linked stay, else of the
+--         latest to begin that has it), else it is the latest one charted at or before the study,
+--         never after it (of two charted at once, the larger). Triage has no time: the arrival of
+--         its stay stands for it. Of a stay with two triage rows, the first by value.
+WITH stays AS (
+    SELECT DISTINCT patient_id, stay_id, intime, outtime, gender
+    FROM edstays
+    SEMI JOIN studies USING (patient_id)
+    WHERE intime <= outtime
+),
+
+preceded AS (
+    SELECT
+        *,
+        max(outtime) OVER (
+            PARTITION BY patient_id
+            ORDER BY intime, outtime, stay_id, gender
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS end_before
+    FROM stays
+),
+
+numbered AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE NOT coalesce(intime <= end_before + $gap, FALSE)) OVER (
+            PARTITION BY patient_id
+            ORDER BY intime, outtime, stay_id, gender
+            ROWS UNBOUNDED PRECEDING
+        ) AS visit
+    FROM preceded
+),
+
+visits AS (
+    SELECT
+        *,
+        max(outtime) OVER (PARTITION BY patient_id, visit) AS visit_end
+    FROM numbered
 ),
 
 linked AS (
-    SELECT *
-    FROM candidates
+    SELECT
+        s.study_id,
+        s.study_time,
+        v.*
+    FROM studies AS s
+    INNER JOIN visits AS v ON s.patient_id = v.patient_id
+    WHERE
+        $rule = 'nearest_any'
+        OR s.study_time BETWEEN v.intime - $before AND v.visit_end + $after
     QUALIFY row_number() OVER (
-        PARTITION BY study_id
+        PARTITION BY s.study_id
         ORDER BY
-            CASE WHEN $rule = 'nearest_any' THEN abs(epoch(study_time) - epoch(intime)) END,
-            intime DESC,
-            length(stay_id) DESC,  -- ids are text: 10 is larger than 9
-            stay_id DESC,
-            outtime DESC,
-            gender ASC NULLS LAST
+            $rule = 'within_stay' AND s.study_time < v.intime,
+            CASE $rule
+                WHEN 'nearest_any' THEN abs(epoch(s.study_time) - epoch(v.intime))
+                ELSE greatest(
+                    epoch(v.intime) - epoch(s.study_time),
+                    epoch(s.study_time) - epoch(v.outtime),
+                    0
+                )
+            END,
+            v.intime DESC,
+            length(v.stay_id) DESC,  -- ids are text: 10 is larger than 9
+            v.stay_id DESC,
+            v.outtime DESC,
+            v.gender ASC NULLS LAST
     ) = 1
+),
+
+begun AS (
+    SELECT
+        l.study_id,
+        l.study_time,
+        v.patient_id,
+        v.stay_id,
+        v.intime,
+        row_number() OVER (
+            PARTITION BY l.study_id
+            ORDER BY
+                v.stay_id = l.stay_id AND v.intime = l.intime DESC,
+                v.intime DESC,
+                length(v.stay_id) DESC,
+                v.stay_id DESC
+        ) AS place
+    FROM linked AS l
+    INNER JOIN visits AS v ON l.patient_id = v.patient_id AND l.visit = v.visit
+    WHERE v.intime <= l.study_time OR (v.stay_id = l.stay_id AND v.intime = l.intime)
 ),
 
 at_arrival AS (
     SELECT *
     FROM triage
-    SEMI JOIN linked USING (patient_id, stay_id)
+    SEMI JOIN begun USING (patient_id, stay_id)
     QUALIFY row_number() OVER (
         PARTITION BY patient_id, stay_id
         ORDER BY
@@ -46,41 +111,82 @@ at_arrival AS (
     ) = 1
 ),
 
-charted AS (
+measured AS (
     SELECT
-        l.study_id,
-        arg_max(v.temperature_f, (v.charttime, v.temperature_f)) AS temperature_f,
-        arg_max(v.heart_rate_bpm, (v.charttime, v.heart_rate_bpm)) AS heart_rate_bpm,
-        arg_max(v.respiratory_rate_bpm, (v.charttime, v.respiratory_rate_bpm))
-            AS respiratory_rate_bpm,
-        arg_max(v.o2_saturation_pct, (v.charttime, v.o2_saturation_pct)) AS o2_saturation_pct,
-        arg_max(v.systolic_bp_mmhg, (v.charttime, v.systolic_bp_mmhg)) AS systolic_bp_mmhg,
-        arg_max(v.diastolic_bp_mmhg, (v.charttime, v.diastolic_bp_mmhg)) AS diastolic_bp_mmhg
-    FROM linked AS l
-    INNER JOIN vitalsign AS v ON l.patient_id = v.patient_id AND l.stay_id = v.stay_id
-    WHERE v.charttime <= l.study_time
-    GROUP BY l.study_id
+        b.*,
+        'triage' AS source,
+        b.intime AS measured_at,
+        b.place AS turn,
+        t.* EXCLUDE (patient_id, stay_id)
+    FROM begun AS b
+    INNER JOIN at_arrival AS t ON b.patient_id = t.patient_id AND b.stay_id = t.stay_id
+    UNION ALL BY NAME
+    SELECT
+        b.*,
+        'vitalsign' AS source,
+        v.charttime AS measured_at,
+        -epoch(v.charttime) AS turn,
+        v.* EXCLUDE (patient_id, stay_id, charttime)
+    FROM begun AS b
+    INNER JOIN vitalsign AS v ON b.patient_id = v.patient_id AND b.stay_id = v.stay_id
+    WHERE v.charttime <= b.study_time
+),
+
+origins AS (
+    SELECT
+        *,
+        (epoch(study_time) - epoch(measured_at)) / 60 AS age_minutes
+    FROM measured
+),
+
+chosen AS (
+    SELECT
+        study_id,
+        arg_min(
+            {value: temperature_f, source: source, stay_id: stay_id, age_minutes: age_minutes},
+            (source, turn, -temperature_f, place)
+        ) FILTER (WHERE temperature_f IS NOT NULL) AS temperature_f,
+        arg_min(
+            {value: heart_rate_bpm, source: source, stay_id: stay_id, age_minutes: age_minutes},
+            (source, turn, -heart_rate_bpm, place)
+        ) FILTER (WHERE heart_rate_bpm IS NOT NULL) AS heart_rate_bpm,
+        arg_min(
+            {value: respiratory_rate_bpm, source: source, stay_id: stay_id, age_minutes: age_minutes},
+            (source, turn, -respiratory_rate_bpm, place)
+        ) FILTER (WHERE respiratory_rate_bpm IS NOT NULL) AS respiratory_rate_bpm,
+        arg_min(
+            {value: o2_saturation_pct, source: source, stay_id: stay_id, age_minutes: age_minutes},
+            (source, turn, -o2_saturation_pct, place)
+        ) FILTER (WHERE o2_saturation_pct IS NOT NULL) AS o2_saturation_pct,
+        arg_min(
+            {value: systolic_bp_mmhg, source: source, stay_id: stay_id, age_minutes: age_minutes},
+            (source, turn, -systolic_bp_mmhg, place)
+        ) FILTER (WHERE systolic_bp_mmhg IS NOT NULL) AS systolic_bp_mmhg,
+        arg_min(
+            {value: diastolic_bp_mmhg, source: source, stay_id: stay_id, age_minutes: age_minutes},
+            (source, turn, -diastolic_bp_mmhg, place)
+        ) FILTER (WHERE diastolic_bp_mmhg IS NOT NULL) AS diastolic_bp_mmhg
+    FROM origins
+    GROUP BY study_id
 )
 
 SELECT
     s.study_id,
     l.stay_id,
+    CASE
+        WHEN s.study_time < l.intime THEN 'before'
+        WHEN s.study_time > l.outtime THEN 'after'
+        WHEN l.intime IS NOT NULL THEN 'during'
+    END AS taken,
     (epoch(s.study_time) - epoch(l.intime)) / 60 AS minutes_since_arrival,
-    coalesce(t.temperature_f, c.temperature_f) AS temperature_f,
-    coalesce(t.heart_rate_bpm, c.heart_rate_bpm) AS heart_rate_bpm,
-    coalesce(t.respiratory_rate_bpm, c.respiratory_rate_bpm) AS respiratory_rate_bpm,
-    coalesce(t.o2_saturation_pct, c.o2_saturation_pct) AS o2_saturation_pct,
-    coalesce(t.systolic_bp_mmhg, c.systolic_bp_mmhg) AS systolic_bp_mmhg,
-    coalesce(t.diastolic_bp_mmhg, c.diastolic_bp_mmhg) AS diastolic_bp_mmhg,
-    l.gender,
-    if(t.temperature_f IS NULL, 'vitalsign', 'triage') AS temperature_f_source,
-    if(t.heart_rate_bpm IS NULL, 'vitalsign', 'triage') AS heart_rate_bpm_source,
-    if(t.respiratory_rate_bpm IS NULL, 'vitalsign', 'triage') AS respiratory_rate_bpm_source,
-    if(t.o2_saturation_pct IS NULL, 'vitalsign', 'triage') AS o2_saturation_pct_source,
-    if(t.systolic_bp_mmhg IS NULL, 'vitalsign', 'triage') AS systolic_bp_mmhg_source,
-    if(t.diastolic_bp_mmhg IS NULL, 'vitalsign', 'triage') AS diastolic_bp_mmhg_source
+    c.temperature_f,
+    c.heart_rate_bpm,
+    c.respiratory_rate_bpm,
+    c.o2_saturation_pct,
+    c.systolic_bp_mmhg,
+    c.diastolic_bp_mmhg,
+    l.gender
 FROM studies AS s
 LEFT JOIN linked AS l ON s.study_id = l.study_id
-LEFT JOIN at_arrival AS t ON l.patient_id = t.patient_id AND l.stay_id = t.stay_id
-LEFT JOIN charted AS c ON s.study_id = c.study_id
+LEFT JOIN chosen AS c ON s.study_id = c.study_id
 ORDER BY s.study_id

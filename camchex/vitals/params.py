@@ -35,4 +35,5 @@ class VitalsParams(Section):
     rule: Literal["within_stay", "nearest_any"]
     hours_before: Hours  # within_stay: slack ahead of arrival
     hours_after: Hours  # within_stay: slack past departure
+    visit_gap_hours: Hours | None  # stays this far apart are one visit; null: each stay is its own
     ranges: VitalRanges | None  # null: values as published, whatever their unit and range

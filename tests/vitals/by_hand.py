@@ -1,16 +1,19 @@
 """The rules of linkage and plausibility as loops over rows: no SQL, no columns."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from camchex.contract.schemas import VITAL_SIGNS
+from camchex.vitals.params import VitalsParams
 from tests.vitals.ed import RANGES
 
-SLACK = timedelta(hours=2)
 Row = Mapping[str, Any]
 Values = dict[str, float | None]
+MINUTE = timedelta(minutes=1)
 
 
 def plausible(row: Row) -> Values:
@@ -36,72 +39,132 @@ def linked(
     edstays: Iterable[Row],
     triage: Iterable[Row],
     vitalsign: Iterable[Row],
-    rule: str,
+    params: VitalsParams,
 ) -> list[dict[str, Any]]:
     """Columns of ``schemas.VITALS`` without the text, by study_id."""
-    stays, triage, vitalsign = list(edstays), list(triage), list(vitalsign)
+    stays = by_patient(edstays)
+    arrivals, chart = (by_patient({**r, **plausible(r)} for r in t) for t in (triage, vitalsign))
     rows = []
     for study in sorted(studies, key=lambda s: s["study_id"]):
-        fits = [s for s in stays if matches(study, s, rule)]
-        stay = max(fits, key=lambda s: rank(study, s, rule)) if fits else None
-        rows.append(row_of(study, stay, triage, vitalsign))
+        patient = study["patient_id"]
+        of_patient = visits(stays[patient], params)
+        rows.append(row_of(study, of_patient, arrivals[patient], chart[patient], params))
     return rows
 
 
-def matches(study: Row, stay: Row, rule: str) -> bool:
-    start, end = stay["intime"], stay["outtime"]
-    if stay["patient_id"] != study["patient_id"] or start is None or end is None or end < start:
-        return False
-    return rule == "nearest_any" or start - SLACK <= study["study_time"] <= end + SLACK
+def by_patient(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row["patient_id"]].append(row)
+    return found
 
 
-def rank(study: Row, stay: Row, rule: str) -> tuple[object, ...]:
+def visits(stays: list[Row], params: VitalsParams) -> list[list[Row]]:
+    """Stays of one patient that can be right, in groups: a stay merges all groups it adjoins."""
+    gap = params.visit_gap_hours
+    groups: list[list[Row]] = []
+    for stay in stays:
+        if stay["intime"] and stay["outtime"] and stay["intime"] <= stay["outtime"]:
+            near = [g for g in groups if gap is not None and any(adjoin(stay, s, gap) for s in g)]
+            groups = [g for g in groups if g not in near] + [[stay, *chain(*near)]]
+    return groups
+
+
+def adjoin(a: Row, b: Row, hours: float) -> bool:
+    """Whether neither begins later than the gap after the other has ended."""
+    gap = timedelta(hours=hours)
+    return bool(b["intime"] <= a["outtime"] + gap and a["intime"] <= b["outtime"] + gap)
+
+
+def reached(study: Row, stay: Row, visit: list[Row], params: VitalsParams) -> bool:
+    if params.rule == "nearest_any":
+        return True
+    before, after = timedelta(hours=params.hours_before), timedelta(hours=params.hours_after)
+    end = max(s["outtime"] for s in visit)
+    return bool(stay["intime"] - before <= study["study_time"] <= end + after)
+
+
+def rank(study: Row, stay: Row, params: VitalsParams) -> tuple[object, ...]:
     """The larger, the better; the last two decide between rows of one stay listed twice."""
-    away = abs(study["study_time"] - stay["intime"]) if rule == "nearest_any" else timedelta(0)
+    taken, start, end = study["study_time"], stay["intime"], stay["outtime"]
+    if params.rule == "nearest_any":
+        best: tuple[object, ...] = (-abs(taken - start),)
+    elif start <= taken <= end:
+        best = 2, start  # contains the study
+    elif start <= taken:
+        best = 1, end  # has begun
+    else:
+        best = 0, taken - start  # has not begun
     genders = ["F", "M", None]
-    last = (stay["outtime"], -genders.index(stay["gender"]))
-    return (-away, stay["intime"], int(stay["stay_id"]), *last)
+    return (*best, start, int(stay["stay_id"]), end, -genders.index(stay["gender"]))
 
 
-def row_of(study: Row, stay: Row | None, triage: list[Row], vitalsign: list[Row]) -> dict[str, Any]:
+def row_of(
+    study: Row,
+    of_patient: list[list[Row]],
+    triage: list[Row],
+    vitalsign: list[Row],
+    params: VitalsParams,
+) -> dict[str, Any]:
+    fits = [(s, visit) for visit in of_patient for s in visit if reached(study, s, visit, params)]
+    best = max(fits, key=lambda fit: rank(study, fit[0], params)) if fits else None
     values: Values = dict.fromkeys(VITAL_SIGNS)
-    sources: dict[str, str | None] = dict.fromkeys(VITAL_SIGNS)
-    minutes = None
-    if stay is not None:
-        minutes = (study["study_time"] - stay["intime"]) / timedelta(minutes=1)
-        values, sources = measured(study["study_time"], of(stay, triage), of(stay, vitalsign))
+    origins: dict[str, Row] = {}
+    when = minutes = None
+    stay: Row | None = None
+    if best is not None:
+        stay, within = best
+        taken = study["study_time"]
+        minutes = (taken - stay["intime"]) / MINUTE
+        when = "before" if minutes < 0 else "after" if taken > stay["outtime"] else "during"
+        begun = [s for s in within if s["intime"] <= taken]
+        begun.sort(key=lambda s: (s["intime"], int(s["stay_id"])), reverse=True)
+        in_turn = [stay, *begun]
+        for name in VITAL_SIGNS:
+            found = at_triage(name, in_turn, triage) or charted(name, taken, in_turn, vitalsign)
+            if found:
+                values[name], source, of, time = found
+                age = (taken - time) / MINUTE
+                origins[name] = {"source": source, "stay_id": of, "age_minutes": age}
+        values = without_crossed(values)
+    nowhere = dict.fromkeys(("source", "stay_id", "age_minutes"))
+    known = {n: origins[n] if value is not None else nowhere for n, value in values.items()}
     return {
         "study_id": study["study_id"],
         "stay_id": stay and stay["stay_id"],
+        "taken": when,
         "minutes_since_arrival": minutes,
         **values,
         "gender": stay and stay["gender"],
-        **{f"{name}_source": sources[name] for name in VITAL_SIGNS},
+        **{f"{name}_{end}": known[name][end] for end in nowhere for name in VITAL_SIGNS},
     }
 
 
-def of(stay: Row, rows: list[Row]) -> list[Row]:
-    key = (stay["patient_id"], stay["stay_id"])
-    return [row for row in rows if (row["patient_id"], row["stay_id"]) == key]
+Found = tuple[float, str, str, datetime]
 
 
-def measured(
-    taken: datetime, triage: list[Row], vitalsign: list[Row]
-) -> tuple[Values, dict[str, str | None]]:
-    arrivals = sorted((plausible(row) for row in triage), key=by_value)
-    arrival: Values = arrivals[0] if arrivals else dict.fromkeys(VITAL_SIGNS)
-    timed = [
-        (row["charttime"], plausible(row)) for row in vitalsign if row["charttime"] is not None
-    ]
-    values, sources = dict(arrival), {n: v and "triage" for n, v in arrival.items()}
-    for name in VITAL_SIGNS:
-        known = [(t, v[name]) for t, v in timed if t <= taken and v[name] is not None]
-        if values[name] is None and known:
-            values[name], sources[name] = max(known)[1], "vitalsign"
-    values = without_crossed(values)
-    return values, {n: sources[n] if values[n] is not None else None for n in VITAL_SIGNS}
+def at_triage(name: str, in_turn: list[Row], triage: list[Row]) -> Found | None:
+    """The value of the linked stay's triage, else of that of the latest stay that has one."""
+    for stay in in_turn:
+        rows = sorted((r for r in triage if r["stay_id"] == stay["stay_id"]), key=by_value)
+        if rows and rows[0][name] is not None:
+            return rows[0][name], "triage", stay["stay_id"], stay["intime"]
+    return None
 
 
-def by_value(values: Values) -> list[float]:
+def charted(name: str, taken: datetime, in_turn: list[Row], vitalsign: list[Row]) -> Found | None:
+    """The latest value charted by the study; of several at once the larger."""
+    best: Found | None = None
+    for stay in in_turn:
+        for row in vitalsign:
+            time, value = row["charttime"], row[name]
+            if row["stay_id"] != stay["stay_id"] or time is None or time > taken or value is None:
+                continue
+            if best is None or (time, value) > (best[3], best[0]):
+                best = value, "vitalsign", stay["stay_id"], time
+    return best
+
+
+def by_value(row: Row) -> list[float]:
     """Smaller first, missing last, one vital sign after the other."""
-    return [float("inf") if value is None else value for value in values.values()]
+    return [float("inf") if row[name] is None else row[name] for name in VITAL_SIGNS]

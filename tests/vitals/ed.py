@@ -32,8 +32,10 @@ RANGES = VitalRanges(
     systolic_bp_mmhg=(40, 300),
     diastolic_bp_mmhg=(20, 200),
 )
-WITHIN = VitalsParams(rule="within_stay", hours_before=2, hours_after=2, ranges=RANGES)
-NEAREST = WITHIN.model_copy(update={"rule": "nearest_any"})
+WITHIN = VitalsParams(
+    rule="within_stay", hours_before=2, hours_after=2, visit_gap_hours=1, ranges=RANGES
+)
+NEAREST = WITHIN.model_copy(update={"rule": "nearest_any", "visit_gap_hours": None})
 
 
 def after(minutes: float) -> datetime:

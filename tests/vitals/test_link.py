@@ -120,8 +120,8 @@ def random_tables(seed: int) -> Tables:
     )
 
 
-def by_hand(tables: Tables, rule: str) -> list[dict[str, Any]]:
-    return linked(*(table.to_pylist() for table in tables), rule)
+def by_hand(tables: Tables, params: VitalsParams) -> list[dict[str, Any]]:
+    return linked(*(table.to_pylist() for table in tables), params)
 
 
 def found(tables: Tables, params: VitalsParams) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ both_rules = pytest.mark.parametrize("rule", [WITHIN, NEAREST], ids=lambda p: p.
 def test_many_studies_are_linked_as_by_loops(seed: int, rule: VitalsParams) -> None:
     tables = random_tables(seed)
     rows = found(tables, rule)
-    assert rows == by_hand(tables, rule.rule)
+    assert rows == by_hand(tables, rule)
     assert {row["stay_id"] is None for row in rows} == {True, False}
 
 
@@ -145,7 +145,7 @@ def test_many_studies_are_linked_as_by_loops(seed: int, rule: VitalsParams) -> N
 @settings(deadline=None, max_examples=40)
 def test_linking_agrees_with_the_rule_written_as_loops(tables: Tables, rule: VitalsParams) -> None:
     rows = found(tables, rule)
-    assert rows == by_hand(tables, rule.rule)
+    assert rows == by_hand(tables, rule)
     assert [row["study_id"] for row in rows] == sorted(tables[0]["study_id"].to_pylist())
 
 
