@@ -17,6 +17,7 @@ def main(
     mimic14: Input,
     indications: Input,
     vitals: Input,
+    views: Input,
     store: Input,
     out: Output,
     metrics: Output,
@@ -30,6 +31,7 @@ def main(
         mimic14=tables.read(mimic14, schemas.study_labels(MIMIC_14)),
         indications=tables.read(indications, schemas.INDICATIONS),
         vitals=tables.read(vitals, schemas.VITALS),
+        views=tables.read(views, schemas.VIEWS),
     )
     cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
     tables.write(cohort, out, schemas.cohort(classes))

@@ -3,8 +3,9 @@
 Each command imports what is slow to import, so that help appears at once.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -14,6 +15,9 @@ from camchex import __version__
 from camchex.cli import scores, verify
 from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
+
+if TYPE_CHECKING:
+    from camchex.scores.calibration_file import Rule
 
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
 
@@ -248,6 +252,10 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     model: Model = MODEL,
     frontal: Images = None,
     lateral: Images = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An image of unknown view, which is decided or refused."),
+    ] = None,
     indication: Annotated[str | None, typer.Option(help="Text of the request.")] = None,
     vitals: Annotated[
         str | None,
@@ -265,32 +273,49 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
 
     Leave out what is not known. Research software, not a medical device.
     """
+    from dataclasses import asdict
+
     import numpy as np
 
     from camchex.cli.vital_signs import parse_vital_signs
-    from camchex.prediction.one_study import StudyInput, View, load, predict_study
-    from camchex.scores.calibration_file import RULES, beside, read_calibration, rescale
+    from camchex.contract.schemas import View
+    from camchex.prediction.one_study import StudyInput, image_preparation, load, predict_study
+    from camchex.prediction.unknown_views import describe, look_at_images
+    from camchex.scores.calibration_file import beside, read_calibration, rescale
 
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]
-    study = StudyInput(images, indication, parse_vital_signs(vitals or ""), gender)
+    values = parse_vital_signs(vitals or "")
     # The model is loaded last, since it takes longest: a missing file is reported at once.
     wanted = decisions or calibration is not None
     fitted = read_calibration(calibration or beside(model)) if wanted else None
-    found = predict_study(load(model), study)
+    loaded = load(model)
+    seen = look_at_images(image, model, image_preparation(loaded)) if image else {}
+    images += [(path, one.view) for path, one in seen.items()]
+    found = predict_study(loaded, StudyInput(images, indication, values, gender))
     ranked = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
     decided = fitted.decide(ranked) if fitted else {}
     if as_json:
         answer: dict[str, object] = {"note": NOT_A_DEVICE, "probabilities": ranked}
+        if seen:
+            answer["views"] = {str(path): asdict(one) for path, one in seen.items()}
         if fitted:
             scaled = rescale(np.array(list(ranked.values())), fitted.temperature).tolist()
             answer["calibrated"] = dict(zip(ranked, scaled, strict=True))
             answer["decisions"] = decided
         print_json(answer)
         return
-    table = Table("finding", "probability", *(RULES if decided else ()), box=None)
+    Console().print(_findings_table(ranked, decided))
+    for line in (*describe(seen, model), NOT_A_DEVICE):
+        Console(stderr=True, soft_wrap=True).print(line, style="dim")
+
+
+def _findings_table(
+    ranked: Mapping[str, float], decided: Mapping[str, Mapping["Rule", bool | None]]
+) -> Table:
+    rules = list(next(iter(decided.values()), ()))
+    table = Table("finding", "probability", *rules, box=None)
     for name, probability in ranked.items():
-        answers = [YES_NO[decided[name][rule]] for rule in RULES] if decided else []
+        answers = [YES_NO[decided[name][rule]] for rule in rules]
         table.add_row(name, f"{probability:.3f}", *answers)
-    Console().print(table)
-    Console(stderr=True).print(NOT_A_DEVICE, style="dim")
+    return table

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.aggregates.small_cells import Counts, Share
+from camchex.cohort.views import with_decided_views
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import SPLITS
@@ -34,6 +35,8 @@ class CohortInputs:
     mimic14: pa.Table  # schemas.study_labels(MIMIC_14); a study may be missing
     indications: pa.Table  # schemas.INDICATIONS; a study may be missing
     vitals: pa.Table  # schemas.VITALS, with every study
+    # schemas.VIEWS: what a classifier says of images of unknown view
+    views: pa.Table = field(default_factory=schemas.VIEWS.empty_table)
 
 
 def build_cohort(
@@ -63,8 +66,9 @@ def build_cohort(
     labels = _labels_with_study(inputs)
     require_one_value_per_study(labels, classes, "labels")
     found = pa.table({"image_id": pa.array(sorted(set(prepared)), pa.string())})
+    images, views = with_decided_views(inputs.images, inputs.views)
     queried = {
-        "images": inputs.images,
+        "images": images,
         "prepared": found,
         "labels": inputs.labels,
         "studies": studies,
@@ -88,6 +92,7 @@ def build_cohort(
             "no_prepared_image": _number(pc.and_(left_out, pc.invert(no_split))),
         },
         "images": inputs.images.num_rows,
+        "views_by_classifier": views,
         "images_not_prepared": positions(inputs.images["image_id"], found["image_id"]).null_count,
         "splits": {
             split: _count_split(

@@ -15,9 +15,9 @@ from camchex.errors import ParamsError
 
 PARAMS = Path("params.yaml")
 SECTIONS = (
-    *("data", "external", "labels", "synthetic", "images", "indications", "vitals", "encoder"),
-    *("augmentation", "training", "noisy_student", "view_finetuning", "text", "fusion"),
-    *("evaluation", "audit", "seeds", "runtime"),
+    *("data", "external", "labels", "synthetic", "images", "indications", "vitals", "views"),
+    *("encoder", "augmentation", "training", "noisy_student", "view_finetuning", "text"),
+    *("fusion", "evaluation", "audit", "seeds", "runtime"),
 )
 
 

@@ -1,10 +1,11 @@
-"""Export of a trained model as one folder: weights, calibration, and the card as README.md."""
+"""Export of a trained model as one folder, with its calibration, view classifier and card."""
 
 import shutil
 from pathlib import Path
 
 from camchex.errors import ModelError
 from camchex.scores.calibration_file import FILE, beside
+from camchex.views import view_classifier
 
 CARD = "README.md"
 CARDS = "cards"
@@ -12,7 +13,7 @@ CONFIG = "config.json"
 
 
 def export_model(model: Path, out: Path) -> list[str]:
-    """Copy a model, its calibration and its card into one folder, as the Hugging Face Hub has it.
+    """Copy a model and what belongs to it into one folder, as the Hugging Face Hub has it.
 
     ``model`` is a folder of ``train_fusion``; ``out`` is new or empty.
 
@@ -20,7 +21,8 @@ def export_model(model: Path, out: Path) -> list[str]:
         Names of the files in ``out``.
 
     Raises:
-        ModelError: If the model, its calibration or its card is missing, or ``out`` is not empty.
+        ModelError: If the model, its calibration or its card is missing, its view classifier is
+            damaged, or ``out`` is not empty.
     """
     card = model.parent.parent / CARDS / f"{model.name}.md"
     calibration = beside(model)
@@ -33,4 +35,7 @@ def export_model(model: Path, out: Path) -> list[str]:
     shutil.copytree(model, out, dirs_exist_ok=True)
     shutil.copy(calibration, out / FILE)
     shutil.copy(card, out / CARD)
+    views = view_classifier.beside(model)
+    if view_classifier.read_view_classifier(views):
+        shutil.copytree(views, out / view_classifier.FOLDER)
     return sorted(path.name for path in out.iterdir())

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from camchex.contract.image_store import ImagePreparation
+from camchex.contract.schemas import View
 from camchex.errors import DataError
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import first_images, image_groups
@@ -19,8 +20,6 @@ from camchex.networks.batches import to_unit_range
 from camchex.networks.inference import flip_average
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
-
-View = Literal["frontal", "lateral"]
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,11 @@ def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
     else:
         groups = [first_images(lateral, reader.max_images)]
     chosen = np.concatenate(groups)
-    size, how = model.image_size, model.config.preparation
-    prepare = ImagePreparation(size=size, fit=how.fit, jpeg_quality=how.jpeg_quality)
-    pixels = np.zeros((len(chosen), 1, size, size), dtype=np.uint8)
+    prepare = image_preparation(model)
+    pixels = np.zeros((len(chosen), 1, prepare.size, prepare.size), dtype=np.uint8)
     for place, number in enumerate(chosen):
         pixels[place] = prepared_pixels(study.images[number][0], prepare)
-    indication = clean_indication(study.indication or "", how.cleaner)
+    indication = clean_indication(study.indication or "", model.config.preparation.cleaner)
     batch = reader.read(
         torch.from_numpy(pixels),
         [lateral[group] for group in groups],
@@ -106,3 +104,9 @@ def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
         [vitals_text(study.vitals or {}, study.gender)] * len(groups),
     )
     return batch.map_images(to_unit_range)
+
+
+def image_preparation(model: CaMChex) -> ImagePreparation:
+    """How images are prepared for a model: as its training images were."""
+    how = model.config.preparation
+    return ImagePreparation(size=model.image_size, fit=how.fit, jpeg_quality=how.jpeg_quality)

@@ -28,6 +28,7 @@ from camchex.sources.params import DataParams, ExternalSets
 from camchex.synthetic.params import SyntheticParams
 from camchex.texts.params import IndicationParams
 from camchex.training.params import AugmentationParams, SharedTraining, share_training
+from camchex.views.params import ViewParams
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
@@ -44,6 +45,7 @@ class Params(Section):
     images: ImageParams
     indications: IndicationParams
     vitals: VitalsParams
+    views: ViewParams
     encoder: EncoderParams
     augmentation: AugmentationParams
     training: SharedTraining

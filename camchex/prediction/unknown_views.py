@@ -1,0 +1,56 @@
+"""The view of image files that come without one, by the classifier beside a model."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from camchex.contract.image_store import ImagePreparation
+from camchex.errors import DataError
+from camchex.images.jpeg import prepared_pixels
+from camchex.views.view_classifier import Seen, ViewClassifier, beside, read_view_classifier
+
+SAY_IT = "Say its view: frontal or lateral."
+
+
+def look_at_images(
+    paths: Sequence[Path], model: Path, preparation: ImagePreparation
+) -> dict[Path, Seen]:
+    """Decide the view of image files, or refuse.
+
+    Args:
+        paths: JPEG, PNG or DICOM files.
+        model: Folder of a trained model.
+        preparation: Size, fit and quality of the images of its training.
+
+    Raises:
+        DataError: If there is no classifier, an image cannot be read, or its view is not clear.
+        ModelError: If the classifier is damaged.
+    """
+    classifier = read_view_classifier(beside(model))
+    if paths and classifier is None:
+        raise DataError(
+            f"{paths[0]}: no view is given, and none can be decided: {beside(model)} holds no "
+            f"classifier, since views.classifier was false in the training. {SAY_IT}"
+        )
+    return {path: _look(classifier, path, preparation) for path in paths if classifier}
+
+
+def _look(classifier: ViewClassifier, path: Path, preparation: ImagePreparation) -> Seen:
+    seen = classifier.look(prepared_pixels(path, preparation))
+    if not seen.is_sure:
+        raise DataError(
+            f"{path}: no view is given, and none is clear: {seen.view} has probability "
+            f"{seen.confidence:.3f}, less than {classifier.config.confidence}. {SAY_IT}"
+        )
+    return seen
+
+
+def describe(seen: Mapping[Path, Seen], model: Path) -> list[str]:
+    """Say for people what was seen, one line an image, and how often this is right."""
+    classifier = read_view_classifier(beside(model))
+    least = classifier.config.accuracy.get("lateral") if classifier else None
+    known = "" if least is None else f"; right for at least {least:.1%} of the development images"
+    return [
+        f"{path}: {one.view}, with probability {one.confidence:.3f}{known}"
+        + "".join(f". It looks {trait}: look at it" for trait in one.oddities)
+        for path, one in seen.items()
+    ]

@@ -1,0 +1,1 @@
+"""A small classifier of whole images: frontal or lateral, inverted, upside down."""

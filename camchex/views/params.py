@@ -1,0 +1,12 @@
+"""Section ``views``: the view of images that no header tells."""
+
+from pydantic import Field
+
+from camchex.contract.params import Section
+
+
+class ViewParams(Section):
+    """Section ``views``."""
+
+    classifier: bool  # decides images of unknown view; false: they stay frontal
+    confidence: float = Field(gt=0.5, lt=1)  # least probability of a view that is decided
