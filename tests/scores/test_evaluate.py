@@ -219,12 +219,12 @@ class TestPredictions:
         schema = schemas.predictions(CXR_LT_2023)
         table = tables.read(path, schema)
         bad = table["Edema"].to_numpy().copy()
-        bad[3] = np.nan
+        bad[3] = 1.5
         at = table.column_names.index("Edema")
         tables.write(table.set_column(at, schema.field("Edema"), [bad]), path, schema)
         test = labelled_split(self.cohort, "test", CXR_LT_2023)
         study = table["study_id"][3]
-        with pytest.raises(DataError, match=f"study {study}, Edema: .* found nan"):
+        with pytest.raises(DataError, match=f"study {study}, Edema: .* found 1.5"):
             read_probabilities(path, test)
 
 

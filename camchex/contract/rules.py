@@ -1,0 +1,109 @@
+"""What a canonical table must be: held where one is written or read, and by ``camchex check``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.contract import ids, schemas
+
+Column = pa.Array | pa.ChunkedArray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Fault of one column or (column None) of a table as a whole."""
+
+    column: str | None
+    what: str
+
+    def __str__(self) -> str:
+        """Column and fault, for a message."""
+        return self.what if self.column is None else f"column {self.column!r}: {self.what}"
+
+
+def problems(table: pa.Table, schema: pa.Schema, *, in_order: bool = True) -> Iterator[Problem]:
+    """Yield what is wrong with a table by itself.
+
+    Args:
+        table: The table; its columns may have any order.
+        schema: What it should be: columns, types, nulls, values (``schemas.one_of``), key.
+        in_order: Whether the rows must be sorted by their key.
+    """
+    for unknown in sorted(set(table.column_names) - set(schema.names)):
+        yield Problem(unknown, "is not a column of this table: leave it out")
+    for name in sorted({name for name in table.column_names if table.column_names.count(name) > 1}):
+        yield Problem(name, "is there several times: leave all but one out")
+        return
+    for field in schema:
+        if field.name not in table.column_names:
+            yield Problem(field.name, f"missing ({field.type}): {schemas.meaning(field)}")
+        elif table[field.name].type != field.type:
+            yield Problem(field.name, _other_type(table[field.name].type, field.type))
+        else:
+            yield from _values(table, field)
+    key = schemas.key(schema)
+    if key in table.column_names and pa.types.is_string(table[key].type):
+        yield from _order(table, key, in_order=in_order)
+
+
+def wrong(table: pa.Table, name: str, good: Column, expected: str) -> Iterator[Problem]:
+    """Yield the first value of a column that is not ``good``, its row, and how many there are."""
+    bad = len(good) - int(pc.sum(good).as_py() or 0)
+    if bad:
+        row = pc.index(good, value=False).as_py()
+        first = f"the first {table[name][row].as_py()!r} in row {row}"
+        key = table.column_names[0] if name != table.column_names[0] else None
+        of = next((n for n in ("image_id", "study_id") if n in table.column_names), key)
+        where = f" ({of} {table[of][row].as_py()})" if of and of != name else ""
+        yield Problem(name, f"{bad:,} wrong values, {first}{where}; expected {expected}")
+
+
+def _other_type(found: pa.DataType, expected: pa.DataType) -> str:
+    what = f"is of type {found}, expected {expected}"
+    if pa.types.is_floating(found) and pa.types.is_string(expected):
+        return f"{what}: a float may have lost digits; read the ids as text where they come from"
+    return f"{what}: write it so (in Arrow, cast)"
+
+
+def _values(table: pa.Table, field: pa.Field) -> Iterator[Problem]:
+    """Yield nulls where none may be, and values that the column may not hold."""
+    column = table[field.name]
+    if not field.nullable and column.null_count:
+        row = pc.index(pc.is_null(column), value=True).as_py()
+        yield Problem(field.name, f"{column.null_count:,} nulls, the first in row {row}; none may")
+    good, expected = _good(column, field)
+    if good is not None:
+        good = pc.if_else(pc.is_null(column), pa.scalar(True), good)  # noqa: FBT003 - Arrow's
+        yield from wrong(table, field.name, good, expected)
+
+
+def _good(column: pa.ChunkedArray, field: pa.Field) -> tuple[Column | None, str]:
+    """Tell which values a column may hold (None: any), and what they should be."""
+    choices = schemas.one_of(field)
+    if choices:
+        known = pc.is_in(column, value_set=pa.array(choices, field.type))
+        return known, f"one of {', '.join(map(str, choices))}"
+    if pa.types.is_floating(field.type):
+        return pc.is_finite(column), "a number" + (", or null if unknown" if field.nullable else "")
+    if pa.types.is_string(field.type) and field.name.endswith("_id"):
+        return pc.invert(ids.no_ids(column)), ids.ADVICE
+    if pa.types.is_string(field.type) and not field.nullable:
+        return pc.not_equal(column, ""), "a text"
+    return None, ""
+
+
+def _order(table: pa.Table, key: str, *, in_order: bool) -> Iterator[Problem]:
+    """Yield ids that several rows have, and rows that are not sorted by them."""
+    values = table[key].combine_chunks()
+    rising = pc.less(values.slice(0, max(len(values) - 1, 0)), values.slice(1))
+    if values.null_count or pc.all(rising, min_count=0).as_py():
+        return
+    first = pc.index_in(values, value_set=values)
+    good = pc.equal(first, pa.array(np.arange(len(values), dtype=np.int32)))
+    repeated = list(wrong(table, key, good, "every id in one row only"))
+    yield from repeated
+    if in_order and not repeated:
+        yield from wrong(table, key, pa.concat_arrays([pa.array([True]), rising]), "sorted rows")

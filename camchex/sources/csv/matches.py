@@ -1,0 +1,65 @@
+"""Tables that should speak of the same patients, studies or images, and whether they do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.errors import DataError
+from camchex.sources.csv.lookup import values_of
+
+FEWEST = 0.05
+"""Share of a table below which it matches almost nothing.
+
+Between what chance gives and what people use: ids of MIMIC are one of 10 million, so that 4.3 % of
+any such ids are those of one of its 425,087 stays; the smallest part that is usually downloaded is a
+folder of a tenth of the patients, ``files/p10``.
+"""
+SAMPLE = 10_000  # rows that are looked up, evenly spaced, where a table has more
+Named = tuple[Path | str, pa.Table]
+
+
+def require_matches(one: Named, other: Named, keys: Sequence[str]) -> None:
+    """Check that two tables, of any rows, have rows in common, more than chance would give.
+
+    One of the two may be far larger: most ED stays are of patients without an X-ray, and a cohort
+    may be a few studies of a full release. So it is enough if ``FEWEST`` of the rows of either are
+    in the other. A table without rows says that there is no such data.
+
+    Args:
+        one: A table, and its file for the message.
+        other: The table it belongs to.
+        keys: Columns that are equal in both; the first is looked up, and decides the others.
+
+    Raises:
+        DataError: If less than ``FEWEST`` of either are in the other.
+    """
+    if not (one[1].num_rows and other[1].num_rows):
+        return
+    found = share_found(one[1], other[1], keys)
+    if max(found, share_found(other[1], one[1], keys) if found < FEWEST else 1) >= FEWEST:
+        return
+    ids = [f"{', '.join(str(t[name][0]) for name in keys)}" for _, t in (one, other)]
+    raise DataError(
+        f"{one[0]}: {'none' if not found else f'only {found:.1%}'} of its {one[1].num_rows:,} rows "
+        f"belong to {other[0]}, by {' and '.join(keys)}. The first is {ids[0]} here and {ids[1]} "
+        "there. Take both from one release; if so few belong together, cut one down to these."
+    )
+
+
+def share_found(table: pa.Table, within: pa.Table, keys: Sequence[str]) -> float:
+    """Return the share of rows, of at most ``SAMPLE`` of them, whose keys are in ``within``."""
+    sample = table.select(list(keys))
+    if sample.num_rows > SAMPLE:
+        sample = sample.take(pa.array(np.arange(SAMPLE) * sample.num_rows // SAMPLE))
+    first, *_ = keys
+    same = [
+        pc.equal(values_of(sample[first], within, first, name), sample[name].combine_chunks())
+        for name in keys
+    ]
+    both = same[0]
+    for more in same[1:]:
+        both = pc.and_(both, more)
+    return float(pc.mean(pc.fill_null(both, fill_value=False)).as_py())
