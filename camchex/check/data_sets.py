@@ -26,13 +26,13 @@ from camchex.cohort.published import (
     PAGES,
 )
 from camchex.contract.labels import MIMIC_14, LabelParams
+from camchex.contract.schemas import UNKNOWN_VIEW
 from camchex.reports.files import archived_names, report_names
 from camchex.sources.csv.lookup import image_counts
 from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.external import vindr
 from camchex.sources.external.read import read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
-from camchex.sources.mimic.mimic_views import DEFAULT
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
 Value = TypeVar("Value", str, int)
@@ -79,7 +79,7 @@ def _metadata(path: Path, data: DataParams) -> TableCounts:
     images, _ = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg)
     counts = {**image_counts(images), **_counts(images["view"], ("frontal", "lateral"))}
     unknown = "of unknown view, read as frontal"
-    counts[unknown] = _counts(images["view_source"], (DEFAULT,))[DEFAULT]
+    counts[unknown] = _counts(images["view_source"], (UNKNOWN_VIEW,))[UNKNOWN_VIEW]
     return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
 
 

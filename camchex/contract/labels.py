@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from camchex.contract.params import Section, unique
 
 NO_FINDING = "No Finding"
+NORMAL = "Normal"  # of CXR-LT 2024: another label, never taken for No Finding
 
 CXR_LT_2023 = (
     *("Atelectasis", "Calcification of the Aorta", "Cardiomegaly", "Consolidation", "Edema"),
@@ -24,7 +25,7 @@ MIMIC_14 = (
 )
 """Classes of MIMIC-CXR-JPG's labels (CheXpert labeler); each is also a class of CXR-LT 2023."""
 
-CXR_LT_2024_TASK2 = tuple(sorted(name.replace(NO_FINDING, "Normal") for name in CXR_LT_2023))
+CXR_LT_2024_TASK2 = tuple(sorted(name.replace(NO_FINDING, NORMAL) for name in CXR_LT_2023))
 """Classes of 2023, with ``Normal``. The files of the task have it before Nodule: read by name."""
 
 CXR_LT_2024_TASK1 = tuple(

@@ -40,11 +40,12 @@ CHEXPERT = [
 def read(
     folder: Path, space: LabelParams = LT, **other: tuple[Row, ...]
 ) -> tuple[MimicTables, Counts]:
-    rows = {"train": TRAIN, "development": DEVELOPMENT, "test": TEST, "metadata": IMAGES, **other}
+    rows = {"train": TRAIN, "development": DEVELOPMENT, "test": TEST, "metadata": IMAGES}
+    rows = {**rows, "chexpert": CHEXPERT, **other}
     files = MimicFiles(
         metadata=published(folder / "metadata.csv.gz", METADATA, rows["metadata"]),
         split=published(folder / "split.csv.gz", SPLIT, OFFICIAL),
-        chexpert=published(folder / "chexpert.csv.gz", MIMIC14, CHEXPERT),
+        chexpert=published(folder / "chexpert.csv.gz", MIMIC14, rows["chexpert"]),
         cxr_lt={
             s: published(folder / f"{s}.csv", CXR_LT, rows[s])
             for s in ("train", "development", "test")
@@ -86,6 +87,7 @@ def test_what_was_read_is_counted(tmp_path: Path) -> None:
         "ViewPosition": {"frontal": 2, "lateral": 1},
         "ViewCodeSequence": {"frontal": 0, "lateral": 1},
         "ProcedureDescription": {"frontal": 0, "lateral": 0},
+        "OtherImage": {"frontal": 0, "lateral": 0},
         "default": {"frontal": 1, "lateral": 0},
     }
     assert counts["mimic14"] == {
@@ -149,6 +151,34 @@ def test_labels_of_the_labeler_are_absent_where_not_mentioned_and_unknown_where_
     assert [rows[i]["Edema"] for i in "abcde"] == [None, None, 0, 0, None]
     assert [rows[i]["Fracture"] for i in "abcde"] == [1, 1, 0, 0, None]
     assert [rows[i]["No Finding"] for i in "abcde"] == [0, 0, 0, 1, None]
+
+
+def test_no_finding_beside_a_finding_is_counted_and_stays_as_cxr_lt_published_it(
+    tmp_path: Path,
+) -> None:
+    test = (labelled("d", 12, 52, "No Finding", "Mass"), labelled("e", 13, 53, "No Finding"))
+    mimic, counts = read(tmp_path, test=test)
+    assert mimic.labels["No Finding"].to_pylist() == [0, 0, 0, 1, 1]
+    found = counts["no_finding_beside_a_finding"]
+    assert found["test"] == {"No Finding": 1, "Normal": 0}
+    assert found["train"] == {"No Finding": 0, "Normal": 0}
+
+
+@pytest.mark.parametrize(
+    ("finding", "cell", "learnt"),
+    [("Edema", 1.0, 0), ("Edema", -1.0, 1), ("Support Devices", 1.0, 1), ("Edema", 0.0, 1)],
+)
+def test_no_finding_of_the_labeler_is_learnt_as_0_beside_a_finding_and_kept_as_published(
+    tmp_path: Path, finding: str, cell: float, learnt: int
+) -> None:
+    rows = [{"study_id": 52, "No Finding": 1.0, finding: cell}]
+    mimic, counts = read(tmp_path, M14, chexpert=rows)
+    by_image = dict(
+        zip(*mimic.labels.select(["image_id", "No Finding"]).to_pydict().values(), strict=True)
+    )
+    assert by_image["d"] == learnt
+    assert mimic.mimic14["No Finding"].to_pylist() == [1]
+    assert counts["mimic14"]["no_finding_beside_a_finding"] == 1 - learnt
 
 
 def test_mimic14_splits_are_the_official_ones(tmp_path: Path) -> None:

@@ -2,11 +2,18 @@
 
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.sources.mimic.mimic_views import RULES, decide_view
+from camchex.sources.mimic.mimic_views import (
+    RULES,
+    VIEW_COLUMNS,
+    decide_view,
+    decide_views,
+    says_two_views,
+)
 
 # docs/method.md, section 2: images of MIMIC-CXR by ViewPosition, and what is read as which view.
 FRONTAL = {
@@ -100,3 +107,86 @@ def test_the_published_positions_are_all_the_images_and_decide_all_but_the_blank
         ("lateral", "ViewPosition"): 117_989,
         ("frontal", "default"): BLANK,  # without the other columns
     }
+
+
+PA_AND_LAT = "CHEST (PA AND LAT)"
+
+
+def decide(*images: tuple[str, str, str]) -> list[tuple[str, str]]:
+    """Views and rules of images given as study, position and procedure."""
+    columns = [[p for _, p, _ in images], [None] * len(images), [d for *_, d in images]]
+    columns.append([None] * len(images))
+    headers = {n: pa.array(c, pa.string()) for n, c in zip(VIEW_COLUMNS, columns, strict=True)}
+    views, rules = decide_views(headers, pa.array([study for study, *_ in images]))
+    return list(zip(views.to_pylist(), rules.to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (["PA"], ("lateral", "OtherImage")),
+        (["AP", "PA"], ("lateral", "OtherImage")),
+        (["LATERAL"], ("frontal", "OtherImage")),
+        (["PA", "LL"], ("frontal", "default")),  # both are there
+        (["LAO"], ("frontal", "default")),  # an oblique view has no pair
+        (["PA LLD"], ("frontal", "default")),
+        ([""], ("frontal", "default")),  # two of unknown view
+        (["PA", ""], ("frontal", "default")),
+        ([], ("frontal", "default")),
+    ],
+)
+def test_the_one_blank_image_of_two_views_is_the_view_that_is_missing(
+    known: list[str], expected: tuple[str, str]
+) -> None:
+    others = [("50", position, PA_AND_LAT) for position in known]
+    elsewhere = ("51", "PA", PA_AND_LAT), ("51", "LL", PA_AND_LAT)
+    for at in range(len(others) + 1):
+        images = [*others[:at], ("50", "", PA_AND_LAT), *others[at:], *elsewhere]
+        assert decide(*images)[at] == expected
+
+
+@pytest.mark.parametrize(
+    ("procedure", "two"),
+    [
+        (PA_AND_LAT, True),
+        ("CHEST PA & LATERAL", True),
+        ("CHEST (AP AND LAT)", True),
+        ("Chest (lat and pa)", True),
+        ("DX CHEST 2 VIEW PICC LINE PLACEMENT", True),
+        ("CHEST TWO VIEWS", True),
+        ("CHEST FRONTAL AND LATERAL", True),
+        ("CHEST PA/LAT", True),
+        ("CHEST (PORTABLE AP)", False),
+        ("CHEST (SINGLE VIEW)", False),
+        ("CHEST (PA, LAT & OBLIQUES)", False),
+        ("CHEST (LAT DECUB ONLY)", False),
+        ("CHEST (PA, LAT & LORDOTIC)", False),
+        ("CHEST 4 VIEWS, PA, LAT, BOTH OBLIQUES", False),
+        ("CHEST", False),
+        ("FLAT PLATE", False),
+        ("", False),
+    ],
+)
+def test_a_procedure_says_two_views_only_where_it_is_a_frontal_and_a_lateral(
+    procedure: str, two: bool
+) -> None:
+    assert says_two_views(procedure, None) is two
+    assert says_two_views(None, procedure) is two
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["50", "51", "52"]),
+            st.sampled_from(["", "PA", "AP", "LL", "LAO", "odd"]),
+            st.sampled_from(["", PA_AND_LAT, "CHEST (PORTABLE AP)", "CHEST"]),
+        ),
+        max_size=9,
+    )
+)
+def test_a_view_that_an_images_own_header_tells_is_never_changed(
+    images: list[tuple[str, str, str]],
+) -> None:
+    alone = [decide_view(position, None, procedure, None) for _, position, procedure in images]
+    for own, found in zip(alone, decide(*images), strict=True):
+        assert found == own or (own == ("frontal", "default") and found[1] == "OtherImage")

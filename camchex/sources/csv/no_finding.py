@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.contract.labels import NO_FINDING
+from camchex.contract.labels import NO_FINDING, NORMAL
 
 DEVICES = "Support Devices"  # may be there beside No Finding
 Labels = Mapping[str, pa.Array | pa.ChunkedArray]
@@ -25,7 +25,7 @@ def any_finding(labels: Labels, rows: int) -> pa.Array:
     """
     found = pa.repeat(pa.scalar(value=False), rows)
     for name, values in labels.items():
-        if name != DEVICES and not is_no_finding(name):
+        if name not in (DEVICES, NORMAL) and not is_no_finding(name):
             present = values if pa.types.is_boolean(values.type) else pc.equal(values, 1)
             found = pc.or_(found, pc.fill_null(present, fill_value=False))
     return _array(found)

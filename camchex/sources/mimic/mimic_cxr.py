@@ -10,14 +10,8 @@ from camchex.contract.schemas import IMAGES, MIMIC, STUDIES, study_labels
 from camchex.sources.csv.lookup import require_known_columns, require_one_value_per_study
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.mimic.mimic_ids import mimic_ids
-from camchex.sources.mimic.mimic_views import decide_view
+from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, decide_views
 
-VIEW_COLUMNS = (
-    "ViewPosition",
-    "ViewCodeSequence_CodeMeaning",
-    "PerformedProcedureStepDescription",
-    "ProcedureCodeSequence_CodeMeaning",
-)
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
 CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff without its leading zeros
@@ -45,17 +39,14 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
     image, patient, study = ids.values()
     group = pc.utf8_slice_codeunits(patient, 0, 2)  # files/p10/p10000032/s50414267/<image_id>.jpg
     parts = [f"{folder}/files/p", group, "/p", patient, "/s", study, "/", image, ".jpg"]
-    views = [
-        decide_view(*row)
-        for row in zip(*(raw.text(c).to_pylist() for c in VIEW_COLUMNS), strict=True)
-    ]
+    views, rules = decide_views({name: raw.text(name) for name in VIEW_COLUMNS}, study)
     images = pa.table(
         {
             "dataset": pa.repeat(MIMIC, len(views)),
             **ids,
             "view_position": raw.text("ViewPosition"),
-            "view": pa.array([view for view, _ in views], pa.string()),
-            "view_source": pa.array([rule for _, rule in views], pa.string()),
+            "view": views,
+            "view_source": rules,
             "path": pc.binary_join_element_wise(*parts, ""),
             "rows": raw.sizes("Rows"),
             "columns": raw.sizes("Columns"),

@@ -1,7 +1,7 @@
 """MIMIC-CXR-JPG and the labels learnt from it, joined and checked against each other."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 
 from camchex.aggregates.small_cells import Counts
 from camchex.contract import schemas
-from camchex.contract.labels import LabelParams
+from camchex.contract.labels import MIMIC_14, NO_FINDING, NORMAL, LabelParams
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
 from camchex.sources.csv import lookup
 from camchex.sources.csv.lookup import image_counts, positions, values_of
+from camchex.sources.csv.no_finding import contradicted
 from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
 
@@ -110,7 +111,7 @@ def label_by_report(images: pa.Table, mimic14: pa.Table) -> pa.Table:
     """Label images as the CheXpert labeler read the report of their study.
 
     A finding that a report does not mention counts as absent (0). An uncertain finding is unknown
-    (null), as is every finding of a study without labels.
+    (null), as is every finding of a study without labels. No Finding is 0 beside a finding.
 
     Returns:
         image_id, patient_id, study_id and one float32 column per class, one row per image.
@@ -119,6 +120,10 @@ def label_by_report(images: pa.Table, mimic14: pa.Table) -> pa.Table:
     """
     labelled = images.select(["image_id", "patient_id", "study_id"])
     row = positions(images["study_id"], mimic14["study_id"])
+    wrong = contradicted({name: mimic14[name] for name in MIMIC_14})
+    consistent = pc.if_else(wrong, pa.scalar(0, pa.int8()), mimic14[NO_FINDING])
+    at = mimic14.column_names.index(NO_FINDING)
+    mimic14 = mimic14.set_column(at, NO_FINDING, consistent)
     for name in mimic14.column_names[1:]:
         known = pc.fill_null(mimic14[name], 0).cast(pa.float32())
         known = pc.if_else(pc.equal(known, -1), pa.scalar(None, pa.float32()), known)
@@ -191,9 +196,22 @@ def count(
             split: {name: int(pc.sum(part[name]).as_py() or 0) for name in classes}
             for split, part in parts.items()
         },
+        # Published labels stay as they are: a challenge scores them so.
+        "no_finding_beside_a_finding": {
+            split: {name: _contradictions(part, classes, name) for name in (NO_FINDING, NORMAL)}
+            for split, part in parts.items()
+        },
         "mimic14": {
             "studies": mimic14.num_rows,
+            "no_finding_beside_a_finding": _contradictions(mimic14, MIMIC_14, NO_FINDING),
             "studies_without_labels": lacking(studies, mimic14, "study_id"),
             "labels_without_study": lacking(mimic14, studies, "study_id"),
         },
     }
+
+
+def _contradictions(labels: pa.Table, classes: Sequence[str], name: str) -> int:
+    """Count the rows in which ``name`` excludes every finding, and a finding is positive."""
+    if name not in classes:
+        return 0
+    return int(pc.sum(contradicted({n: labels[n] for n in classes}, name)).as_py() or 0)
