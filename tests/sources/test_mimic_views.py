@@ -168,7 +168,8 @@ def test_the_one_blank_image_of_two_views_is_the_view_that_is_missing(
     ],
 )
 def test_a_procedure_says_two_views_only_where_it_is_a_frontal_and_a_lateral(
-    procedure: str, two: bool
+    procedure: str,
+    two: bool,  # noqa: FBT001 - expected value
 ) -> None:
     assert says_two_views(procedure, None) is two
     assert says_two_views(None, procedure) is two
