@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from camchex.check.canonical_tables import CheckedTable, Problem
+from camchex.check.canonical_tables import CheckedTable
 from camchex.contract.image_store import CONTENTS, ImageStore
+from camchex.contract.rules import Problem
 from camchex.errors import DataError
 
 

@@ -8,21 +8,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.aggregates.small_cells import Counts, Share
+from camchex.cohort.contradictions import cohort_schemas, labels_with_study, require_sound
 from camchex.cohort.views import with_decided_views
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import SPLITS
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import positions, require_one_value_per_study, values_of
+from camchex.sources.csv.lookup import positions, values_of
+from camchex.sources.csv.matches import require_matches
 
 MANY = 5  # studies with this many images or more are counted together
-STUDY_COLUMNS = pa.schema(
-    [
-        *(f for f in schemas.COHORT_STUDY if f.name != "vitals_text"),
-        pa.field("vitals_text", pa.string()),  # null: the study is missing from vitals
-        pa.field("labelled_image", pa.string()),  # null: the study is missing from labels
-    ]
-)
+STUDY_COLUMNS = schemas.COHORT_STUDY.append(pa.field("labelled_image", pa.string()))
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,10 @@ class CohortInputs:
     vitals: pa.Table  # schemas.VITALS, with every study
     # schemas.VIEWS: what a classifier says of images of unknown view
     views: pa.Table = field(default_factory=schemas.VIEWS.empty_table)
+
+    def by_place(self) -> dict[str, pa.Table]:
+        """Return the tables of ``contradictions.cohort_schemas``."""
+        return {name: getattr(self, name.rpartition("/")[2]) for name in cohort_schemas(())}
 
 
 def build_cohort(
@@ -55,17 +55,14 @@ def build_cohort(
         ``schemas.cohort(classes)``, and counts (aggregates, small cells not hidden).
 
     Raises:
-        DataError: If a patient is in two splits, a study has no labels, contradictory ones or no
-            row of vital signs, or nothing is left.
+        DataError: If a table is not what ``rules`` say, if tables contradict each other (see
+            ``contradictions``), or if nothing is left.
     """
     studies = inputs.studies
-    unknown = sorted(set(studies["split"].drop_null().unique().to_pylist()) - set(SPLITS))
-    if unknown:
-        raise DataError(f"studies: unknown splits {unknown}, expected {', '.join(SPLITS)} or null.")
-    tables.require_disjoint_patients(studies)
-    labels = _labels_with_study(inputs)
-    require_one_value_per_study(labels, classes, "labels")
+    require_sound(inputs.by_place(), classes)
+    labels = labels_with_study(inputs.images, inputs.labels)
     found = pa.table({"image_id": pa.array(sorted(set(prepared)), pa.string())})
+    require_matches(("prepared images", found), ("images", inputs.images), ["image_id"])
     images, views = with_decided_views(inputs.images, inputs.views)
     queried = {
         "images": images,
@@ -76,7 +73,11 @@ def build_cohort(
         "vitals": inputs.vitals,
     }
     rows = tables.run_sql("cohort/cohort.sql", queried, STUDY_COLUMNS)
-    _require_complete(rows)
+    if not rows.num_rows:
+        raise DataError(
+            "cohort: no study has both a split and a prepared image. Do the labels, the images "
+            "and the prepared images come from the same release?"
+        )
     learnt = positions(rows["labelled_image"], inputs.labels["image_id"])
     published = positions(rows["study_id"], inputs.mimic14["study_id"])
     columns = {f.name: rows[f.name] for f in schemas.COHORT_STUDY}
@@ -101,32 +102,6 @@ def build_cohort(
             for split in SPLITS
         },
     }
-
-
-def _labels_with_study(inputs: CohortInputs) -> pa.Table:
-    study = values_of(inputs.labels["image_id"], inputs.images, "image_id", "study_id")
-    if study.null_count:
-        row = pc.index(pc.is_null(study), value=True).as_py()
-        raise DataError(
-            f"labels: image {inputs.labels['image_id'][row]} is not in the table of images "
-            f"({study.null_count} such images). Both come from one ingest: run it again."
-        )
-    return inputs.labels.append_column("study_id", study)
-
-
-def _require_complete(rows: pa.Table) -> None:
-    if not rows.num_rows:
-        raise DataError(
-            "cohort: no study has both a split and a prepared image. Do the labels, the images "
-            "and the prepared images come from the same release?"
-        )
-    for column, missing in (("labelled_image", "labels"), ("vitals_text", "vital signs")):
-        lacking = rows.filter(pc.is_null(rows[column]))
-        if lacking.num_rows:
-            raise DataError(
-                f"cohort: study {lacking['study_id'][0]} has no {missing} "
-                f"({lacking.num_rows} studies in all), though every study of a split should."
-            )
 
 
 def _count_split(

@@ -9,8 +9,6 @@ import pyarrow.compute as pc
 
 from camchex.contract import ids, schemas
 
-Column = pa.Array | pa.ChunkedArray
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -45,11 +43,13 @@ def problems(table: pa.Table, schema: pa.Schema, *, in_order: bool = True) -> It
         else:
             yield from _values(table, field)
     key = schemas.key(schema)
-    if key in table.column_names and pa.types.is_string(table[key].type):
+    if key is not None and key in table.column_names and pa.types.is_string(table[key].type):
         yield from _order(table, key, in_order=in_order)
 
 
-def wrong(table: pa.Table, name: str, good: Column, expected: str) -> Iterator[Problem]:
+def wrong(
+    table: pa.Table, name: str, good: pa.Array | pa.ChunkedArray, expected: str
+) -> Iterator[Problem]:
     """Yield the first value of a column that is not ``good``, its row, and how many there are."""
     bad = len(good) - int(pc.sum(good).as_py() or 0)
     if bad:
@@ -80,7 +80,7 @@ def _values(table: pa.Table, field: pa.Field) -> Iterator[Problem]:
         yield from wrong(table, field.name, good, expected)
 
 
-def _good(column: pa.ChunkedArray, field: pa.Field) -> tuple[Column | None, str]:
+def _good(column: pa.ChunkedArray, field: pa.Field) -> tuple[pa.ChunkedArray | None, str]:
     """Tell which values a column may hold (None: any), and what they should be."""
     choices = schemas.one_of(field)
     if choices:

@@ -195,4 +195,4 @@ def test_a_study_without_vital_signs_is_said(folder: Path) -> None:
     change(folder, "vitals", lambda table: table.slice(0, 1))
     (problem,) = look(folder)["mimic/studies"].problems
     assert problem.column == "study_id"
-    assert "1 wrong values, the first 's2' in row 1" in problem.what
+    assert "study s2 has no vital signs: it needs a row" in problem.what

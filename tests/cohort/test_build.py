@@ -1,6 +1,7 @@
 """The cohort: every study once, with all that is known of it, and no patient in two splits."""
 
 import dataclasses
+import math
 import random
 from datetime import datetime
 from pathlib import Path
@@ -179,7 +180,10 @@ def test_a_study_without_vital_signs_is_refused() -> None:
 
 
 def test_an_unknown_split_is_refused() -> None:
-    with pytest.raises(DataError, match=r"unknown splits \['validate'\]"):
+    with pytest.raises(
+        DataError,
+        match=r"'split': 1 wrong values, the first 'validate' .*study_id s2\); expected one of",
+    ):
         build(studies=with_split("s2", "validate"))
 
 
@@ -202,6 +206,76 @@ def test_labels_of_another_data_set_are_refused() -> None:
     labels = pa.concat_tables([inputs().labels, table([row], schemas.labels(CLASSES))])
     with pytest.raises(DataError, match="image z is not in the table of images"):
         build(labels=labels)
+
+
+def changed(name: str, column: str, row: int, value: object) -> dict[str, pa.Table]:
+    """One of the tables, with one value replaced."""
+    whole = getattr(inputs(), name)
+    rows = whole.to_pylist()
+    rows[row][column] = value
+    return {name: table(rows, whole.schema)}
+
+
+def twice(name: str) -> dict[str, pa.Table]:
+    """One of the tables, its first row once more."""
+    whole = getattr(inputs(), name)
+    return {name: pa.concat_tables([whole, whole.slice(0, 1)])}
+
+
+CONTRADICTIONS = {
+    "a study twice": (twice("studies"), "mimic/studies: column 'study_id': 1 wrong values"),
+    "a study's text twice": (twice("indications"), "indications: column 'study_id': 1 wrong"),
+    "an image's labels twice": (twice("labels"), "mimic/labels: column 'image_id': 1 wrong"),
+    "a label of 2": (changed("labels", "Edema", 0, 2.0), "'Edema': 1 wrong values, the first 2.0"),
+    "a label of -1": (changed("labels", "Edema", 0, -1.0), "the first -1.0 in row 0 .image_id a2"),
+    "a label that is no number": (changed("labels", "Edema", 0, math.nan), "the first nan in row"),
+    "a published label of 2": (changed("mimic14", "Edema", 0, 2), "expected one of -1, 0, 1"),
+    "a vital sign that is no number": (
+        changed("vitals", "temperature_f", 1, math.inf),
+        "vitals: column 'temperature_f': 1 wrong values, the first inf .* null if unknown",
+    ),
+    "a view in capitals": (changed("images", "view", 0, "FRONTAL"), "the first 'FRONTAL' in row 0"),
+    "a study of two patients": (changed("images", "patient_id", 0, "p9"), "the first 'p9' in row"),
+    "an image of no study": (
+        changed("images", "study_id", 4, "s9"),
+        "study s9 is not in the table",
+    ),
+    "a text of no study": (changed("indications", "study_id", 0, "s9"), "study s9 is not in the t"),
+    "an image of another set": (
+        changed("images", "dataset", 0, "nih"),
+        "column 'dataset': 1 wrong",
+    ),
+    "a patient who is missing": (
+        changed("studies", "patient_id", 0, "nan"),
+        "the first 'nan' in row",
+    ),
+    "a study that nobody sees": (
+        changed("images", "study_id", 0, "s1\u200b"),
+        "the first 's1.u200b",
+    ),
+    "a patient of no name": (
+        changed("studies", "patient_id", 0, None),
+        "1 nulls, the first in row 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_no_study_is_made_of_tables_that_are_wrong(case: str) -> None:
+    other, expected = CONTRADICTIONS[case]
+    with pytest.raises(DataError, match=expected):
+        build(**other)
+
+
+def test_a_split_without_a_known_label_is_refused() -> None:
+    rows = [{**row, "Edema": None, "No Finding": None} for row in inputs().labels.to_pylist()]
+    with pytest.raises(DataError, match="of 1 studies in split train, 0 have a known label"):
+        build(labels=table(rows, schemas.labels(CLASSES)))
+
+
+def test_prepared_images_of_another_cohort_are_refused() -> None:
+    with pytest.raises(DataError, match="prepared images: none of its 2 rows belong to images"):
+        build_cohort(inputs(), {"z1", "z2"}, CLASSES)
 
 
 def test_an_empty_cohort_is_refused() -> None:
@@ -229,7 +303,7 @@ def test_every_prepared_image_of_a_split_is_in_its_study_once(
 def test_the_same_studies_give_the_same_bytes_whatever_the_order_of_rows(tmp_path: Path) -> None:
     reordered = {
         f.name: getattr(inputs(), f.name).take(
-            list(range(getattr(inputs(), f.name).num_rows))[::-1]
+            pa.array(range(getattr(inputs(), f.name).num_rows)[::-1], pa.int64())
         )
         for f in dataclasses.fields(CohortInputs)
     }

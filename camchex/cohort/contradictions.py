@@ -1,0 +1,150 @@
+"""What the tables of a cohort may not say of each other: held by its stage and by camchex check."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from camchex.contract import schemas
+from camchex.contract.labels import MIMIC_14
+from camchex.contract.rules import Problem, problems, wrong
+from camchex.contract.schemas import MIMIC, SPLITS
+from camchex.contract.tables import require_disjoint_patients, require_no_later_value
+from camchex.errors import DataError
+from camchex.sources.csv.lookup import positions, require_one_value_per_study, values_of
+from camchex.sources.csv.matches import FEWEST
+
+Found = Iterator[tuple[str, Problem]]
+
+
+def cohort_schemas(classes: Sequence[str]) -> dict[str, pa.Schema]:
+    """Schema of each table of the cohort, by its place in the folder of canonical tables."""
+    return {
+        f"{MIMIC}/images": schemas.IMAGES,
+        f"{MIMIC}/labels": schemas.labels(classes),
+        f"{MIMIC}/studies": schemas.STUDIES,
+        f"{MIMIC}/mimic14": schemas.study_labels(MIMIC_14),
+        "indications": schemas.INDICATIONS,
+        "vitals": schemas.VITALS,
+    }
+
+
+def require_sound(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> None:
+    """Check the tables of a cohort, in any order of their rows.
+
+    Args:
+        tables: Every table of :func:`cohort_schemas`.
+        classes: The label space.
+
+    Raises:
+        DataError: At the first thing that is wrong with one, else at the first contradiction.
+    """
+    found = [
+        (name, problem)
+        for name, schema in cohort_schemas(classes).items()
+        for problem in problems(tables[name], schema, in_order=False)
+    ]
+    for name, problem in found or contradictions(tables, classes):
+        raise DataError(
+            f"{name}: {problem}. Ingest again; of tables of your own, `camchex check --tables "
+            "FOLDER` lists all that is wrong."
+        )
+
+
+def contradictions(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Found:
+    """Yield what tables say against each other, each with the table that it is said of.
+
+    Args:
+        tables: Canonical tables that are right by themselves, by their place in the folder; a rule
+            about a table that is not there is passed over.
+        classes: The label space.
+    """
+    for name, table in tables.items():
+        folder, _, last = name.rpartition("/")
+        if last in {"images", "labels"}:
+            data_set = folder.removeprefix("external/")
+            same = pc.equal(table["dataset"], data_set)
+            yield from _of(name, wrong(table, "dataset", same, data_set))
+        if last == "labels" and f"{folder}/images" in tables:
+            yield from _of(name, _unknown("image_id", table, tables[f"{folder}/images"], "images"))
+    if f"{MIMIC}/studies" in tables:
+        yield from _of_studies(tables, tables[f"{MIMIC}/studies"])
+    if {f"{MIMIC}/images", f"{MIMIC}/labels"} <= tables.keys():
+        yield from _labels(tables, classes)
+    if "vitals" in tables:
+        yield from _of("vitals", _refused(None, require_no_later_value, tables["vitals"]))
+
+
+def labels_with_study(images: pa.Table, labels: pa.Table) -> pa.Table:
+    """Append the study of its image to each row of labels."""
+    study = values_of(labels["image_id"], images, "image_id", "study_id")
+    return labels.append_column("study_id", study)
+
+
+def _labels(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Found:
+    """Yield labels that differ within a study, studies without, and splits that know none."""
+    labels = labels_with_study(tables[f"{MIMIC}/images"], tables[f"{MIMIC}/labels"])
+    labels = labels.filter(pc.is_valid(labels["study_id"]))
+    check = require_one_value_per_study
+    yield from _of(f"{MIMIC}/labels", _refused(None, check, labels, classes, "labels"))
+    if f"{MIMIC}/studies" not in tables:
+        return
+    studies = tables[f"{MIMIC}/studies"]
+    name = f"{MIMIC}/studies"
+    placed = studies.filter(pc.is_valid(studies["split"]))
+    yield from _of(name, _lacking(placed, labels, "labels, though every study of a split should"))
+    known = pa.array([False] * labels.num_rows)
+    for column in classes:
+        known = pc.or_(known, pc.is_valid(labels[column]))
+    told = pc.is_valid(positions(placed["study_id"], labels.filter(known)["study_id"]))
+    for split in SPLITS:
+        of_split = told.filter(pc.equal(placed["split"], split).combine_chunks())
+        number = int(pc.sum(of_split).as_py() or 0)
+        if number < FEWEST * len(of_split):
+            what = f"of {len(of_split):,} studies in split {split}, {number:,} have a known label"
+            yield f"{MIMIC}/labels", Problem(None, f"{what}: are they of the same studies?")
+
+
+def _of_studies(tables: Mapping[str, pa.Table], studies: pa.Table) -> Found:
+    for name in (f"{MIMIC}/images", f"{MIMIC}/mimic14", "indications", "vitals"):
+        if name in tables:
+            yield from _of(name, _unknown("study_id", tables[name], studies, "studies"))
+    name = f"{MIMIC}/studies"
+    if "vitals" in tables:
+        lacking = _lacking(
+            studies, tables["vitals"], "vital signs: it needs a row, if an empty one"
+        )
+        yield from _of(name, lacking)
+    yield from _of(name, _refused("patient_id", require_disjoint_patients, studies))
+    if f"{MIMIC}/images" in tables:
+        images = tables[f"{MIMIC}/images"]
+        patient = values_of(images["study_id"], studies, "study_id", "patient_id")
+        same = pc.equal(patient, images["patient_id"].combine_chunks())
+        same = pc.fill_null(same, fill_value=True)  # of an unknown study, which is said above
+        problem = wrong(images, "patient_id", same, "the patient of its study")
+        yield from _of(f"{MIMIC}/images", problem)
+
+
+def _of(name: str, found: Iterable[Problem]) -> Found:
+    return ((name, problem) for problem in found)
+
+
+def _refused(column: str | None, check: Callable[..., None], *of: object) -> Iterator[Problem]:
+    try:
+        check(*of)
+    except DataError as error:
+        yield Problem(column, str(error))
+
+
+def _unknown(column: str, table: pa.Table, within: pa.Table, where: str) -> Iterator[Problem]:
+    lost = table.filter(pc.is_null(positions(table[column], within[column])))[column]
+    if len(lost):
+        what = f"{column.removesuffix('_id')} {lost[0]} is not in the table of {where}"
+        yield Problem(column, f"{what} ({len(lost):,} rows in all)")
+
+
+def _lacking(studies: pa.Table, within: pa.Table, what: str) -> Iterator[Problem]:
+    lost = studies.filter(pc.is_null(positions(studies["study_id"], within["study_id"])))
+    if lost.num_rows:
+        first = lost["study_id"][0]
+        yield Problem("study_id", f"study {first} has no {what} ({lost.num_rows:,} studies in all)")
