@@ -71,7 +71,7 @@ def classify_views(
         "classifier": "on",
         "trained_on": _by_view(train.lateral),
         "development": measured,
-        "unknown": _count_decided(views, min_cell),
+        "unknown": count_decided(views, min_cell),
     }
     return views, ViewClassifier(trained.weights, config), counts
 
@@ -160,7 +160,7 @@ def _decide(
     return pa.table(columns, schema=schemas.VIEWS)
 
 
-def _count_decided(views: pa.Table, min_cell: int) -> Counts:
+def count_decided(views: pa.Table, min_cell: int) -> Counts:
     """Count decisions; those that would tell a small number by the total are null."""
     decided = pc.fill_null(views["view"], "below_confidence").to_numpy()
     names = ("frontal", "lateral", "below_confidence")

@@ -261,6 +261,28 @@ class TestPredict:
         _, plain, _ = camchex("predict", *model, "--json")
         assert set(json.loads(plain)) == {"note", "probabilities"}
 
+    def test_an_image_without_a_view_is_given_one(
+        self, camchex: Camchex, seen: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from camchex.prediction import one_study, unknown_views
+        from camchex.views.view_classifier import Seen
+
+        found = Seen("lateral", 0.98, is_sure=True, inverted=0.75, upside_down=0.0)
+        monkeypatch.setattr(one_study, "image_preparation", lambda model: model)
+        monkeypatch.setattr(unknown_views, "look_at_images", lambda paths, *_: {paths[0]: found})
+        words = ["predict", "--model", "a/b/c", "--frontal", "a.jpg", "--image", "b.jpg"]
+        _, _, note = camchex(*words)
+        assert seen["study"].images == [(Path("a.jpg"), "frontal"), (Path("b.jpg"), "lateral")]
+        assert "b.jpg: lateral, with probability 0.980. It looks inverted" in note
+        _, shown, _ = camchex(*words, "--json")
+        assert json.loads(shown)["views"]["b.jpg"] == {
+            "view": "lateral",
+            "confidence": 0.98,
+            "is_sure": True,
+            "inverted": 0.75,
+            "upside_down": 0.0,
+        }
+
     @pytest.mark.usefixtures("seen")
     def test_decisions_without_thresholds_are_refused(self, camchex: Camchex) -> None:
         status, _, complaint = camchex("predict", "--model", "a/b/c", "--decisions")

@@ -7,6 +7,13 @@ import pytest
 
 from camchex.errors import ModelError
 from camchex.prediction.export import export_model
+from camchex.views.view_classifier import (
+    FOLDER,
+    beside,
+    read_view_classifier,
+    write_view_classifier,
+)
+from tests.prediction.test_unknown_views import write_top_bottom_classifier
 
 MADE_BY = {
     "fusion/seed3/config.json": "train_fusion",
@@ -33,6 +40,16 @@ def test_an_export_holds_weights_calibration_and_card(models: Path) -> None:
     made = {json.loads((out / name).read_text())["file"] for name in names}
     assert made == set(MADE_BY)
     assert json.loads((out / "README.md").read_text())["file"] == "cards/seed3.md"
+
+
+def test_a_view_classifier_is_handed_on_if_there_is_one(models: Path) -> None:
+    write_view_classifier(None, models / FOLDER)
+    assert FOLDER not in export_model(models / "fusion/seed3", models.parent / "without")
+    write_top_bottom_classifier(models / "fusion/seed3")
+    out = models.parent / "with"
+    assert FOLDER in export_model(models / "fusion/seed3", out)
+    assert beside(out) == out / FOLDER
+    assert read_view_classifier(out / FOLDER) is not None
 
 
 @pytest.mark.parametrize("lost", [name for name in MADE_BY if "safetensors" not in name])
