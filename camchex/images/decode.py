@@ -9,16 +9,18 @@ from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
 
+import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from camchex.images.dicom import decode_dicom
+from camchex.images.dicom import PREAMBLE, PREFIX, decode_dicom, dicom_content
 from camchex.images.limits import MOST_BYTES, check_pixels, check_scans
-from camchex.images.unreadable import DECODER_ERRORS, Reason, UnreadableImage
+from camchex.images.png import png_grey
+from camchex.images.unreadable import DECODER_ERRORS, Notes, Reason, UnreadableImage
 
-DICOM_MAGIC = slice(128, 132)  # PS3.10 7.1: `DICM` after a preamble of 128 bytes
+DICOM_MAGIC = slice(PREAMBLE, PREAMBLE + len(PREFIX))
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -29,49 +31,64 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """Turn that makes a stored image upright, by EXIF orientation (EXIF 2.3, tag 0x0112)."""
+RIPPLE = 2  # grey levels by which JPEG changes an even area
+MOST_EQUAL = 0.999  # share of pixels of one level above which an image shows nothing
 SCALED = 2  # smallest factor: 7/8 to 5/8 cost more than full size (no SIMD in libjpeg-turbo)
 
 
-def read_image(path: Path, at_least: int | None = None) -> NDArray[np.uint8]:
+def read_image(
+    path: Path, at_least: int | None = None, notes: Notes | None = None
+) -> NDArray[np.uint8]:
     """Read a JPEG, PNG or DICOM file as grey levels.
 
-    Colour becomes luma (ITU-R 601), transparency black, 16-bit PNG levels are scaled by 255/65535,
-    and EXIF orientation is applied. DICOM: see :func:`camchex.images.dicom.decode_dicom`.
+    Colour becomes luma (ITU-R 601), transparency black, and EXIF orientation is applied. PNG: see
+    :func:`camchex.images.png.png_grey`; DICOM: see :func:`camchex.images.dicom.decode_dicom`.
+
+    A damaged file is refused where its decoder can tell: of JPEG, PNG and uncompressed DICOM
+    wherever rows are missing, of the compressions of DICOM as
+    :func:`camchex.images.samples.stored_values` says. Other damage gives wrong pixels.
 
     Args:
         path: The file, of any extension.
         at_least: Smallest side in pixels to which a JPEG may be scaled while it is decoded, by
             eighths from one half down; sides are rounded up. None: decoded at full size.
+        notes: Decisions on an image that contradicts itself are appended here.
 
     Returns:
         Grey levels, (rows, columns).
 
     Raises:
         UnreadableImage: If the file is missing, of another format, damaged, cut short, larger than
-            any detector's image, or has more than one frame. A damaged file never gives half an
-            image.
+            any detector's image, without contrast, or has more than one frame.
     """
-    data = _content(path)
+    data, notes = _content(path), [] if notes is None else notes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the decoders raise on what they cannot decode
-        if data[DICOM_MAGIC] == b"DICM":
-            return decode_dicom(data, path)
-        return _decoded(data, path, at_least)
+        grey = _decoded(data, path, at_least, notes)
+    _check_contrast(grey, path)
+    return grey
 
 
-def _decoded(data: bytes, path: Path, at_least: int | None) -> NDArray[np.uint8]:
+def _decoded(data: bytes, path: Path, at_least: int | None, notes: Notes) -> NDArray[np.uint8]:
+    if data[DICOM_MAGIC] == PREFIX:
+        return decode_dicom(data, path, notes)
     try:
         with Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
             check_pixels(image.height, image.width)
             if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
                 raise UnreadableImage(path, Reason.SEVERAL_FRAMES, "animated PNG")
-            grey = _grey(image, data, at_least)
+            is_png = image.format == "PNG"
+            grey = png_grey(image, data, notes) if is_png else _jpeg_grey(image, data, at_least)
             orientation = image.getexif().get(ExifTags.Base.Orientation)
     except UnidentifiedImageError as error:
+        if dicom_content(data) is not None:
+            return decode_dicom(data, path, notes)
         raise UnreadableImage(path, Reason.UNKNOWN_FORMAT) from error
     except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
         raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error
-    return np.asarray(grey.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else grey)
+    if orientation in UPRIGHT:
+        grey = np.asarray(Image.fromarray(grey).transpose(UPRIGHT[orientation]))
+    return grey
 
 
 def _content(path: Path) -> bytes:
@@ -91,22 +108,23 @@ def _content(path: Path) -> bytes:
     return data
 
 
-def _grey(image: Image.Image, data: bytes, at_least: int | None) -> Image.Image:
-    if image.format != "PNG":
-        check_scans(data)
-        check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # as what allocates reads them
-        if image.mode in {"L", "RGB"}:
-            side, factor = (0, 1) if at_least is None else (at_least, SCALED)
-            pixels = simplejpeg.decode_jpeg(
-                data, "GRAY", min_height=side, min_width=side, min_factor=factor
-            )
-            return Image.fromarray(pixels[..., 0])
+def _jpeg_grey(image: Image.Image, data: bytes, at_least: int | None) -> NDArray[np.uint8]:
+    check_scans(data)
+    check_pixels(*simplejpeg.decode_jpeg_header(data)[:2])  # as what allocates reads them
+    if image.mode not in {"L", "RGB"}:
         simplejpeg.decode_jpeg(data, "CMYK")  # strict, where Pillow is lenient
-    if image.mode.startswith("I"):
-        levels = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((levels + 128) // 257).astype(np.uint8))  # 65535 / 255 = 257
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        image = Image.new("RGB", image.size)
-        image.paste(opaque, mask=opaque.getchannel("A"))
-    return image.convert("L")
+        return np.asarray(image.convert("L"))
+    side, factor = (0, 1) if at_least is None else (at_least, SCALED)
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+        data, "GRAY", min_height=side, min_width=side, min_factor=factor
+    )
+    return pixels[..., 0]
+
+
+def _check_contrast(grey: NDArray[np.uint8], path: Path) -> None:
+    """Refuse an image of one grey level, but for noise of compression and a few pixels."""
+    pixels = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
+    level = int(pixels.argmax())
+    near = pixels[max(level - RIPPLE, 0) : level + RIPPLE + 1].sum() / grey.size
+    if near > MOST_EQUAL:
+        raise UnreadableImage(path, Reason.NO_CONTRAST, f"{near:.2%} of its pixels are {level}")

@@ -1,5 +1,7 @@
 """Limits checked before memory is allocated: a damaged header may ask for gigabytes."""
 
+from typing import NamedTuple
+
 MOST_PIXELS = 40_000_000  # twice the largest detectors: 43 cm at 0.1 mm
 MOST_BYTES = 256_000_000  # per file: MOST_PIXELS of three samples and two bytes, rounded up
 MOST_SCANS = 100  # per JPEG: encoders write about ten at most, and each is a pass over all pixels
@@ -31,27 +33,49 @@ def check_scans(jpeg: bytes) -> None:
         raise ValueError(f"{scans} scans")
 
 
-def declared_shape(stream: bytes) -> tuple[int, int]:
-    """Rows and columns in the header of a JPEG, JPEG-LS or JPEG 2000 codestream.
+class Declared(NamedTuple):
+    """What the header of a compressed stream says of its pixels.
+
+    Attributes:
+        rows: Height.
+        columns: Width.
+        bits: Precision of a sample (of the first component).
+        signed: Whether samples are signed; None: the format cannot say.
+        samples: Number of components.
+    """
+
+    rows: int
+    columns: int
+    bits: int
+    signed: bool | None
+    samples: int
+
+
+def declared(stream: bytes) -> Declared:
+    """Read the header of a JPEG, JPEG-LS or JPEG 2000 codestream.
 
     Raises:
         ValueError: If there is no such header.
     """
 
     def number(at: int, size: int) -> int:
+        if at + size > len(stream):
+            raise ValueError("the codestream ends in its header")
         return int.from_bytes(stream[at : at + size], "big")
 
     start = stream.find(_J2K_SIZE)
     if not stream.startswith(b"\xff\xd8") and start >= 0:
         x1, y1, x0, y0 = (number(start + at, 4) for at in (8, 12, 16, 20))
-        return y1 - y0, x1 - x0
+        depth = number(start + 42, 1)  # the sign, then the bits less one
+        return Declared(y1 - y0, x1 - x0, depth % 128 + 1, depth > 127, number(start + 40, 2))  # noqa: PLR2004
     at = 2
     while at < len(stream) - 8:
         if stream[at] != _FILL:
             raise ValueError("a marker is missing")
         kind = stream[at + 1]
         if kind in _FRAMES:
-            return number(at + 5, 2), number(at + 7, 2)
+            rows, columns, samples = number(at + 5, 2), number(at + 7, 2), number(at + 9, 1)
+            return Declared(rows, columns, number(at + 4, 1), None, samples)
         if kind == _FILL:
             at += 1
         else:

@@ -1,4 +1,4 @@
-"""Reasons for which a file is not an image that can be used."""
+"""Reasons for which a file is not an image that can be used, and notes on images that are."""
 
 import struct
 import zlib
@@ -41,7 +41,30 @@ class Reason(StrEnum):
     DAMAGED = "damaged or cut short"
     SEVERAL_FRAMES = "more than one frame"
     NO_PIXELS = "no pixel data"
+    NO_CONTRAST = "no contrast"
     CRASHED = "kills the decoder"
+
+
+class Note(StrEnum):
+    """Kinds of decisions on an image that contradicts itself: few and fixed, to be counted."""
+
+    NO_PREAMBLE = "DICOM preamble missing: read all the same"
+    NO_SYNTAX = "DICOM transfer syntax missing: read as little endian"
+    HIGH_BIT = "HighBit is not BitsStored - 1: the bits in use were taken"
+    BITS_STORED = "values of more bits than BitsStored: all were taken"
+    STREAM = "compressed stream of other bits or sign than its header: the stream's bits were taken"
+    RESCALE = "rescale incomplete: an empty or zero slope counts as 1, an empty intercept as 0"
+    WINDOW_NOTHING = "window ignored: leaves nothing"
+    WINDOW_WIDTH = "window ignored: its width is too small"
+    WINDOW_NUMBER = "window ignored: not two numbers"
+    WINDOW_FUNCTION = "window ignored: unknown VOILUTFunction"
+    VOI_TABLE = "VOI look-up table ignored: damaged, or leaves nothing"
+    PRESENTATION = "presentation contradicts photometric interpretation, which was followed"
+    DEEP_PNG = "16-bit PNG of fewer bits: stretched by its own range"
+
+
+Notes = list[Note]
+"""Decisions on one image, in their order."""
 
 
 class UnreadableImage(DataError):  # noqa: N818 (returned as an outcome as often as raised)
