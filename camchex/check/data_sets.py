@@ -26,9 +26,12 @@ from camchex.cohort.published import (
     PAGES,
 )
 from camchex.contract.labels import MIMIC_14, LabelParams
-from camchex.contract.schemas import UNKNOWN_VIEW
+from camchex.contract.schemas import IMAGES, STUDIES, UNKNOWN_VIEW
+from camchex.contract.tables import require_distinct_images
+from camchex.errors import DataError
 from camchex.reports.files import archived_names, report_names
 from camchex.sources.csv.lookup import image_counts
+from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.external import vindr
 from camchex.sources.external.read import read_external
@@ -53,26 +56,40 @@ def check_data(data: DataParams, external: ExternalSets, labels: LabelParams) ->
     counted as published, without implied labels.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
+    listed = _listed(data.root / data.mimic_cxr_jpg / METADATA)
     sets = [
-        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data))),
+        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, listed))),
         CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data))),
-        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data))),
+        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, listed[1]))),
     ]
     if said.reads_cxr_lt:
         sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said))))
+    listed: dict[str, dict[str, pa.ChunkedArray]] = {}
     for key, one in external.items():
         name = f"{NAMES[one.source]} (external.{key})"
-        files = tuple(_external(data.root, key, one, said))
+        of_source = listed.setdefault(one.source, {})
+        files = tuple(_external(data.root, key, one, said, of_source))
         sets.append(CheckedDataSet(name, PAGES[one.source], files))
     return CheckedData(data.root, tuple(sets))
 
 
-def _mimic_cxr(data: DataParams) -> Iterator[CheckedFile]:
+def _mimic_cxr(data: DataParams, listed: tuple[pa.Table, pa.Table]) -> Iterator[CheckedFile]:
     folder = data.root / data.mimic_cxr_jpg
     yield check_file(folder / METADATA, partial(_metadata, data=data))
-    yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", _official_split)
-    yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", _mimic14)
+    images, studies = listed
+    read_split = partial(_official_split, images=images)
+    yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", read_split)
+    read_labels = partial(_mimic14, studies=studies)
+    yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", read_labels)
     yield check_watched(data.root / data.watch_images, "data.watch_images")
+
+
+def _listed(metadata: Path) -> tuple[pa.Table, pa.Table]:
+    """Read the images and studies that other tables are held against; none if they are damaged."""
+    try:
+        return mimic_cxr.read_metadata(metadata, "")
+    except DataError:  # which is said of the metadata themselves
+        return IMAGES.empty_table(), STUDIES.empty_table()
 
 
 def _metadata(path: Path, data: DataParams) -> TableCounts:
@@ -83,13 +100,15 @@ def _metadata(path: Path, data: DataParams) -> TableCounts:
     return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
 
 
-def _official_split(path: Path) -> TableCounts:
-    split = mimic_cxr.read_official_split(path)["split"]
-    return TableCounts(_counts(split, COUNTS["split"]), COUNTS["split"])
+def _official_split(path: Path, images: pa.Table) -> TableCounts:
+    split = mimic_cxr.read_official_split(path)
+    require_matches((path, split), (METADATA, images), ["image_id"])
+    return TableCounts(_counts(split["split"], COUNTS["split"]), COUNTS["split"])
 
 
-def _mimic14(path: Path) -> TableCounts:
+def _mimic14(path: Path, studies: pa.Table) -> TableCounts:
     labels = mimic_cxr.read_mimic14(path)
+    require_matches((path, labels), (METADATA, studies), ["study_id"])
     classes = _class_counts(labels, MIMIC_14)
     return TableCounts({"studies": labels.num_rows}, COUNTS["mimic14"], classes)
 
@@ -111,9 +130,16 @@ def _report_paths(reports: Path, metadata: Path) -> TableCounts:
     return TableCounts({"studies": len(paths)}, COUNTS["reports"], refers_to=paths, exists=exists)
 
 
-def _mimic_iv_ed(data: DataParams) -> Iterator[CheckedFile]:
+def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
+    above = (METADATA, studies, mimic_iv_ed.OF_STUDIES)
+
     def rows(path: Path, table: str) -> TableCounts:
-        return TableCounts({"rows": ED_READERS[table](path).num_rows}, COUNTS[table])
+        nonlocal above
+        read, (name, within, ids) = ED_READERS[table](path), above
+        if table == "edstays":
+            above = (path.name, read, mimic_iv_ed.OF_STAYS)
+        require_matches((path, read), (name, within), ids)
+        return TableCounts({"rows": read.num_rows}, COUNTS[table])
 
     for table in ED_READERS:
         path = data.root / data.mimic_iv_ed / f"{table}.csv.gz"
@@ -142,8 +168,13 @@ def _cxr_lt_test(path: Path) -> TableCounts:
 
 
 def _external(
-    root: Path, key: str, external: ExternalSet, labels: LabelParams
+    root: Path,
+    key: str,
+    external: ExternalSet,
+    labels: LabelParams,
+    of_source: dict[str, pa.ChunkedArray],
 ) -> Iterator[CheckedFile]:
+    """Check the files of one set; its images are added to those of its source, by key."""
     folder = root / external.folder
     test_list = folder / external.test_list
 
@@ -151,6 +182,8 @@ def _external(
         listed = test_list if test_list.exists() else path
         every = external.model_copy(update={"hold_out_test": False})
         images, known, counted = read_external(key, every, path, listed, root, labels)
+        of_source[key] = images["image_id"]
+        require_distinct_images(of_source, external.source)
         rows = read_csv(path, read_header(path)[:1]).table.num_rows
         hidden = UNPUBLISHED[external.source]
         sizes = {name: n for name, n in image_counts(images).items() if name not in hidden}

@@ -114,6 +114,29 @@ def predictions_table(
     return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
 
 
+def require_distinct_images(image_ids: Mapping[str, pa.ChunkedArray], what: str) -> None:
+    """Check that no image is in two sets of one source, where it may have two sets of labels.
+
+    Args:
+        image_ids: The images of each set, by key.
+        what: The source, for the message.
+
+    Raises:
+        DataError: Naming the sets and the first image.
+    """
+    keys = list(image_ids)
+    for i, key in enumerate(keys):
+        for other in keys[:i]:
+            ids = image_ids[key]
+            shared = ids.filter(pc.is_in(ids, pa.array(image_ids[other].to_pylist(), ids.type)))
+            if len(shared):
+                raise DataError(
+                    f"external.{other} and external.{key}: both are of {what} and list image "
+                    f"{pc.min(shared).as_py()} ({len(shared)} such images), so that students would "
+                    "see it twice, maybe with different labels. Take one entry out of params.yaml."
+                )
+
+
 def require_disjoint_patients(
     table: pa.Table, origin: Mapping[str, str] | None = None, key: str = "patient_id"
 ) -> None:

@@ -46,8 +46,7 @@ def pseudo_label(
     Source: paper section 3.1; docs/method.md, section 5 (unknown cells only, merged classes).
     """
     results, classes = dict[str, Results](), teacher.classes
-    for key, external in sorted(sets.items()):
-        published = tables.read(labels / key / "labels.parquet", schemas.labels(classes))
+    for key, published in read_published(labels, sets, classes).items():
         store = ImageStore(stores / key)
         prepared = pa.array([image_id in store for image_id in published["image_id"].to_pylist()])
         kept = published.filter(prepared).sort_by("image_id")
@@ -55,7 +54,7 @@ def pseudo_label(
         known = label_matrix(kept, classes)
         images = ImageDataset([ImageSamples(store, store.rows(ids), known)])
         check_size(images, teacher.image_size)
-        filled = fill(known, predict(teacher, images, runtime), classes, external.merged)
+        filled = fill(known, predict(teacher, images, runtime), classes, sets[key].merged)
         predicted = {n: filled[np.isnan(known[:, i]), i] for i, n in enumerate(classes)}
         results[key] = {
             "images": len(ids),
@@ -68,6 +67,20 @@ def pseudo_label(
             table = pa.table(columns, names=schema.names).cast(schema)
             tables.write(table, out / f"{key}.parquet", schema)
     return results
+
+
+def read_published(labels: Path, sets: ExternalSets, classes: Sequence[str]) -> dict[str, pa.Table]:
+    """Read the published labels of each set, in the order of the keys.
+
+    Raises:
+        DataError: If a table is missing or of other classes, or sets of one source share an image.
+    """
+    schema = schemas.labels(classes)
+    found = {key: tables.read(labels / key / "labels.parquet", schema) for key in sorted(sets)}
+    for source in sorted({one.source for one in sets.values()}):
+        images = {key: t["image_id"] for key, t in found.items() if sets[key].source == source}
+        tables.require_distinct_images(images, source)
+    return found
 
 
 def fill(

@@ -198,3 +198,43 @@ def test_what_stands_for_the_images_is_missing_and_the_parameter_to_set_is_named
     shown = text(look(copy, watch_images="mimic-cxr-jpg/SHA256SUMS.txt"))
     assert "mimic-cxr-jpg/SHA256SUMS.txt: missing" in shown
     assert "set data.watch_images to a list or a folder that is there" in shown
+
+
+def look_at(root: Path, **external: dict[str, object]) -> CheckedData:
+    """Check the open cohort with entries of external sets added or changed."""
+    data = params.load("data", DataParams).model_copy(update={"root": root, **TREES})
+    sets = params.load("external", ExternalSets)
+    for key, changed in external.items():
+        sets[key] = sets[key.partition("-")[0]].model_copy(update=changed)
+    return check_data(data, sets, params.load("labels", LabelParams))
+
+
+def test_two_tables_of_one_source_with_the_same_image_are_refused(copy: Path) -> None:
+    other = copy / "CheXpert-v1.0" / "small.csv"
+    text_of = (copy / "CheXpert-v1.0" / "train.csv").read_text()
+    other.write_text(text_of.replace("CheXpert-v1.0/", "CheXpert-v1.0-small/"))
+    shown = text(
+        look_at(copy, **{"chexpert-small": {"table": other.name, "test_list": other.name}})
+    )
+    assert f"{other}: present, but cannot be used" in shown
+    assert "external.chexpert and external.chexpert-small: both are of chexpert" in shown
+
+
+def test_patients_of_the_official_test_are_counted_and_the_list_looked_for(copy: Path) -> None:
+    folder = copy / "ChestX-ray14"
+    _, first, *_ = (folder / "Data_Entry_2017_v2020.csv").read_text().splitlines()
+    (folder / "some.txt").write_text(first.partition(",")[0])
+    assert "of the official test" not in text(look_at(copy))
+    assert "1 of the official test" in text(look_at(copy, nih={"test_list": "some.txt"}))
+    assert "none.txt: missing" in text(look_at(copy, nih={"test_list": "none.txt"}))
+
+
+def test_contradictions_are_said(copy: Path) -> None:
+    table = copy / "ChestX-ray14" / "Data_Entry_2017_v2020.csv"
+    header, first, *rest = table.read_text().splitlines()
+    cells = first.split(",")
+    table.unlink()
+    table.write_text(
+        "\n".join([header, ",".join([cells[0], "No Finding|Mass", *cells[2:]]), *rest])
+    )
+    assert "1 with No Finding beside a finding, which is read as 0" in text(look(copy))

@@ -3,11 +3,20 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.pseudo_labels.pseudo_labels import fill, predicted_quantiles, write_quantiles
+from camchex.contract import params, schemas, tables
+from camchex.errors import DataError
+from camchex.pseudo_labels.pseudo_labels import (
+    fill,
+    predicted_quantiles,
+    read_published,
+    write_quantiles,
+)
+from camchex.sources.params import ExternalSets
 
 CLASSES = ("Mass", "Edema", "Nodule")
 NAN = float("nan")
@@ -88,3 +97,16 @@ def test_quantiles_are_written_as_they_are_reported_and_blank_where_hidden(tmp_p
         "nih,Mass,2,101,0.5,0.05,0.5,0.95",
         "nih,Edema,2,3,,,,",
     ]
+
+
+def test_two_sets_of_one_source_that_share_an_image_are_refused(tmp_path: Path) -> None:
+    nih = params.load("external", ExternalSets)["nih"]
+    vindr = params.load("external", ExternalSets)["vindr"]
+    schema = schemas.labels(("Mass",))
+    for key, images in {"a": ["1", "2"], "b": ["2", "3"], "c": ["2"]}.items():
+        rows = [{"dataset": key, "image_id": image, "Mass": 1} for image in images]
+        table = pa.Table.from_pylist(rows, schema=schema)
+        tables.write(table, tmp_path / key / "labels.parquet", schema)
+    read_published(tmp_path, {"a": nih, "c": vindr}, ("Mass",))
+    with pytest.raises(DataError, match=r"external\.a and external\.b: .* image 2 \(1 such"):
+        read_published(tmp_path, {"a": nih, "b": nih, "c": vindr}, ("Mass",))

@@ -134,8 +134,21 @@ def test_a_labelled_image_of_another_study_or_patient_is_refused(
 
 def test_images_of_a_study_with_different_labels_are_refused(tmp_path: Path) -> None:
     train = (TRAIN[0], labelled("b", 10, 50, "Edema", "Hernia"))
-    with pytest.raises(DataError, match="study 50 has images with different values of 'Hernia'"):
+    message = (
+        r"study 50 has images with different values of 'Hernia': 0\.0 for image a "
+        r"\(.*train\.csv\) and 1\.0 for image b \(.*train\.csv\), and 0 further"
+    )
+    with pytest.raises(DataError, match=message):
         read(tmp_path, train=train)
+
+
+def test_files_of_cxr_lt_that_disagree_on_a_study_are_named_however_it_is_split(
+    tmp_path: Path,
+) -> None:
+    official = LT.model_copy(update={"splits": "official"})
+    test = (*TEST, labelled("b", 10, 50, "Hernia", "Edema"))
+    with pytest.raises(DataError, match=r"a \(.*train\.csv\) and 1\.0 for image b \(.*test\.csv\)"):
+        read(tmp_path, official, train=TRAIN[:1], test=test)
 
 
 def test_the_2024_study_ids_are_those_of_2023(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Rows found by id, and checks that the tables of every data set share."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,11 +44,22 @@ def require_known_columns(header: Sequence[str], known: Collection[str], where: 
         )
 
 
-def require_one_value_per_study(images: pa.Table, columns: Iterable[str], where: str) -> None:
+def require_one_value_per_study(
+    images: pa.Table,
+    columns: Iterable[str],
+    where: str,
+    origin: Mapping[str, str] | None = None,
+) -> None:
     """Check that the images of a study agree in some columns; null is a value like any other.
 
+    Args:
+        images: image_id, study_id, the columns and, with ``origin``, split.
+        columns: The columns.
+        where: The file of the images, for the message.
+        origin: The file of the images of each split, for the message.
+
     Raises:
-        DataError: Naming the column and the first study with several values.
+        DataError: Naming the column, the first study with several values, and two of its images.
     """
     every = pc.CountOptions(mode="all")
     studies = images.group_by("study_id")
@@ -56,9 +67,20 @@ def require_one_value_per_study(images: pa.Table, columns: Iterable[str], where:
         counted = studies.aggregate([(name, "count_distinct", every)])
         several = counted.filter(pc.greater(counted[f"{name}_count_distinct"], 1))["study_id"]
         if len(several):
+            study = pc.min(several).as_py()
+            rows = (
+                images.filter(pc.equal(images["study_id"], study)).sort_by("image_id").to_pylist()
+            )
+            other = next(row for row in rows if row[name] != rows[0][name])
+            said = [
+                f"{'nothing' if row[name] is None else row[name]} for image {row['image_id']}"
+                + (f" ({origin[row['split']]})" if origin else "")
+                for row in (rows[0], other)
+            ]
             raise DataError(
-                f"{where}: study {pc.min(several)} has images with different values of {name!r} "
-                f"({len(several)} studies in all). A study has one patient and one set of labels."
+                f"{where}: study {study} has images with different values of {name!r}: "
+                f"{' and '.join(said)}, and {len(several) - 1} further such studies. A study has "
+                "one patient and one set of labels: correct the file, or take the study out of it."
             )
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3, CXR_LT_2024_UNSEEN
 from camchex.contract.tables import require_disjoint_patients
-from camchex.sources.csv.lookup import require_known_columns
+from camchex.sources.csv.lookup import require_known_columns, require_one_value_per_study
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.mimic.mimic_ids import mimic_ids
 
@@ -48,13 +48,16 @@ def read_splits(files: Mapping[str, Path], classes: Sequence[str]) -> pa.Table:
     """Read the file of every split into one table of :func:`read_labels` and the column split.
 
     Raises:
-        DataError: If an image is in two files, and as :func:`read_labels`.
+        DataError: If an image is in two files, if two images of a study have different labels, and
+            as :func:`read_labels`.
     """
     parts = {split: read_labels(path, classes) for split, path in files.items()}
     images = pa.concat_tables(
         [t.append_column("split", pa.repeat(split, t.num_rows)) for split, t in parts.items()]
     )
-    require_disjoint_patients(images, {n: str(path) for n, path in files.items()}, "image_id")
+    origin = {split: str(path) for split, path in files.items()}
+    require_disjoint_patients(images, origin, "image_id")
+    require_one_value_per_study(images, classes, "CXR-LT", origin)
     return images
 
 

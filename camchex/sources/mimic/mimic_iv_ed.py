@@ -6,23 +6,42 @@ from pathlib import Path
 import pyarrow as pa
 
 from camchex.contract.schemas import VITAL_SIGNS
+from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import RawTable, read_csv
 from camchex.sources.mimic.mimic_ids import mimic_ids
 
 GENDERS = ("F", "M", None)
+OF_STUDIES = ("patient_id",)  # ids by which a stay belongs to studies
+OF_STAYS = ("stay_id", "patient_id")  # and a measurement to a stay
 
 
-def read_ed(edstays: Path, triage: Path, vitalsign: Path) -> tuple[pa.Table, pa.Table, pa.Table]:
+def read_ed(
+    edstays: Path, triage: Path, vitalsign: Path, studies: pa.Table
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Read the three tables in three threads, since unpacking a file keeps one core busy.
+
+    Args:
+        edstays: File of the stays.
+        triage: File of the measurements on arrival.
+        vitalsign: File of the measurements charted during stays.
+        studies: ``schemas.STUDIES`` that the stays are to be of.
 
     Returns:
         The tables of :func:`read_edstays`, :func:`read_triage` and :func:`read_vitalsign`.
+
+    Raises:
+        DataError: If (almost) no stay is of a patient of the studies, or (almost) no measurement is
+            of a stay; and as the three functions.
     """
     with ThreadPoolExecutor() as pool:
         stays = pool.submit(read_edstays, edstays)
         arrivals = pool.submit(read_triage, triage)
         chart = pool.submit(read_vitalsign, vitalsign)
-        return stays.result(), arrivals.result(), chart.result()
+        read = stays.result(), arrivals.result(), chart.result()
+    require_matches((edstays, read[0]), ("the studies", studies), OF_STUDIES)
+    for measured in ((triage, read[1]), (vitalsign, read[2])):
+        require_matches(measured, (edstays, read[0]), OF_STAYS)
+    return read
 
 
 def read_edstays(path: Path) -> pa.Table:

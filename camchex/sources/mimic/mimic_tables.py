@@ -1,10 +1,11 @@
 """MIMIC-CXR-JPG and the labels learnt from it, joined and checked against each other."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,8 +15,8 @@ from camchex.contract.labels import MIMIC_14, NO_FINDING, NORMAL, LabelParams
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
-from camchex.sources.csv import lookup
 from camchex.sources.csv.lookup import image_counts, positions, values_of
+from camchex.sources.csv.matches import FEWEST, require_matches
 from camchex.sources.csv.no_finding import contradicted
 from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
@@ -42,7 +43,7 @@ class MimicTables:
     images: pa.Table  # schemas.IMAGES
     labels: pa.Table  # schemas.labels: one row per image that is in a split
     studies: pa.Table  # schemas.STUDIES
-    mimic14: pa.Table  # schemas.study_labels(MIMIC_14), as published
+    mimic14: pa.Table  # schemas.study_labels(MIMIC_14), as published, of these studies
 
 
 def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[MimicTables, Counts]:
@@ -61,10 +62,14 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
     images, studies = mimic_cxr.read_metadata(files.metadata, folder)
     official = mimic_cxr.read_official_split(files.split)
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
+    require_matches((files.split, official), (files.metadata, images), ["image_id"])
+    require_matches((files.chexpert, mimic14), (files.metadata, studies), ["study_id"])
     by_labeler = params.space == "mimic-14"
     chosen = official
     if params.reads_cxr_lt:
         challenge = cxr_lt.read_splits(files.cxr_lt, () if by_labeler else params.classes)
+        names = ", ".join(str(path) for path in files.cxr_lt.values())
+        require_matches((names, challenge), (files.metadata, images), ["image_id"])
         chosen = challenge if params.splits == "cxr-lt" else official
     labelled = label_by_report(images, mimic14) if by_labeler else challenge.drop_columns("split")
     split = values_of(labelled["image_id"], chosen, "image_id", "split")
@@ -73,7 +78,8 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
     origin = {n: str(p) if by_cxr_lt else f"{files.split} ({n})" for n, p in files.cxr_lt.items()}
     require_disjoint_patients(labelled, origin)
     require_known_images(labelled, images, files.metadata, origin)
-    lookup.require_one_value_per_study(labelled, params.classes, ", ".join(origin.values()))
+    if by_labeler:
+        require_known_labels(labelled, params.classes, files.chexpert)
     split = values_of(studies["study_id"], labelled, "study_id", "split")
     labels = labelled.append_column("dataset", pa.repeat(MIMIC, labelled.num_rows))
     schema = schemas.labels(params.classes)
@@ -85,6 +91,8 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
     )
     shared = {name: shared_with_training(labelled, p) for name, p in files.other_tests.items()}
     counts = count(tables, labelled, official, params.classes)
+    of_these = pc.is_valid(positions(mimic14["study_id"], studies["study_id"]))
+    tables = replace(tables, mimic14=mimic14.filter(of_these))
     return tables, {**counts, "other_tests_in_training": shared}
 
 
@@ -129,6 +137,23 @@ def label_by_report(images: pa.Table, mimic14: pa.Table) -> pa.Table:
         known = pc.if_else(pc.equal(known, -1), pa.scalar(None, pa.float32()), known)
         labelled = labelled.append_column(name, known.combine_chunks().take(row))
     return labelled
+
+
+def require_known_labels(labelled: pa.Table, classes: Iterable[str], chexpert: Path) -> None:
+    """Check that ``FEWEST`` or more of the images in a split have a label that is known.
+
+    Raises:
+        DataError: Naming the file of the labels.
+    """
+    known = pa.array(np.zeros(labelled.num_rows, bool))
+    for name in classes:
+        known = pc.or_(known, pc.is_valid(labelled[name]))
+    number = int(pc.sum(known).as_py() or 0)
+    if number < FEWEST * labelled.num_rows:
+        raise DataError(
+            f"{chexpert}: of {labelled.num_rows:,} images in a split, {number:,} have a known "
+            "label. Is it the file of this release?"
+        )
 
 
 def require_known_images(
