@@ -29,6 +29,7 @@ TABLES: dict[str, tuple[str, str, pa.Schema]] = {
     "mimic14": ("one study", f"{INTERIM}/mimic/mimic14.parquet", schemas.study_labels(MIMIC_14)),
     "indications": ("one study", f"{INTERIM}/indications.parquet", schemas.INDICATIONS),
     "vitals": ("one study", f"{INTERIM}/vitals.parquet", schemas.VITALS),
+    "views": ("one image of unknown view", f"{INTERIM}/mimic/views.parquet", schemas.VIEWS),
     "cohort": ("one study", "data/cohort.parquet", schemas.cohort(CXR_LT_2023)),
     "quarantine": (
         "one unreadable image",

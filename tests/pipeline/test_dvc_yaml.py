@@ -34,12 +34,13 @@ from tests.pipeline.code_of_stages import (
 
 MOST_CODE = 6  # files and folders of code of one stage
 MOST_LINES = 480  # of dvc.yaml
-HEADLINE_STAGES = 34
+HEADLINE_STAGES = 35
 DATA_STAGES = (
     "ingest_mimic",
     "ingest_external",
     "prepare_images",
     "classify_views",
+    "find_duplicates",
     "extract_indications",
     "link_vitals",
     "build_cohort",
@@ -55,7 +56,10 @@ PREPARATION = {"prepare_images_mimic", "prepare_images"}
 NOISY_STUDENT = {"train_teacher", "pseudo_label", "train_student"}
 TRAININGS = {"train_teacher", "train_student", "finetune_view", "train_fusion"}
 NETWORK_STAGES = TRAININGS | {"pseudo_label", "predict"}
-DATA = {"ingest_mimic", "ingest_external", "extract_indications", "link_vitals", "build_cohort"}
+DATA = {
+    *("ingest_mimic", "ingest_external", "extract_indications", "link_vitals"),
+    *("build_cohort", "find_duplicates"),
+}
 AFTER = {"evaluate", "audit_leakage", "report"}
 EVERY = DATA | {"classify_views"} | PREPARATION | NETWORK_STAGES | AFTER
 RERUNS = {
@@ -63,7 +67,7 @@ RERUNS = {
     "audit": {"audit_leakage"},
     "check": set(),
     "cli": set(),
-    "cohort": {"build_cohort"},
+    "cohort": {"build_cohort", "find_duplicates"},
     "comparisons": {"report"},
     "contract": EVERY,
     "estimate": set(),
