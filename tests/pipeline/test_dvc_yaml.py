@@ -63,7 +63,7 @@ DATA = {
 AFTER = {"evaluate", "audit_leakage", "report"}
 EVERY = DATA | {"classify_views"} | PREPARATION | NETWORK_STAGES | AFTER
 RERUNS = {
-    "aggregates": DATA | PREPARATION | {"pseudo_label"} | AFTER,
+    "aggregates": DATA | PREPARATION | {"classify_views", "pseudo_label"} | AFTER,
     "audit": {"audit_leakage"},
     "check": set(),
     "cli": set(),
