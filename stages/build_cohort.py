@@ -2,6 +2,7 @@
 
 from camchex.aggregates.small_cells import write_counts
 from camchex.cohort.build import CohortInputs, build_cohort
+from camchex.cohort.duplicates import DataSet, find_duplicates
 from camchex.cohort.published import cxr_lt_published
 from camchex.contract import params, schemas, tables
 from camchex.contract.image_store import ImageStore
@@ -20,9 +21,10 @@ def main(
     views: Input,
     store: Input,
     out: Output,
+    duplicates: Output,
     metrics: Output,
 ) -> None:
-    """Write the cohort, and the counts of each split beside the published ones."""
+    """Write the cohort, its images that show the same picture, and counts beside published ones."""
     classes = params.load("labels", LabelParams).classes
     inputs = CohortInputs(
         images=tables.read(images, schemas.IMAGES),
@@ -33,10 +35,15 @@ def main(
         vitals=tables.read(vitals, schemas.VITALS),
         views=tables.read(views, schemas.VIEWS),
     )
-    cohort, counts = build_cohort(inputs, ImageStore(store).image_ids, classes)
+    prepared = ImageStore(store)
+    cohort, counts = build_cohort(inputs, prepared.image_ids, classes)
     tables.write(cohort, out, schemas.cohort(classes))
-    published = {"published": cxr_lt_published(params.load("data.cxr_lt_files", dict[str, str]))}
-    write_counts({**counts, **published}, metrics, params.load("evaluation.min_cell", int))
+    sets = {schemas.MIMIC: DataSet(prepared, inputs.images)}
+    same, same_counts = find_duplicates(sets, inputs.studies)
+    tables.write(same, duplicates, schemas.DUPLICATES)
+    published = cxr_lt_published(params.load("data.cxr_lt_files", dict[str, str]))
+    counts = {**counts, "duplicates": same_counts, "published": published}
+    write_counts(counts, metrics, params.load("evaluation.min_cell", int))
 
 
 if __name__ == "__main__":

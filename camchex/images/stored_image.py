@@ -57,7 +57,8 @@ def fingerprint(square: NDArray[np.uint8]) -> bytes:
         The DCT hash of Zauner (*Implementation and Benchmarking of Perceptual Image Hash
         Functions*, 2010), with ranks and four times the bits: docs/method.md, section 2.
     """
-    small = np.asarray(Image.fromarray(square).resize((SIDE, SIDE), Image.Resampling.BOX))
+    box = Image.Resampling.BOX
+    small = np.asarray(Image.fromarray(square).resize((SIDE, SIDE), box, reducing_gap=1.0))
     pixels = np.bincount(small.ravel(), minlength=256)
     rank = 2 * np.cumsum(pixels) - pixels - small.size  # twice the mean rank, the middle at 0
     waves = COSINES @ rank[small].astype(np.float64) @ COSINES.T
