@@ -9,6 +9,7 @@ from stages import Input, Output, run
 
 
 def main(
+    *,
     images: Input,
     external: Input,
     studies: Input,
