@@ -11,7 +11,7 @@ from camchex.views.view_classifier import HIDDEN, SHAPES, SIDE, Floats, Pixels, 
 SEED = 0
 READ_SIDE = 64  # pixels of either side of an image that is yet to be cropped
 ROUNDS, PER_VIEW = 12, 1000  # images of each view in each round, drawn with replacement
-LEAST_CROP = 0.8  # of either side
+LEAST_CROP = 0.9  # of either side
 GAMMA = (0.6, 1.6)  # exponent of the grey values, from 0 to 1
 DECAY = 0.01  # L2 penalty on the weights, as scikit-learn counts it
 BATCH = 64
