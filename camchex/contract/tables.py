@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from camchex.contract import rules, schemas
+from camchex.contract.files import whole_file
 from camchex.errors import DataError
 
 
@@ -84,7 +85,8 @@ def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
     _require(path, rules.problems(table, schema))
     table = table.select(schema.names).cast(schema)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.combine_chunks(), path, compression="zstd", write_page_checksum=True)
+    with whole_file(path) as file:  # a new file: the old one may be linked to one of DVC's cache
+        pq.write_table(table.combine_chunks(), file, compression="zstd", write_page_checksum=True)
 
 
 def _require(path: Path, problems: Iterable[rules.Problem]) -> None:

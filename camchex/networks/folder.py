@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from camchex.contract.files import write_text
+from camchex.contract.files import whole_file, write_text
 from camchex.errors import ModelError
 
 CONFIG = "config.json"
@@ -39,9 +39,10 @@ def write_model(
     (folder / CONFIG).unlink(missing_ok=True)
     # Copies on the CPU: safetensors refuses weights that share memory or lie channels-last.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    with whole_file(folder / WEIGHTS) as file:
+        save_file(state, file.name, metadata={"format": "pt"})
     for name, text in (files or {}).items():
-        (folder / name).write_text(text)
+        write_text(folder / name, text)
     write_text(folder / CONFIG, config.model_dump_json(indent=2) + "\n")
 
 

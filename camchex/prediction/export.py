@@ -32,10 +32,11 @@ def export_model(model: Path, out: Path) -> list[str]:
             raise ModelError(f"{path}: no such file. `dvc repro {maker}` makes it.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"{out}: exists and is not an empty folder. Name a new one.")
-    shutil.copytree(model, out, dirs_exist_ok=True)
-    shutil.copy(calibration, out / FILE)
-    shutil.copy(card, out / CARD)
+    # Contents alone: files that DVC links are read-only.
+    shutil.copytree(model, out, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    shutil.copyfile(calibration, out / FILE)
+    shutil.copyfile(card, out / CARD)
     views = view_classifier.beside(model)
     if view_classifier.read_view_classifier(views):
-        shutil.copytree(views, out / view_classifier.FOLDER)
+        shutil.copytree(views, out / view_classifier.FOLDER, copy_function=shutil.copyfile)
     return sorted(path.name for path in out.iterdir())
