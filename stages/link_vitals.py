@@ -13,8 +13,9 @@ def main(
 ) -> None:
     """Link studies to ED stays; write one row of vital signs per study, and counts."""
     rule = params.load("vitals", VitalsParams)
-    ed = mimic_iv_ed.read_ed(edstays, triage, vitalsign)
-    vitals, counts = link_and_count(tables.read(studies, schemas.STUDIES), *ed, rule)
+    taken = tables.read(studies, schemas.STUDIES)
+    ed = mimic_iv_ed.read_ed(edstays, triage, vitalsign, taken)
+    vitals, counts = link_and_count(taken, *ed, rule)
     tables.write(vitals, out, schemas.VITALS)
     write_counts(counts, metrics, params.load("evaluation.min_cell", int))
 

@@ -56,27 +56,28 @@ def check_data(data: DataParams, external: ExternalSets, labels: LabelParams) ->
     counted as published, without implied labels.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
-    listed = _listed(data.root / data.mimic_cxr_jpg / METADATA)
+    images, studies = _listed(data.root / data.mimic_cxr_jpg / METADATA)
     sets = [
-        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, listed))),
+        CheckedDataSet(
+            "MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, images, studies))
+        ),
         CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data))),
-        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, listed[1]))),
+        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, studies))),
     ]
     if said.reads_cxr_lt:
         sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said))))
-    listed: dict[str, dict[str, pa.ChunkedArray]] = {}
+    by_source: dict[str, dict[str, pa.ChunkedArray]] = {}
     for key, one in external.items():
         name = f"{NAMES[one.source]} (external.{key})"
-        of_source = listed.setdefault(one.source, {})
+        of_source = by_source.setdefault(one.source, {})
         files = tuple(_external(data.root, key, one, said, of_source))
         sets.append(CheckedDataSet(name, PAGES[one.source], files))
     return CheckedData(data.root, tuple(sets))
 
 
-def _mimic_cxr(data: DataParams, listed: tuple[pa.Table, pa.Table]) -> Iterator[CheckedFile]:
+def _mimic_cxr(data: DataParams, images: pa.Table, studies: pa.Table) -> Iterator[CheckedFile]:
     folder = data.root / data.mimic_cxr_jpg
     yield check_file(folder / METADATA, partial(_metadata, data=data))
-    images, studies = listed
     read_split = partial(_official_split, images=images)
     yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", read_split)
     read_labels = partial(_mimic14, studies=studies)
@@ -131,7 +132,7 @@ def _report_paths(reports: Path, metadata: Path) -> TableCounts:
 
 
 def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
-    above = (METADATA, studies, mimic_iv_ed.OF_STUDIES)
+    above: tuple[str, pa.Table, Sequence[str]] = (METADATA, studies, mimic_iv_ed.OF_STUDIES)
 
     def rows(path: Path, table: str) -> TableCounts:
         nonlocal above

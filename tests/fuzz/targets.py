@@ -111,7 +111,7 @@ def _mimic(root: Path, _: str) -> Mapping[str, int]:
 
 def _emergency(studies: pa.Table, root: Path, _: str) -> Mapping[str, int]:
     names = ("edstays", "triage", "vitalsign")
-    ed = mimic_iv_ed.read_ed(*(root / ED / f"{name}.csv.gz" for name in names))
+    ed = mimic_iv_ed.read_ed(*(root / ED / f"{name}.csv.gz" for name in names), studies)
     vitals, counts = link_and_count(studies, *ed, params.load("vitals", VitalsParams))
     assert vitals["study_id"].equals(studies["study_id"])
     return {f"{ED}/{name}.csv.gz": counts["rows"][name] for name in names}

@@ -1,5 +1,6 @@
 """MIMIC-CXR-JPG and CXR-LT together: what is joined, counted, and refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,10 @@ def read(
     folder: Path, space: LabelParams = LT, **other: tuple[Row, ...]
 ) -> tuple[MimicTables, Counts]:
     rows = {"train": TRAIN, "development": DEVELOPMENT, "test": TEST, "metadata": IMAGES}
-    rows = {**rows, "chexpert": CHEXPERT, **other}
+    rows = {**rows, "split": OFFICIAL, "chexpert": CHEXPERT, **other}
     files = MimicFiles(
         metadata=published(folder / "metadata.csv.gz", METADATA, rows["metadata"]),
-        split=published(folder / "split.csv.gz", SPLIT, OFFICIAL),
+        split=published(folder / "split.csv.gz", SPLIT, rows["split"]),
         chexpert=published(folder / "chexpert.csv.gz", MIMIC14, rows["chexpert"]),
         cxr_lt={
             s: published(folder / f"{s}.csv", CXR_LT, rows[s])
@@ -251,6 +252,50 @@ def test_test_files_of_another_release_are_counted_by_what_is_trained_on(tmp_pat
             "patients": {"in_all": 2, "in_training": 1},
         }
     }
+
+
+@pytest.mark.parametrize("space", [LT, M14])
+def test_the_same_ids_are_read_with_and_without_their_letter(
+    tmp_path: Path, space: LabelParams
+) -> None:
+    def lettered(rows: Sequence[Row]) -> tuple[Row, ...]:
+        ids = (("subject_id", "p"), ("study_id", "s"))
+        return tuple({**r, **{k: f"{c}{r[k]}" for k, c in ids if k in r}} for r in rows)
+
+    plain = read(tmp_path / "a", space)
+    other = {"train": TRAIN, "development": DEVELOPMENT, "test": TEST, "metadata": IMAGES}
+    changed = {name: lettered(rows) for name, rows in other.items()}
+    assert read(tmp_path / "b", space, **changed, chexpert=lettered(CHEXPERT)) == plain
+
+
+def test_labels_of_other_studies_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"chexpert\.csv\.gz: none of its 1 rows belong to .*metadata"
+    ):
+        read(tmp_path, M14, chexpert=({"study_id": 59, "Edema": 1.0},))
+
+
+def test_labels_of_few_studies_are_refused(tmp_path: Path) -> None:
+    metadata = tuple(image(f"i{n}", 10 + n, 50 + n) for n in range(21))
+    split = tuple({"dicom_id": f"i{n}", "split": "train"} for n in range(21))
+    few = {"metadata": metadata, "split": split, "chexpert": CHEXPERT[:1]}
+    with pytest.raises(
+        DataError, match=r"chexpert.csv.gz: of 21 images in a split, 1 have a known"
+    ):
+        read(tmp_path, M14, **few)
+
+
+def test_an_official_split_of_other_images_is_refused(tmp_path: Path) -> None:
+    split = ({"dicom_id": "y", "split": "train"}, {"dicom_id": "z", "split": "test"})
+    with pytest.raises(DataError, match=r"split\.csv\.gz: none of its 2 rows belong to .*metadata"):
+        read(tmp_path, split=split)
+
+
+def test_labels_of_studies_that_are_not_there_are_counted_and_left_out(tmp_path: Path) -> None:
+    more = ({"study_id": 59, "Edema": 1.0}, *CHEXPERT)
+    mimic, counts = read(tmp_path, chexpert=more)
+    assert counts["mimic14"]["labels_without_study"] == 1
+    assert mimic.mimic14["study_id"].to_pylist() == ["50", "51", "52"]
 
 
 def test_a_new_label_of_mimic_is_refused_by_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +17,7 @@ def positions(ids: pa.Array, within: pa.Array) -> pa.Array:
 def repeated(ids: pa.Array) -> pa.Array:
     """Whether an id stands in a row above its own, bool, (N,)."""
     first = pc.index_in(ids, value_set=ids)
-    return pc.not_equal(first, pa.array(range(len(ids)), pa.int32()))
+    return pc.not_equal(first, pa.array(np.arange(len(ids), dtype=np.int32)))
 
 
 def values_of(ids: pa.Array, table: pa.Table, key: str, column: str) -> pa.Array:

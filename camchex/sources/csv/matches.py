@@ -14,10 +14,10 @@ FEWEST = 0.05
 """Share of a table below which it matches almost nothing.
 
 Between what chance gives and what people use: ids of MIMIC are one of 10 million, so that 4.3 % of
-any such ids are those of one of its 425,087 stays; the smallest part that is usually downloaded is a
-folder of a tenth of the patients, ``files/p10``.
+any such ids are those of one of its 425,087 stays; the smallest part that is usually downloaded is
+a folder of a tenth of the patients, ``files/p10``.
 """
-SAMPLE = 10_000  # rows that are looked up, evenly spaced, where a table has more
+SAMPLE = 10_000  # rows that are looked up, drawn anyhow, where a table has more
 Named = tuple[Path | str, pa.Table]
 
 
@@ -42,10 +42,11 @@ def require_matches(one: Named, other: Named, keys: Sequence[str]) -> None:
     if max(found, share_found(other[1], one[1], keys) if found < FEWEST else 1) >= FEWEST:
         return
     ids = [f"{', '.join(str(t[name][0]) for name in keys)}" for _, t in (one, other)]
+    share = f"only about {found:.1%}" if found else "none"
     raise DataError(
-        f"{one[0]}: {'none' if not found else f'only {found:.1%}'} of its {one[1].num_rows:,} rows "
-        f"belong to {other[0]}, by {' and '.join(keys)}. The first is {ids[0]} here and {ids[1]} "
-        "there. Take both from one release; if so few belong together, cut one down to these."
+        f"{one[0]}: {share} of its {one[1].num_rows:,} rows belong to {other[0]}, by "
+        f"{' and '.join(keys)}. The first is {ids[0]} here and {ids[1]} there. Take both from one "
+        "release; if so few belong together, cut one down to these."
     )
 
 
@@ -53,7 +54,9 @@ def share_found(table: pa.Table, within: pa.Table, keys: Sequence[str]) -> float
     """Return the share of rows, of at most ``SAMPLE`` of them, whose keys are in ``within``."""
     sample = table.select(list(keys))
     if sample.num_rows > SAMPLE:
-        sample = sample.take(pa.array(np.arange(SAMPLE) * sample.num_rows // SAMPLE))
+        sample = sample.take(
+            pa.array(np.random.default_rng(0).integers(sample.num_rows, size=SAMPLE))
+        )
     first, *_ = keys
     same = [
         pc.equal(values_of(sample[first], within, first, name), sample[name].combine_chunks())

@@ -16,13 +16,13 @@ from io import BytesIO, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from camchex.contract import ids
 from camchex.errors import DataError
+from camchex.sources.csv.lookup import repeated
 
 GZIP = b"\x1f\x8b"
 NUMBER = r"^-?(\d{1,300}(\.\d*)?|\.\d+)$"  # with more digits, float64 may be infinite
@@ -109,9 +109,7 @@ class RawTable:
         Raises:
             DataError: At the second row of an id.
         """
-        first = pc.index_in(values, value_set=values)
-        repeated = pc.not_equal(first, pa.array(np.arange(len(values), dtype=np.int32)))
-        self.refuse(repeated, column, "every id in one row only")
+        self.refuse(repeated(values), column, "every id in one row only")
         return values
 
     def numbers(self, column: str) -> pa.Array:
