@@ -1,7 +1,7 @@
 """Everything that the report is made of, read from the metrics and curves of the declared runs."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,7 @@ class ReportInputs:
         reliability: Curves by seed and kind (``as predicted``, ``scaled``), all classes together.
         subgroups: Rows of every seed's ``subgroups.csv``.
         benchmarks: Rows of every seed's ``benchmarks.csv``.
+        curated: Rows of every seed against each set of labels that people gave, by its name.
         others: Results of other pipelines.
         level: Level of the intervals, such as 0.95.
         labels: Name of the label space.
@@ -111,6 +112,7 @@ class ReportInputs:
     reliability: Mapping[int, Lines]
     subgroups: Mapping[int, Sequence[CsvRow]]
     benchmarks: Mapping[int, Sequence[CsvRow]]
+    curated: Mapping[str, Mapping[int, Sequence[CsvRow]]]
     others: OtherResults
     level: float
     labels: str
@@ -130,6 +132,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
     labels: LabelParams,
     level: float,
     *,
+    curated: Iterable[str] = (),
     data: Origin,
     made_by: Mapping[str, str],
     provenance: Provenance,
@@ -143,6 +146,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         seeds: The declared seeds; files of other seeds are left alone.
         labels: The label space.
         level: Level of the intervals.
+        curated: Names of the sets of labels that people gave to some test studies.
         data: On what patients everything was measured.
         made_by: Command that makes each result of another pipeline.
         provenance: What the report was made from.
@@ -175,6 +179,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         ),
         subgroups=read_seed_rows(curves, seeds, "subgroups"),
         benchmarks=read_seed_rows(curves, seeds, "benchmarks"),
+        curated={name: read_curated(curves / f"curated_{name}.csv", seeds) for name in curated},
         others=read_other_results(
             sources.others, summary, sources.pseudo_labels, made_by, provenance.recorded_in
         ),
@@ -253,6 +258,16 @@ def read_seed_rows(folder: Path, seeds: Sequence[int], name: str) -> dict[int, l
         DataError: If a file is missing.
     """
     return {seed: _rows(folder / f"seed{seed}" / f"{name}.csv", ",") for seed in seeds}
+
+
+def read_curated(path: Path, seeds: Sequence[int]) -> dict[int, list[CsvRow]]:
+    """Rows of :func:`camchex.scores.curated.curated_rows` by seed; none if few were curated.
+
+    Raises:
+        DataError: If the file is missing.
+    """
+    rows = _rows(path, ",")
+    return {seed: [row for row in rows if int(row["seed"]) == seed] for seed in seeds}
 
 
 def _rows(path: Path, delimiter: str) -> list[CsvRow]:

@@ -18,10 +18,11 @@ from camchex.report.inputs import ReportInputs
 from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
 from camchex.report.other_results import CEILING, TRUTH
 from camchex.report.render import render
-from camchex.report.seed_rows import BENCHMARK, SUBGROUP, join_rows, subgroup_chart
+from camchex.report.seed_rows import BENCHMARK, CURATED, SUBGROUP, join_rows, subgroup_chart
 
 BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
 IMAGES = "images_"  # how the name of the counts of a data set's images begins
+EXTERNAL = "external_"  # and of the counts of an external set's tables
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,12 @@ def render_report(inputs: ReportInputs) -> str:
 
 def _sections(inputs: ReportInputs) -> Iterator[Section]:
     summary, others, synthetic = inputs.summary, inputs.others, inputs.synthetic
-    images = {
-        name.removeprefix(IMAGES): counts
-        for name, counts in inputs.data.items()
-        if name.startswith(IMAGES)
-    }
-    cohort = inputs.data["cohort"]
-    yield _section("Cohort", "cohort", cohort=cohort, images=images)
+    images, external = (
+        {n.removeprefix(kind): found for n, found in inputs.data.items() if n.startswith(kind)}
+        for kind in (IMAGES, EXTERNAL)
+    )
+    cohort, views = inputs.data["cohort"], inputs.data.get("mimic", {}).get("views")
+    yield _section("Cohort", "cohort", cohort=cohort, images=images, external=external, views=views)
     best_first = sorted(
         summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
     )
@@ -85,7 +85,9 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
     yield _section("Frequent and rare findings", "frequency_groups", summary=summary)
     rows = join_rows(inputs.subgroups, SUBGROUP)
     yield _section("Subgroups", "subgroups", rows=rows, chart=subgroup_chart(rows))
-    yield _section("Other labels", "other_labels", rows=join_rows(inputs.benchmarks, BENCHMARK))
+    curated = {name: join_rows(rows, CURATED) for name, rows in inputs.curated.items()}
+    rows = join_rows(inputs.benchmarks, BENCHMARK)
+    yield _section("Other labels", "other_labels", rows=rows, curated=curated)
     yield _section(
         "What the score owes to the indication",
         "leakage",

@@ -11,6 +11,7 @@ from camchex.scores.seeds import mean_sd
 
 SUBGROUP = ("characteristic", "value")
 BENCHMARK = ("benchmark", "blank", "uncertain", "level")
+CURATED = ("finding", "blank", "uncertain")
 Joined = list[tuple[tuple[str, ...], Results]]
 
 

@@ -65,6 +65,8 @@ class DataParams(Section):
     cxr_lt: BelowRoot
     cxr_lt_files: CxrLtFiles
     cxr_lt_other_tests: tuple[BelowCxrLt, ...]  # test files of other releases
+    # Labels that people gave to some studies, by a name of one's own: files below mimic_cxr_jpg.
+    curated_tests: Mapping[Key, BelowRoot]
     watch_images: BelowRoot  # what DVC hashes in place of the images
     watch_reports: BelowRoot
 

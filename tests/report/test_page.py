@@ -37,6 +37,37 @@ def test_the_page_names_the_machine_of_trainings_that_are_not_portable(
     assert "gen1" not in text
 
 
+def test_views_and_external_sets_are_shown_where_they_were_counted(
+    page: str, inputs: ReportInputs
+) -> None:
+    assert "does not tell their view" not in section(page, "cohort")
+    both = {"frontal": 1234, "lateral": 77}
+    sizes = {"images": 12345, "studies": 7, "patients": 7}
+    own = {"listed": sizes, "official_test": {"images": 345}, "kept": {"images": 12000}}
+    counted = {
+        **inputs.data,
+        "mimic": {"views": {"default": both, "OtherImage": both}},
+        "external_own": {**own, "contradictions": "<5"},
+    }
+    text = section(render_report(replace(inputs, data=counted)), "cohort")
+    assert "The header of 1,234 images does not tell their view: they are read as frontal" in text
+    (row,) = (row for row in text.split("<tr>") if "own" in row)
+    assert re.findall(r"<td>(.*?)</td>", row) == ["12,345", "345", "12,000", "<5"]
+
+
+def test_curated_labels_have_a_table_where_there_are_any(inputs: ReportInputs) -> None:
+    row = dict.fromkeys(("mAP_low", "AUROC_low"), "0.5")
+    row |= dict.fromkeys(("mAP_high", "AUROC_high"), "0.75")
+    row |= {"finding": "Edema", "blank": "negative", "uncertain": "left out", "classes": "1"}
+    rows = {s: [{**row, "studies": "321", "mAP": f"0.6{s}", "AUROC": "0.7"}] for s in (1, 3)}
+    text = render_report(replace(inputs, curated={"radiologists": rows, "few": {1: [], 3: []}}))
+    text = section(text, "other-labels")
+    (found,) = (r for r in text.split("<tr>") if "Edema, blank negative, uncertain left out" in r)
+    assert "321" in found
+    assert "0.620" in found
+    assert "too few curated test studies" in text
+
+
 def test_one_seed_has_no_deviation(inputs: ReportInputs) -> None:
     one = {**inputs.summary, "seeds": [0]}
     text = render_report(replace(inputs, summary=one))
