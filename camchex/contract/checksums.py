@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ Checksums = Mapping[str, str]
 """SHA-256 in hexadecimal, by name of the file."""
 
 
-def require_unchanged(folder: Path, expected: Checksums, remedy: str) -> None:
+def require_unchanged(folder: Path, expected: Checksums) -> None:
     """Compare the checksums of some files, except of those that were compared and did not change.
 
     A file did not change if its size and its times are the same, that of its attributes included,
@@ -29,7 +30,6 @@ def require_unchanged(folder: Path, expected: Checksums, remedy: str) -> None:
     Args:
         folder: Folder of the files.
         expected: Their checksums.
-        remedy: What to do about a damaged file, a sentence.
 
     Raises:
         DataError: Naming a file that is missing or has another checksum.
@@ -38,27 +38,35 @@ def require_unchanged(folder: Path, expected: Checksums, remedy: str) -> None:
     now, known = time.time_ns(), _read(note)
     states = {name: _state(folder / name, checksum) for name, checksum in expected.items()}
     new = {name: expected[name] for name, state in states.items() if state != known.get(name)}
-    require_checksums(folder, new, remedy)
+    require_checksums(folder, new)
     settled = {name: state for name, state in states.items() if max(state[1:3]) < now - SETTLED_NS}
     if new.keys() & settled.keys():
         with suppress(OSError):  # where nothing can be written, the next reader compares again
             write_text(note, json.dumps(settled))
 
 
-def require_checksums(folder: Path, expected: Checksums, remedy: str) -> None:
+def require_checksums(folder: Path, expected: Checksums) -> None:
     """Compare the checksums of some files, as :func:`require_unchanged` does, in any case."""
 
     def compare(name: str) -> None:
+        path = folder / name
         try:
-            found = sha256(folder / name)
+            found = sha256(path)
         except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            raise DataError(f"{folder / name}: {reason}. {remedy}") from error
+            raise DataError(f"{path}: cannot be read: {error.strerror}. {again(path)}") from error
         if found != expected[name]:
-            raise DataError(f"{folder / name}: its SHA-256 is not {expected[name]}. {remedy}")
+            raise DataError(f"{path}: its SHA-256 is not {expected[name]}. {again(path)}")
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(compare, expected))
+
+
+def again(path: Path) -> str:
+    """Say how a damaged file in the folder of a stage is made again, also where DVC links it."""
+    linked = path.is_symlink() or (path.exists() and path.stat().st_nlink > 1)
+    command = f"find -L .dvc/cache -samefile {shlex.quote(str(path))} -delete"
+    first = f"DVC's cache holds the same damaged file: first run `{command}`. " if linked else ""
+    return f"{first}Delete the folder and run `dvc repro` to make it again."
 
 
 def _state(path: Path, checksum: str) -> tuple[int, int, int, str]:

@@ -5,7 +5,8 @@ A store is a folder, written by :mod:`camchex.images.shards`::
     shards.json         side of the images, rows of each shard, and every file's SHA-256
     shard-00000.arrow   one record batch (SHARD), in the order of the index
     index.arrow         schemas.IMAGE_INDEX, one record batch, sorted by image id
-    quarantine.parquet  schemas.QUARANTINE: files that could not be read
+    quarantine.parquet  schemas.QUARANTINE: files that could not be read, or show nothing
+    notes.parquet       schemas.IMAGE_NOTES: images that contradict themselves, and what was decided
 
 A damaged memory map can kill the process that reads it. So the checksums of all files are compared
 before the first is mapped, and offsets are looked at before they are followed.
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from camchex.contract import schemas
-from camchex.contract.checksums import require_checksums, require_unchanged
+from camchex.contract.checksums import again, require_checksums, require_unchanged
 from camchex.contract.params import Section
 from camchex.errors import DataError
 
@@ -39,7 +40,8 @@ SHARD = pa.schema(
         *schemas.IMAGE_INDEX.remove(0),  # the index repeats them
     ]
 )
-CONTENTS, INDEX, QUARANTINE = "shards.json", "index.arrow", "quarantine.parquet"
+CONTENTS, INDEX = "shards.json", "index.arrow"
+QUARANTINE, NOTES = "quarantine.parquet", "notes.parquet"
 
 
 class ImagePreparation(Section):
@@ -99,7 +101,7 @@ class ImageStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        require_unchanged(folder, _contents(folder).checksums, _AGAIN)
+        require_unchanged(folder, _contents(folder).checksums)
         self.__setstate__(folder)
 
     def __getstate__(self) -> Path:
@@ -173,8 +175,9 @@ class ImageStore:
                 if found.shape[:2] != image.shape:
                     raise ValueError(f"its shape is {found.shape[:2]}")  # noqa: TRY301 - as below
             except ValueError as error:
+                image_id = self._id(position)
                 raise DataError(
-                    f"{self.folder}: image {self._id(position)} is damaged: {error}. {_AGAIN}"
+                    f"{self.folder}: image {image_id} is damaged: {error}. {again(self.folder)}"
                 ) from error
         return images
 
@@ -184,7 +187,7 @@ class ImageStore:
         Raises:
             DataError: Naming a file that is missing or has changed.
         """
-        require_checksums(self.folder, self.contents.checksums, _AGAIN)
+        require_checksums(self.folder, self.contents.checksums)
 
     def _jpeg(self, position: int) -> NDArray[np.uint8]:
         position = range(len(self))[position]  # from the end if negative
@@ -201,20 +204,17 @@ class ImageStore:
         return image_id
 
 
-_AGAIN = "Delete the folder and run `dvc repro` to make it again."
-
-
 def _mapped(path: Path, schema: pa.Schema, rows: int) -> pa.RecordBatch:
     """Map a file of one record batch whose offsets lie within it."""
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         batch.validate(full=True)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be opened: {error}. {_AGAIN}") from error
+        raise DataError(f"{path}: cannot be opened: {error}. {again(path)}") from error
     if not batch.schema.equals(schema):
-        raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {_AGAIN}")
+        raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {again(path)}")
     if len(batch) != rows:
-        raise DataError(f"{path}: {len(batch)} images, but {CONTENTS} says {rows}. {_AGAIN}")
+        raise DataError(f"{path}: {len(batch)} images, but {CONTENTS} says {rows}. {again(path)}")
     return batch
 
 
@@ -231,7 +231,7 @@ def _contents(folder: Path) -> StoreContents:
     try:
         contents = StoreContents.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise DataError(f"{path}: {error}. {_AGAIN}") from error
+        raise DataError(f"{path}: {error}. {again(path)}") from error
     if contents.own_sha256 != contents.sha256:
-        raise DataError(f"{path}: its checksum is not that of its content. {_AGAIN}")
+        raise DataError(f"{path}: its checksum is not that of its content. {again(path)}")
     return contents
