@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from camchex.contract.schemas import VITAL_SIGNS, VITALS
+from camchex.contract.schemas import ORIGIN, VITAL_SIGNS, VITALS
 from camchex.texts.vitals_text import TITLES
 from camchex.vitals.params import VitalRanges, VitalsParams
-from camchex.vitals.plausible import CELSIUS
+from camchex.vitals.plausible import CELSIUS, PRESSURES
 
 Engine = Literal["c", "pyarrow"]
 SIGNS = list(VITAL_SIGNS)
@@ -30,23 +30,26 @@ def link_with_pandas(folder: Path, params: VitalsParams, engine: Engine) -> pa.T
     studies = pd.read_parquet(folder / "studies.parquet").drop(columns="split")
     studies = studies.astype({"study_id": np.int64, "patient_id": np.int64})
     stays = _read(folder / "edstays.csv.gz", engine, ["intime", "outtime"], ["gender"])
-    linked = _linked(studies, stays.rename(columns={"subject_id": "patient_id"}), params)
-    triage = _read(folder / "triage.csv.gz", engine, [], PUBLISHED)
-    triage = _plausible(triage, params.ranges).drop_duplicates("stay_id")
+    stays = stays.rename(columns={"subject_id": "patient_id"})
+    stays = _visits(stays[stays["patient_id"].isin(studies["patient_id"])], params)
+    linked = _linked(studies, stays, params)
+    triage = _plausible(_read(folder / "triage.csv.gz", engine, [], PUBLISHED), params.ranges)
     chart = _read(folder / "vitalsign.csv.gz", engine, ["charttime"], PUBLISHED)
-    chart = _plausible(chart, params.ranges)
+    measured = _measured(linked, stays, triage, _plausible(chart, params.ranges))
     vitals = studies[["study_id"]].merge(linked, on="study_id", how="left").set_index("study_id")
-    first = vitals[["stay_id"]].merge(triage, on="stay_id", how="left")[SIGNS]
-    first = first.set_axis(vitals.index)
-    latest = _latest(linked, chart).reindex(vitals.index)
-    vitals[SIGNS] = first.fillna(latest)
-    crossed = vitals["diastolic_bp_mmhg"] >= vitals["systolic_bp_mmhg"]
-    vitals.loc[crossed, ["systolic_bp_mmhg", "diastolic_bp_mmhg"]] = np.nan
     for name in SIGNS:
-        source = pd.Series(np.where(first[name].notna(), "triage", "vitalsign"), vitals.index)
-        vitals[f"{name}_source"] = source.where(vitals[name].notna())
-    minutes = (vitals["study_time"] - vitals["intime"]).dt.total_seconds() / 60
-    vitals["minutes_since_arrival"] = minutes
+        rows = measured[measured[name].notna()].sort_values(["turn", name, "place"])
+        best = rows.drop_duplicates("study_id", keep="last").set_index("study_id")
+        best = best[[name, *ORIGIN]].add_prefix(f"{name}_").rename(columns={f"{name}_{name}": name})
+        vitals = vitals.join(best)
+    crossed = vitals["diastolic_bp_mmhg"] >= vitals["systolic_bp_mmhg"]
+    for name in PRESSURES:
+        vitals.loc[crossed, [name, *(f"{name}_{origin}" for origin in ORIGIN)]] = None
+    before = vitals["study_time"] < vitals["intime"]
+    after = vitals["study_time"] > vitals["outtime"]
+    taken = pd.Series(np.select([before, after], ["before", "after"], "during"), vitals.index)
+    vitals["taken"] = taken.where(vitals["stay_id"].notna())
+    vitals["minutes_since_arrival"] = _minutes(vitals["study_time"] - vitals["intime"])
     texts = [f"{TITLES[n]}: " + vitals[n].astype(str).fillna("NA") for n in SIGNS]
     gender = "Gender: " + vitals["gender"].fillna("NA")
     vitals["vitals_text"] = texts[0].str.cat([*texts[1:], gender], sep=" | ")
@@ -68,28 +71,64 @@ def _plausible(table: pd.DataFrame, ranges: VitalRanges) -> pd.DataFrame:
     for name, bounds in ranges.model_dump().items():
         table[name] = table[name].where(table[name].between(*bounds))
     crossed = table["diastolic_bp_mmhg"] >= table["systolic_bp_mmhg"]
-    table.loc[crossed, ["systolic_bp_mmhg", "diastolic_bp_mmhg"]] = np.nan
+    table.loc[crossed, list(PRESSURES)] = np.nan
     return table
+
+
+def _visits(stays: pd.DataFrame, params: VitalsParams) -> pd.DataFrame:
+    """Stays with the number of their visit, and when that ends."""
+    stays = stays[stays["intime"] <= stays["outtime"]].sort_values(["patient_id", "intime"])
+    end_before = (
+        stays.groupby("patient_id")["outtime"].cummax().groupby(stays["patient_id"]).shift()
+    )
+    gap = pd.Timedelta(hours=params.visit_gap_hours or 0)
+    visit = (~(stays["intime"] <= end_before + gap)).cumsum()
+    return stays.assign(visit=visit, visit_end=stays.groupby(visit)["outtime"].transform("max"))
 
 
 def _linked(studies: pd.DataFrame, stays: pd.DataFrame, params: VitalsParams) -> pd.DataFrame:
     """The stay of each study that has one."""
     pairs = studies.merge(stays, on="patient_id")
     before = pairs["intime"] - pd.Timedelta(hours=params.hours_before)
-    after = pairs["outtime"] + pd.Timedelta(hours=params.hours_after)
-    inside = pairs["study_time"].between(before, after) & (pairs["intime"] <= pairs["outtime"])
-    pairs = pairs[inside].sort_values(["study_id", "intime", "stay_id", "outtime"])
-    return pairs.drop_duplicates("study_id", keep="last")
+    after = pairs["visit_end"] + pd.Timedelta(hours=params.hours_after)
+    pairs = pairs[pairs["study_time"].between(before, after)]
+    early, late = pairs["intime"] - pairs["study_time"], pairs["study_time"] - pairs["outtime"]
+    nearness = -np.maximum(early, late).clip(lower=pd.Timedelta(0))
+    pairs = pairs.assign(begun=early <= pd.Timedelta(0), nearness=nearness)
+    by = ["study_id", "begun", "nearness", "intime", "stay_id", "outtime"]
+    return pairs.sort_values(by).drop_duplicates("study_id", keep="last")
 
 
-def _latest(linked: pd.DataFrame, chart: pd.DataFrame) -> pd.DataFrame:
-    """The latest value charted before each study; of two at once, the larger."""
-    rows = linked[["study_id", "study_time", "stay_id"]].merge(chart, on="stay_id")
-    rows = rows[rows["charttime"] <= rows["study_time"]]
-    return rows.groupby(["study_id", "charttime"])[SIGNS].max().groupby("study_id").last()
+def _measured(
+    linked: pd.DataFrame, stays: pd.DataFrame, triage: pd.DataFrame, chart: pd.DataFrame
+) -> pd.DataFrame:
+    """All values that a study may be given, with their origin; the one of the last turn is best."""
+    own = linked[["study_id", "study_time", "visit", "stay_id"]]
+    begun = own.merge(stays[["visit", "stay_id", "intime"]], on="visit", suffixes=("_own", ""))
+    is_own = begun["stay_id"] == begun["stay_id_own"]
+    begun = begun[(begun["intime"] <= begun["study_time"]) | is_own].assign(own=is_own)
+    begun = begun.sort_values(["own", "intime", "stay_id"])
+    begun["place"] = np.arange(len(begun))
+    at_triage = begun.merge(triage.drop_duplicates("stay_id"), on="stay_id")
+    charted = begun.merge(chart, on="stay_id")
+    charted = charted[charted["charttime"] <= charted["study_time"]]
+    charted["turn"] = charted["charttime"].astype("int64") - 2**62  # before all of triage
+    rows = [
+        at_triage.assign(source="triage", time=at_triage["intime"], turn=at_triage["place"]),
+        charted.assign(source="vitalsign", time=charted["charttime"]),
+    ]
+    measured = pd.concat(rows)[
+        ["study_id", "study_time", "stay_id", "place", "source", "time", "turn", *SIGNS]
+    ]
+    return measured.assign(age_minutes=_minutes(measured["study_time"] - measured["time"]))
+
+
+def _minutes(difference: pd.Series) -> pd.Series:
+    return difference.dt.total_seconds() / 60
 
 
 def _canonical(vitals: pd.DataFrame) -> pa.Table:
+    ids = [name for name in VITALS.names if name.endswith("stay_id")]
+    vitals[ids] = vitals[ids].astype("Int64").astype("string")
     vitals["study_id"] = vitals["study_id"].astype(str)
-    vitals["stay_id"] = vitals["stay_id"].astype("Int64").astype("string")
     return pa.Table.from_pandas(vitals[VITALS.names], preserve_index=False).cast(VITALS)

@@ -24,6 +24,7 @@ TYPICAL = {  # mean and spread
     "systolic_bp_mmhg": (134, 22),
     "diastolic_bp_mmhg": (77, 15),
 }
+TRANSFERRED = 0.05  # of the stays: a further stay of the patient follows within the hour
 MISSING = 0.17  # of the values of each vital sign; 16 to 19 % in MIMIC-IV-ED
 CELSIUS = 0.005  # of the temperatures
 TYPED_WRONG = 0.001  # of the values: a decimal point lost, or one digit too many
@@ -47,7 +48,11 @@ def write_all(folder: Path) -> None:
     patient = np.sort(rng.integers(0, ED_PATIENTS, STAYS))
     stay = rng.permutation(9_999_000)[:STAYS]
     arrival = EPOCH + rng.integers(0, DECADE, STAYS)
-    departure = arrival + rng.integers(3600, 12 * 3600, STAYS)
+    lasting = rng.integers(3600, 12 * 3600, STAYS)
+    further = (rng.random(STAYS) < TRANSFERRED) & (patient == np.roll(patient, 1))
+    gaps = rng.integers(0, 3600, STAYS)
+    arrival = np.where(further, np.roll(arrival + lasting, 1) + gaps, arrival)
+    departure = arrival + lasting
     ids = {"subject_id": _ids(patient, 10_000_000), "stay_id": _ids(stay, 30_000_000)}
     _publish(folder / "edstays.csv.gz", _edstays(rng, ids, patient, arrival, departure))
     triage = {**ids, **_measured(rng, STAYS), "pain": _pick(rng, STAYS, ["0", "8", "unable", None])}

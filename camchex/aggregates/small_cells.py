@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camchex.contract.files import write_text
 
@@ -126,8 +127,9 @@ def write_counts(counts: Counts, path: Path, min_cell: int) -> None:
     write_text(path, json.dumps(hide_small(counts, min_cell), indent=2) + "\n")
 
 
-def percentiles(values: Sequence[float]) -> Counts:
+def percentiles(values: Sequence[float] | NDArray[np.float64]) -> Counts:
     """Percentiles of a quantity, in its own unit, to a tenth; None for fewer than ``FEWEST``."""
     if len(values) < FEWEST:
         return dict.fromkeys(f"p{q:02}" for q in PERCENTILES)
-    return {f"p{q:02}": round(float(np.percentile(values, q)), 1) for q in PERCENTILES}
+    found = np.percentile(values, PERCENTILES).tolist()
+    return {f"p{q:02}": round(value, 1) for q, value in zip(PERCENTILES, found, strict=True)}

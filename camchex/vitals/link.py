@@ -13,12 +13,14 @@ from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import drop_implausible
 
-MEASURED = pa.struct([("value", pa.float64()), *((end, kind) for end, (kind, _) in ORIGIN.items())])
 LINKED = pa.schema(
     [
         *(VITALS.field(n) for n in ("study_id", "stay_id", "taken", "minutes_since_arrival")),
-        *((name, MEASURED) for name in VITAL_SIGNS),
-        VITALS.field("gender"),
+        *(VITALS.field(n) for n in (*VITAL_SIGNS, "gender")),
+        *(
+            (f"{name}_origin", pa.struct([(end, kind) for end, (kind, _) in ORIGIN.items()]))
+            for name in VITAL_SIGNS
+        ),
     ]
 )
 ROW_COUNTS = (
@@ -105,8 +107,8 @@ def link_and_count(
         "sources": {name: _sources(linked[f"{name}_source"]) for name in ages},
         "values_before_arrival": {name: int((age < 0).sum()) for name, age in ages.items()},
         "values_through_chain": {name: int(other.sum()) for name, other in chained.items()},
-        "age_minutes": {name: percentiles(age[age >= 0].tolist()) for name, age in ages.items()},
-        "minutes_from_arrival": percentiles(np.abs(minutes).tolist()),
+        "age_minutes": {name: percentiles(age[age >= 0]) for name, age in ages.items()},
+        "minutes_from_arrival": percentiles(np.abs(minutes)),
         "rows": tables.run_sql("vitals/row_counts.sql", raw, row_counts).to_pylist()[0],
         "values": values,
     }
@@ -140,7 +142,7 @@ def _link(
         "gap": None if params.visit_gap_hours is None else timedelta(hours=params.visit_gap_hours),
     }
     linked = tables.run_sql("vitals/link.sql", inputs, LINKED, values).flatten()
-    names = [n.removesuffix(".value").replace(".", "_") for n in linked.column_names]
+    names = [name.replace("_origin.", "_") for name in linked.column_names]
     # Once more, since one pressure may come from triage and the other from the chart.
     table, counts = drop_implausible(linked.rename_columns(names), params.ranges)
     for name in VITAL_SIGNS:  # an origin only where there is a value

@@ -1,5 +1,6 @@
 -- Grain:  one row per study in `studies`, in study_id order.
--- Output: link.LINKED; nulls where no stay matches. Each vital sign is its value with its origin.
+-- Output: link.LINKED: schemas.VITALS without the text, the origin of each value as one struct; nulls
+--         where no stay matches.
 -- Stays:  a stay that ends before it starts, or lacks a time, never matches and joins no visit.
 -- Visits: stays of one patient that overlap, or of which the next begins at most $gap after all
 --         before it have ended, and so on along the chain. $gap null: each stay is a visit.
@@ -132,40 +133,34 @@ measured AS (
     WHERE v.charttime <= b.study_time
 ),
 
-origins AS (
+origins AS MATERIALIZED (  -- numbered once, so that every join below means the same row
     SELECT
         *,
-        (epoch(study_time) - epoch(measured_at)) / 60 AS age_minutes
+        source = 'vitalsign' AS charted,
+        {
+            source: source,
+            stay_id: stay_id,
+            age_minutes: (epoch(study_time) - epoch(measured_at)) / 60
+        } AS origin,
+        row_number() OVER () AS number
     FROM measured
 ),
 
 chosen AS (
     SELECT
         study_id,
-        arg_min(
-            {value: temperature_f, source: source, stay_id: stay_id, age_minutes: age_minutes},
-            (source, turn, -temperature_f, place)
-        ) FILTER (WHERE temperature_f IS NOT NULL) AS temperature_f,
-        arg_min(
-            {value: heart_rate_bpm, source: source, stay_id: stay_id, age_minutes: age_minutes},
-            (source, turn, -heart_rate_bpm, place)
-        ) FILTER (WHERE heart_rate_bpm IS NOT NULL) AS heart_rate_bpm,
-        arg_min(
-            {value: respiratory_rate_bpm, source: source, stay_id: stay_id, age_minutes: age_minutes},
-            (source, turn, -respiratory_rate_bpm, place)
-        ) FILTER (WHERE respiratory_rate_bpm IS NOT NULL) AS respiratory_rate_bpm,
-        arg_min(
-            {value: o2_saturation_pct, source: source, stay_id: stay_id, age_minutes: age_minutes},
-            (source, turn, -o2_saturation_pct, place)
-        ) FILTER (WHERE o2_saturation_pct IS NOT NULL) AS o2_saturation_pct,
-        arg_min(
-            {value: systolic_bp_mmhg, source: source, stay_id: stay_id, age_minutes: age_minutes},
-            (source, turn, -systolic_bp_mmhg, place)
-        ) FILTER (WHERE systolic_bp_mmhg IS NOT NULL) AS systolic_bp_mmhg,
-        arg_min(
-            {value: diastolic_bp_mmhg, source: source, stay_id: stay_id, age_minutes: age_minutes},
-            (source, turn, -diastolic_bp_mmhg, place)
-        ) FILTER (WHERE diastolic_bp_mmhg IS NOT NULL) AS diastolic_bp_mmhg
+        arg_min(number, (charted, turn, -temperature_f, place))
+            FILTER (WHERE temperature_f IS NOT NULL) AS temperature_f,
+        arg_min(number, (charted, turn, -heart_rate_bpm, place))
+            FILTER (WHERE heart_rate_bpm IS NOT NULL) AS heart_rate_bpm,
+        arg_min(number, (charted, turn, -respiratory_rate_bpm, place))
+            FILTER (WHERE respiratory_rate_bpm IS NOT NULL) AS respiratory_rate_bpm,
+        arg_min(number, (charted, turn, -o2_saturation_pct, place))
+            FILTER (WHERE o2_saturation_pct IS NOT NULL) AS o2_saturation_pct,
+        arg_min(number, (charted, turn, -systolic_bp_mmhg, place))
+            FILTER (WHERE systolic_bp_mmhg IS NOT NULL) AS systolic_bp_mmhg,
+        arg_min(number, (charted, turn, -diastolic_bp_mmhg, place))
+            FILTER (WHERE diastolic_bp_mmhg IS NOT NULL) AS diastolic_bp_mmhg
     FROM origins
     GROUP BY study_id
 )
@@ -179,14 +174,26 @@ SELECT
         WHEN l.intime IS NOT NULL THEN 'during'
     END AS taken,
     (epoch(s.study_time) - epoch(l.intime)) / 60 AS minutes_since_arrival,
-    c.temperature_f,
-    c.heart_rate_bpm,
-    c.respiratory_rate_bpm,
-    c.o2_saturation_pct,
-    c.systolic_bp_mmhg,
-    c.diastolic_bp_mmhg,
-    l.gender
+    temperature.temperature_f,
+    heart_rate.heart_rate_bpm,
+    respiration.respiratory_rate_bpm,
+    saturation.o2_saturation_pct,
+    systolic.systolic_bp_mmhg,
+    diastolic.diastolic_bp_mmhg,
+    l.gender,
+    temperature.origin AS temperature_f_origin,
+    heart_rate.origin AS heart_rate_bpm_origin,
+    respiration.origin AS respiratory_rate_bpm_origin,
+    saturation.origin AS o2_saturation_pct_origin,
+    systolic.origin AS systolic_bp_mmhg_origin,
+    diastolic.origin AS diastolic_bp_mmhg_origin
 FROM studies AS s
 LEFT JOIN linked AS l ON s.study_id = l.study_id
 LEFT JOIN chosen AS c ON s.study_id = c.study_id
+LEFT JOIN origins AS temperature ON c.temperature_f = temperature.number
+LEFT JOIN origins AS heart_rate ON c.heart_rate_bpm = heart_rate.number
+LEFT JOIN origins AS respiration ON c.respiratory_rate_bpm = respiration.number
+LEFT JOIN origins AS saturation ON c.o2_saturation_pct = saturation.number
+LEFT JOIN origins AS systolic ON c.systolic_bp_mmhg = systolic.number
+LEFT JOIN origins AS diastolic ON c.diastolic_bp_mmhg = diastolic.number
 ORDER BY s.study_id

@@ -1,6 +1,5 @@
 """Tiny ED tables, written as rows; what a row leaves out is missing."""
 
-import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -41,10 +40,6 @@ NEAREST = WITHIN.model_copy(update={"rule": "nearest_any", "visit_gap_hours": No
 def after(minutes: float) -> datetime:
     """That many minutes after ``ARRIVAL``."""
     return ARRIVAL + timedelta(minutes=minutes)
-
-
-def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  # repeatable, not secret
 
 
 def table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:

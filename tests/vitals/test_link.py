@@ -1,9 +1,9 @@
 """Which stay a study belongs to, and which values it is given."""
 
-from datetime import datetime, timedelta
-from random import Random
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camchex.contract.schemas import STUDIES, VITAL_SIGNS, VITALS
+from camchex.contract.tables import require_no_later_value
+from camchex.errors import DataError
 from camchex.vitals.link import link_vitals
 from camchex.vitals.params import VitalsParams
+from tests.vitals.adversarial import Tables, random_tables
 from tests.vitals.by_hand import linked
 from tests.vitals.ed import (
     ARRIVAL,
@@ -25,13 +28,10 @@ from tests.vitals.ed import (
     WITHIN,
     after,
     edstays,
-    seeded,
     studies,
     triage,
     vitalsign,
 )
-
-Tables = tuple[pa.Table, pa.Table, pa.Table, pa.Table]
 
 # Hours apart, and a second to either side: windows are touched, missed and shared by two stays.
 MOMENTS = st.builds(
@@ -81,45 +81,6 @@ def of_patient(name: str, rows: pa.Table) -> pa.Table:
     return rows.set_column(rows.column_names.index("patient_id"), "patient_id", patients)
 
 
-def random_tables(seed: int) -> Tables:
-    """Few patients and coarse times, so that ties, overlaps and duplicates are common."""
-    pick = seeded(seed)
-
-    def minute() -> datetime:
-        return after(pick.randrange(0, 1800, 20))
-
-    def measured() -> dict[str, float | None]:
-        odd = [None, 36.6, 20.0, 1228.0]
-        usual = {"temperature_f": 98.2, "systolic_bp_mmhg": 90.0, "diastolic_bp_mmhg": 80.0}
-        return {
-            name: pick.choice([*odd, *[usual.get(name, 60.0) + pick.randrange(30)] * 8])
-            for name in VITAL_SIGNS
-        }
-
-    stays: list[dict[str, object]] = []
-    for number in range(8, 8 + 24):
-        start = minute()
-        end = start + timedelta(minutes=pick.randrange(-60, 400, 20))
-        stay = {"patient_id": str(pick.randrange(6)), "stay_id": str(number)}
-        stays.append(stay | {"intime": start, "outtime": end, "gender": pick.choice("FM")})
-    stays[0]["intime"] = stays[1]["outtime"] = None
-    arrivals = [{k: s[k] for k in ("patient_id", "stay_id")} | measured() for s in stays[3:]]
-    charted = [
-        {"patient_id": s["patient_id"], "stay_id": s["stay_id"], "charttime": minute()} | measured()
-        for s in pick.choices(stays, k=200)
-    ]
-    taken = [
-        {"study_id": str(n), "patient_id": str(pick.randrange(8)), "study_time": minute()}
-        for n in range(60)
-    ]
-    return (
-        pa.Table.from_pylist(taken, schema=STUDIES),
-        pa.Table.from_pylist(stays + stays[5:8], schema=EDSTAYS),
-        pa.Table.from_pylist(arrivals + arrivals[:4], schema=TRIAGE),
-        pa.Table.from_pylist(charted + charted[:9], schema=VITALSIGN),
-    )
-
-
 def by_hand(tables: Tables, params: VitalsParams) -> list[dict[str, Any]]:
     return linked(*(table.to_pylist() for table in tables), params)
 
@@ -129,15 +90,21 @@ def found(tables: Tables, params: VitalsParams) -> list[dict[str, Any]]:
 
 
 both_rules = pytest.mark.parametrize("rule", [WITHIN, NEAREST], ids=lambda p: p.rule)
+NO_SLACK = {"visit_gap_hours": 0.0, "hours_before": 0.0, "hours_after": 0.0}
 
 
-@both_rules
-@pytest.mark.parametrize("seed", range(4))
-def test_many_studies_are_linked_as_by_loops(seed: int, rule: VitalsParams) -> None:
-    tables = random_tables(seed)
-    rows = found(tables, rule)
-    assert rows == by_hand(tables, rule)
-    assert {row["stay_id"] is None for row in rows} == {True, False}
+@pytest.mark.parametrize(
+    ("patients", "rule"),
+    [
+        (20_000, WITHIN),
+        (2_000, WITHIN.model_copy(update=NO_SLACK)),
+        (2_000, WITHIN.model_copy(update={"visit_gap_hours": None, "hours_after": 0.5})),
+        (2_000, NEAREST),
+    ],
+)
+def test_adversarial_patients_are_linked_as_by_loops(patients: int, rule: VitalsParams) -> None:
+    tables = random_tables(patients, patients)
+    assert found(tables, rule) == by_hand(tables, rule)
 
 
 @both_rules
@@ -150,12 +117,9 @@ def test_linking_agrees_with_the_rule_written_as_loops(tables: Tables, rule: Vit
 
 
 @both_rules
-@given(tables=TABLES, pick=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=10)
-def test_the_order_of_the_input_rows_does_not_matter(
-    tables: Tables, rule: VitalsParams, pick: Random
-) -> None:
-    shuffled = [t.take(pa.array(pick.sample(range(len(t)), len(t)), pa.int64())) for t in tables]
+def test_the_order_of_the_input_rows_does_not_matter(rule: VitalsParams) -> None:
+    tables, pick = random_tables(5, 500), np.random.default_rng(5)
+    shuffled = [table.take(pa.array(pick.permutation(table.num_rows))) for table in tables]
     assert link_vitals(*shuffled, rule).equals(link_vitals(*tables, rule))
 
 
@@ -172,12 +136,11 @@ def test_what_is_charted_after_a_study_never_reaches_it(tables: Tables, rule: Vi
 
 
 @both_rules
-@given(tables=TABLES, others=TABLES)
-@settings(deadline=None, max_examples=10)
-def test_other_patients_change_nothing(tables: Tables, others: Tables, rule: VitalsParams) -> None:
-    taken, *ed = tables
+def test_other_patients_change_nothing(rule: VitalsParams) -> None:
+    (taken, *ed), (_, *others) = random_tables(6, 300), random_tables(7, 300)
     more = [
-        pa.concat_tables([rows, of_patient("other", others[n])]) for n, rows in enumerate(ed, 1)
+        pa.concat_tables([mine, of_patient("other", rows)])
+        for mine, rows in zip(ed, others, strict=True)
     ]
     assert link_vitals(taken, *more, rule).equals(link_vitals(taken, *ed, rule))
 
@@ -209,6 +172,159 @@ def test_a_stay_over_midnight_is_one_stay() -> None:
     study = studies(STUDY | {"study_time": after(150)})  # half past midnight
     vitals = link_vitals(study, edstays(ONE_STAY), triage(), vitalsign(), WITHIN)
     assert vitals["minutes_since_arrival"].to_pylist() == [150]
+
+
+A = {"stay_id": "31", "gender": "F"}
+B = {"stay_id": "32", "gender": "F"}
+
+
+def heart_rates(
+    stays: list[dict[str, Any]],
+    charted: list[dict[str, Any]] | None = None,
+    rule: VitalsParams = WITHIN,
+    *,
+    at_triage: str = "31 32",
+) -> dict[str, Any]:
+    """The row of a study at ``after(60)``; triage of stay 31 counts 31 beats, and so on."""
+    rows = [{"stay_id": name, "heart_rate_bpm": float(name)} for name in at_triage.split()]
+    vitals = link_vitals(
+        studies(STUDY), edstays(*stays), triage(*rows), vitalsign(*(charted or [])), rule
+    )
+    row: dict[str, Any] = vitals.to_pylist()[0]
+    return row
+
+
+def lasting(stay: dict[str, Any], start: float, end: float) -> dict[str, Any]:
+    return stay | {"intime": after(start), "outtime": after(end)}
+
+
+@pytest.mark.parametrize("gap", [None, 0.0, 1.0])
+@pytest.mark.parametrize(
+    ("first", "second", "linked_to", "taken"),
+    [
+        ((-60, 120), (150, 300), "31", "during"),  # inside A, and shortly before B
+        ((-60, 120), (61, 300), "31", "during"),  # B begins inside A, but after the study
+        ((-60, 240), (-90, 30), "31", "during"),  # B has ended
+        ((-60, 240), (0, 30), "31", "during"),  # the same, B being the later to begin
+        ((-60, 240), (-30, 300), "32", "during"),  # inside both
+        ((-60, 60), (60, 300), "32", "during"),  # on the stroke of both
+        ((-60, 30), (90, 300), "31", "after"),  # inside none: A has begun
+        ((-200, -50), (61, 300), "31", "after"),  # though B is much nearer
+        ((-60, 30), (-90, 40), "32", "after"),  # both have: the last to end
+        ((-60, 30), (-90, 30), "31", "after"),  # then the latest to begin
+        ((90, 300), (120, 300), "31", "before"),  # neither has: the next to begin
+        ((90, 300), (90, 200), "32", "before"),  # then the larger number
+    ],
+)
+def test_a_stay_that_contains_the_study_wins_then_one_that_has_begun_then_the_nearest(
+    first: tuple[float, float],
+    second: tuple[float, float],
+    linked_to: str,
+    taken: str,
+    gap: float | None,
+) -> None:
+    rule = WITHIN.model_copy(update={"visit_gap_hours": gap})
+    row = heart_rates([lasting(A, *first), lasting(B, *second)], rule=rule)
+    assert (row["stay_id"], row["taken"]) == (linked_to, taken)
+    assert row["heart_rate_bpm"] == float(linked_to)
+    assert row["heart_rate_bpm_stay_id"] == linked_to
+    assert row["heart_rate_bpm_age_minutes"] == row["minutes_since_arrival"]
+
+
+def test_triage_of_a_stay_of_the_visit_serves_one_that_has_none() -> None:
+    row = heart_rates([lasting(A, 0, 20), lasting(B, 20, 240)], at_triage="31")
+    assert (row["stay_id"], row["heart_rate_bpm"]) == ("32", 31)
+    assert (row["heart_rate_bpm_source"], row["heart_rate_bpm_stay_id"]) == ("triage", "31")
+    assert (row["minutes_since_arrival"], row["heart_rate_bpm_age_minutes"]) == (40, 60)
+
+
+@pytest.mark.parametrize(
+    ("gap", "minutes", "value"),
+    [(1.0, 60, 31), (1.0, 61, None), (0.0, 0, 31), (0.0, 1, None), (0.0, -30, 31), (None, 0, None)],
+)
+def test_stays_adjoin_up_to_the_gap_and_where_they_overlap(
+    gap: float | None, minutes: float, value: float | None
+) -> None:
+    stays = [lasting(A, -60, 30 - minutes), lasting(B, 30, 240)]
+    rule = WITHIN.model_copy(update={"visit_gap_hours": gap})
+    assert heart_rates(stays, rule=rule, at_triage="31")["heart_rate_bpm"] == value
+
+
+def test_a_chain_is_one_visit_however_long_and_a_long_stay_holds_it_together() -> None:
+    ids = [str(number) for number in range(31, 41)]
+    links = [
+        {"stay_id": name, "intime": after(-600 + 70 * n), "outtime": after(-590 + 70 * n)}
+        for n, name in enumerate(ids)
+    ]
+    last = {"stay_id": "50", "intime": after(50), "outtime": after(90)}
+    assert heart_rates([*links, last], at_triage="31")["heart_rate_bpm_age_minutes"] == 660
+    broken = [link for link in links if link["stay_id"] != "35"]
+    assert heart_rates([*broken, last], at_triage="31")["heart_rate_bpm"] is None
+    around = lasting(B, -500, 0)  # ends long after stays that began later
+    assert heart_rates([*broken, around, last], at_triage="31")["heart_rate_bpm"] == 31
+
+
+def test_the_latest_chart_row_of_the_visit_counts_but_triage_first() -> None:
+    stays = [lasting(A, 0, 30), lasting(B, 30, 240)]
+    chart = [
+        {"stay_id": "31", "charttime": after(10), "heart_rate_bpm": 70.0},
+        {"stay_id": "32", "charttime": after(40), "heart_rate_bpm": 71.0},
+        {"stay_id": "31", "charttime": after(50), "heart_rate_bpm": 72.0},  # charted late
+        {"stay_id": "32", "charttime": after(61), "heart_rate_bpm": 73.0},
+    ]
+    row = heart_rates(stays, chart, at_triage="")
+    assert (row["heart_rate_bpm"], row["heart_rate_bpm_stay_id"]) == (72, "31")
+    assert (row["heart_rate_bpm_source"], row["heart_rate_bpm_age_minutes"]) == ("vitalsign", 10)
+    assert heart_rates(stays, chart, at_triage="31")["heart_rate_bpm"] == 31
+    both = heart_rates(stays, chart)
+    assert (both["heart_rate_bpm"], both["heart_rate_bpm_stay_id"]) == (32, "32")
+
+
+def test_a_later_stay_of_the_visit_gives_nothing() -> None:
+    stays = [lasting(A, 0, 90), lasting(B, 61, 240)]
+    chart = [{"stay_id": "32", "charttime": after(59), "heart_rate_bpm": 70.0}]
+    assert heart_rates(stays, chart, at_triage="32")["heart_rate_bpm"] is None
+
+
+def test_a_study_between_two_stays_of_a_visit_is_of_the_one_that_has_begun() -> None:
+    stays = [lasting(A, 0, 40), lasting(B, 80, 240)]
+    rule = WITHIN.model_copy(update={"hours_after": 0.0})
+    row = heart_rates(stays, rule=rule)
+    assert (row["stay_id"], row["heart_rate_bpm"], row["taken"]) == ("31", 31, "after")
+
+
+def test_before_arrival_only_the_stay_itself_is_used() -> None:
+    stays = [lasting(A, 90, 300), lasting(B, 90, 200)]
+    row = heart_rates(stays, at_triage="31")
+    assert (row["stay_id"], row["taken"], row["heart_rate_bpm"]) == ("32", "before", None)
+    assert heart_rates(stays)["heart_rate_bpm_age_minutes"] == -30
+
+
+@pytest.mark.parametrize(
+    "stay", [lasting(A, 40, 0), A | {"intime": after(0)}, A | {"outtime": after(40)}]
+)
+def test_a_stay_with_swapped_or_missing_times_joins_no_visit(stay: dict[str, Any]) -> None:
+    row = heart_rates([stay, lasting(B, 40, 240)], at_triage="31")
+    assert (row["stay_id"], row["heart_rate_bpm"]) == ("32", None)
+
+
+def test_a_stay_without_duration_contains_its_one_moment() -> None:
+    row = heart_rates([lasting(A, 0, 240), lasting(B, 60, 60)])
+    assert (row["stay_id"], row["taken"], row["heart_rate_bpm_age_minutes"]) == ("32", "during", 0)
+
+
+@both_rules
+def test_only_triage_of_a_stay_that_has_not_begun_is_later_than_its_study(
+    rule: VitalsParams,
+) -> None:
+    for row in found(random_tables(7, 1_000), rule):
+        for name in VITAL_SIGNS:
+            age = row[f"{name}_age_minutes"]
+            assert (age is None) == (row[name] is None)
+            if age is not None and age < 0:
+                assert (row["taken"], row[f"{name}_source"]) == ("before", "triage")
+                assert row[f"{name}_stay_id"] == row["stay_id"]
+                assert age == row["minutes_since_arrival"]
 
 
 def test_of_overlapping_stays_the_latest_arrival_counts_then_the_larger_number() -> None:
@@ -305,3 +421,22 @@ def test_without_ranges_values_are_as_published() -> None:
     vitals = link_vitals(studies(STUDY), edstays(ONE_STAY), arrival, vitalsign(), published)
     assert vitals["temperature_f"].to_pylist() == [36.6]
     assert vitals["diastolic_bp_mmhg"].to_pylist() == [74810.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "vitalsign"},
+        {"stay_id": "31"},
+        {"age_minutes": -31.0},
+        {"source": None},
+    ],
+)
+def test_a_value_measured_after_its_study_is_named(change: dict[str, object]) -> None:
+    early = studies(STUDY | {"study_time": after(-30)})
+    arrival = triage({"stay_id": "30", "heart_rate_bpm": 80.0})
+    vitals = link_vitals(early, edstays(ONE_STAY), arrival, vitalsign(), WITHIN)
+    require_no_later_value(vitals)
+    row = vitals.to_pylist()[0] | {f"heart_rate_bpm_{end}": to for end, to in change.items()}
+    with pytest.raises(DataError, match=r"study 50: heart_rate_bpm .* 3[01] minutes after"):
+        require_no_later_value(pa.Table.from_pylist([row], schema=VITALS))

@@ -1,5 +1,6 @@
 """What is tracked of the linkage adds up, and shows no small cell."""
 
+import statistics
 from typing import Any
 
 import pyarrow as pa
@@ -7,21 +8,48 @@ import pytest
 
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.vitals.link import link_and_count
+from tests.vitals.adversarial import random_tables
 from tests.vitals.ed import ONE_STAY, STUDY, WITHIN, after, edstays, studies, triage, vitalsign
-from tests.vitals.test_link import random_tables
 
 
 def counts_of(taken: pa.Table, *ed: pa.Table) -> dict[str, Any]:
     return dict(link_and_count(taken, *ed, WITHIN)[1])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_sources_of_every_value_add_up_to_the_linked_studies(seed: int) -> None:
-    tables = random_tables(seed)
-    counts = counts_of(*tables)
+@pytest.fixture(scope="module")
+def many() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows of linked studies, and the counts of all."""
+    vitals, counts = link_and_count(*random_tables(3, 1_000), WITHIN)
+    return [row for row in vitals.to_pylist() if row["stay_id"]], dict(counts)
+
+
+Many = tuple[list[dict[str, Any]], dict[str, Any]]
+
+
+def test_sources_of_every_value_add_up_to_the_linked_studies(many: Many) -> None:
+    rows, counts = many
     of = counts["studies"]
-    assert of["linked"] + of["unlinked"] == of["total"] == tables[0].num_rows
+    assert of["linked"] == len(rows)
+    assert of["linked"] + of["unlinked"] == of["total"] == 2_000
     assert all(sum(counts["sources"][name].values()) == of["linked"] for name in VITAL_SIGNS)
+
+
+def test_what_came_through_slack_or_chain_is_counted_and_how_old_values_are(many: Many) -> None:
+    rows, counts = many
+    of = counts["studies"]
+    assert of["linked_before_arrival"] == sum(row["minutes_since_arrival"] < 0 for row in rows) > 0
+    assert of["linked_after_departure"] == sum(row["taken"] == "after" for row in rows) > 0
+    chained = {
+        name: [r[f"{name}_stay_id"] not in {None, r["stay_id"]} for r in rows]
+        for name in VITAL_SIGNS
+    }
+    assert of["with_values_through_chain"] == sum(map(any, zip(*chained.values(), strict=True)))
+    for name in VITAL_SIGNS:
+        ages = [r[f"{name}_age_minutes"] for r in rows if r[name] is not None]
+        assert counts["values_through_chain"][name] == sum(chained[name]) > 0
+        assert counts["values_before_arrival"][name] == sum(age < 0 for age in ages) > 0
+        median = statistics.median(age for age in ages if age >= 0)
+        assert counts["age_minutes"][name]["p50"] == round(median, 1)
 
 
 def test_rows_that_cannot_be_used_are_counted() -> None:
