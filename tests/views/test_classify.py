@@ -1,6 +1,9 @@
 """The view classifier: right on images whose view is known, silent where it is not sure or off."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.contract import schemas
+from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageParams, ImageStore
 from camchex.contract.labels import LabelParams
+from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError, ModelError
 from camchex.images.decode import read_image
 from camchex.images.prepare import prepare_images
@@ -32,7 +36,10 @@ from camchex.views.view_classifier import (
     square,
     write_view_classifier,
 )
+from stages.classify_views import main
 from tests.synthetic.small import small
+
+REPO = Path(__file__).resolve().parents[2]
 
 ON, OFF = (ViewParams(classifier=on, confidence=0.9) for on in (True, False))
 IMAGE_PARAMS = ImageParams(size=64, fit="stretch", jpeg_quality=95, shard_mb=16, max_unreadable=0.0)
@@ -53,7 +60,7 @@ class Small:
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Small:
     folder = tmp_path_factory.mktemp("small")
     studies = {"train": 50, "development": 25, "test": 15}
-    make_cohort(small(studies=studies, image_px=64), folder / "raw", folder / "truth", workers=0)
+    make_cohort(small(studies=studies), folder / "raw", folder / "truth", workers=0)
     jpg, lt = folder / "raw/mimic-cxr-jpg", folder / "raw/cxr-lt-2023"
     names = ("metadata", "split", "chexpert")
     files = MimicFiles(
@@ -74,7 +81,11 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 @pytest.fixture(scope="module")
 def found(cohort: Small) -> tuple[pa.Table, ViewClassifier, dict]:
-    views, classifier, counts = classify_views(cohort.images, cohort.studies, cohort.store, ON, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("camchex.views.train.PER_VIEW", 300)  # soon, and good enough here
+        views, classifier, counts = classify_views(
+            cohort.images, cohort.studies, cohort.store, ON, 1
+        )
     assert classifier is not None
     return views, classifier, dict(counts)
 
@@ -249,6 +260,55 @@ def test_the_accuracy_that_is_shown_is_never_too_good_and_tells_no_small_count(
         total = right + wrong
         answers = {least_accuracy(np.arange(total) >= w, min_cell) for w in range(1, min_cell)}
         assert len(answers) == 1
+
+
+@pytest.fixture
+def workspace(cohort: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    tables.write(cohort.images, tmp_path / "images.parquet", schemas.IMAGES)
+    tables.write(cohort.studies, tmp_path / "studies.parquet", schemas.STUDIES)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(workspace: Path, store: Path, *, on: bool) -> dict:
+    params = read_yaml(REPO / "params.yaml")
+    params["views"]["classifier"] = on
+    (workspace / "params.yaml").write_text(yaml_text(params))
+    main(
+        images=workspace / "images.parquet",
+        studies=workspace / "studies.parquet",
+        store=store,
+        out=workspace / "views.parquet",
+        model=workspace / "model",
+        metrics=workspace / "views.json",
+    )
+    counts: dict = json.loads((workspace / "views.json").read_text())
+    return counts
+
+
+def test_the_stage_replaces_what_it_wrote_once_it_is_switched_off(
+    cohort: Small, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    counts = run(workspace, cohort.store.folder, on=True)
+    unknown = pc.sum(pc.equal(cohort.images["view_source"], schemas.UNKNOWN_VIEW)).as_py()
+    assert counts["unknown"]["images"] == unknown
+    views = tables.read(workspace / "views.parquet", schemas.VIEWS)
+    assert views.num_rows == unknown
+    assert read_view_classifier(workspace / "model") is not None
+
+    assert run(workspace, cohort.store.folder, on=False) == {"classifier": "off"}
+    assert tables.read(workspace / "views.parquet", schemas.VIEWS).num_rows == 0
+    assert read_view_classifier(workspace / "model") is None
+
+
+def test_switched_off_the_stage_loads_no_library_of_learning() -> None:
+    code = """
+import sys
+import stages.classify_views
+assert not {"torch", "sklearn.neural_network"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=REPO, check=True)
 
 
 @pytest.mark.slow
