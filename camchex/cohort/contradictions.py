@@ -7,12 +7,11 @@ import pyarrow.compute as pc
 
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14
-from camchex.contract.rules import Problem, problems, wrong
+from camchex.contract.rules import FEWEST, Problem, problems, wrong
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients, require_no_later_value
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import positions, require_one_value_per_study, values_of
-from camchex.sources.csv.matches import FEWEST
 
 Found = Iterator[tuple[str, Problem]]
 
@@ -46,8 +45,8 @@ def require_sound(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Non
     ]
     for name, problem in found or contradictions(tables, classes):
         raise DataError(
-            f"{name}: {problem}. Ingest again; of tables of your own, `camchex check --tables "
-            "FOLDER` lists all that is wrong."
+            f"{name}.parquet: {problem}. Ingest again; of tables of your own, `camchex check "
+            "--tables FOLDER` lists all that is wrong."
         )
 
 

@@ -5,11 +5,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tests.fuzz.canonical import CANONICAL
+
 Rng = np.random.Generator
 Damage = Callable[[bytes, Rng], bytes]
 HUGE = 3_000_000  # characters of a field
 JUNK = (
     b"NaN", b"-2", b"2", b"1e400", b"0x1F", b"inf", b"-", b"'", b'"', b"\\", b"\xef\xbc\x92",
+    b"#N/A", b"\\N", b"010000032", b"+10000032", b"1.0000032e+07", b"\xc2\xa010000032",
+    b"10000032\xe2\x80\x8b", b"s50414267", b"p10000032", b"2150-03-01T22:00:00.5", b"3056.5",
     b"9" * 400, b"1.5.2", b"2150-13-45 99:99:99", b"NULL", b" ", b"\x00", b"../../etc/passwd",
 )  # fmt: skip
 
@@ -151,6 +155,37 @@ def row_cut(data: bytes, rng: Rng) -> bytes:
     return b"\n".join(lines)
 
 
+def blank_line_first(data: bytes, _rng: Rng) -> bytes:
+    return b"\n" + data
+
+
+def rows_quoted(data: bytes, _rng: Rng) -> bytes:
+    """What a spreadsheet makes of rows that it took for one column."""
+    return b"\n".join(b'"' + line.replace(b'"', b'""') + b'"' for line in data.split(b"\n"))
+
+
+def numbers_as_floats(data: bytes, rng: Rng) -> bytes:
+    """What a table of floats makes of a column of whole numbers."""
+    return _by_column(data, rng, lambda cell: b"%.7e" % int(cell))
+
+
+def numbers_with_commas(data: bytes, rng: Rng) -> bytes:
+    return _by_column(data, rng, lambda cell: b'"' + f"{int(cell):,}".encode() + b'"')
+
+
+def numbers_with_a_letter(data: bytes, rng: Rng) -> bytes:
+    return _by_column(data, rng, lambda cell: b"ps"[int(rng.integers(2)) :][:1] + cell)
+
+
+def _by_column(data: bytes, rng: Rng, change: Callable[[bytes], bytes]) -> bytes:
+    lines = [line.split(b",") for line in data.split(b"\n")]
+    k = int(rng.integers(min(4, len(lines[0]))))  # where the ids are
+    for cells in lines:
+        if k < len(cells) and cells[k].isdigit():
+            cells[k] = change(cells[k])
+    return b"\n".join(map(b",".join, lines))
+
+
 def _by_line(data: bytes, rng: Rng, change: Callable[[list[bytes], int], list[bytes]]) -> bytes:
     lines = [line.split(b",") for line in data.split(b"\n")]
     k = int(rng.integers(len(lines[0])))
@@ -172,11 +207,13 @@ TEXT = (
 TABLE = (
     *TEXT, header_only, headless, semicolons, column_lost, column_added, column_renamed,
     column_doubled, cell_replaced, cell_replaced, cell_blanked, cell_huge, row_doubled, row_lost,
-    row_cut,
+    row_cut, blank_line_first, rows_quoted, numbers_as_floats, numbers_with_commas,
+    numbers_with_a_letter,
 )  # fmt: skip
 IMAGE = (*ANY, bits_flipped, head_flipped, head_flipped, truncated)
 KINDS: Mapping[str, tuple[Damage, ...]] = {
     ".csv": TABLE,
+    ".parquet": (*ANY, *CANONICAL, *CANONICAL),
     ".txt": TEXT,
     ".jpg": IMAGE,
     ".png": IMAGE,

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from camchex.contract.rules import FEWEST
 from camchex.errors import DataError
-from camchex.sources.csv.matches import FEWEST, SAMPLE, require_matches
+from camchex.sources.csv.matches import SAMPLE, require_matches
 
 pairs = st.sets(st.tuples(st.integers(1, 40), st.integers(1, 3)), max_size=60)
 

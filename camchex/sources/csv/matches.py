@@ -7,16 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.contract.rules import FEWEST
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import values_of
 
-FEWEST = 0.05
-"""Share of a table below which it matches almost nothing.
-
-Between what chance gives and what people use: ids of MIMIC are one of 10 million, so that 4.3 % of
-any such ids are those of one of its 425,087 stays; the smallest part that is usually downloaded is
-a folder of a tenth of the patients, ``files/p10``.
-"""
 SAMPLE = 10_000  # rows that are looked up, drawn anyhow, where a table has more
 Named = tuple[Path | str, pa.Table]
 

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from camchex.aggregates.small_cells import Counts
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14, NO_FINDING, NORMAL, LabelParams
+from camchex.contract.rules import FEWEST
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import image_counts, positions, values_of
-from camchex.sources.csv.matches import FEWEST, require_matches
+from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.no_finding import contradicted
 from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
