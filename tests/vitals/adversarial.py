@@ -13,7 +13,7 @@ from tests.vitals.ed import ARRIVAL, EDSTAYS, TRIAGE, VITALSIGN
 Tables = tuple[pa.Table, pa.Table, pa.Table, pa.Table]
 STEP = 20  # minutes: slack (2 h) and gap (1 h) are met exactly, and so are other stays
 ODD = (None, 36.6, 20.0, 1228.0)
-USUAL = {"temperature_f": 98, "systolic_bp_mmhg": 90, "diastolic_bp_mmhg": 80}
+USUAL = {"temperature_f": 98.0, "systolic_bp_mmhg": 82.0, "diastolic_bp_mmhg": 80.0}
 
 
 def random_tables(seed: int, patients: int) -> Tables:
@@ -35,7 +35,7 @@ def random_tables(seed: int, patients: int) -> Tables:
         return {"patient_id": patient.astype(str).tolist(), "stay_id": stay.astype(str).tolist()}
 
     def measured(rows: int) -> dict[str, list[float | None]]:
-        few = {n: (*ODD, *(float(USUAL.get(n, 60) + i) for i in range(20))) for n in VITAL_SIGNS}
+        few = {n: (*ODD, *(USUAL.get(n, 60.0) + i % 4 for i in range(20))) for n in VITAL_SIGNS}
         return {n: [v[i] for i in rng.integers(24, size=rows).tolist()] for n, v in few.items()}
 
     stays, arrivals, charted, taken = (n * patients for n in (3, 2, 5, 2))
