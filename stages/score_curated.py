@@ -7,6 +7,7 @@ from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.scores.curated import CURATED, curated_counts, curated_rows
 from camchex.scores.labelled_split import labelled_split, read_seeds
 from camchex.scores.params import EvaluationParams
+from camchex.sources.csv.matches import require_matches
 from camchex.sources.mimic.curated import read_curated
 from stages import Input, Output, run
 
@@ -20,6 +21,7 @@ def main(
     curated = read_curated(table)
     tables.write(curated, labels, schemas.study_labels(MIMIC_14))
     studies = tables.read(cohort, schemas.cohort(classes))
+    require_matches((table, curated), (cohort, studies), ["study_id"])
     test = labelled_split(studies, "test", classes)
     probabilities = read_seeds(predictions, params.load("seeds", list[int]), test)
     write_csv(CURATED, curated_rows(test, curated, probabilities, evaluation), out)

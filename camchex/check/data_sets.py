@@ -36,10 +36,12 @@ from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.external import vindr
 from camchex.sources.external.read import read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
+from camchex.sources.mimic.curated import read_curated
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 
 Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
+CURATED = "mimic-cxr-2.1.0-test-set-labeled.csv"
 CONTRADICTIONS = "with No Finding beside a finding, which is read as 0"
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 ED_READERS = {
@@ -82,6 +84,9 @@ def _mimic_cxr(data: DataParams, images: pa.Table, studies: pa.Table) -> Iterato
     yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", read_split)
     read_labels = partial(_mimic14, studies=studies)
     yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", read_labels)
+    named = {folder / name for name in data.curated_tests.values()}
+    for path in sorted(named | ({folder / CURATED} if (folder / CURATED).is_file() else set())):
+        yield check_file(path, partial(_curated, studies=studies, scored=path in named))
     yield check_watched(data.root / data.watch_images, "data.watch_images")
 
 
@@ -91,6 +96,15 @@ def _listed(metadata: Path) -> tuple[pa.Table, pa.Table]:
         return mimic_cxr.read_metadata(metadata, "")
     except DataError:  # which is said of the metadata themselves
         return IMAGES.empty_table(), STUDIES.empty_table()
+
+
+def _curated(path: Path, studies: pa.Table, *, scored: bool) -> TableCounts:
+    labels = read_curated(path)
+    require_matches((path, labels), (METADATA, studies), ["study_id"])
+    counts = {"studies": labels.num_rows}
+    if not scored:
+        counts["that no model is scored on: name the file in data.curated_tests"] = labels.num_rows
+    return TableCounts(counts, COUNTS["curated"], _class_counts(labels, MIMIC_14))
 
 
 def _metadata(path: Path, data: DataParams) -> TableCounts:

@@ -27,6 +27,7 @@ COUNTS: Mapping[str, Mapping[str, int]] = {
     "metadata": {"images": 377_110, "studies": 227_835, "patients": 65_379},
     "split": {"train": 368_960, "development": 2_991, "test": 5_159},
     "mimic14": {"studies": 227_827},
+    "curated": {"studies": 687},
     "reports": {"studies": 227_835},
     "edstays": {"rows": 425_087},
     "triage": {"rows": 425_087},

@@ -1,5 +1,6 @@
 """camchex check: what is there, what is missing, and how to get it."""
 
+import csv
 import gzip
 import io
 import shutil
@@ -25,7 +26,7 @@ TREES = {
 }
 
 
-def look(root: Path, **data_params: str) -> CheckedData:
+def look(root: Path, **data_params: object) -> CheckedData:
     update = {"root": root, **TREES, **data_params}
     data = params.load("data", DataParams).model_copy(update=update)
     external = params.load("external", ExternalSets)
@@ -238,3 +239,16 @@ def test_contradictions_are_said(copy: Path) -> None:
         "\n".join([header, ",".join([cells[0], "No Finding|Mass", *cells[2:]]), *rest])
     )
     assert "1 with No Finding beside a finding, which is read as 0" in text(look(copy))
+
+
+def test_curated_labels_that_are_there_are_offered_and_counted_once_named(copy: Path) -> None:
+    path = copy / "mimic-cxr-jpg" / "mimic-cxr-2.1.0-test-set-labeled.csv"
+    with gzip.open(path.with_name("mimic-cxr-2.0.0-chexpert.csv.gz"), "rt") as file:
+        studies = [row["study_id"] for row in csv.DictReader(file)][:2]
+    path.write_text("\n".join(["study_id,Airspace Opacity", f"{studies[0]},1", f"{studies[1]},"]))
+    assert "2 that no model is scored on: name the file in data.curated_tests" in text(look(copy))
+    named = text(look(copy, curated_tests={"radiologists": path.name}))
+    assert "2 studies (published: 687)" in named
+    assert "no model is scored on" not in named
+    missing = look(copy, curated_tests={"ours": "ours.csv"})
+    assert f"{path.with_name('ours.csv')}: missing" in text(missing)

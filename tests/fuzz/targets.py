@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import csv
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 from camchex.aggregates.small_cells import Counts
 from camchex.cohort.build import CohortInputs, build_cohort
