@@ -2,6 +2,9 @@
 
 import re
 
+from camchex.reports.headers import begin_of_examination, is_examination
+
+BLANK_LINE = re.compile(r"\n[^\S\n]*+\n")
 LONG = 60
 """Words. The longest of 3,765 indications of the Indiana University reports has 36."""
 PHRASES = re.compile(
@@ -41,3 +44,30 @@ def reads_like_findings(text: str) -> bool:
     """
     words = text.split()
     return len(words) > LONG or PHRASES.search(" ".join(words)) is not None
+
+
+def begin_of_findings(text: str) -> int | None:
+    """Find where a section that asks for an examination goes on with it, or with its findings.
+
+    That is before a header of another section, or at a blank line below which a paragraph begins
+    with how the images were taken or reads like findings. A blank line before plain prose is none.
+
+    Returns:
+        Code points of the text before it; None if there is none.
+    """
+    text = text.rstrip()
+    blanks = list(BLANK_LINE.finditer(text, len(text) - len(text.lstrip())))
+    ends = [*(blank.start() for blank in blanks[1:]), len(text)]
+    paragraphs = ((b.start(), text[b.end() : end]) for b, end in zip(blanks, ends, strict=False))
+    begins = (begin for begin, paragraph in paragraphs if _is_none_of_a_request(paragraph.strip()))
+    first = [begin_of_examination(text), next(begins, None)]
+    return min((begin for begin in first if begin is not None), default=None)
+
+
+def _is_none_of_a_request(paragraph: str) -> bool:
+    return is_examination(paragraph) or reads_like_findings(paragraph)
+
+
+def findings_suspected(text: str) -> bool:
+    """Whether the text of an indication or history seems to hold findings, in whole or in part."""
+    return reads_like_findings(text) or begin_of_findings(text) is not None

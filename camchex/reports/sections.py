@@ -1,37 +1,23 @@
-"""Splitting a MIMIC-CXR report into its sections.
+"""Splitting a report into its sections."""
 
-The grammar is that of MIMIC-CXR's section parser: a header is a newline, exactly one space (a
-deeper indent is read as part of the name), capitals, spaces and ``()/,-``, a colon, and one
-whitespace character. That character may be the newline before the next header, which is then
-swallowed. A header cannot stand on the first line, hold a digit, or lack its colon.
-"""
-
-import csv
 import re
-from functools import cache, lru_cache
-from importlib.resources import files
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from camchex.reports.findings import reads_like_findings
+from camchex.reports.findings import BLANK_LINE, begin_of_findings, reads_like_findings
+from camchex.reports.headers import (
+    CONCLUSIONS,
+    PARSERS_HEADERS,
+    REQUESTS,
+    Header,
+    find_headers,
+    is_known,
+    section_of,
+)
 from camchex.texts.params import SectionRules
 
-HEADERS = {
-    "reference": re.compile(r"\n ([A-Z ()/,-]+):\s"),
-    "corrected": re.compile(r"\n ([A-Z ()/,-]+):(?:(?=\n [A-Z ()/,-]+:\s)|\s)"),
-}
-BLANK_LINES = {"reference": re.compile(r"\n \n"), "corrected": re.compile(r"\n[^\S\n]*\n")}
-CONCLUSIONS = ("impression", "findings")
-# A header that is in no table belongs to the first of these that it contains.
-FAMILIES = ("impression", "findings", "history", "comparison", "addendum")
-# Else it is the title of the examination, and findings follow it, if it contains one of these.
-EXAMINATION_TITLES = (
-    *("chest", "portable", "pa and lateral", "lateral and pa", "ap and lateral", "lateral and ap"),
-    *("frontal and", "two views", "frontal view", "pa view", "ap view", "one view"),
-    *("lateral view", "bone window", "frontal upright", "frontal semi-upright", "ribs"),
-    "pa and lat",
-)
-# Sections by the corrected rules of headers that the reference's table gets wrong.
-CORRECTED_NAMES = {"ndication": "indication", "pfi": "pfi"}
+PARSERS_BLANK_LINE = re.compile(r"\n \n")
+UNHEADED = "unheaded findings"
 
 
 class Section(NamedTuple):
@@ -62,6 +48,9 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
             ``corrected`` differs where the parser takes findings for an indication or a history,
             or the other way round (in brackets: the parser):
 
+            - an indication or history also ends at a header that holds digits, small letters or
+              any marks, stands at any indent, or lacks its colon
+              (:func:`camchex.reports.headers.find_headers`);
             - ``ndication`` is an indication (an impression);
             - ``pfi``, which reports use for provisional findings and impression, keeps its own
               name (a history);
@@ -70,71 +59,86 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
             - a header right below a header is seen (text of the section above it, unless the colon
               above is followed by a space or a carriage return);
             - a blank line may hold any white space, or none (one space, exactly);
+            - it ends, too, where an examination or its findings begin without a header
+              (:func:`camchex.reports.findings.begin_of_findings`), as ``unheaded findings``;
             - where neither a conclusion nor a blank line is found and the last section reads like
-              findings, it is ``findings`` (an indication, if that is its header);
+              findings from its begin, it is ``findings`` (an indication, if that is its header);
             - ``start`` of a ``last_paragraph``: see :class:`Section`.
 
-            By either rules, an indication may hold findings that no header and no blank line
-            separates, if another section concludes the report: ``reads_like_findings`` flags it.
-            The caller decides which of several sections of a name counts.
+            ``any`` is ``corrected``, with such headers everywhere, also on the first line, and with
+            other hospitals' names of a request (``CLINICAL DETAILS``).
+
+            By any rules, an indication may hold findings: ``findings_suspected`` flags it. The
+            caller decides which of several sections of a name counts.
 
     Source:
-        ``section_names.csv`` (header, section, number of reports) and the word lists
-        here hold facts of MIT-LCP/mimic-cxr, ``txt/section_parser.py``.
+        ``section_names.csv`` (header, section, number of reports) and the word lists of
+        :mod:`camchex.reports.headers` hold facts of MIT-LCP/mimic-cxr, ``txt/section_parser.py``
+        at commit e8d26ff (2019). Commit 4fe5c35 of MIT-LCP/mimic-code (July 2026) adds three to the
+        start of a ``last_paragraph``, as ``corrected`` does, and changes no text.
     """
     written = _as_written(text, rules)
     sections = [s for s in written if s.text.strip() or not _concludes(s, rules)]
     if not any(_concludes(s, rules) for s in sections):
         sections[-1:] = _unconcluded(sections[-1], rules)
-    return [s._replace(name=_name(s, rules)) for s in sections]
+    named = [s._replace(name=_name(s, rules)) for s in sections]
+    return named if rules == "reference" else [part for s in named for part in _without_findings(s)]
 
 
 def _as_written(text: str, rules: SectionRules) -> list[Section]:
     """Split a report at its headers; a section is named by its header in lower case."""
-    headers = list(HEADERS[rules].finditer(text))
-    if not headers:
+    found = list(find_headers(text, rules) if rules == "any" else _parsers_headers(text, rules))
+    if not found:
         return [Section("full report", text, 0)]
-    sections = [Section("preamble", text[: headers[0].start(1)], 0)]
-    for match, end in zip(headers, [m.start() for m in headers[1:]] + [len(text)], strict=True):
-        sections.append(Section(match[1].lower().strip(), text[match.end() : end], match.end()))
+    sections = [Section("preamble", text[: found[0].word], 0)]
+    for header, end in zip(found, [h.start for h in found[1:]] + [len(text)], strict=True):
+        sections.append(Section(header.name, text[header.end : end], header.end))
     return sections
+
+
+def _parsers_headers(text: str, rules: SectionRules) -> Iterator[Header]:
+    """Find the headers that the parser sees; if corrected, also others in a request."""
+    found = list(PARSERS_HEADERS[rules].finditer(text))
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    for match, end in zip(found, ends, strict=False):
+        name = match[1].lower().strip()
+        yield Header(match.start(), match.start(1), match.end(), name)
+        if rules == "corrected" and section_of(name, rules) in REQUESTS:
+            begin = match.end() - 1  # a line break after the colon belongs to the next header
+            for inner in find_headers(text[begin:end], rules):
+                start, word, end_of_word = (place + begin for place in inner[:3])
+                yield Header(start, word, end_of_word, inner.name)
 
 
 def _unconcluded(last: Section, rules: SectionRules) -> list[Section]:
     """Split the last section of a report that has neither impression nor findings."""
-    blank = BLANK_LINES[rules].search(last.text)
+    blank = (PARSERS_BLANK_LINE if rules == "reference" else BLANK_LINE).search(last.text)
     if blank:
         head, rest = last.text[: blank.start()], last.text[blank.end() :]
         offset = blank.start() if rules == "reference" else blank.end()
         paragraph = Section("last_paragraph", rest, last.start + offset)
         return [last._replace(text=head), paragraph]
-    if rules == "corrected" and reads_like_findings(last.text):
+    if rules == "reference" or begin_of_findings(last.text) is not None:
+        return [last]
+    if reads_like_findings(last.text):
         return [last._replace(name="findings")]
     return [last]
 
 
 def _concludes(section: Section, rules: SectionRules) -> bool:
-    return _normalised(section.name, rules) in CONCLUSIONS
+    return section_of(section.name, rules) in CONCLUSIONS
 
 
 def _name(section: Section, rules: SectionRules) -> str:
-    name = _normalised(section.name, rules)
-    guessed = rules == "corrected" and name == "history" and section.name not in _known_names()
+    name = section_of(section.name, rules)
+    guessed = rules != "reference" and name == "history" and not is_known(section.name, rules)
     return section.name if guessed and reads_like_findings(section.text) else name
 
 
-@lru_cache(1000)  # nearly all headers of 227,835 reports are among a few dozen
-def _normalised(header: str, rules: SectionRules) -> str:
-    if rules == "corrected" and header in CORRECTED_NAMES:
-        return CORRECTED_NAMES[header]
-    if header in _known_names():
-        return _known_names()[header]
-    named = "findings" if any(title in header for title in EXAMINATION_TITLES) else header
-    return next((family for family in FAMILIES if family in header), named)
-
-
-@cache
-def _known_names() -> dict[str, str]:
-    """Read the section of each header that occurs in MIMIC-CXR."""
-    with files("camchex.reports").joinpath("section_names.csv").open() as file:
-        return {row["header"]: row["section"] for row in csv.DictReader(file)}
+def _without_findings(section: Section) -> list[Section]:
+    """Split an indication or history where an examination or its findings begin."""
+    begin = begin_of_findings(section.text) if section.name in REQUESTS else None
+    if begin is None:
+        return [section]
+    found = Section(UNHEADED, section.text[begin:], section.start + begin)
+    return [section._replace(text=section.text[:begin]), found]

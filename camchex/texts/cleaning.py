@@ -36,9 +36,8 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
             ``10/12``, ``? pna`` and ``a b``, not ``385``, ``1012``, ``pna`` and ``ab``.
 
     Returns:
-        The text. None, under every cleaner, if the released rule leaves only a full stop of the
-        section, as of a blank or of ``___`` alone; under ``corrected`` also if it leaves no letter
-        and no digit.
+        The text. None if the released rule leaves only a full stop of the section, as of a blank or
+        of ``___`` alone; under ``corrected`` if that rule leaves no letter and no digit.
 
     Source:
         Paper Table A1, all rows of which this rule reproduces, quirks included: a list number 1
@@ -46,13 +45,13 @@ def clean_indication(text: str, cleaner: Cleaner = "released") -> str | None:
         release kept the lone full stop as an indication; here it is missing. The release also
         halves ``__`` and double spaces, which leaves no trace in the result.
     """
+    if cleaner == "corrected":
+        return _corrected(text)
     released = _released(text)
     if released == NOTHING:
         return None
     if cleaner == "released":
         return released
-    if cleaner == "corrected":
-        return _corrected(text)
     if cleaner == "minimal":
         return _one_line(text.replace(DEIDENTIFIED, " "))
     return text

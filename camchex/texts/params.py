@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from camchex.contract.params import Section, unique
 
-SectionRules = Literal["reference", "corrected"]
+SectionRules = Literal["reference", "corrected", "any"]
 Cleaner = Literal["released", "corrected", "minimal", "none"]
 Source = Literal["indication", "history"]
 
@@ -14,6 +14,6 @@ Source = Literal["indication", "history"]
 class IndicationParams(Section):
     """Section ``indications``."""
 
-    sections: SectionRules  # names of report sections: as MIMIC-CXR's parser, corrected, or any
+    sections: SectionRules  # as MIMIC-CXR's parser finds them; corrected; any: hospital's headers
     use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(unique)]  # in this order
     cleaner: Cleaner

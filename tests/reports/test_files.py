@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +14,7 @@ import pytest
 from camchex.errors import DataError
 from camchex.reports.files import archived_names, report_batches, report_names
 from camchex.reports.indications import BATCH, extract_indications
-from tests.reports.test_indications import RELEASED, report, studies, write
+from tests.reports.test_indications import PATIENT, RELEASED, report, studies, write
 
 IDS = [str(50000000 + n) for n in range(BATCH + 20)]
 MISSING = set(IDS[::50])
@@ -172,3 +173,70 @@ def test_of_a_tar_little_is_read_ahead(tmp_path: Path, monkeypatch: pytest.Monke
     for number in (1, 2):
         assert len([*next(batches)()]) == 7
         assert len(read) <= 7 * number + 1  # one of the files is no report
+
+
+def archive_of(root: Path, kind: str, paths: dict[str, str]) -> Path:
+    """An archive of texts by path, in the order given."""
+    if kind == "zip":
+        with zipfile.ZipFile(root / "reports.zip", "w") as file:
+            for path, text in paths.items():
+                file.writestr(path, text)
+        return root / "reports.zip"
+    with tarfile.open(root / "reports.tar.gz", "w:gz") as tar:
+        for path, text in paths.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(text)
+            tar.addfile(member, BytesIO(text.encode()))
+    return root / "reports.tar.gz"
+
+
+@every_kind
+def test_an_archive_may_hold_its_reports_in_any_folders(tmp_path: Path, kind: str) -> None:
+    below = f"p10/p{PATIENT}"
+    paths = {
+        "__MACOSX/files/p10/p10000032/s50000001.txt": "no report",
+        f"a/files/{below}/s50000001.txt": report(INDICATION="One"),
+        f"b/c/files/{below}/s50000002.txt": report(INDICATION="Two"),
+        f"files/{below}/s50000003.txt": report(INDICATION="Three"),
+        f"{below}/s50000004.TXT": report(INDICATION="Four"),
+        f"./files/{below}/s50000005.txt": report(INDICATION="Five"),
+        f"d\\files\\p10\\p{PATIENT}\\s50000006.txt": report(INDICATION="Six"),
+    }
+    archive = archive_of(tmp_path, kind, paths)
+    wanted = studies(*(str(50000000 + n) for n in range(1, 8)))
+    table, counts = extract_indications(wanted, archive, RELEASED, workers=0)
+    words = ["one .", "two .", "three .", "four .", "five .", "six .", None]
+    assert table["indication"].to_pylist() == words
+    assert counts["outcomes"]["report_missing"] == 1  # type: ignore[index, call-overload]
+    assert archived_names(archive) == set(report_names(wanted.slice(0, 6)))
+
+
+@every_kind
+@pytest.mark.parametrize(
+    "second", ["b/files/p10/p10000032/s50000001.txt", "files/p11/p11000000/s50000001.TXT"]
+)
+def test_two_files_for_one_study_are_refused_and_named(
+    tmp_path: Path, kind: str, second: str
+) -> None:
+    first = "a/files/p10/p10000032/s50000001.txt"
+    archive = archive_of(tmp_path, kind, {first: report(INDICATION="One"), second: "Two"})
+    for read in (
+        lambda: extract_indications(studies("50000001"), archive, RELEASED, workers=0),
+        lambda: archived_names(archive),
+    ):
+        with pytest.raises(DataError, match=rf"study s50000001: {first} and {second}"):
+            read()
+
+
+def test_in_a_folder_a_report_may_end_in_capitals(tmp_path: Path) -> None:
+    path = write(tmp_path, "50000001", report(INDICATION="Cough"))
+    path.rename(path.with_suffix(".TXT"))
+    table, _ = extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+    assert table["indication"].to_pylist() == ["cough ."]
+
+
+def test_a_folder_in_place_of_a_report_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "50000001", "").unlink()
+    (tmp_path / "files" / "p10" / f"p{PATIENT}" / "s50000001.txt").mkdir()
+    with pytest.raises(DataError, match=r"s50000001\.txt: cannot be read .*[Dd]irectory"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)

@@ -1,6 +1,7 @@
 """The indication of a study: where it is taken from, and what is counted when there is none."""
 
 import csv
+import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from camchex.texts.params import IndicationParams
 PATIENT = "10000032"
 RELEASED = IndicationParams(sections="corrected", use=("indication", "history"), cleaner="released")
 REFERENCE = RELEASED.model_copy(update={"sections": "reference"})
+ANY = RELEASED.model_copy(update={"sections": "any"})
 
 
 def studies(*ids: str) -> pa.Table:
@@ -211,6 +213,95 @@ def test_a_report_in_another_encoding_is_named(tmp_path: Path) -> None:
         extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
 
 
+UTF_16 = "\n INDICATION: cough\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (UTF_16.encode("utf-16"), r"UTF-16, not UTF-8"),
+        (b"\xfe\xff" + UTF_16.encode("utf-16-be"), r"UTF-16, not UTF-8"),
+        (UTF_16.encode("utf-16-le"), r", line 2: a NUL byte, as in UTF-16"),
+        (UTF_16.encode("utf-16-be"), r", line 1: a NUL byte"),
+        (UTF_16.encode("utf-32"), r"not UTF-8"),
+        (b"\0" * 100, r", line 1: a NUL byte"),
+        (b"\n INDICATION: co\0ugh\n", r", line 2: a NUL byte"),
+    ],
+)
+@pytest.mark.parametrize("rules", [RELEASED, REFERENCE])
+def test_a_report_that_is_no_utf_8_text_is_refused_with_what_to_do(
+    content: bytes, reason: str, rules: IndicationParams
+) -> None:
+    with pytest.raises(DataError, match=rf"^s1\.txt.*{reason}.*Save the file as UTF-8"):
+        read_indication(Report("1", "s1.txt", content), rules)
+
+
+def test_a_mark_of_utf_8_is_no_part_of_the_report() -> None:
+    found = read_indication(Report("1", "s1.txt", b"\xef\xbb\xbfIndication: cough"), ANY)
+    assert found.indication == "cough ."
+
+
+@pytest.mark.parametrize("content", ["", " \n\t\n", "\ufeff"])
+def test_an_empty_report_is_counted_and_all_of_them_are_refused(
+    tmp_path: Path, content: str
+) -> None:
+    write(tmp_path, "50000001", content)
+    with pytest.raises(DataError, match=r"not one of 1 reports has a section .*\(1 are empty\)"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+    write(tmp_path, "50000002", report(INDICATION="Cough"))
+    _, counts = extract_indications(studies("50000001", "50000002"), tmp_path, RELEASED, workers=0)
+    assert counts["outcomes"]["report_empty"] == 1  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize(
+    ("rules", "advice"), [(RELEASED, r"sections: any"), (REFERENCE, r"any"), (ANY, r"Look at one")]
+)
+def test_reports_of_which_none_has_a_section_that_is_used_are_refused(
+    tmp_path: Path, rules: IndicationParams, advice: str
+) -> None:
+    write(tmp_path, "50000001", "Dear colleague,\n thank you.")
+    write(tmp_path, "50000002", report(TECHNIQUE="PA"))
+    with pytest.raises(DataError, match=rf"not one of 2 .* indication or history .*{advice}"):
+        extract_indications(studies("50000001", "50000002"), tmp_path, rules, workers=0)
+
+
+@pytest.mark.parametrize(("unheaded", "warned"), [(0, False), (1, False), (2, True)])
+def test_many_reports_without_a_known_header_are_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], unheaded: int, *, warned: bool
+) -> None:
+    ids = [str(50000000 + n) for n in range(12)]
+    for number, study in enumerate(ids[1:]):  # one is missing
+        write(tmp_path, study, "Dear all." if number < unheaded else report(INDICATION="Cough"))
+    _, counts = extract_indications(studies(*ids), tmp_path, RELEASED, workers=0)
+    assert counts["reports_without_known_header"] == unheaded
+    assert ("warning" in counts) == warned
+    assert ("More than 10% of the reports have no header" in capsys.readouterr().err) == warned
+
+
+def test_reports_of_other_hospitals_are_read_by_any_rules(tmp_path: Path) -> None:
+    forms = {
+        "50000001": "Indication: cough\nFindings: Effusion.",
+        "50000002": "REASON: cough\n\nREPORT: Effusion.",
+        "50000003": "Clinical Details\ncough\n\nCHEST 2 VIEWS\nEffusion.",
+        "50000004": "INDICATIONS: cough. FINDINGS: Effusion. IMPRESSION: Effusion.",
+    }
+    for study, text in forms.items():
+        write(tmp_path, study, text)
+    table, counts = extract_indications(studies(*forms), tmp_path, ANY, workers=0)
+    assert table["indication"].to_pylist() == ["cough ."] * 4
+    assert counts["reports_without_known_header"] == 0
+
+
+def test_findings_that_are_cut_off_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "50000001", report(INDICATION="Cough\n \n There is an effusion."))
+    table, counts = extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+    assert table["indication"].to_pylist() == ["cough ."]
+    assert (counts["findings_cut"], counts["findings_suspected"]) == (1, 0)
+    table, counts = extract_indications(studies("50000001"), tmp_path, REFERENCE, workers=0)
+    assert table["indication"].to_pylist() == ["cough there is an effusion ."]
+    assert (counts["findings_cut"], counts["findings_suspected"]) == (0, 1)
+
+
 def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     ids = [str(50000000 + n) for n in range(2 * BATCH + 1)]
     for number, study in enumerate(ids):
@@ -225,17 +316,30 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     "text",
     [
         "",
-        "\x00",
-        report(INDICATION="Cough\x00"),
         report(INDICATION="no aaaa " * 1_250_000),
+        report(INDICATION="no aa\n \n 1-1: " * 50_000),
+        report(INDICATION="CHEST, " * 300_000),
+        report(INDICATION="1-" * 1_000_000 + ":"),
+        report(INDICATION="\n" * 2_000_000),
         "\n " + "A" * 10_000_000,
         "\n A:" * 100_000,
         report(INDICATION="/" * 10_000_000),
         "\n" + " " * 10_000_000,
     ],
-    ids=["empty", "nul", "nul inside", "no", "header", "headers", "slashes", "spaces"],
+    ids=[
+        "empty",
+        "no",
+        "paragraphs",
+        "title",
+        "numbers",
+        "lines",
+        "header",
+        "headers",
+        "slashes",
+        "spaces",
+    ],
 )
-@pytest.mark.parametrize("rules", [RELEASED, REFERENCE])
+@pytest.mark.parametrize("rules", [RELEASED, REFERENCE, ANY])
 def test_an_odd_report_takes_time_in_proportion_to_its_length(
     text: str, rules: IndicationParams
 ) -> None:
@@ -297,3 +401,64 @@ def test_the_flag_agrees_with_a_reader(real_data: Path) -> None:
     agreed = sum(a and b for a, b in zip(read, flagged, strict=True))
     assert agreed / sum(flagged) > 0.9  # precision
     assert agreed / sum(read) > 0.7  # recall
+
+
+HEADERS = (  # of findings; the first nine let findings into an indication by the reference rules
+    *("CHEST 2 VIEWS:", "CHEST, 2 VIEWS:", "CHEST PA & LATERAL:", "FINDINGS 1:", "FINDINGS -"),
+    *("UPRIGHT PORTABLE CHEST AT 5:30 A.M.:", "FRONTAL RADIOGRAPH 12/3:", "Findings:", "CXR #2 -"),
+)
+
+
+def requests_and_findings(real_data: Path) -> list[tuple[str, str]]:
+    """Indications of published reports, and the first sentence of what was found."""
+    with (real_data / "openi" / "indiana_reports.csv").open(newline="") as file:
+        rows = [
+            (r["indication"].strip(), r["findings"] or r["impression"])
+            for r in csv.DictReader(file)
+        ]
+    return [
+        (asked, found.split(". ")[0].strip()) for asked, found in rows if asked and found.strip()
+    ]
+
+
+def test_findings_behind_a_header_are_flagged_or_cut_off_in_published_reports(
+    real_data: Path,
+) -> None:
+    pairs = requests_and_findings(real_data)
+    assert len(pairs) > 3700
+    flagged = wrongly = leaked = changed = 0
+    for number, (asked, found) in enumerate(pairs):
+        header = HEADERS[number % len(HEADERS)]
+        whole = report(INDICATION=f"{asked}\n \n {header} {found}.")
+        alone = clean_indication(asked)
+        flagged += found_in(whole, rules=REFERENCE).findings_suspected
+        wrongly += found_in(report(INDICATION=asked), rules=REFERENCE).findings_suspected
+        leaked += found_in(whole).indication != alone
+        changed += found_in(report(INDICATION=asked)).indication != alone
+    assert flagged / len(pairs) >= 0.999  # recall
+    assert flagged / (flagged + wrongly) >= 0.999  # precision
+    assert leaked / len(pairs) <= 0.001
+    assert changed / len(pairs) <= 0.001
+
+
+def test_findings_without_a_header_below_a_blank_line_are_cut_off_if_they_read_like_it(
+    real_data: Path,
+) -> None:
+    pairs = requests_and_findings(real_data)
+    left = 0
+    for asked, found in pairs:
+        kept = found_in(report(INDICATION=f"{asked}\n \n {found}.")).indication
+        left += kept != clean_indication(asked)
+    assert left / len(pairs) <= 0.5
+
+
+def test_blank_lines_within_a_published_request_do_not_cut_it(real_data: Path) -> None:
+    apart = [re.split(r"(?<=[.;]) ", asked) for asked, _ in requests_and_findings(real_data)]
+    paragraphs = [sentences for sentences in apart if len(sentences) > 1]
+    cut = sum(
+        found_in(report(INDICATION="\n\n".join(sentences))).indication
+        != clean_indication(" ".join(sentences))
+        for sentences in paragraphs
+    )
+    assert len(paragraphs) > 400
+    assert cut / len(paragraphs) <= 0.01

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camchex import split_sections
+from camchex.reports.findings import findings_suspected
 from camchex.texts.params import SectionRules
 
 NAME_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ ()/,-")
@@ -159,10 +160,11 @@ def test_after_a_trailing_space_or_a_carriage_return_it_is_not(
 
 @given(TEXTS)
 @settings(max_examples=300, deadline=None)
-def test_but_for_three_headers_and_swallowed_ones_both_rules_split_a_concluded_report_alike(
+def test_but_for_requests_and_swallowed_headers_both_rules_split_a_concluded_report_alike(
     text: str,
 ) -> None:
-    report = re.sub(r"\bNDICATION|PFI|HISTORY", "AGE", f"{text}\n IMPRESSION: clear.")
+    requests = "I?N?DICATION|PFI|HISTORY|REASON|CLINICAL INFORMATION"
+    report = re.sub(requests, "AGE", f"{text}\n IMPRESSION: clear.")
     report = report.replace(":\n", ": \n")
     assert pairs(report, "corrected") == pairs(report, "reference")
 
@@ -302,3 +304,104 @@ def test_findings_under_a_header_that_mentions_history_are_no_history_when_corre
     assert only("HISTORY OF PRESENT STUDY", "corrected", findings) == "history of present study"
     assert only("HISTORY OF PRESENT STUDY", "corrected", "Cough.") == "history"
     assert only("HISTORY", "corrected", findings) == "history"  # a known header keeps its name
+
+
+HEADERS_OF_FINDINGS = (
+    *("CHEST 2 VIEWS:", "CHEST, 2 VIEWS:", "CHEST PA & LATERAL:", "FINDINGS 1:", "FINDINGS -"),
+    *("UPRIGHT PORTABLE CHEST AT 5:30 A.M.:", "FRONTAL RADIOGRAPH 12/3:", "Findings:"),
+    *("CHEST 2 VIEWS:\n", "FINDINGS:", "FINDINGS :", "findings:", "IMPRESSION #2:", "CXR:"),
+    *(
+        "Chest x-ray, PA and lateral:",
+        "XR CHEST 2V -",
+        "PORTABLE CHEST @ 0530 HRS:",
+        "Impression --",
+    ),
+    *("Single AP view of the chest:", "Semi-erect AP chest, ___ at 5 pm:", "Preliminary findings:"),
+    *("Findings\n", "FINDINGS\n", "CHEST 2 VIEWS\n", "Chest radiograph, two views.\n", "Report:"),
+    *("PA and lateral views of the chest were obtained.", "AP CHEST.", "Opinion \u2013", "RESULT:"),
+)
+
+
+@pytest.mark.parametrize("header", HEADERS_OF_FINDINGS)
+@pytest.mark.parametrize("blank", ["\n \n ", "\n\n", "\r\n \r\n "])
+@pytest.mark.parametrize("end", ["", "\n \n IMPRESSION: effusion."])
+def test_an_indication_ends_at_a_header_of_findings_in_any_spelling(
+    header: str, blank: str, end: str
+) -> None:
+    request = f"cough.{blank}{header} Large right pleural effusion."
+    for rules in ("corrected", "any"):
+        found = dict(pairs(f"\n INDICATION:  {request}{end}", rules))  # type: ignore[arg-type]
+        assert found["indication"].strip() == "cough."
+    assert findings_suspected(request)
+
+
+@pytest.mark.parametrize("header", ["CHEST 2 VIEWS:", "FINDINGS 1:", "Findings:", "FINDINGS:"])
+def test_it_ends_there_without_a_blank_line_and_within_a_line_too(header: str) -> None:
+    for request in (f"cough\n {header} Effusion.", f"cough. {header} Effusion."):
+        text = f"\n INDICATION: {request}\n IMPRESSION: x"
+        assert dict(pairs(text))["indication"].strip(" .") == "cough"
+        assert findings_suspected(request)
+
+
+def test_a_header_right_below_that_of_the_indication_is_seen_in_any_spelling() -> None:
+    text = "\n INDICATION:\n CHEST 2 VIEWS: Effusion.\n IMPRESSION: x"
+    assert pairs(text)[1:3] == [("indication", ""), ("findings", "Effusion.")]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "Chest pain.\n\n yo female with cough",
+        "___ yo with chest\n pain: 2 days, hx: COPD\n \n please assess for effusion",
+        "Cough.\n \n R/o pneumonia - please compare.\n \n History of CHF",
+        "abnormal\n chest x-ray\n outside, question: mass",
+        "1. CHEST PAIN: chronic\n 2. Cough",
+        "s/p line placement\n \n ___ F with ET tube, check position",
+    ],
+)
+@both_rules
+def test_a_request_in_plain_prose_is_kept_whole(request_: str, rules: SectionRules) -> None:
+    text = f"\n INDICATION: {request_}\n \n FINDINGS: Clear."
+    assert dict(pairs(text, rules))["indication"].strip() == request_
+    assert not findings_suspected(request_)
+
+
+def test_a_paragraph_that_reads_like_findings_is_cut_off_and_named() -> None:
+    text = "\n INDICATION: Cough.\n \n ___ F.\n \n There is an effusion.\n IMPRESSION: x"
+    assert pairs(text)[1:3] == [
+        ("indication", "Cough.\n \n ___ F."),
+        ("unheaded findings", "\n \n There is an effusion."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("INDICATION:", "INDICATIONS:", "Indication:", "Indications :", "Clinical indication:"),
+        *("REASON:", "Reason -", "Reason for exam:", "REASON FOR CHEST X-RAY:", "Exam reason:"),
+        *(
+            "CLINICAL DETAILS:",
+            "Clinical Details:",
+            "Clinical question:",
+            "Indication\n",
+            "REASON\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("above", ["", "Hospital of X\n", "EXAM: CHEST\n\n", "\t"])
+def test_by_any_rules_other_hospitals_headers_are_known(header: str, above: str) -> None:
+    text = f"{above}{header} cough\nFindings: There is an effusion.\nImpression: effusion"
+    found = dict(pairs(text, "any"))
+    assert (found["indication"].strip(), found["impression"].strip()) == ("cough", "effusion")
+
+
+@pytest.mark.parametrize(
+    "header", ["History:", "Clinical history:", "CLINICAL INFORMATION:", "Hx:"]
+)
+def test_by_any_rules_a_history_is_one_in_any_case(header: str) -> None:
+    assert dict(pairs(f"{header} smoker\nFindings: clear", "any"))["history"].strip() == "smoker"
+
+
+@pytest.mark.parametrize("header", ["Contraindications:", "Reaction:", "Chest pain:", "ET tube -"])
+def test_by_any_rules_other_words_are_no_request(header: str) -> None:
+    assert "indication" not in names(f"\n{header} cough\nFindings: clear", "any")
