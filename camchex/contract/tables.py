@@ -66,14 +66,30 @@ def read_parquet(path: Path) -> pa.Table:
     if not path.exists():
         raise DataError(f"{path}: no such file. `dvc repro` makes it.")
     try:
-        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        table = file.read()
         table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+        names = ", ".join(table.column_names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: not a Parquet file, or damaged ({str(error).splitlines()[0]}). Copy or write "
             "it again; if a stage wrote it, delete it and run `dvc repro`."
         ) from error
+    counts = _row_counts(file)
+    if counts != {table.num_rows}:
+        raise DataError(
+            f"{path}: damaged, since its columns ({names}) do not have one number of rows: "
+            f"{', '.join(map(str, sorted(counts)))}. Copy or write it again."
+        )
     return table
+
+
+def _row_counts(file: pq.ParquetFile) -> set[int]:
+    """Numbers of rows that a Parquet file says it has, in all and in each column but lists."""
+    groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
+    plain = [n for n in range(len(file.schema)) if not file.schema.column(n).max_repetition_level]
+    by_column = (sum(group.column(n).num_values for group in groups) for n in plain)
+    return {file.metadata.num_rows, sum(group.num_rows for group in groups), *by_column}
 
 
 def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
@@ -191,7 +207,7 @@ def require_no_later_value(vitals: pa.Table) -> None:
         if later.num_rows:
             row = later.slice(0, 1).to_pylist()[0]
             raise DataError(
-                f"vitals: study {row['study_id']}: {name} ({row[f'{name}_source']}, stay "
+                f"vitals: study {row['study_id']}: {name} (from {row[f'{name}_source']}, stay "
                 f"{row[f'{name}_stay_id']}) was measured {-row[f'{name}_age_minutes']:g} minutes "
                 f"after the study ({later.num_rows} studies in all). A model must not read what "
                 f"came later: set the value and its columns {name}_... to null, or correct the age."

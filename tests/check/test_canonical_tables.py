@@ -191,6 +191,13 @@ def test_each_thing_that_can_be_wrong_is_said_of_its_column(case: str, folder: P
     assert line in shown(folder)
 
 
+def test_a_vital_sign_measured_after_its_study_is_said(folder: Path) -> None:
+    change(folder, "vitals", with_value("heart_rate_bpm_age_minutes", 1, -5.0))
+    (problem,) = look(folder)["vitals"].problems
+    assert "study s2: heart_rate_bpm" in problem.what
+    assert "5 minutes after the study" in problem.what
+
+
 def test_a_study_without_vital_signs_is_said(folder: Path) -> None:
     change(folder, "vitals", lambda table: table.slice(0, 1))
     (problem,) = look(folder)["mimic/studies"].problems
