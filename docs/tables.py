@@ -36,6 +36,11 @@ TABLES: dict[str, tuple[str, str, pa.Schema]] = {
         "data/images/mimic/quarantine.parquet",
         schemas.QUARANTINE,
     ),
+    "notes": (
+        "one image that contradicts itself",
+        "data/images/mimic/notes.parquet",
+        schemas.IMAGE_NOTES,
+    ),
     "pseudo_labels": ("one image", "data/pseudo/", schemas.pseudo_labels(CXR_LT_2023)),
     "predictions": ("one study", "data/predictions/", schemas.predictions(CXR_LT_2023)),
 }
