@@ -31,6 +31,7 @@ TABLES: dict[str, tuple[str, str, pa.Schema]] = {
     "vitals": ("one study", f"{INTERIM}/vitals.parquet", schemas.VITALS),
     "views": ("one image of unknown view", f"{INTERIM}/mimic/views.parquet", schemas.VIEWS),
     "cohort": ("one study", "data/cohort.parquet", schemas.cohort(CXR_LT_2023)),
+    "duplicates": ("one image", "data/duplicates/", schemas.DUPLICATES),
     "quarantine": (
         "one unreadable image",
         "data/images/mimic/quarantine.parquet",

@@ -17,7 +17,7 @@ from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
 
 if TYPE_CHECKING:
-    from camchex.scores.calibration_file import Rule
+    from camchex.scores.calibration_file import Calibration, Rule
 
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
 
@@ -104,7 +104,7 @@ def check(
 
     params = validate_file()
     if tables is None and stores is None:
-        checked = check_data(params.data, params.external, params.labels)
+        checked = check_data(params.data, params.external, params.labels, params.indications)
         shown, complete = render_data(checked), checked.complete
     else:
         found = [] if stores is None else check_stores(stores)
@@ -275,39 +275,53 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     """
     from dataclasses import asdict
 
-    import numpy as np
-
     from camchex.cli.vital_signs import parse_vital_signs
     from camchex.contract.schemas import View
-    from camchex.prediction.one_study import StudyInput, image_preparation, load, predict_study
+    from camchex.prediction.one_study import (
+        ImageNotes,
+        StudyInput,
+        image_preparation,
+        load,
+        predict_study,
+    )
     from camchex.prediction.unknown_views import describe, look_at_images
-    from camchex.scores.calibration_file import beside, read_calibration, rescale
+    from camchex.scores.calibration_file import beside, read_calibration
 
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]
     values = parse_vital_signs(vitals or "")
     # The model is loaded last, since it takes longest: a missing file is reported at once.
-    wanted = decisions or calibration is not None
-    fitted = read_calibration(calibration or beside(model)) if wanted else None
+    wanted = calibration or (beside(model) if decisions else None)
+    fitted = read_calibration(wanted) if wanted else None
     loaded = load(model)
     seen = look_at_images(image, model, image_preparation(loaded)) if image else {}
     images += [(path, one.view) for path, one in seen.items()]
-    found = predict_study(loaded, StudyInput(images, indication, values, gender))
+    notes: ImageNotes = {}
+    found = predict_study(loaded, StudyInput(images, indication, values, gender), notes)
     ranked = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
-    decided = fitted.decide(ranked) if fitted else {}
     if as_json:
         answer: dict[str, object] = {"note": NOT_A_DEVICE, "probabilities": ranked}
-        if seen:
-            answer["views"] = {str(path): asdict(one) for path, one in seen.items()}
-        if fitted:
-            scaled = rescale(np.array(list(ranked.values())), fitted.temperature).tolist()
-            answer["calibrated"] = dict(zip(ranked, scaled, strict=True))
-            answer["decisions"] = decided
+        answer |= {"views": {str(path): asdict(one) for path, one in seen.items()}} if seen else {}
+        answer |= {"image_notes": {str(path): notes[path] for path in notes}} if notes else {}
+        answer |= _calibrated(ranked, fitted) if fitted else {}
         print_json(answer)
         return
-    Console().print(_findings_table(ranked, decided))
-    for line in (*describe(seen, model), NOT_A_DEVICE):
+    Console().print(_findings_table(ranked, fitted.decide(ranked) if fitted else {}))
+    noted = (f"{path}: {'; '.join(notes[path])}" for path in notes)
+    for line in (*noted, *describe(seen, model), NOT_A_DEVICE):
         Console(stderr=True, soft_wrap=True).print(line, style="dim")
+
+
+def _calibrated(ranked: Mapping[str, float], fitted: "Calibration") -> dict[str, object]:
+    import numpy as np
+
+    from camchex.scores.calibration_file import rescale
+
+    scaled = rescale(np.array(list(ranked.values())), fitted.temperature).tolist()
+    return {
+        "calibrated": dict(zip(ranked, scaled, strict=True)),
+        "decisions": fitted.decide(ranked),
+    }
 
 
 def _findings_table(

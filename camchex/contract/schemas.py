@@ -92,7 +92,9 @@ INDICATIONS = pa.schema(
             ("indication", "history", "both"),
         ),
         _required(
-            "findings_suspected", pa.bool_(), "Whether it reads like findings, not like a request."
+            "findings_suspected",
+            pa.bool_(),
+            "Whether it reads like findings, or holds a header of them.",
         ),
     ]
 )
@@ -146,6 +148,12 @@ QUARANTINE = pa.schema(
         _key("image_id", "Image; primary key within a data set."),
         _required("path", pa.string(), "The file, below data.root."),
         _required("reason", pa.string(), "Why it could not be read."),
+    ]
+)
+IMAGE_NOTES = pa.schema(
+    [
+        *list(QUARANTINE)[:-1],
+        _required("notes", pa.string(), "How it contradicts itself, and what was decided."),
     ]
 )
 VIEWS = pa.schema(

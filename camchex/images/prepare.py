@@ -7,8 +7,9 @@ the next run continues after them (:mod:`camchex.images.resume`).
 
 import errno
 import shutil
-from collections import Counter
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +22,11 @@ from rich.console import Console
 
 from camchex.contract import schemas, tables
 from camchex.contract.files import publish_folder
-from camchex.contract.image_store import QUARANTINE, ImageParams, Shard
+from camchex.contract.image_store import NOTES, QUARANTINE, ImageParams, Shard
 from camchex.errors import DataError
 from camchex.images import resume
 from camchex.images.shards import MEGABYTE, ShardWriter
-from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.unreadable import Note, Reason, UnreadableImage
 from camchex.images.workers import decode_in_processes
 from camchex.runs.progress import progress
 from camchex.runs.scratch import SCRATCH, locked, scratch_folder
@@ -43,11 +44,13 @@ class Prepared:
         images: Number of images that the table lists.
         prepared: Number of images in the store.
         unreadable: Number of files that were quarantined, by reason.
+        notes: Number of images in the store that contradict themselves, by what was decided.
     """
 
     images: int
     prepared: int
     unreadable: dict[str, int]
+    notes: dict[str, int]
 
 
 def prepare_images(
@@ -58,7 +61,9 @@ def prepare_images(
     workers: int,
     scratch: Path = SCRATCH,
 ) -> Prepared:
-    """Write the store of a data set, and quarantine files that cannot be read.
+    """Write the store of a data set, and quarantine files that cannot be read or show nothing.
+
+    Images that contradict themselves are decided by rule, counted, and listed in the store.
 
     The folder appears under its name only when complete, and replaces one that was there. A run
     that was interrupted is continued by the next one of the same table, folder, parameters and
@@ -94,10 +99,15 @@ def prepare_images(
         preparation.run(workers)
         publish_folder(out, partial(_move_store, folder))
     kinds = Counter(trouble.reason for trouble in preparation.quarantine.values())
+    notes = {str(note): len(preparation.notes[note]) for note in Note}
+    for note, count in notes.items():
+        if count:
+            Console(stderr=True, soft_wrap=True).print(f"{count} of {len(images)} images: {note}")
     return Prepared(
         images=len(images),
         prepared=len(images) - kinds.total(),
         unreadable={str(reason): kinds[reason] for reason in Reason},
+        notes=notes,
     )
 
 
@@ -112,6 +122,7 @@ class _Preparation:
 
     Attributes:
         quarantine: The files that could not be read, by row of the table.
+        notes: Rows of the table on whose images there is a note, by note.
         finished: The complete shards.
         seen: Number of rows of the table that were prepared or quarantined.
     """
@@ -128,6 +139,10 @@ class _Preparation:
             for one in self.finished
             for unread in one.unread
         }
+        self.notes: defaultdict[Note, list[int]] = defaultdict(list)
+        for one in self.finished:
+            for note, rows in one.notes.items():
+                self.notes[note] += rows
         shards = [one.shard for one in self.finished]
         self.writer = ShardWriter(folder, params.size, params.shard_mb, shards)
 
@@ -146,11 +161,21 @@ class _Preparation:
         with self.explain_full_disk():
             self._write_images(workers)
             self.writer.close()
-            reasons = [trouble.explanation for trouble in self.quarantine.values()]
-            rows = self.images.take(pa.array(self.quarantine, pa.int64()))
-            table = rows.select(schemas.QUARANTINE.names[:-1])
-            table = table.append_column("reason", pa.array(reasons, pa.string()))
-            tables.write(table, self.folder / QUARANTINE, schemas.QUARANTINE)
+            reasons = [(row, trouble.explanation) for row, trouble in self.quarantine.items()]
+            self._list(reasons, QUARANTINE, schemas.QUARANTINE)
+            notes: defaultdict[int, list[str]] = defaultdict(list)
+            for note in Note:
+                for row in self.notes[note]:
+                    notes[row].append(note)
+            decided = [(row, "; ".join(notes[row])) for row in sorted(notes)]
+            self._list(decided, NOTES, schemas.IMAGE_NOTES)
+
+    def _list(self, found: Sequence[tuple[int, str]], name: str, schema: pa.Schema) -> None:
+        """Write rows of the table, each with what was found of its image."""
+        rows = self.images.take(pa.array([row for row, _ in found], pa.int64()))
+        table = rows.select(schema.names[:-1])
+        table = table.append_column(schema.names[-1], pa.array([t for _, t in found], pa.string()))
+        tables.write(table, self.folder / name, schema)
 
     def _write_images(self, workers: int) -> None:
         total = len(self.images)
@@ -158,15 +183,17 @@ class _Preparation:
         left = map(self.path, range(self.seen, total))
         outcomes = decode_in_processes(left, self.params, workers)
         stamps: list[str] = []
-        for stamp, outcome in progress(outcomes, "images", total - self.seen):
+        for stamp, found, notes in progress(outcomes, "images", total - self.seen):
             stamps.append(stamp)
             row, self.seen = self.seen, self.seen + 1
-            if isinstance(outcome, UnreadableImage):
-                self.quarantine[row] = outcome
+            for note in notes:
+                self.notes[note].append(row)
+            if isinstance(found, UnreadableImage):
+                self.quarantine[row] = found
                 if len(self.quarantine) > allowed + ENOUGH:
                     break
-            elif shard := self.writer.add(self.images["image_id"][row].as_py(), outcome):
-                self._note(shard, stamps)
+            elif shard := self.writer.add(self.images["image_id"][row].as_py(), found):
+                self._keep(shard, stamps)
                 stamps = []
         if len(self.quarantine) > allowed:
             first = "\n".join(f"  {one}" for one in islice(self.quarantine.values(), SHOWN))
@@ -177,7 +204,7 @@ class _Preparation:
                 "Download them again, or allow a larger fraction and train without them."
             )
 
-    def _note(self, shard: Shard, stamps: list[str]) -> None:
+    def _keep(self, shard: Shard, stamps: list[str]) -> None:
         """Keep a complete shard for the next run, should this one be interrupted."""
         start = self.seen - len(stamps)
         unread = tuple(
@@ -185,9 +212,12 @@ class _Preparation:
             for row, trouble in self.quarantine.items()
             if row >= start
         )
+        notes = {note: rows[bisect_left(rows, start) :] for note, rows in self.notes.items()}
         digest = resume.stamps_digest(stamps)
         self.finished.append(
-            resume.Finished(shard=shard, rows=len(stamps), stamps=digest, unread=unread)
+            resume.Finished(
+                shard=shard, rows=len(stamps), stamps=digest, unread=unread, notes=notes
+            )
         )
         resume.write_journal(self.finished, self.folder)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from camchex.contract.files import sha256, whole_file
 from camchex.contract.image_store import ImageParams, Shard
-from camchex.images.unreadable import Reason
+from camchex.images.unreadable import Note, Reason
 from camchex.images.workers import stamp
 
 JOURNAL = "finished.json"
@@ -51,6 +51,7 @@ class Finished(BaseModel):
         rows: Number of rows of the table that it took, unreadable files included.
         stamps: Digest of the stamps of their files.
         unread: Files of these rows that could not be read.
+        notes: Rows on whose images there is a note, by note.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +60,7 @@ class Finished(BaseModel):
     rows: int
     stamps: str
     unread: tuple[Unread, ...]
+    notes: dict[Note, list[int]]
 
 
 _JOURNAL = TypeAdapter(list[Finished])

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 
@@ -11,14 +12,25 @@ from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
 from camchex.images.jpeg import prepared_image
 from camchex.images.stored_image import StoredImage
-from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.unreadable import Note, Notes, Reason, UnreadableImage
 from camchex.runs.processes import in_processes
 
 CHUNK = 16  # images that a worker takes at once: about half a second of work at full size
 DOES = "decodes images"
 
-Outcome = tuple[str, StoredImage | UnreadableImage]
-"""The stamp of a file, and its image or why there is none."""
+
+class Outcome(NamedTuple):
+    """What became of a file.
+
+    Attributes:
+        stamp: Its :func:`stamp`.
+        found: Its image, or why there is none.
+        notes: Decisions on an image that contradicts itself, each once.
+    """
+
+    stamp: str
+    found: StoredImage | UnreadableImage
+    notes: tuple[Note, ...] = ()
 
 
 def stamp(path: Path) -> str:
@@ -38,11 +50,12 @@ def prepare_files(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
     cv2.setNumThreads(1)  # the processes are the parallelism
     outcomes: list[Outcome] = []
     for path in paths:
-        before = stamp(path)
+        before, notes = stamp(path), Notes()
         try:
-            outcomes.append((before, prepared_image(path, params)))
+            image = prepared_image(path, params, notes)
+            outcomes.append(Outcome(before, image, tuple(sorted(set(notes)))))
         except UnreadableImage as trouble:
-            outcomes.append((before, trouble))
+            outcomes.append(Outcome(before, trouble))
     return outcomes
 
 
@@ -74,7 +87,7 @@ def _one_by_one(chunk: Sequence[Path], params: ImageParams) -> list[Outcome]:
         chain.from_iterable(in_processes(prepare, [[p] for p in chunk], 1, DOES, _crashed))
     )
     reasons = {
-        found.reason if isinstance(found, UnreadableImage) else None for _, found in outcomes
+        one.found.reason if isinstance(one.found, UnreadableImage) else None for one in outcomes
     }
     if len(chunk) > 1 and reasons == {Reason.CRASHED}:
         raise DataError(
@@ -86,4 +99,4 @@ def _one_by_one(chunk: Sequence[Path], params: ImageParams) -> list[Outcome]:
 
 
 def _crashed(paths: Sequence[Path]) -> list[Outcome]:
-    return [(stamp(path), UnreadableImage(path, Reason.CRASHED)) for path in paths]
+    return [Outcome(stamp(path), UnreadableImage(path, Reason.CRASHED)) for path in paths]

@@ -16,6 +16,7 @@ from camchex.fusion.image_choice import first_images, image_groups
 from camchex.fusion.study_batch import StudyBatch
 from camchex.fusion.study_data import reader_of
 from camchex.images.jpeg import prepared_pixels
+from camchex.images.unreadable import Notes
 from camchex.networks.batches import to_unit_range
 from camchex.networks.inference import flip_average
 from camchex.texts.cleaning import clean_indication
@@ -56,14 +57,25 @@ def load(folder: Path) -> CaMChex:
     return CaMChex.from_pretrained(folder)
 
 
+ImageNotes = dict[Path, Notes]
+"""Decisions on images that contradict themselves, by file; only of files with any."""
+
+
 @torch.inference_mode()
-def predict_study(model: CaMChex, study: StudyInput) -> dict[str, float]:
+def predict_study(
+    model: CaMChex, study: StudyInput, notes: ImageNotes | None = None
+) -> dict[str, float]:
     """Return the probability of every class, averaged over the images and their mirror images.
 
     A study with more images than the model takes is read as in the test set: by some images, of
     both views in turn, or by all, in groups over which the probabilities are averaged.
 
     Inputs are prepared exactly as the training data were. The model keeps its weights and mode.
+
+    Args:
+        model: The model.
+        study: The study.
+        notes: Decisions on images that contradict themselves are put here.
 
     Raises:
         DataError: If an image cannot be read, or a vital sign is not one.
@@ -72,15 +84,20 @@ def predict_study(model: CaMChex, study: StudyInput) -> dict[str, float]:
     training = model.training
     model.eval()
     try:
-        batch = study_batch(model, study).to(next(model.parameters()).device)
+        batch = study_batch(model, study, notes).to(next(model.parameters()).device)
         probabilities = flip_average(model, batch).mean(dim=0).tolist()
     finally:
         model.train(training)
     return dict(zip(model.classes, probabilities, strict=True))
 
 
-def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
+def study_batch(model: CaMChex, study: StudyInput, notes: ImageNotes | None = None) -> StudyBatch:
     """Prepare one study for the model; under ``average``, one entry per group of its images.
+
+    Args:
+        model: The model.
+        study: The study.
+        notes: Decisions on images that contradict themselves are put here.
 
     Raises:
         DataError: If an image cannot be read, or a vital sign is not one.
@@ -95,7 +112,10 @@ def study_batch(model: CaMChex, study: StudyInput) -> StudyBatch:
     prepare = image_preparation(model)
     pixels = np.zeros((len(chosen), 1, prepare.size, prepare.size), dtype=np.uint8)
     for place, number in enumerate(chosen):
-        pixels[place] = prepared_pixels(study.images[number][0], prepare)
+        path, decided = study.images[number][0], Notes()
+        pixels[place] = prepared_pixels(path, prepare, decided)
+        if decided and notes is not None:
+            notes[path] = decided
     indication = clean_indication(study.indication or "", model.config.preparation.cleaner)
     batch = reader.read(
         torch.from_numpy(pixels),

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from camchex import __version__
 from camchex.cli import app as cli
 from camchex.contract.yaml_file import read_yaml
+from camchex.images.unreadable import Note
 
 REPO = Path(__file__).resolve().parents[2]
 Camchex = Callable[..., tuple[int, str, str]]
@@ -186,8 +187,11 @@ class TestPredict:
 
         seen: dict[str, object] = {}
 
-        def predict_study(model: Path, study: predict.StudyInput) -> dict[str, float]:
+        def predict_study(
+            model: Path, study: predict.StudyInput, notes: predict.ImageNotes
+        ) -> dict[str, float]:
             seen.update(model=model, study=study)
+            notes.update({path: [Note.RESCALE, Note.PRESENTATION] for path, _ in study.images[2:]})
             return {"Edema": 0.25, "Pneumonia": 0.75, "Hernia": 0.25}
 
         monkeypatch.setattr(predict, "load", lambda folder: folder)
@@ -233,6 +237,17 @@ class TestPredict:
             "Hernia": 0.25,
         }
         assert "not a medical device" in json.loads(shown)["note"]
+
+    @pytest.mark.usefixtures("seen")
+    def test_an_image_that_contradicts_itself_is_named_with_what_was_decided(
+        self, camchex: Camchex
+    ) -> None:
+        arguments = "predict --frontal a.jpg --frontal b.png --lateral c.dcm"
+        _, _, said = camchex(*arguments.split())
+        assert f"c.dcm: {Note.RESCALE}; {Note.PRESENTATION}" in said
+        _, shown, _ = camchex(*arguments.split(), "--json")
+        expected = {"c.dcm": [Note.RESCALE, Note.PRESENTATION]}
+        assert json.loads(shown)["image_notes"] == expected
 
     @pytest.mark.usefixtures("seen")
     def test_decisions_follow_the_thresholds_beside_the_model(

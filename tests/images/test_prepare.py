@@ -22,8 +22,8 @@ from camchex.images import workers
 from camchex.images.decode import read_image
 from camchex.images.jpeg import prepared_pixels
 from camchex.images.prepare import prepare_images
-from camchex.images.resize import fit_square
-from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.resize import fit_square, sufficient_side
+from camchex.images.unreadable import Note, Reason, UnreadableImage
 from camchex.images.workers import Outcome, prepare_files
 from camchex.runs.processes import AHEAD
 from tests.images.files import PARAMS, dicom, dicom_bytes, encoded, images_table, picture, saved
@@ -78,7 +78,8 @@ def test_the_store_holds_every_image_decoded_and_resized(root: Path, tmp_path: P
     assert (prepared.images, prepared.prepared) == (GOOD, GOOD)
     assert not any(prepared.unreadable.values())
     for image_id, image in zip(store.image_ids, store, strict=True):
-        expected = fit_square(read_image(root / image_id, PARAMS.size), PARAMS.size, PARAMS.fit)
+        decoded = read_image(root / image_id, sufficient_side(PARAMS.size))
+        expected = fit_square(decoded, PARAMS.size, PARAMS.fit)
         assert np.abs(image.astype(int) - expected).mean() < 2  # JPEG at quality 95
     store.verify()
 
@@ -95,7 +96,8 @@ def test_one_file_alone_is_prepared_to_the_bytes_that_the_store_gives(
     alone = [prepared_pixels(root / image_id, own) for image_id in store.image_ids]
     assert {Path(image_id).suffix for image_id in store.image_ids} == {".jpg", ".png", ".dicom"}
     assert np.array_equal(stored, alone)
-    unencoded = fit_square(read_image(root / store.image_ids[0], own.size), own.size, own.fit)
+    decoded = read_image(root / store.image_ids[0], sufficient_side(own.size))
+    unencoded = fit_square(decoded, own.size, own.fit)
     assert not np.array_equal(alone[0], unencoded)  # the quality of the store is part of it
 
 
@@ -131,6 +133,42 @@ def test_unreadable_files_are_quarantined_with_their_reasons(root: Path, tmp_pat
     store = ImageStore(tmp_path / "out")
     assert len(store) + len(rows) == len(table)
     assert not any(row["image_id"] in store for row in rows)
+
+
+def contradictory(root: Path) -> pa.Table:
+    """Three DICOM files that contradict themselves, one of them twice, and a blank PNG."""
+    deep = picture().astype(np.uint16) * 16
+    for number, (photometric, shape) in enumerate(
+        [("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE"), ("MONOCHROME2", "IDENTITY")]
+    ):
+        dataset = dicom(deep, 12, photometric)
+        dataset.PresentationLUTShape = shape
+        if number:
+            dataset.WindowCenter, dataset.WindowWidth = 30000, 10
+        saved(root / f"odd/{number}.dcm", dicom_bytes(dataset))
+    saved(root / "odd/blank.png", encoded(Image.new("L", (50, 60), 255), "PNG"))
+    return images_table(paths(root))
+
+
+def test_images_that_contradict_themselves_are_counted_named_and_listed(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_blank = PARAMS.model_copy(update={"max_unreadable": 0.1})
+    table = contradictory(root)
+    prepared = prepare_images(table, root, tmp_path / "out", one_blank, 0)
+    assert {note: n for note, n in prepared.notes.items() if n} == {
+        Note.WINDOW_NOTHING: 2,
+        Note.PRESENTATION: 2,
+    }
+    assert set(prepared.notes) == set(map(str, Note))
+    assert {reason: n for reason, n in prepared.unreadable.items() if n} == {Reason.NO_CONTRAST: 1}
+    assert f"2 of {len(table)} images: {Note.PRESENTATION}" in capsys.readouterr().err
+    listed = tables.read(tmp_path / "out" / "notes.parquet", schemas.IMAGE_NOTES).to_pylist()
+    assert {row["path"]: row["notes"] for row in listed} == {
+        "odd/0.dcm": Note.PRESENTATION,
+        "odd/1.dcm": f"{Note.WINDOW_NOTHING}; {Note.PRESENTATION}",
+        "odd/2.dcm": Note.WINDOW_NOTHING,
+    }
 
 
 def test_too_many_unreadable_files_are_an_error_that_says_which(root: Path, tmp_path: Path) -> None:
@@ -178,6 +216,7 @@ def test_a_store_is_replaced_whole_or_not_at_all(root: Path, tmp_path: Path) -> 
     assert len(ImageStore(out)) == 5
     assert sorted(path.name for path in out.iterdir()) == [
         "index.arrow",
+        "notes.parquet",
         "quarantine.parquet",
         "shard-00000.arrow",
         "shards.json",
@@ -269,7 +308,7 @@ def test_the_stage_writes_a_store_and_its_counts(root: Path, tmp_path: Path) -> 
     )
     counts = json.loads((tmp_path / "metrics" / "x.json").read_text())
     assert (counts["images"], counts["prepared"]) == (GOOD, GOOD)
-    assert set(counts["unreadable"].values()) == {0}
+    assert set(counts["unreadable"].values()) == set(counts["notes"].values()) == {0}
     size = params.load("images", ImageParams, tmp_path / "params.yaml").size
     assert ImageStore(tmp_path / "store" / "x").batch([0]).shape == (1, size, size)
 

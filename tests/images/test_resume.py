@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from filelock import FileLock
@@ -18,6 +19,7 @@ from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
 from camchex.images import shards, workers
 from camchex.images.prepare import Prepared, prepare_images
+from camchex.images.unreadable import Note
 from camchex.images.workers import Outcome, prepare_files
 from tests.images.files import PARAMS, encoded, images_table, picture, saved
 
@@ -30,9 +32,12 @@ Write = Callable[..., Prepared]
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pa.Table:
-    """Images of which every seventh is missing, in a folder to run in."""
+    """Images of which every seventh is missing and every third noted, in a folder to run in."""
     for number in range(FILES):
-        content = encoded(Image.fromarray(picture(60, 50, seed=number)), "JPEG")
+        image = picture(60, 50, seed=number)
+        content = encoded(Image.fromarray(image), "JPEG")
+        if number % 3 == 1:
+            content = encoded(Image.fromarray(image.astype(np.uint16) * 16), "PNG")
         if number % 7:
             saved(tmp_path / "root" / f"{number:02}.jpg", content)
     monkeypatch.chdir(tmp_path)
@@ -86,6 +91,7 @@ def test_the_bytes_are_the_same_wherever_it_was_interrupted(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", calls.append)
         whole = prepared(table, "whole")
+    assert whole.notes[Note.DEEP_PNG] == sum(n % 3 == 1 and n % 7 > 0 for n in range(FILES))
     assert len(calls) > 10  # a shard and the note of it, five times or more
     left = FILES
     for call in range(1, len(calls) + 1):

@@ -10,7 +10,14 @@ from PIL import Image
 from camchex.contract.image_store import ImagePreparation
 from camchex.errors import DataError, ModelError
 from camchex.images.jpeg import prepared_pixels
-from camchex.prediction.one_study import StudyInput, load, predict_study, study_batch
+from camchex.images.unreadable import Note
+from camchex.prediction.one_study import (
+    ImageNotes,
+    StudyInput,
+    load,
+    predict_study,
+    study_batch,
+)
 from tests.networks.small import CLASSES, SIZE, camchex
 
 PREPARATION = ImagePreparation(size=SIZE, fit="stretch", jpeg_quality=95)
@@ -49,6 +56,17 @@ def test_probabilities_are_the_mean_of_the_study_and_its_mirror_image(study: Stu
         expected = (model(batch).sigmoid() + model(mirrored).sigmoid())[0] / 2
     found = torch.tensor(list(predict_study(model, study).values()))
     torch.testing.assert_close(found, expected)
+
+
+def test_decisions_on_images_that_contradict_themselves_are_handed_back(
+    study: StudyInput, tmp_path: Path
+) -> None:
+    twelve_bits = np.asarray(Image.open(study.images[0][0])).astype(np.uint16) * 16
+    path = tmp_path / "twelve_bits.png"
+    Image.fromarray(twelve_bits).save(path)
+    notes: ImageNotes = {}
+    predict_study(camchex(), replace(study, images=[*study.images, (path, "frontal")]), notes)
+    assert notes == {path: [Note.DEEP_PNG]}
 
 
 def test_a_study_is_prepared_as_the_training_data_were(study: StudyInput) -> None:

@@ -162,7 +162,7 @@ def write_metrics(folder: Path, cohort: pa.Table) -> None:
     }
     write_json(folder / "data/cohort.json", counts)
     unreadable = {"empty file": 12, "no such file": "<5", "no pixel data": 0}
-    images = {"images": 700, "prepared": 685, "unreadable": unreadable}
+    images = {"images": 700, "prepared": 685, "unreadable": unreadable, "notes": {}}
     write_json(folder / "data/images_mimic.json", images)
     (folder / "shown").mkdir()
     few = {"predicted": 3}
