@@ -4,7 +4,7 @@ from camchex.aggregates.csv_files import write_csv
 from camchex.aggregates.small_cells import write_counts
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import MIMIC_14, LabelParams
-from camchex.scores.curated import CURATED, curated_counts, curated_rows
+from camchex.scores.benchmarks import CURATED, curated_counts, curated_rows
 from camchex.scores.labelled_split import labelled_split, read_seeds
 from camchex.scores.params import EvaluationParams
 from camchex.sources.csv.matches import require_matches

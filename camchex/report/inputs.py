@@ -261,7 +261,7 @@ def read_seed_rows(folder: Path, seeds: Sequence[int], name: str) -> dict[int, l
 
 
 def read_curated(path: Path, seeds: Sequence[int]) -> dict[int, list[CsvRow]]:
-    """Rows of :func:`camchex.scores.curated.curated_rows` by seed; none if few were curated.
+    """Rows of :func:`camchex.scores.benchmarks.curated_rows` by seed; none if few were curated.
 
     Raises:
         DataError: If the file is missing.

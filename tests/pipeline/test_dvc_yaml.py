@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from dvc.dependency import ParamsDependency
 from dvc.stage import PipelineStage
 
 from camchex.contract.yaml_file import read_yaml
-from stages import Input, Output
+from stages import Input, Output, score_curated
 from tests.pipeline.code_of_stages import (
     HEADLINE,
+    IMPORTS,
     ROOT,
     STAGES,
     command,
@@ -50,6 +52,7 @@ DATA_STAGES = (
     "make_synthetic",
     "compare_variants",
     "average_late",
+    "score_curated",
     "score_predictions",
 )
 PREPARATION = {"prepare_images_mimic", "prepare_images"}
@@ -221,6 +224,25 @@ def test_every_section_a_stage_loads_is_declared(stage: PipelineStage) -> None:
         for key in dep.params
     }
     assert loaded_sections(command(stage)[0]) - {"runtime"} <= declared
+
+
+def test_labels_that_people_gave_are_a_stage_where_a_parameter_names_their_file() -> None:
+    assert not [name for name in HEADLINE if name.startswith("score_curated")]  # not in the demo
+    template = read_yaml(ROOT / "dvc.yaml")["stages"]["score_curated"]["do"]
+    words = shlex.split(template["cmd"])[3:]
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    parameters = inspect.signature(score_curated.main).parameters
+    assert {option.removeprefix("--") for option in given} == set(parameters)
+    written = {path for out in template["outs"] for path in out}
+    for name, parameter in parameters.items():
+        declared = written if parameter.annotation == Output else template["deps"]
+        assert given[f"--{name}"] in declared
+    code = {path for path in template["deps"] if path.startswith(("camchex", "stages"))}
+    imported = {source(m) for m in IMPORTS.find_upstream_modules("stages.score_curated")}
+    assert all(is_declared(path, code) for path in imported if decides(path))
+    assert len(code) <= MOST_CODE
+    private = [out for out in template["outs"] if "metrics/" not in next(iter(out))]
+    assert all(settings == {"push": False} for out in private for settings in out.values())
 
 
 def test_data_stages_do_not_load_torch() -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.contract.yaml_file import read_yaml, yaml_text
-from camchex.scores.curated import ALL, CURATED, curated_counts, curated_rows
+from camchex.scores.benchmarks import ALL, CURATED, curated_counts, curated_rows
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import EvaluationParams
 from stages import score_curated
