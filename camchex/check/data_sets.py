@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.check.checked import (
+    SAMPLE,
     CheckedData,
     CheckedDataSet,
     CheckedFile,
@@ -30,6 +31,7 @@ from camchex.contract.schemas import IMAGES, STUDIES, UNKNOWN_VIEW
 from camchex.contract.tables import require_distinct_images
 from camchex.errors import DataError
 from camchex.reports.files import archived_names, report_names
+from camchex.reports.indications import extract_indications
 from camchex.sources.csv.lookup import image_counts
 from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import read_csv, read_header
@@ -38,6 +40,7 @@ from camchex.sources.external.read import read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.curated import read_curated
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
+from camchex.texts.params import IndicationParams
 
 Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
@@ -51,11 +54,17 @@ ED_READERS = {
 }
 
 
-def check_data(data: DataParams, external: ExternalSets, labels: LabelParams) -> CheckedData:
+def check_data(
+    data: DataParams,
+    external: ExternalSets,
+    labels: LabelParams,
+    indications: IndicationParams | None = None,
+) -> CheckedData:
     """Look for the raw files of every data set, read their tables, and compare the counts.
 
     A missing or damaged file is part of the result, never an error. No image is opened. Classes are
-    counted as published, without implied labels.
+    counted as published, without implied labels. Some reports are read, by the rules of
+    ``indications``; with None there are no rules, and none is.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
     images, studies = _listed(data.root / data.mimic_cxr_jpg / METADATA)
@@ -63,7 +72,7 @@ def check_data(data: DataParams, external: ExternalSets, labels: LabelParams) ->
         CheckedDataSet(
             "MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, images, studies))
         ),
-        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data))),
+        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data, indications))),
         CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, studies))),
     ]
     if said.reads_cxr_lt:
@@ -128,21 +137,32 @@ def _mimic14(path: Path, studies: pa.Table) -> TableCounts:
     return TableCounts({"studies": labels.num_rows}, COUNTS["mimic14"], classes)
 
 
-def _reports(data: DataParams) -> Iterator[CheckedFile]:
-    read = partial(_report_paths, metadata=data.root / data.mimic_cxr_jpg / METADATA)
+def _reports(data: DataParams, rules: IndicationParams | None) -> Iterator[CheckedFile]:
+    metadata = data.root / data.mimic_cxr_jpg / METADATA
+    read = partial(_report_paths, metadata=metadata, rules=rules)
     yield check_file(data.root / data.reports, read)
     if data.watch_reports != data.reports:
         yield check_watched(data.root / data.watch_reports, "data.watch_reports")
 
 
-def _report_paths(reports: Path, metadata: Path) -> TableCounts:
-    """List the reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive."""
+def _report_paths(reports: Path, metadata: Path, rules: IndicationParams | None) -> TableCounts:
+    """List the reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive.
+
+    Of evenly spaced ones, at most ``SAMPLE``, the indication is looked for, as the stage does.
+    """
     _, studies = mimic_cxr.read_metadata(metadata, "")
     paths = [reports / name for name in report_names(studies)]
     names = archived_names(reports)
     archived = {reports / name for name in names or ()}
     exists = Path.is_file if names is None else archived.__contains__
-    return TableCounts({"studies": len(paths)}, COUNTS["reports"], refers_to=paths, exists=exists)
+    counts = {"studies": len(paths)}
+    if rules and any(exists(path) for path in paths):
+        rows = range(0, studies.num_rows, max(studies.num_rows // SAMPLE, 1))
+        some = studies.take(pa.array(rows, pa.int64()))
+        found, _ = extract_indications(some, reports, rules, 0)
+        counts["looked at"] = some.num_rows
+        counts["of these with an indication"] = some.num_rows - found["indication"].null_count
+    return TableCounts(counts, COUNTS["reports"], refers_to=paths, exists=exists)
 
 
 def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:

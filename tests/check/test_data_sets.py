@@ -16,6 +16,8 @@ from camchex.comparisons.paper import paper_numbers
 from camchex.contract import params
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
 from camchex.sources.params import DataParams, ExternalSets
+from camchex.texts.params import IndicationParams
+from tests.sources.raw import published
 
 # The open cohort ships no checksum lists.
 # Nor does it pack its reports.
@@ -30,7 +32,8 @@ def look(root: Path, **data_params: object) -> CheckedData:
     update = {"root": root, **TREES, **data_params}
     data = params.load("data", DataParams).model_copy(update=update)
     external = params.load("external", ExternalSets)
-    return check_data(data, external, params.load("labels", LabelParams))
+    rules = params.load("indications", IndicationParams)
+    return check_data(data, external, params.load("labels", LabelParams), rules)
 
 
 def text(checked: CheckedData, width: int = 400) -> str:
@@ -116,6 +119,34 @@ def test_a_damaged_table_is_reported(copy: Path) -> None:
     assert f"{table}: present, but cannot be used" in shown
     assert "no column temperature" in shown
     assert "6 of 7 data sets complete" in shown
+
+
+OTHER_IDS = {  # table: the column whose ids become others, and what is said
+    "mimic-iv-ed/ed/edstays.csv.gz": (
+        "subject_id",
+        "rows belong to mimic-cxr-2.0.0-metadata.csv.gz",
+    ),
+    "mimic-iv-ed/ed/triage.csv.gz": ("stay_id", "rows belong to edstays.csv.gz"),
+    "mimic-iv-ed/ed/vitalsign.csv.gz": ("subject_id", "rows belong to edstays.csv.gz"),
+    "mimic-cxr-jpg/mimic-cxr-2.0.0-chexpert.csv.gz": ("study_id", "rows belong to mimic-cxr"),
+    "mimic-cxr-jpg/mimic-cxr-2.0.0-split.csv.gz": ("dicom_id", "rows belong to mimic-cxr"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_IDS)
+def test_a_table_of_other_patients_is_reported(copy: Path, name: str) -> None:
+    column, expected = OTHER_IDS[name]
+    rows = list(csv.DictReader(io.StringIO(gzip.decompress((copy / name).read_bytes()).decode())))
+    (copy / name).unlink()
+    published(copy / name, list(rows[0]), [{**row, column: f"9{row[column]}"} for row in rows])
+    assert f"none of its {len(rows)} {expected}" in " ".join(text(look(copy)).split())
+
+
+def test_reports_in_which_nothing_is_found_are_reported(copy: Path) -> None:
+    for path in (copy / "mimic-cxr-reports").rglob("*.txt"):
+        path.unlink()
+        path.write_text("The lungs are clear.\n")
+    assert "not one of 147 reports has a section indication or history" in text(look(copy))
 
 
 def test_a_table_that_matches_the_published_counts_is_said_to(real_data: Path, copy: Path) -> None:
