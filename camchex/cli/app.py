@@ -286,6 +286,8 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     )
     from camchex.prediction.unknown_views import describe, look_at_images
     from camchex.scores.calibration_file import beside, read_calibration
+    from camchex.views.view_classifier import beside as classifier_beside
+    from camchex.views.view_classifier import read_view_classifier
 
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]
@@ -294,10 +296,11 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     wanted = calibration or (beside(model) if decisions else None)
     fitted = read_calibration(wanted) if wanted else None
     loaded = load(model)
-    seen = look_at_images(image, model, image_preparation(loaded)) if image else {}
+    classifier = read_view_classifier(classifier_beside(model))
+    seen = look_at_images(image, classifier, image_preparation(loaded)) if image else {}
     images += [(path, one.view) for path, one in seen.items()]
     notes: ImageNotes = {}
-    found = predict_study(loaded, StudyInput(images, indication, values, gender), notes)
+    found = predict_study(loaded, StudyInput(images, indication, values, gender), notes, classifier)
     ranked = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
     if as_json:
         answer: dict[str, object] = {"note": NOT_A_DEVICE, "probabilities": ranked}
@@ -308,7 +311,7 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
         return
     Console().print(_findings_table(ranked, fitted.decide(ranked) if fitted else {}))
     noted = (f"{path}: {'; '.join(notes[path])}" for path in notes)
-    for line in (*noted, *describe(seen, model), NOT_A_DEVICE):
+    for line in (*noted, *describe(seen, classifier), NOT_A_DEVICE):
         Console(stderr=True, soft_wrap=True).print(line, style="dim")
 
 

@@ -15,12 +15,11 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from camchex.images.dicom import PREAMBLE, PREFIX, decode_dicom, dicom_content
+from camchex.images.dicom import decode_dicom, has_prefix, with_prefix
 from camchex.images.limits import MOST_BYTES, check_pixels, check_scans
 from camchex.images.png import png_grey
-from camchex.images.unreadable import DECODER_ERRORS, Notes, Reason, UnreadableImage
+from camchex.images.unreadable import DECODER_ERRORS, Note, Notes, Reason, UnreadableImage
 
-DICOM_MAGIC = slice(PREAMBLE, PREAMBLE + len(PREFIX))
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -70,7 +69,7 @@ def read_image(
 
 
 def _decoded(data: bytes, path: Path, at_least: int | None, notes: Notes) -> NDArray[np.uint8]:
-    if data[DICOM_MAGIC] == PREFIX:
+    if has_prefix(data):
         return decode_dicom(data, path, notes)
     try:
         with Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
@@ -81,8 +80,9 @@ def _decoded(data: bytes, path: Path, at_least: int | None, notes: Notes) -> NDA
             grey = png_grey(image, data, notes) if is_png else _jpeg_grey(image, data, at_least)
             orientation = image.getexif().get(ExifTags.Base.Orientation)
     except UnidentifiedImageError as error:
-        if dicom_content(data) is not None:
-            return decode_dicom(data, path, notes)
+        if completed := with_prefix(data):
+            notes.append(Note.NO_PREAMBLE)
+            return decode_dicom(completed, path, notes)
         raise UnreadableImage(path, Reason.UNKNOWN_FORMAT) from error
     except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
         raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error

@@ -27,13 +27,16 @@ FIRST_GROUPS = (b"\x02\0", b"\x08\0")  # file meta information, or what follows 
 FILE_META = slice(4096)  # PS3.10 7.1: comes first, and names the transfer syntax
 
 
-def dicom_content(data: bytes) -> bytes | None:
-    """Find the data set in a file, with or without preamble and prefix; None if there is none."""
-    if data[PREAMBLE : PREAMBLE + len(PREFIX)] == PREFIX:
-        return data[PREAMBLE + len(PREFIX) :]
+def has_prefix(data: bytes) -> bool:
+    """Whether a file begins as a DICOM file should."""
+    return data[PREAMBLE : PREAMBLE + len(PREFIX)] == PREFIX
+
+
+def with_prefix(data: bytes) -> bytes | None:
+    """Put preamble and prefix before a data set that lacks them; None if there is no data set."""
     for start in (len(PREFIX) if data.startswith(PREFIX) else 0, PREAMBLE):
         if data[start : start + 2] in FIRST_GROUPS and data[start + 3 : start + 4] == b"\0":
-            return data[start:]
+            return bytes(PREAMBLE) + PREFIX + data[start:]
     return None
 
 
@@ -45,7 +48,7 @@ def decode_dicom(data: bytes, path: Path, notes: Notes) -> NDArray[np.uint8]:
     preamble, file meta information or transfer syntax is read as little endian.
 
     Args:
-        data: Content of the file.
+        data: Content of the file, with preamble and prefix.
         path: Name of the file, for errors.
         notes: What is decided is appended here.
 
@@ -73,15 +76,10 @@ def decode_dicom(data: bytes, path: Path, notes: Notes) -> NDArray[np.uint8]:
 def _dataset(data: bytes, notes: Notes) -> pydicom.Dataset:
     if DeflatedExplicitVRLittleEndian.encode() in data[FILE_META]:
         raise ValueError("deflated: it may inflate to any size")
-    content = dicom_content(data)
-    if content is None:
-        raise ValueError("no DICOM data set")
-    if len(content) != len(data) - PREAMBLE - len(PREFIX):
-        notes.append(Note.NO_PREAMBLE)
     with warnings.catch_warnings():
         # pydicom returns the beginning of a file that is cut short, perhaps nothing.
         warnings.filterwarnings("error", "End of file reached", UserWarning)
-        dataset = pydicom.dcmread(BytesIO(bytes(PREAMBLE) + PREFIX + content))
+        dataset = pydicom.dcmread(BytesIO(data))
     if "TransferSyntaxUID" not in dataset.file_meta:
         notes.append(Note.NO_SYNTAX)
         _guess_syntax(dataset)

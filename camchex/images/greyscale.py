@@ -6,6 +6,7 @@ pixels.
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -22,7 +23,7 @@ FUNCTIONS = {"LINEAR": 1.0, "LINEAR_EXACT": np.finfo(float).tiny, "SIGMOID": np.
 EDGE = 1 / 512  # of the range from black to white: half a grey level
 
 Values = NDArray[np.float64]
-Counts = NDArray[np.int64]
+Counts = NDArray[np.float32]
 
 
 def grey_levels(dataset: Dataset, stored: Stored, notes: Notes) -> NDArray[np.uint8]:
@@ -49,7 +50,8 @@ def grey_levels(dataset: Dataset, stored: Stored, notes: Notes) -> NDArray[np.ui
     cells = stored.values.view(f"u{stored.values.itemsize}")
     levels = np.arange(256**cells.itemsize).astype(cells.dtype).view(stored.values.dtype)
     padding = _is_padding(levels, dataset)
-    counts = np.where(padding, 0, np.bincount(cells.ravel(), minlength=len(levels)))
+    counts = cv2.calcHist([cells], [0], None, [len(levels)], [0, len(levels)]).ravel()
+    counts[padding] = 0
     inverted = is_inverted(dataset, notes)
     present = counts > 0
     if not present.any():

@@ -30,6 +30,7 @@ from camchex.images.unreadable import Note, Reason, UnreadableImage
 from camchex.images.workers import decode_in_processes
 from camchex.runs.progress import progress
 from camchex.runs.scratch import SCRATCH, locked, scratch_folder
+from camchex.views.view_classifier import ViewClassifier
 
 SHOWN = 3  # unreadable files that an error names
 ENOUGH = 100  # unreadable files, beyond those allowed, after which no more files are read
@@ -53,13 +54,15 @@ class Prepared:
     notes: dict[str, int]
 
 
-def prepare_images(
+def prepare_images(  # noqa: PLR0913 - what decides the pixels, and where they go
     images: pa.Table,
     root: Path,
     out: Path,
     params: ImageParams,
     workers: int,
     scratch: Path = SCRATCH,
+    *,
+    classifier: ViewClassifier | None = None,
 ) -> Prepared:
     """Write the store of a data set, and quarantine files that cannot be read or show nothing.
 
@@ -76,6 +79,7 @@ def prepare_images(
         params: Size, fit, quality, and how many files may be unreadable.
         workers: Number of processes that decode; 0: this process does.
         scratch: Folder of unfinished stores and locks.
+        classifier: As of :func:`camchex.images.jpeg.prepared_image`.
 
     Raises:
         DataError: If ``root`` is missing, the table is empty or repeats an image id, the disk is
@@ -92,11 +96,11 @@ def prepare_images(
     twice = later.filter(pc.equal(later, images["image_id"].slice(0, len(later)))).unique()
     if len(twice):
         raise DataError(f"{out}: {len(twice)} image ids occur more than once, first {twice[0]}")
-    folder = scratch_folder(out, resume.store_key(images, root, params), scratch)
+    folder = scratch_folder(out, resume.store_key(images, root, params, classifier), scratch)
     with locked(folder, "prepares these images"):
         folder.mkdir(exist_ok=True)
         preparation = _Preparation(images, root, folder, params)
-        preparation.run(workers)
+        preparation.run(workers, classifier)
         publish_folder(out, partial(_move_store, folder))
     kinds = Counter(trouble.reason for trouble in preparation.quarantine.values())
     notes = {str(note): len(preparation.notes[note]) for note in Note}
@@ -151,7 +155,7 @@ class _Preparation:
         name: str = self.images["path"][row].as_py()
         return self.root / name
 
-    def run(self, workers: int) -> None:
+    def run(self, workers: int, classifier: ViewClassifier | None = None) -> None:
         """Write what is missing of the store."""
         total = len(self.images)
         if self.seen:
@@ -159,7 +163,7 @@ class _Preparation:
                 f"{self.seen} of {total} images were prepared by an earlier run"
             )
         with self.explain_full_disk():
-            self._write_images(workers)
+            self._write_images(workers, classifier)
             self.writer.close()
             reasons = [(row, trouble.explanation) for row, trouble in self.quarantine.items()]
             self._list(reasons, QUARANTINE, schemas.QUARANTINE)
@@ -177,11 +181,11 @@ class _Preparation:
         table = table.append_column(schema.names[-1], pa.array([t for _, t in found], pa.string()))
         tables.write(table, self.folder / name, schema)
 
-    def _write_images(self, workers: int) -> None:
+    def _write_images(self, workers: int, classifier: ViewClassifier | None) -> None:
         total = len(self.images)
         allowed = int(self.params.max_unreadable * total)
         left = map(self.path, range(self.seen, total))
-        outcomes = decode_in_processes(left, self.params, workers)
+        outcomes = decode_in_processes(left, self.params, workers, classifier)
         stamps: list[str] = []
         for stamp, found, notes in progress(outcomes, "images", total - self.seen):
             stamps.append(stamp)

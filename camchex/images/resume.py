@@ -18,6 +18,7 @@ from camchex.contract.files import sha256, whole_file
 from camchex.contract.image_store import ImageParams, Shard
 from camchex.images.unreadable import Note, Reason
 from camchex.images.workers import stamp
+from camchex.views.view_classifier import ViewClassifier
 
 JOURNAL = "finished.json"
 CODE = Path(__file__).parent
@@ -66,19 +67,24 @@ class Finished(BaseModel):
 _JOURNAL = TypeAdapter(list[Finished])
 
 
-def store_key(images: pa.Table, root: Path, params: ImageParams) -> str:
+def store_key(
+    images: pa.Table, root: Path, params: ImageParams, classifier: ViewClassifier | None = None
+) -> str:
     """Digest of everything that decides the bytes of a store, except the raw files' content.
 
     Args:
         images: ``schemas.IMAGES``, in the order in which it is prepared.
         root: Folder that the table's paths start from.
         params: Parameters; ``max_unreadable`` decides no byte and is left out.
+        classifier: As of :func:`camchex.images.jpeg.prepared_image`.
     """
     digest = hashlib.sha256(str(root.absolute()).encode())
     digest.update(params.model_dump_json(exclude={"max_unreadable"}).encode())
     digest.update(" ".join(version(package) for package in DECODERS).encode())
     for file in sorted(CODE.glob("*.py")):
         digest.update(file.read_bytes())
+    if classifier:
+        digest.update(classifier.digest.encode())
     for batch in images.combine_chunks().to_batches():
         digest.update(batch.serialize())
     return digest.hexdigest()

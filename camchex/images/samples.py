@@ -72,7 +72,8 @@ def stored_values(dataset: pydicom.Dataset, notes: Notes) -> Stored:
     high = bits - 1 if dataset.get("HighBit") is None else whole_number(dataset, "HighBit")
     cells = cells.astype(cells.dtype.newbyteorder("="), copy=False).view(f"u{cells.itemsize}")
     if head is None:
-        return _cut_out(cells & ~_overlays(dataset, cells.dtype), bits, high, signed, notes)
+        overlays = _overlays(dataset, cells.dtype)
+        return _cut_out(cells & ~overlays if overlays else cells, bits, high, signed, notes)
     if head.bits != bits or head.signed not in {None, signed}:
         notes.append(Note.STREAM)
     cells &= cells.dtype.type(2**head.bits - 1)

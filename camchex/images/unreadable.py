@@ -60,6 +60,7 @@ class Note(StrEnum):
     WINDOW_FUNCTION = "window ignored: unknown VOILUTFunction"
     VOI_TABLE = "VOI look-up table ignored: damaged, or leaves nothing"
     PRESENTATION = "presentation contradicts photometric interpretation, which was followed"
+    PRESENTATION_SEEN = "presentation contradicts photometric interpretation: decided by its looks"
     DEEP_PNG = "16-bit PNG of fewer bits: stretched by its own range"
 
 

@@ -1,6 +1,6 @@
 """Files decoded by several processes, in order; a file that kills its process is set aside."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from camchex.images.jpeg import prepared_image
 from camchex.images.stored_image import StoredImage
 from camchex.images.unreadable import Note, Notes, Reason, UnreadableImage
 from camchex.runs.processes import in_processes
+from camchex.views.view_classifier import ViewClassifier
 
 CHUNK = 16  # images that a worker takes at once: about half a second of work at full size
 DOES = "decodes images"
@@ -42,7 +43,9 @@ def stamp(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def prepare_files(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
+def prepare_files(
+    paths: Sequence[Path], params: ImageParams, classifier: ViewClassifier | None = None
+) -> list[Outcome]:
     """Prepare some files for a store.
 
     An unreadable file is returned, not raised: one of 377,110 is counted, not fatal.
@@ -52,7 +55,7 @@ def prepare_files(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
     for path in paths:
         before, notes = stamp(path), Notes()
         try:
-            image = prepared_image(path, params, notes)
+            image = prepared_image(path, params, notes, classifier)
             outcomes.append(Outcome(before, image, tuple(sorted(set(notes)))))
         except UnreadableImage as trouble:
             outcomes.append(Outcome(before, trouble))
@@ -60,7 +63,10 @@ def prepare_files(paths: Sequence[Path], params: ImageParams) -> list[Outcome]:
 
 
 def decode_in_processes(
-    paths: Iterable[Path], params: ImageParams, workers: int
+    paths: Iterable[Path],
+    params: ImageParams,
+    workers: int,
+    classifier: ViewClassifier | None = None,
 ) -> Iterator[Outcome]:
     """Prepare files in order, with few of them in memory at a time.
 
@@ -68,21 +74,23 @@ def decode_in_processes(
         paths: The files.
         params: Size, fit and quality.
         workers: Processes that decode; 0: this process does, and dies of what kills a decoder.
+        classifier: As of :func:`camchex.images.jpeg.prepared_image`.
 
     Raises:
         DataError: If processes are killed whatever file they decode.
     """
     remaining = iter(paths)
     chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
-    prepare = partial(prepare_files, params=params)
-    alone = partial(_one_by_one, params=params)
+    prepare = partial(prepare_files, params=params, classifier=classifier)
+    alone = partial(_one_by_one, prepare=prepare)
     for outcomes in in_processes(prepare, chunks, workers, DOES, alone):
         yield from outcomes
 
 
-def _one_by_one(chunk: Sequence[Path], params: ImageParams) -> list[Outcome]:
+def _one_by_one(
+    chunk: Sequence[Path], prepare: Callable[[Sequence[Path]], list[Outcome]]
+) -> list[Outcome]:
     """Prepare files by one process in turn, so that it is known which file kills it."""
-    prepare = partial(prepare_files, params=params)
     outcomes = list(
         chain.from_iterable(in_processes(prepare, [[p] for p in chunk], 1, DOES, _crashed))
     )

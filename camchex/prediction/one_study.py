@@ -21,6 +21,7 @@ from camchex.networks.batches import to_unit_range
 from camchex.networks.inference import flip_average
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
+from camchex.views.view_classifier import ViewClassifier
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ ImageNotes = dict[Path, Notes]
 
 @torch.inference_mode()
 def predict_study(
-    model: CaMChex, study: StudyInput, notes: ImageNotes | None = None
+    model: CaMChex,
+    study: StudyInput,
+    notes: ImageNotes | None = None,
+    classifier: ViewClassifier | None = None,
 ) -> dict[str, float]:
     """Return the probability of every class, averaged over the images and their mirror images.
 
@@ -76,6 +80,7 @@ def predict_study(
         model: The model.
         study: The study.
         notes: Decisions on images that contradict themselves are put here.
+        classifier: Decides whether a DICOM file that contradicts itself is inverted, if given.
 
     Raises:
         DataError: If an image cannot be read, or a vital sign is not one.
@@ -84,20 +89,26 @@ def predict_study(
     training = model.training
     model.eval()
     try:
-        batch = study_batch(model, study, notes).to(next(model.parameters()).device)
+        batch = study_batch(model, study, notes, classifier).to(next(model.parameters()).device)
         probabilities = flip_average(model, batch).mean(dim=0).tolist()
     finally:
         model.train(training)
     return dict(zip(model.classes, probabilities, strict=True))
 
 
-def study_batch(model: CaMChex, study: StudyInput, notes: ImageNotes | None = None) -> StudyBatch:
+def study_batch(
+    model: CaMChex,
+    study: StudyInput,
+    notes: ImageNotes | None = None,
+    classifier: ViewClassifier | None = None,
+) -> StudyBatch:
     """Prepare one study for the model; under ``average``, one entry per group of its images.
 
     Args:
         model: The model.
         study: The study.
         notes: Decisions on images that contradict themselves are put here.
+        classifier: As of :func:`predict_study`.
 
     Raises:
         DataError: If an image cannot be read, or a vital sign is not one.
@@ -113,7 +124,7 @@ def study_batch(model: CaMChex, study: StudyInput, notes: ImageNotes | None = No
     pixels = np.zeros((len(chosen), 1, prepare.size, prepare.size), dtype=np.uint8)
     for place, number in enumerate(chosen):
         path, decided = study.images[number][0], Notes()
-        pixels[place] = prepared_pixels(path, prepare, decided)
+        pixels[place] = prepared_pixels(path, prepare, decided, classifier)
         if decided and notes is not None:
             notes[path] = decided
     indication = clean_indication(study.indication or "", model.config.preparation.cleaner)

@@ -1,4 +1,4 @@
-"""The view of image files that come without one, by the classifier beside a model."""
+"""The view of image files that come without one, by the view classifier of a model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,36 +6,34 @@ from pathlib import Path
 from camchex.contract.image_store import ImagePreparation
 from camchex.errors import DataError
 from camchex.images.jpeg import prepared_pixels
-from camchex.views.view_classifier import Seen, ViewClassifier, beside, read_view_classifier
+from camchex.views.view_classifier import Seen, ViewClassifier
 
 SAY_IT = "Say its view: frontal or lateral."
 
 
 def look_at_images(
-    paths: Sequence[Path], model: Path, preparation: ImagePreparation
+    paths: Sequence[Path], classifier: ViewClassifier | None, preparation: ImagePreparation
 ) -> dict[Path, Seen]:
     """Decide the view of image files, or refuse.
 
     Args:
         paths: JPEG, PNG or DICOM files.
-        model: Folder of a trained model.
-        preparation: Size, fit and quality of the images of its training.
+        classifier: That of the model; None: it has none.
+        preparation: Size, fit and quality of the images of the model's training.
 
     Raises:
         DataError: If there is no classifier, an image cannot be read, or its view is not clear.
-        ModelError: If the classifier is damaged.
     """
-    classifier = read_view_classifier(beside(model))
     if paths and classifier is None:
         raise DataError(
-            f"{paths[0]}: no view is given, and none can be decided: {beside(model)} holds no "
-            f"classifier, since views.classifier was false in the training. {SAY_IT}"
+            f"{paths[0]}: no view is given, and the model has no view classifier to decide it "
+            f"(views.classifier was false in its training). {SAY_IT}"
         )
     return {path: _look(classifier, path, preparation) for path in paths if classifier}
 
 
 def _look(classifier: ViewClassifier, path: Path, preparation: ImagePreparation) -> Seen:
-    seen = classifier.look(prepared_pixels(path, preparation))
+    seen = classifier.look(prepared_pixels(path, preparation, classifier=classifier))
     if not seen.is_sure:
         raise DataError(
             f"{path}: no view is given, and none is clear: {seen.view} has probability "
@@ -44,9 +42,8 @@ def _look(classifier: ViewClassifier, path: Path, preparation: ImagePreparation)
     return seen
 
 
-def describe(seen: Mapping[Path, Seen], model: Path) -> list[str]:
+def describe(seen: Mapping[Path, Seen], classifier: ViewClassifier | None) -> list[str]:
     """Say for people what was seen, one line an image, and how often this is right."""
-    classifier = read_view_classifier(beside(model))
     least = classifier.config.accuracy.get("lateral") if classifier else None
     known = "" if least is None else f"; right for at least {least:.1%} of the development images"
     return [

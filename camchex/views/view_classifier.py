@@ -6,6 +6,7 @@ right in 1.000, 0.997 and 0.976 of the cases, where a network of three convoluti
 0.985 and 0.972. So the fast one is kept; it also runs where no torch is loaded.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 from scipy.special import expit
 
 from camchex.contract.files import write_text
@@ -82,12 +83,24 @@ class ViewClassifier:
     weights: Mapping[str, Floats]
     config: ViewClassifierConfig
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what it says, in hexadecimal."""
+        parts = [self.config.model_dump_json().encode(), save(dict(self.weights))]
+        return hashlib.sha256(b"".join([*parts, Path(__file__).read_bytes()])).hexdigest()
+
     def probabilities(self, squares: Pixels) -> Floats:
         """Compute the probability of each of ``TRAITS``, (N, 3), for grey squares (N, 32, 32)."""
         own = self.weights
         hidden = np.maximum(standardised(squares) @ own["hidden.weight"] + own["hidden.bias"], 0)
         found: Floats = expit(hidden @ own["output.weight"] + own["output.bias"])
         return found
+
+    def is_inverted(self, image: Pixels) -> bool | None:
+        """Whether the grey values of an image (rows, columns) are inverted; None if not sure."""
+        probability = self.look(image).inverted
+        is_sure = max(probability, 1 - probability) >= (self.config.confidence or 1)
+        return probability > EVEN if is_sure else None
 
     def look(self, image: Pixels) -> Seen:
         """Say what one grey image (rows, columns), stretched to a square, looks like."""

@@ -188,7 +188,7 @@ class TestPredict:
         seen: dict[str, object] = {}
 
         def predict_study(
-            model: Path, study: predict.StudyInput, notes: predict.ImageNotes
+            model: Path, study: predict.StudyInput, notes: predict.ImageNotes, _: object
         ) -> dict[str, float]:
             seen.update(model=model, study=study)
             notes.update({path: [Note.RESCALE, Note.PRESENTATION] for path, _ in study.images[2:]})

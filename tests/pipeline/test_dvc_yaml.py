@@ -92,7 +92,7 @@ RERUNS = {
         *("train_fusion", "predict", "evaluate", "audit_leakage"),
     },
     "training": TRAININGS,
-    "views": {"classify_views"},
+    "views": PREPARATION | {"classify_views"},
     "vitals": {"link_vitals"},
 }
 """Kinds of stages of dvc.yaml that an edit in a room reruns: what a user may count on."""

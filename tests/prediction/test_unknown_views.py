@@ -15,6 +15,7 @@ from camchex.views.view_classifier import (
     ViewClassifier,
     ViewClassifierConfig,
     beside,
+    read_view_classifier,
     write_view_classifier,
 )
 
@@ -35,49 +36,52 @@ def write_top_bottom_classifier(model: Path, confidence: float = 0.9) -> None:
 
 def picture(path: Path, top: int, left: int = 0) -> Path:
     """An image with grey levels added above, and at the left."""
-    levels = np.full((80, 60), 60, np.uint8)
-    levels[:40] += np.uint8(top)
-    levels[:, :30] += np.uint8(left)
-    Image.fromarray(levels).save(path)
+    levels = np.full((80, 60), 60)
+    levels[:40] += top
+    levels[:, :30] += left
+    Image.fromarray(levels.astype(np.uint8)).save(path)
     return path
 
 
+def top_bottom_classifier(tmp_path: Path, confidence: float = 0.9) -> ViewClassifier:
+    write_top_bottom_classifier(tmp_path / "models/fusion/seed0", confidence)
+    classifier = read_view_classifier(beside(tmp_path / "models/fusion/seed0"))
+    assert classifier is not None
+    return classifier
+
+
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
-    write_top_bottom_classifier(tmp_path / "models/fusion/seed0")
-    return tmp_path / "models/fusion/seed0"
+def classifier(tmp_path: Path) -> ViewClassifier:
+    return top_bottom_classifier(tmp_path)
 
 
-def test_the_view_is_that_of_the_classifier(model: Path, tmp_path: Path) -> None:
-    above, flat = picture(tmp_path / "above.png", 100), picture(tmp_path / "flat.png", 0)
-    seen = look_at_images([above, flat], model, PREPARATION)
+def test_the_view_is_that_of_the_classifier(classifier: ViewClassifier, tmp_path: Path) -> None:
+    above, below = picture(tmp_path / "above.png", 100), picture(tmp_path / "below.png", -40)
+    seen = look_at_images([above, below], classifier, PREPARATION)
     assert [one.view for one in seen.values()] == ["lateral", "frontal"]
     assert all(one.confidence >= 0.9 and not one.oddities for one in seen.values())
-    first, second = describe(seen, model)
+    first, second = describe(seen, classifier)
     assert first.startswith(f"{above}: lateral, with probability 1.000; right for at least 98.4%")
-    assert second.startswith(f"{flat}: frontal, with probability 0.993")
+    assert second.startswith(f"{below}: frontal, with probability 0.993")
 
 
-def test_an_image_that_looks_inverted_is_named(model: Path, tmp_path: Path) -> None:
+def test_an_image_that_looks_inverted_is_named(classifier: ViewClassifier, tmp_path: Path) -> None:
     left = picture(tmp_path / "left.png", 0, left=100)
-    (line,) = describe(look_at_images([left], model, PREPARATION), model)
+    (line,) = describe(look_at_images([left], classifier, PREPARATION), classifier)
     assert line.endswith("It looks inverted: look at it")
 
 
-def test_a_view_that_is_not_clear_is_refused(model: Path, tmp_path: Path) -> None:
-    write_top_bottom_classifier(model, confidence=0.999)
-    flat = picture(tmp_path / "flat.png", 0)
+def test_a_view_that_is_not_clear_is_refused(tmp_path: Path) -> None:
+    classifier = top_bottom_classifier(tmp_path, confidence=0.999)
+    below = picture(tmp_path / "below.png", -40)
     with pytest.raises(
-        DataError, match=r"flat\.png: .*frontal has probability 0\.993, less than 0\.999"
+        DataError, match=r"below\.png: .*frontal has probability 0\.993, less than 0\.999"
     ):
-        look_at_images([flat], model, PREPARATION)
+        look_at_images([below], classifier, PREPARATION)
 
 
 def test_without_a_classifier_a_view_must_be_given(tmp_path: Path) -> None:
-    flat = picture(tmp_path / "flat.png", 0)
-    model = tmp_path / "models/fusion/seed0"
-    assert look_at_images([], model, PREPARATION) == {}
-    for _ in range(2):
-        with pytest.raises(DataError, match=r"flat\.png: .*no classifier.*frontal or lateral"):
-            look_at_images([flat], model, PREPARATION)
-        write_view_classifier(None, beside(model))  # what the stage writes where it is off
+    below = picture(tmp_path / "below.png", -40)
+    assert look_at_images([], None, PREPARATION) == {}
+    with pytest.raises(DataError, match=r"below\.png: .*no view classifier.*frontal or lateral"):
+        look_at_images([below], None, PREPARATION)
