@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14
-from camchex.contract.rules import FEWEST, Problem, problems, wrong
+from camchex.contract.rules import LEAST_SHARE, Problem, problems, wrong
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients, require_no_later_value
 from camchex.errors import DataError
@@ -99,7 +99,7 @@ def _labels(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Found:
     for split in SPLITS:
         of_split = told.filter(pc.equal(placed["split"], split).combine_chunks())
         number = int(pc.sum(of_split).as_py() or 0)
-        if number < FEWEST * len(of_split):
+        if number < LEAST_SHARE * len(of_split):
             what = f"of {len(of_split):,} studies in split {split}, {number:,} have a known label"
             yield f"{MIMIC}/labels", Problem(None, f"{what}: are they of the same studies?")
 

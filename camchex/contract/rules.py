@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from camchex.contract import ids, schemas
 
-FEWEST = 0.05
+LEAST_SHARE = 0.05
 """Share of rows below which almost nothing of a table belongs to another.
 
 Between what chance gives and what people use: ids of MIMIC are one of 10 million, so that 4.3 % of

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.aggregates.csv_files import write_csv
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import FEWEST
-from camchex.contract import schemas, tables
+from camchex.contract import rules, schemas, tables
 from camchex.contract.image_store import ImageStore
+from camchex.errors import DataError
 from camchex.networks.batches import Floats, check_size
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.inference import predict
@@ -51,6 +53,11 @@ def pseudo_label(
         prepared = pa.array([image_id in store for image_id in published["image_id"].to_pylist()])
         kept = published.filter(prepared).sort_by("image_id")
         ids = kept["image_id"].to_pylist()
+        if len(ids) < rules.LEAST_SHARE * min(published.num_rows, len(store.image_ids)):
+            raise DataError(
+                f"{stores / key}: {len(ids):,} of {published.num_rows:,} images with labels in "
+                f"{labels / key} are prepared. Are both of the same images? `dvc repro` makes them."
+            )
         known = label_matrix(kept, classes)
         images = ImageDataset([ImageSamples(store, store.rows(ids), known)])
         check_size(images, teacher.image_size)
@@ -73,10 +80,14 @@ def read_published(labels: Path, sets: ExternalSets, classes: Sequence[str]) -> 
     """Read the published labels of each set, in the order of the keys.
 
     Raises:
-        DataError: If a table is missing or of other classes, or sets of one source share an image.
+        DataError: If a table is missing, of other classes or of another set, or sets of one source
+            share an image.
     """
     schema = schemas.labels(classes)
     found = {key: tables.read(labels / key / "labels.parquet", schema) for key in sorted(sets)}
+    for key, table in found.items():
+        for problem in rules.wrong(table, "dataset", pc.equal(table["dataset"], key), key):
+            raise DataError(f"{labels / key / 'labels.parquet'}: {problem}.")
     for source in sorted({one.source for one in sets.values()}):
         images = {key: t["image_id"] for key, t in found.items() if sets[key].source == source}
         tables.require_distinct_images(images, source)

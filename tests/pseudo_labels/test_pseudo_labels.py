@@ -110,3 +110,12 @@ def test_two_sets_of_one_source_that_share_an_image_are_refused(tmp_path: Path) 
     read_published(tmp_path, {"a": nih, "c": vindr}, ("Mass",))
     with pytest.raises(DataError, match=r"external\.a and external\.b: .* image 2 \(1 such"):
         read_published(tmp_path, {"a": nih, "b": nih, "c": vindr}, ("Mass",))
+
+
+def test_labels_of_another_set_are_refused(tmp_path: Path) -> None:
+    nih = params.load("external", ExternalSets)["nih"]
+    schema = schemas.labels(("Mass",))
+    table = pa.table({"dataset": ["b"], "image_id": ["1"], "Mass": [1.0]}).cast(schema)
+    tables.write(table, tmp_path / "a" / "labels.parquet", schema)
+    with pytest.raises(DataError, match=r"'dataset': 1 wrong values, the first 'b' .* expected a"):
+        read_published(tmp_path, {"a": nih}, ("Mass",))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camchex.contract.rules import FEWEST
+from camchex.contract.rules import LEAST_SHARE
 from camchex.errors import DataError
 from camchex.sources.csv.matches import SAMPLE, require_matches
 
@@ -31,7 +31,7 @@ def test_a_twentieth_of_either_table_is_enough(
 ) -> None:
     one, other = dict(ours), dict(theirs)  # a stay has one patient
     both = one.items() & other.items()
-    few = len(both) < FEWEST * min(len(one), len(other))
+    few = len(both) < LEAST_SHARE * min(len(one), len(other))
     assert refused(stays(list(one.items())), stays(list(other.items()))) == few
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camchex.contract.rules import FEWEST
+from camchex.contract.rules import LEAST_SHARE
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import values_of
 
@@ -19,8 +19,8 @@ def require_matches(one: Named, other: Named, keys: Sequence[str]) -> None:
     """Check that two tables, of any rows, have rows in common, more than chance would give.
 
     One of the two may be far larger: most ED stays are of patients without an X-ray, and a cohort
-    may be a few studies of a full release. So it is enough if ``FEWEST`` of the rows of either are
-    in the other. A table without rows says that there is no such data.
+    may be a few studies of a full release. So it is enough if ``LEAST_SHARE`` of the rows of either
+    are in the other. A table without rows says that there is no such data.
 
     Args:
         one: A table, and its file for the message.
@@ -28,12 +28,12 @@ def require_matches(one: Named, other: Named, keys: Sequence[str]) -> None:
         keys: Columns that are equal in both; the first is looked up, and decides the others.
 
     Raises:
-        DataError: If less than ``FEWEST`` of either are in the other.
+        DataError: If less than ``LEAST_SHARE`` of either are in the other.
     """
     if not (one[1].num_rows and other[1].num_rows):
         return
     found = share_found(one[1], other[1], keys)
-    if max(found, share_found(other[1], one[1], keys) if found < FEWEST else 1) >= FEWEST:
+    if max(found, share_found(other[1], one[1], keys) if found < LEAST_SHARE else 1) >= LEAST_SHARE:
         return
     ids = [f"{', '.join(str(t[name][0]) for name in keys)}" for _, t in (one, other)]
     share = f"only about {found:.1%}" if found else "none"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from camchex.aggregates.small_cells import Counts
 from camchex.contract import schemas
 from camchex.contract.labels import MIMIC_14, NO_FINDING, NORMAL, LabelParams
-from camchex.contract.rules import FEWEST
+from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
@@ -141,7 +141,7 @@ def label_by_report(images: pa.Table, mimic14: pa.Table) -> pa.Table:
 
 
 def require_known_labels(labelled: pa.Table, classes: Iterable[str], chexpert: Path) -> None:
-    """Check that ``FEWEST`` or more of the images in a split have a label that is known.
+    """Check that ``LEAST_SHARE`` or more of the images in a split have a label that is known.
 
     Raises:
         DataError: Naming the file of the labels.
@@ -150,7 +150,7 @@ def require_known_labels(labelled: pa.Table, classes: Iterable[str], chexpert: P
     for name in classes:
         known = pc.or_(known, pc.is_valid(labelled[name]))
     number = int(pc.sum(known).as_py() or 0)
-    if number < FEWEST * labelled.num_rows:
+    if number < LEAST_SHARE * labelled.num_rows:
         raise DataError(
             f"{chexpert}: of {labelled.num_rows:,} images in a split, {number:,} have a known "
             "label. Is it the file of this release?"
