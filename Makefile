@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 # A file's tests stay in one process, which makes its fixtures once; tests/conftest.py orders files.
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
-DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch
+DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help install repro ablations table3 baselines parts uninformative audit-validation truth ceiling verify test lint coverage fuzz chaos bench-data clean

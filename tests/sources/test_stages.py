@@ -9,9 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from camchex.contract import schemas, tables
+from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, MIMIC_14
 from camchex.contract.yaml_file import read_yaml, yaml_text
-from stages import build_cohort, ingest_external, ingest_mimic
+from camchex.images.prepare import prepare_images
+from camchex.images.shards import ShardWriter
+from camchex.images.stored_image import stored_image
+from stages import build_cohort, find_duplicates, ingest_external, ingest_mimic
+from tests.images.test_stored_image import noise
 
 
 @pytest.fixture
@@ -123,16 +128,16 @@ def test_images_of_an_external_set_exist_and_are_those_labelled(project: Path, k
     assert counts["listed"]["images"] - images.num_rows == len(tested)
 
 
-class Store:
-    """A store that holds all but one of the images ingested."""
+def store_of(table: Path, folder: Path) -> None:
+    """A store of pictures, one for each image but the first."""
+    folder.mkdir(parents=True)
+    writer = ShardWriter(folder, 32, shard_mb=1)
+    for seed, image_id in enumerate(sorted(pq.read_table(table)["image_id"].to_pylist())[1:]):
+        writer.add(image_id, stored_image(noise(seed, 32), 95))
+    writer.close()
 
-    def __init__(self, folder: Path) -> None:
-        self.image_ids = pq.read_table(folder)["image_id"].to_pylist()[1:]
 
-
-def test_the_cohort_is_built_from_what_the_other_stages_wrote(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cohort_is_built_from_what_the_other_stages_wrote(project: Path) -> None:
     ingest(project, Path())
     studies = pq.read_table("studies.parquet")["study_id"].to_pylist()
     indications = [{"study_id": s, "findings_suspected": False} for s in studies]
@@ -140,16 +145,20 @@ def test_the_cohort_is_built_from_what_the_other_stages_wrote(
     for name, rows, schema in (
         ("indications", indications, schemas.INDICATIONS),
         ("vitals", vitals, schemas.VITALS),
+        ("views", [], schemas.VIEWS),
     ):
         tables.write(pa.Table.from_pylist(rows, schema=schema), Path(f"{name}.parquet"), schema)
-    monkeypatch.setattr(build_cohort, "ImageStore", Store)
+    store_of(Path("images.parquet"), Path("store"))
     build_cohort.main(
         **{
             name: Path(f"{name}.parquet")
-            for name in ("images", "labels", "studies", "mimic14", "indications", "vitals")
+            for name in (
+                *("images", "labels", "studies", "mimic14", "indications", "vitals", "views"),
+            )
         },
-        store=Path("images.parquet"),
+        store=Path("store"),
         out=Path("cohort.parquet"),
+        duplicates=Path("duplicates.parquet"),
         metrics=Path("cohort.json"),
     )
     cohort = tables.read(Path("cohort.parquet"), schemas.cohort(CXR_LT_2023))
@@ -157,3 +166,50 @@ def test_the_cohort_is_built_from_what_the_other_stages_wrote(
     counts = json.loads(Path("cohort.json").read_text())
     assert counts["images_not_prepared"] == "<5"
     assert sum(counts["splits"][s]["studies"] for s in counts["splits"]) == cohort.num_rows
+    assert counts["duplicates"]["alike"]["mimic"] == {
+        "images": 167,
+        **dict.fromkeys(("repeated", "across_patients", "across_splits"), 0),
+        **dict.fromkeys(("in_development", "in_test"), 0),
+    }
+    assert not len(tables.read(Path("duplicates.parquet"), schemas.DUPLICATES))
+
+
+def test_pictures_of_the_cohort_are_found_in_the_external_sets(project: Path) -> None:
+    """Four images of the open cohort are in two of its data sets, under two names."""
+    ingest(project, Path("mimic"))
+    sets = read_yaml(Path("params.yaml"))["external"]
+    preparation = ImageParams(
+        size=128, fit="stretch", jpeg_quality=95, shard_mb=64, max_unreadable=0.1
+    )
+    for key, external in sets.items():
+        images = Path("external") / key / "images.parquet"
+        ingest_external.main(
+            key=key,
+            table=project / external["folder"] / external["table"],
+            test_list=project / external["folder"] / external["test_list"],
+            images=images,
+            labels=Path("labels.parquet"),
+            metrics=Path("counts.json"),
+        )
+    for name in ("mimic", *sets):
+        table = Path("mimic" if name == "mimic" else f"external/{name}") / "images.parquet"
+        images = tables.read(table, schemas.IMAGES)
+        prepare_images(images, project, Path("stores") / name, preparation, 0)
+    find_duplicates.main(
+        images=Path("mimic/images.parquet"),
+        external=Path("external"),
+        studies=Path("mimic/studies.parquet"),
+        store=Path("stores/mimic"),
+        stores=Path("stores"),
+        out=Path("duplicates.parquet"),
+        metrics=Path("duplicates.json"),
+    )
+    found = tables.read(Path("duplicates.parquet"), schemas.DUPLICATES)
+    groups = found.group_by("group").aggregate([("dataset", "list")])["dataset_list"].to_pylist()
+    assert sorted(map(sorted, groups)) == [
+        ["chexpert", "mimic"],
+        ["chexpert", "mimic"],
+        ["mimic", "nih"],
+        ["mimic", "vindr"],
+    ]
+    assert json.loads(Path("duplicates.json").read_text())["alike"]["chexpert"]["repeated"] == "<5"
