@@ -80,4 +80,4 @@ bench-data: install $(VENV)/pandas ## Measure the data stages at full size again
 
 clean: ## Remove everything that can be made again, except .venv
 	rm -rf data/synthetic/raw data/synthetic/truth data/interim data/images data/pseudo \
-	  data/predictions data/counterfactuals data/ablations data/cohort.parquet models .camchex dvc_plots
+	  data/predictions data/counterfactuals data/ablations data/duplicates data/cohort.parquet models .camchex dvc_plots
