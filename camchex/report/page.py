@@ -73,7 +73,9 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         for kind in (IMAGES, EXTERNAL)
     )
     cohort, views = inputs.data["cohort"], inputs.data.get("mimic", {}).get("views")
-    yield _section("Cohort", "cohort", cohort=cohort, images=images, external=external, views=views)
+    warning = inputs.data.get("indications", {}).get("warning")
+    counted = {"images": images, "external": external, "views": views}
+    yield _section("Cohort", "cohort", cohort=cohort, **counted, warning=warning)
     best_first = sorted(
         summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
     )

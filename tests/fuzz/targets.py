@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +31,7 @@ from camchex.sources.mimic.mimic_tables import MimicFiles, MimicTables, read_mim
 from camchex.sources.params import ExternalSet, ExternalSets
 from camchex.synthetic.make import make_cohort
 from camchex.synthetic.params import SyntheticParams
-from camchex.texts.params import IndicationParams
+from camchex.texts.params import IndicationParams, SectionRules
 from camchex.vitals.link import link_and_count
 from camchex.vitals.params import VitalsParams
 
@@ -115,6 +116,7 @@ def targets(root: Path) -> list[Target]:
         Target("canonical tables", canonical, _canonical),
         Target("curated labels", (CURATED,), _curated),
         Target("reports", tuple(sorted(reports)), _report),
+        Target("archive of reports", (f"{REPORTS}/{REPORTS}.zip",), partial(_archive, studies)),
         Target("images", tuple(sorted(pictures)), _image),
     ]
 
@@ -189,10 +191,21 @@ def _curated(root: Path, file: str) -> Mapping[str, int]:
 
 
 def _report(root: Path, file: str) -> str:
-    rules = params.load("indications", IndicationParams)
     path = root / file
-    found = read_indication(Report("50000000", str(path), path.read_bytes()), rules)
-    assert found.outcome in OUTCOMES
+    for sections in get_args(SectionRules):
+        rules = params.load("indications", IndicationParams)
+        rules = rules.model_copy(update={"sections": sections, "cleaner": "corrected"})
+        found = read_indication(Report("50000000", str(path), path.read_bytes()), rules)
+        assert found.outcome in OUTCOMES
+        assert "\0" not in (found.indication or "")
+    return READ
+
+
+def _archive(studies: pa.Table, root: Path, file: str) -> str:
+    rules = params.load("indications", IndicationParams)
+    indications, counts = extract_indications(studies, root / file, rules, 0)
+    assert sorted(indications["study_id"].to_pylist()) == sorted(studies["study_id"].to_pylist())
+    assert sum(counts["outcomes"].values()) == studies.num_rows  # type: ignore[union-attr]
     return READ
 
 

@@ -55,6 +55,13 @@ def test_views_and_external_sets_are_shown_where_they_were_counted(
     assert re.findall(r"<td>(.*?)</td>", row) == ["12,345", "345", "12,000", "<5"]
 
 
+def test_a_warning_about_the_reports_stands_in_the_page(page: str, inputs: ReportInputs) -> None:
+    assert "Warning" not in section(page, "cohort")
+    counted = {**inputs.data, "indications": {"warning": "More than 10% of <them>"}}
+    text = section(render_report(replace(inputs, data=counted)), "cohort")
+    assert "Warning: More than 10% of <them>" in text
+
+
 def test_curated_labels_have_a_table_where_there_are_any(inputs: ReportInputs) -> None:
     row = dict.fromkeys(("mAP_low", "AUROC_low"), "0.5")
     row |= dict.fromkeys(("mAP_high", "AUROC_high"), "0.75")

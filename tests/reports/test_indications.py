@@ -437,8 +437,7 @@ def test_findings_behind_a_header_are_flagged_or_cut_off_in_published_reports(
         changed += found_in(report(INDICATION=asked)).indication != alone
     assert flagged / len(pairs) >= 0.999  # recall
     assert flagged / (flagged + wrongly) >= 0.999  # precision
-    assert leaked / len(pairs) <= 0.001
-    assert changed / len(pairs) <= 0.001
+    assert (leaked, changed) == (0, 0)
 
 
 def test_findings_without_a_header_below_a_blank_line_are_cut_off_if_they_read_like_it(
@@ -449,7 +448,7 @@ def test_findings_without_a_header_below_a_blank_line_are_cut_off_if_they_read_l
     for asked, found in pairs:
         kept = found_in(report(INDICATION=f"{asked}\n \n {found}.")).indication
         left += kept != clean_indication(asked)
-    assert left / len(pairs) <= 0.5
+    assert left / len(pairs) <= 0.28  # of single sentences, without any header
 
 
 def test_blank_lines_within_a_published_request_do_not_cut_it(real_data: Path) -> None:
