@@ -29,7 +29,7 @@ from record import Comparison, record
 from camchex.contract.image_store import ImageParams
 from camchex.images.decode import read_image
 from camchex.images.jpeg import prepared_image
-from camchex.images.resize import fit_square
+from camchex.images.resize import fit_square, sufficient_side
 
 Grey = NDArray[np.uint8]
 ODD_IMAGES = Path(__file__).parents[2] / "shared" / "data" / "odd_images"
@@ -60,7 +60,7 @@ def full_size_xrays() -> Iterator[bytes]:
 
 def ours(path: Path, size: int) -> Grey:
     """Decoded at the smallest sufficient scale."""
-    return fit_square(read_image(path, at_least=size), size, "stretch")
+    return fit_square(read_image(path, sufficient_side(size)), size, "stretch")
 
 
 def release(path: Path, size: int) -> Grey:
@@ -129,10 +129,10 @@ def differences(paths: list[Path], size: int) -> dict[str, str]:
 
 def parts(path: Path, size: int) -> dict[str, object]:
     """Milliseconds of each step, and of what no decoder can save."""
-    scaled = read_image(path, size)
+    scaled = read_image(path, sufficient_side(size))
     square = fit_square(scaled, size, "stretch")[..., None]
     steps = {
-        "decode": lambda: read_image(path, size),
+        "decode": lambda: read_image(path, sufficient_side(size)),
         "resize": lambda: fit_square(scaled, size, "stretch"),
         "encode": lambda: simplejpeg.encode_jpeg(square, QUALITY, "GRAY", "Gray"),
         "floor (entropy decoding)": lambda: read_image(path, 1),

@@ -38,6 +38,17 @@ def head_flipped(data: bytes, rng: Rng) -> bytes:
     return bits_flipped(data[:1000], rng) + data[1000:]
 
 
+def head_overwritten(data: bytes, rng: Rng) -> bytes:
+    """Junk in place of a value, most likely, where a DICOM file describes its pixels."""
+    junk = JUNK[int(rng.integers(len(JUNK)))][:16]
+    place = int(rng.integers(132, min(len(data), 1200)))
+    return data[:place] + junk + data[place + len(junk) :]
+
+
+def preamble_lost(data: bytes, _rng: Rng) -> bytes:
+    return data[132:]
+
+
 def zeroed(data: bytes, rng: Rng) -> bytes:
     start = int(rng.integers(len(data)))
     length = min(int(rng.integers(1, 5000)), len(data) - start)
@@ -217,7 +228,7 @@ KINDS: Mapping[str, tuple[Damage, ...]] = {
     ".txt": TEXT,
     ".jpg": IMAGE,
     ".png": IMAGE,
-    ".dicom": IMAGE,
+    ".dicom": (*IMAGE, head_overwritten, head_overwritten, preamble_lost),
 }
 
 
