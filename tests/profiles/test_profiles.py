@@ -117,6 +117,7 @@ DIFFERENCES: dict[str, tuple[str, object, object, object]] = {
     # key: section of the method, then the value of paper, released and corrected
     "indications.sections": ("1.2", "reference", "reference", "corrected"),
     "indications.use": ("1.3", ["indication"], BOTH, BOTH),
+    "indications.cleaner": ("1.4", "released", "released", "corrected"),
     "text.max_tokens_indication": ("1.4", 384, 384, 96),
     "vitals.rule": ("3", "nearest_any", "nearest_any", "within_stay"),
     "vitals.visit_gap_hours": ("3", None, None, 1.0),
