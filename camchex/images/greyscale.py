@@ -110,7 +110,10 @@ def _rescaled(values: Values, dataset: Dataset, notes: Notes) -> Values:
         intercept is None and "RescaleIntercept" in dataset
     ):
         notes.append(Note.RESCALE)
-    return values * (slope or 1) + (intercept or 0)
+    rescaled: Values = values * (slope or 1) + (intercept or 0)
+    if not np.isfinite(rescaled).all():
+        raise ValueError(f"RescaleSlope is {slope}, and RescaleIntercept is {intercept}")
+    return rescaled
 
 
 def _through_voi(values: Values, counts: Counts, dataset: Dataset, notes: Notes) -> Values:

@@ -474,6 +474,7 @@ MALFORMED = [
     ("PixelRepresentation", "US", 7),
     ("NumberOfFrames", "LO", "one"),
     ("RescaleSlope", "LO", "steep"),
+    ("RescaleSlope", "DS", "1e308"),
     ("RescaleIntercept", "DS", "inf"),
     ("PixelPaddingValue", "LO", "none"),
 ]
