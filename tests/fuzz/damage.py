@@ -226,6 +226,7 @@ KINDS: Mapping[str, tuple[Damage, ...]] = {
     ".csv": TABLE,
     ".parquet": (*ANY, *CANONICAL, *CANONICAL),
     ".txt": TEXT,
+    ".zip": ANY,
     ".jpg": IMAGE,
     ".png": IMAGE,
     ".dicom": (*IMAGE, head_overwritten, head_overwritten, preamble_lost),
