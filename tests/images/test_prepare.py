@@ -236,7 +236,7 @@ def _die(*_: object, **__: object) -> list[Outcome]:
     os._exit(9)
 
 
-def _die_of_one(files: Sequence[Path], params: ImageParams) -> list[Outcome]:
+def _die_of_one(files: Sequence[Path], params: ImageParams, **_: object) -> list[Outcome]:
     if any(file.stem == "07" for file in files):
         os._exit(9)
     return prepare_files(files, params)

@@ -76,7 +76,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are looked at from now on."""
     names: list[str] = []
 
-    def look(files: Sequence[Path], params: ImageParams) -> list[Outcome]:
+    def look(files: Sequence[Path], params: ImageParams, **_: object) -> list[Outcome]:
         names.extend(file.name for file in files)
         return prepare_files(files, params)
 

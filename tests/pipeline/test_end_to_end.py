@@ -175,6 +175,6 @@ def test_the_pipeline_goes_on_from_canonical_tables_of_ones_own(
     dry = dvc(project, "repro", "--dry", "train_teacher").stdout
     (project / "params.yaml").write_bytes(before)
     assert made.returncode == 0, made.stderr[-3000:]
-    assert stages_run(made.stdout) == ["prepare_images_mimic", "build_cohort"]
+    assert stages_run(made.stdout) == ["prepare_images_mimic", "classify_views", "build_cohort"]
     assert (project / "data/cohort.parquet").read_bytes() == cohort
     assert not [s for s in stages_run(dry) if s.startswith(("ingest", "extract", "link"))]
