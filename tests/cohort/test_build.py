@@ -223,16 +223,22 @@ def twice(name: str) -> dict[str, pa.Table]:
 
 
 CONTRADICTIONS = {
-    "a study twice": (twice("studies"), "mimic/studies: column 'study_id': 1 wrong values"),
-    "a study's text twice": (twice("indications"), "indications: column 'study_id': 1 wrong"),
-    "an image's labels twice": (twice("labels"), "mimic/labels: column 'image_id': 1 wrong"),
+    "a study twice": (twice("studies"), "mimic/studies.parquet: column 'study_id': 1 wrong values"),
+    "a study's text twice": (
+        twice("indications"),
+        "indications.parquet: column 'study_id': 1 wrong",
+    ),
+    "an image's labels twice": (
+        twice("labels"),
+        "mimic/labels.parquet: column 'image_id': 1 wrong",
+    ),
     "a label of 2": (changed("labels", "Edema", 0, 2.0), "'Edema': 1 wrong values, the first 2.0"),
     "a label of -1": (changed("labels", "Edema", 0, -1.0), "the first -1.0 in row 0 .image_id a2"),
     "a label that is no number": (changed("labels", "Edema", 0, math.nan), "the first nan in row"),
     "a published label of 2": (changed("mimic14", "Edema", 0, 2), "expected one of -1, 0, 1"),
     "a vital sign that is no number": (
         changed("vitals", "temperature_f", 1, math.inf),
-        "vitals: column 'temperature_f': 1 wrong values, the first inf .* null if unknown",
+        "vitals.parquet: column 'temperature_f': 1 wrong values, the first inf .* null if unknown",
     ),
     "a view in capitals": (changed("images", "view", 0, "FRONTAL"), "the first 'FRONTAL' in row 0"),
     "a study of two patients": (changed("images", "patient_id", 0, "p9"), "the first 'p9' in row"),

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from camchex.contract.rules import LEAST_SHARE
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import values_of
+from camchex.sources.csv.lookup import positions
 
 SAMPLE = 10_000  # rows that are looked up, drawn anyhow, where a table has more
 Named = tuple[Path | str, pa.Table]
@@ -51,12 +51,10 @@ def share_found(table: pa.Table, within: pa.Table, keys: Sequence[str]) -> float
         sample = sample.take(
             pa.array(np.random.default_rng(0).integers(sample.num_rows, size=SAMPLE))
         )
-    first, *_ = keys
-    same = [
-        pc.equal(values_of(sample[first], within, first, name), sample[name].combine_chunks())
-        for name in keys
-    ]
-    both = same[0]
-    for more in same[1:]:
-        both = pc.and_(both, more)
-    return float(pc.mean(pc.fill_null(both, fill_value=False)).as_py())
+    first, *others = keys
+    row = positions(sample[first], within[first])
+    same = pc.is_valid(row)
+    for name in others:
+        there = within[name].combine_chunks().take(row)
+        same = pc.and_kleene(same, pc.equal(there, sample[name].combine_chunks()))
+    return float(pc.mean(same).as_py())
