@@ -158,7 +158,9 @@ def test_the_minimal_cleaner_changes_nothing_the_second_time(text: str) -> None:
 
 @given(st.text(max_size=60))
 @settings(deadline=None)
-def test_cleaners_agree_on_what_is_missing_and_the_corrected_wants_a_letter_or_digit(text: str) -> None:
+def test_cleaners_agree_on_what_is_missing_but_corrected_wants_a_letter(
+    text: str,
+) -> None:
     missing = {cleaner: clean_indication(text, cleaner) is None for cleaner in get_args(Cleaner)}
     assert missing.pop("corrected") == (not any(map(str.isalnum, text.replace("\\n", ""))))
     assert len({*missing.values()}) == 1
