@@ -52,12 +52,15 @@ class RawTable:
 
         Source: ``ids.MISSING`` has the spellings, which Arrow, pandas and databases write.
         """
-        cells = self._cells(column).dictionary_encode()  # few values are distinct
+        distinct, row = self._distinct(column)
+        return distinct.take(row) if distinct.null_count else self._cells(column)
+
+    def _distinct(self, column: str) -> tuple[pa.Array, pa.Array]:
+        """Return the few values of a column, null where missing, and which of them each row has."""
+        cells = self._cells(column).dictionary_encode()
         missing = pc.match_substring_regex(cells.dictionary, ids.MISSING)
-        if not pc.any(missing).as_py():
-            return self._cells(column)
         nothing = pa.scalar(None, pa.string())
-        return pc.if_else(missing, nothing, cells.dictionary).take(cells.indices)
+        return pc.if_else(missing, nothing, cells.dictionary), cells.indices
 
     def _cells(self, column: str) -> pa.Array:
         return self.table[column].combine_chunks()
@@ -118,12 +121,12 @@ class RawTable:
         Raises:
             DataError: At anything that is not a decimal number (``inf`` and ``1e3`` are not).
         """
-        cells = self.text(column).dictionary_encode()
-        written = pc.utf8_trim_whitespace(cells.dictionary)
+        distinct, row = self._distinct(column)
+        written = pc.utf8_trim_whitespace(distinct)
         odd = pc.invert(pc.match_substring_regex(written, NUMBER))
         if pc.any(odd).as_py():
-            self.refuse(odd.take(cells.indices), column, "a number or nothing")
-        return written.cast(pa.float64()).take(cells.indices)
+            self.refuse(odd.take(row), column, "a number or nothing")
+        return written.cast(pa.float64()).take(row)
 
     def sizes(self, column: str) -> pa.Array:
         """Return a column of positive whole numbers, int32; a blank is null.
