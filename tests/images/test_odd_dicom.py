@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import openjpeg
 import pydicom
 import pytest
 from numpy.typing import NDArray
@@ -353,6 +354,15 @@ def test_a_stream_of_fewer_bits_than_the_header_is_read(tmp_path: Path) -> None:
     dataset = dicom(DEEP, 12)
     dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
     dataset.BitsStored, dataset.HighBit = 16, 15
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == {Note.STREAM}
+
+
+def test_the_header_decides_the_sign_of_a_stream_of_jpeg_2000(tmp_path: Path) -> None:
+    turned = (DEEP << 4).astype(np.int16) >> 4  # 12 bits, of which the highest is taken for a sign
+    stream = openjpeg.encode_array(turned, bits_stored=12, photometric_interpretation=2)
+    dataset = encapsulated(dicom(DEEP, 12), stream, JPEG2000Lossless)
     grey, notes = look(dataset, tmp_path)
     assert np.array_equal(grey, GREY)
     assert notes == {Note.STREAM}
