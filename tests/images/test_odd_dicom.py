@@ -5,10 +5,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import openjpeg
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from openjpeg.utils import encode_array
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -361,7 +361,7 @@ def test_a_stream_of_fewer_bits_than_the_header_is_read(tmp_path: Path) -> None:
 
 def test_the_header_decides_the_sign_of_a_stream_of_jpeg_2000(tmp_path: Path) -> None:
     turned = (DEEP << 4).astype(np.int16) >> 4  # 12 bits, of which the highest is taken for a sign
-    stream = openjpeg.encode_array(turned, bits_stored=12, photometric_interpretation=2)
+    stream = encode_array(turned, bits_stored=12, photometric_interpretation=2)
     dataset = encapsulated(dicom(DEEP, 12), stream, JPEG2000Lossless)
     grey, notes = look(dataset, tmp_path)
     assert np.array_equal(grey, GREY)
