@@ -11,6 +11,7 @@ import pyarrow as pa
 from rich.console import Console
 
 from camchex.aggregates.small_cells import Counts, percentiles
+from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import INDICATIONS
 from camchex.errors import DataError
 from camchex.reports.files import Batch, Report, report_batches, report_names
@@ -131,20 +132,21 @@ def extract_indications(
 def _require_sections(
     outcomes: Counter[str], reports: Path, studies: pa.Table, params: IndicationParams
 ) -> None:
-    """Refuse reports of which none gives a section, since something must be wrong with all."""
-    if not studies.num_rows or any(outcomes[name] for name in HAVING_SECTIONS):
-        return
-    example = reports / report_names(studies.slice(0, 1))[0]
-    if outcomes["report_missing"] == studies.num_rows:
+    """Refuse reports of which (almost) none is there, or gives a section: all must be wrong."""
+    there = studies.num_rows - outcomes["report_missing"]
+    if there < LEAST_SHARE * studies.num_rows:
+        example = reports / report_names(studies.slice(0, 1))[0]
         raise DataError(
-            f"{reports}: not one report of {studies.num_rows} studies is here. Expected for "
-            f"example {example}. Set data.root and data.reports in params.yaml."
+            f"{reports}: {there or 'not one'} report of {studies.num_rows} studies is here. "
+            f"Expected for example {example}. Set data.root and data.reports in params.yaml."
         )
-    raise DataError(
-        f"{reports}: not one of {studies.num_rows - outcomes['report_missing']} reports has a "
-        f"section {' or '.join(params.use)} ({outcomes['report_empty']} are empty), as "
-        f"indications.use of params.yaml asks for. {ADVICE[params.sections]}"
-    )
+    useful = sum(outcomes[name] for name in HAVING_SECTIONS)
+    if useful < LEAST_SHARE * there:
+        raise DataError(
+            f"{reports}: {useful or 'not one'} of {there} reports has a section "
+            f"{' or '.join(params.use)} ({outcomes['report_empty']} are empty), as "
+            f"indications.use of params.yaml asks for. {ADVICE[params.sections]}"
+        )
 
 
 def _read_batch(batch: Batch, params: IndicationParams) -> pa.RecordBatch:

@@ -265,6 +265,26 @@ def test_reports_of_which_none_has_a_section_that_is_used_are_refused(
         extract_indications(studies("50000001", "50000002"), tmp_path, rules, workers=0)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (report(INDICATION="Cough"), None, r"1 report of 21 studies is here"),
+        (report(INDICATION="Cough"), report(TECHNIQUE="PA"), r"1 of 21 reports has a section"),
+    ],
+)
+def test_a_cohort_of_which_almost_no_report_helps_is_refused(
+    tmp_path: Path, one: str, other: str | None, expected: str
+) -> None:
+    names = [f"500000{n}" for n in range(10, 31)]
+    for name in names[1:] if other else []:
+        write(tmp_path, name, other)
+    write(tmp_path, names[0], one)
+    with pytest.raises(DataError, match=expected):
+        extract_indications(studies(*names), tmp_path, RELEASED, workers=0)
+    some = studies(*names[:20])  # a twentieth
+    assert extract_indications(some, tmp_path, RELEASED, workers=0)[0].num_rows == 20
+
+
 @pytest.mark.parametrize(("unheaded", "warned"), [(0, False), (1, False), (2, True)])
 def test_many_reports_without_a_known_header_are_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], unheaded: int, *, warned: bool
