@@ -26,7 +26,7 @@ def cell_replaced(table: pa.Table, column: int, rng: Rng) -> pa.Table:
     values[old] = JUNK[int(rng.integers(len(JUNK)))]
     try:
         changed = pa.array(values, field.type)
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return table
     return table.set_column(column, field.with_nullable(True), changed)  # noqa: FBT003 - Arrow's
 
