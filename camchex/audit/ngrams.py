@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
 
-WORDS = r"(?:[^\s.]|(?<!\s)\.(?=\d))+"  # s/p, -year-old and 38.5 are words; a lone full stop is none
+WORDS = r"(?:[^\s.]|(?<!\s)\.(?=\d))+"  # words: s/p, -year-old, 38.5; no lone full stop
 LARGEST_VOCABULARY = 20_000  # words and pairs of words; keeps MIMIC-CXR to minutes on one core
 
 

@@ -68,7 +68,7 @@ def stays_around(study: Study, about: Study, params: SyntheticParams) -> list[St
     if rng.random() < params.in_emergency:
         arrival = study.time - timedelta(minutes=int(rng.integers(15, 300)))
         if rng.random() < OVERLAPPING:
-            arrivals.append((arrival - timedelta(hours=3), None))
+            arrivals.append((arrival - timedelta(hours=3), about))
         arrivals.append((arrival, about))
     return [_stay(study, *arrival, params, place) for place, arrival in enumerate(arrivals)]
 
