@@ -16,8 +16,8 @@ What crosses from one stage to the next, as Parquet. `python docs/tables.py` mak
 [camchex/contract/schemas.py](../camchex/contract/schemas.py); every Parquet file carries the same
 descriptions in the metadata of its columns. Every table is sorted by its primary key. Within a data
 set, a primary key is in one row only. Ids are text, as published, never blank. Units are in the
-column names. An unknown label is null, never -1 and never 0. No number is NaN or infinite. The label
-columns below are those of CXR-LT 2023: they follow `labels.space`.
+column names. An unknown label is null, never -1 and never 0. No number is NaN or infinite. The
+label columns below are those of CXR-LT 2023: they follow `labels.space`.
 
 [camchex/contract/rules.py](../camchex/contract/rules.py) holds these rules wherever a stage writes
 or reads a table, and `camchex check --tables FOLDER` holds tables of your own against them
