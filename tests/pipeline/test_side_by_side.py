@@ -267,6 +267,8 @@ def test_whatever_ends_a_run_nothing_is_left_running_and_the_next_goes_on(
     folder = repository(tmp_path / "stopped", {"quick": "", "b": "quick", "c": "quick"}, 0)
     pipeline = (folder / "dvc.yaml").read_text()
     (folder / "dvc.yaml").write_text(pipeline.replace("b 0", "b 60").replace("c 0", "c 60"))
+    # Where the tests are a background job of a script, SIGINT is ignored, and would be by the run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
         command("stages", "--jobs", "2"),
         cwd=folder,

@@ -228,7 +228,7 @@ def test_thresholds_views_and_tables_are_written_beside_the_scores(copy: Path) -
     studies = pq.read_table(copy / "data/cohort.parquet")
     ids = sorted(i for images in studies["image_ids"].to_pylist() for i in images)
     column = {name: ["x"] * len(ids) for name in schemas.IMAGES.names}
-    column |= {"image_id": ids, "view_position": ["AP"] * len(ids)}
+    column |= {"image_id": ids, "view": ["frontal"] * len(ids), "view_position": ["AP"] * len(ids)}
     column |= {"rows": [1] * len(ids), "columns": [1] * len(ids)}
     tables.write(pa.table(column, schema=schemas.IMAGES), copy / "images.parquet", schemas.IMAGES)
     evaluate.main(
