@@ -15,6 +15,7 @@ from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, decide_views
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
 CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff without its leading zeros
+A_DATE, A_CLOCK = "a date, YYYYMMDD", "a time, HHMMSS, with or without fraction"
 OFFICIAL_SPLITS = {"train": "train", "validate": "development", "test": "test"}
 """Our name of each official split."""
 
@@ -70,15 +71,21 @@ def study_times(raw: RawTable) -> pa.Array:
     Raises:
         DataError: At a blank cell, or one that is no date or time.
     """
-    for column, layout, expected in (
-        ("StudyDate", DATE, "YYYYMMDD"),
-        ("StudyTime", CLOCK, "HHMMSS, with or without fraction"),
+    date, clock = raw.text("StudyDate"), raw.text("StudyTime")
+    for column, values, form, expected in (
+        ("StudyDate", date, DATE, A_DATE),
+        ("StudyTime", clock, CLOCK, A_CLOCK),
     ):
-        good = pc.fill_null(pc.match_substring_regex(raw.text(column), layout), fill_value=False)
+        good = pc.fill_null(pc.match_substring_regex(values, form), fill_value=False)
         raw.refuse(pc.invert(good), column, expected)
-    clock = pc.replace_substring_regex(raw.text("StudyTime"), r"\..*$", "")
-    stamps = pc.binary_join_element_wise(raw.text("StudyDate"), pc.utf8_lpad(clock, 6, "0"), "")
-    return raw.stamps("StudyTime", stamps, "%Y%m%d%H%M%S")
+    clock = pc.utf8_lpad(pc.replace_substring_regex(clock, r"\..*$", ""), 6, "0")
+
+    def parsed(column: str, time: pa.Array | pa.Scalar, expected: str) -> pa.Array:
+        stamps = pc.binary_join_element_wise(date, time, "")
+        return raw.stamps(column, stamps, "%Y%m%d%H%M%S", expected)
+
+    parsed("StudyDate", pa.scalar("000000"), A_DATE)
+    return parsed("StudyTime", clock, A_CLOCK)
 
 
 def read_official_split(path: Path) -> pa.Table:
