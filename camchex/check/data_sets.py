@@ -174,6 +174,8 @@ def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
         if table == "edstays":
             above = (path.name, read, mimic_iv_ed.OF_STAYS)
         require_matches((path, read), (name, within), ids)
+        if table == "edstays" and studies.num_rows:
+            mimic_iv_ed.require_times(path, read, studies)
         return TableCounts({"rows": read.num_rows}, COUNTS[table])
 
     for table in ED_READERS:

@@ -116,7 +116,7 @@ UNITS = {
     "diastolic_bp_mmhg": "Diastolic blood pressure, mmHg.",
 }
 SOURCES = ("triage", "vitalsign")
-TAKEN = ("during", "after", "before")
+TAKEN = ("during", "between", "after", "before")
 ORIGIN = {
     "source": (pa.string(), "triage or vitalsign; null: there is no value."),
     "stay_id": (pa.string(), "Stay of the visit that it was measured in; null: no value."),
@@ -130,7 +130,12 @@ VITALS = pa.schema(
     [
         STUDY_ID,
         _column("stay_id", pa.string(), "ED stay; null: taken outside any."),
-        _column("taken", pa.string(), "during, after or before that stay; null: no stay.", TAKEN),
+        _column(
+            "taken",
+            pa.string(),
+            "during, after or before that stay; between it and a later one of its visit; null: none.",
+            TAKEN,
+        ),
         _column("minutes_since_arrival", pa.float64(), "study_time less intime of the stay."),
         *(_column(name, pa.float64(), UNITS[name]) for name in VITAL_SIGNS),
         _column("gender", pa.string(), "F or M, as the stay records it.", ("F", "M")),
