@@ -215,7 +215,8 @@ def begin_of_examination(text: str) -> int | None:
     plain = _with_plain_marks(text)
     inside = _in_a_line().finditer(plain) if ":" in plain else ()
     within = (match.start() for match in inside if _is_within(match))
-    unmarked = (match.start() for match in UNMARKED.finditer(plain) if _is_unmarked(match))
+    alone = (match.start() for match in UNMARKED.finditer(plain) if _is_unmarked(match))
+    unmarked = (len(plain[:start].rstrip()) for start in alone)
     return min([*islice(below, 1), *islice(within, 1), *islice(unmarked, 1)], default=None)
 
 

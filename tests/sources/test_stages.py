@@ -24,6 +24,7 @@ def project(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """An empty project folder whose raw data are the open cohort."""
     content = read_yaml(Path("params.yaml"))
     content["data"]["root"] = str(real_data / "open_cohort")
+    content["external"]["nih"]["hold_out_test"] = False  # its test_list.txt is empty
     (tmp_path / "params.yaml").write_text(yaml_text(content))
     monkeypatch.chdir(tmp_path)
     return real_data / "open_cohort"

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import NO_FINDING
+from camchex.contract.rules import LEAST_SHARE
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import values_of
 from camchex.sources.csv.raw_table import read_csv
@@ -89,16 +90,21 @@ def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTes
         test_list: One name of an image per line.
 
     Raises:
-        DataError: If the list is missing or damaged, or all its names are of no image of the table.
+        DataError: If the list is missing or damaged, or almost none of its names is of an
+            image of the table.
     """
     if test_list == table:
         return OfficialTest(pa.array([], pa.string()), 0)
     listed = read_names(test_list)
+    if not len(listed):
+        return OfficialTest(listed, 0, empty_list=True)
     patients = values_of(listed, images, "image_id", "patient_id")
-    if patients.null_count == len(listed) > 0:
+    matched = len(listed) - patients.null_count
+    if matched < LEAST_SHARE * min(len(listed), images.num_rows):
+        first = listed.filter(pc.is_null(patients))[0].as_py()
         raise DataError(
-            f"{test_list}, line 1: {listed[0].as_py()!r} is no image of {table}, and no other line "
-            f"is ({len(listed)} in all); the table has, for example, "
+            f"{test_list}: {first!r} is no image of {table}, and only {matched} of "
+            f"{len(listed)} names are of one; the table has, for example, "
             f"{images['image_id'][0].as_py()!r}. Give the test_list of this table in params.yaml."
         )
     return OfficialTest(patients.drop_null().unique(), patients.null_count)

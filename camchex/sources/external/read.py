@@ -64,14 +64,22 @@ def read_external(
         labels: The label space, and what is implied.
 
     Raises:
-        DataError: If a table is not what the source publishes, or all of it is the official test.
+        DataError: If a table is not what the source publishes, all of it is the official test, or
+            an empty list is to tell the official test.
         ParamsError: If the set's own map names an unknown finding or class.
     """
     images = read_images(external.source, table, root, external.folder, key)
     known, contradictions = _labels(external.source, table, labels.classes, external.labels, key)
     if labels.imply_no_finding:
         known = imply_no_finding(known, labels.classes)
-    patients, not_in_table = SOURCES[external.source].official_test(images, table, test_list)
+    official = SOURCES[external.source].official_test(images, table, test_list)
+    patients, not_in_table = official.patients, official.not_in_table
+    if external.hold_out_test and official.empty_list:
+        raise DataError(
+            f"{test_list}: names no image, so that no patient of the official test would be held "
+            "out. Download it again; or, if this copy holds none of them, set "
+            f"external.{key}.hold_out_test to false in params.yaml."
+        )
     tested = pc.is_valid(positions(images["patient_id"], patients))
     kept = pc.invert(tested) if external.hold_out_test else pc.is_valid(tested)
     if not pc.any(kept).as_py():
