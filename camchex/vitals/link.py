@@ -89,7 +89,8 @@ def link_and_count(
         ``schemas.VITALS``, and counts (aggregates, small cells not hidden): ``studies`` linked or
         not, before arrival or after departure (under ``within_stay``: through the slack), between
         two stays of a visit, and with values of another stay of the visit (``through_chain``);
-        ``sources`` of each value over the linked studies; values of triage of a stay that had not begun (``before_arrival``); the
+        ``sources`` of each value over the linked studies; values of triage of a stay that had not
+        begun (``before_arrival``); the
         percentiles of ``age_minutes`` of all other values, and of the absolute
         ``minutes_from_arrival``; ``rows`` of the raw tables that could not be used; ``values``
         converted and dropped, by table and rule (``studies``: after the values of a study were put

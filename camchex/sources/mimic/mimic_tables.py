@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +15,7 @@ from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import image_counts, positions, values_of
+from camchex.sources.csv.lookup import any_known, image_counts, positions, values_of
 from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.no_finding import contradicted
 from camchex.sources.mimic import cxr_lt, mimic_cxr
@@ -146,10 +145,7 @@ def require_known_labels(labelled: pa.Table, classes: Iterable[str], chexpert: P
     Raises:
         DataError: Naming the file of the labels.
     """
-    known = pa.array(np.zeros(labelled.num_rows, bool))
-    for name in classes:
-        known = pc.or_(known, pc.is_valid(labelled[name]))
-    number = int(pc.sum(known).as_py() or 0)
+    number = int(pc.sum(any_known(labelled, classes)).as_py() or 0)
     if number < LEAST_SHARE * labelled.num_rows:
         raise DataError(
             f"{chexpert}: of {labelled.num_rows:,} images in a split, {number:,} have a known "
