@@ -96,7 +96,8 @@ def ends(values: Values, counts: Counts) -> tuple[float, float]:
 def stretched(values: Values, low: float, high: float) -> NDArray[np.uint8]:
     """Grey levels of values, from black at ``low`` to white at ``high``; blank ones are black."""
     shares = np.clip((values - low) / ((high - low) or 1), 0, 1)
-    return np.rint(shares * WHITE).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.rint(shares * WHITE).astype(np.uint8)
+    return grey
 
 
 def is_inverted(dataset: Dataset, notes: Notes) -> bool:
