@@ -1,5 +1,6 @@
 """MIMIC-CXR-JPG 2: images and studies, the official split, labels of the CheXpert labeler."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,9 +8,13 @@ import pyarrow.compute as pc
 
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import IMAGES, MIMIC, STUDIES, study_labels
-from camchex.sources.csv.lookup import require_known_columns, require_one_value_per_study
+from camchex.sources.csv.lookup import (
+    require_known_columns,
+    require_one_value_per_study,
+    values_of,
+)
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
-from camchex.sources.mimic.mimic_ids import mimic_ids
+from camchex.sources.mimic.mimic_ids import PUBLISHED, mimic_ids
 from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, decide_views
 
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
@@ -86,6 +91,32 @@ def study_times(raw: RawTable) -> pa.Array:
 
     parsed("StudyDate", pa.scalar("000000"), A_DATE)
     return parsed("StudyTime", clock, A_CLOCK)
+
+
+def require_same_ids(paths: Iterable[Path], images: pa.Table) -> None:
+    """Check that tables say of their images, or studies, what the metadata say of them.
+
+    Args:
+        paths: Tables with ``dicom_id`` or ``study_id``, whose other ids, if any, are compared.
+        images: ``schemas.IMAGES``; what is none of them is passed over.
+
+    Raises:
+        DataError: At the first image or study that is of another study or patient.
+    """
+    for path in paths:
+        header = read_header(path)
+        there = [name for name in ("study_id", "patient_id") if PUBLISHED[name][0] in header]
+        image = ["dicom_id"] if "dicom_id" in header else []
+        raw = read_csv(path, [*image, *(PUBLISHED[name][0] for name in there)])
+        ids = dict(zip(["image_id"], map(raw.ids, image), strict=False)) | mimic_ids(raw, *there)
+        key, *others = ids
+        for name in others:
+            known = values_of(ids[key], images, key, name)
+            other = pc.fill_null(pc.not_equal(known, ids[name]), fill_value=False)
+            whose = (
+                f"the {name.removesuffix('_id')} of this {key.removesuffix('_id')} in the metadata"
+            )
+            raw.refuse(other, PUBLISHED[name][0], whose)
 
 
 def read_official_split(path: Path) -> pa.Table:

@@ -16,7 +16,7 @@ from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import any_known, image_counts, positions, values_of
-from camchex.sources.csv.matches import require_matches
+from camchex.sources.csv.matches import Named, require_matches
 from camchex.sources.csv.no_finding import contradicted
 from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
@@ -64,12 +64,16 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
     require_matches((files.split, official), (files.metadata, images), ["image_id"])
     require_matches((files.chexpert, mimic14), (files.metadata, studies), ["study_id"])
+    mimic_cxr.require_same_ids((files.split, files.chexpert), images)
     by_labeler = params.space == "mimic-14"
     chosen = official
     if params.reads_cxr_lt:
         challenge = cxr_lt.read_splits(files.cxr_lt, () if by_labeler else params.classes)
-        names = ", ".join(str(path) for path in files.cxr_lt.values())
-        require_matches((names, challenge), (files.metadata, images), ["image_id"])
+        require_matches(
+            (", ".join(map(str, files.cxr_lt.values())), challenge),
+            (files.metadata, images),
+            ["image_id"],
+        )
         chosen = challenge if params.splits == "cxr-lt" else official
     labelled = label_by_report(images, mimic14) if by_labeler else challenge.drop_columns("split")
     split = values_of(labelled["image_id"], chosen, "image_id", "split")
@@ -89,19 +93,25 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
         studies=studies.set_column(studies.column_names.index("split"), "split", split),
         mimic14=mimic14,
     )
-    shared = {name: shared_with_training(labelled, p) for name, p in files.other_tests.items()}
     counts = count(tables, labelled, official, params.classes)
     of_these = pc.is_valid(positions(mimic14["study_id"], studies["study_id"]))
     tables = replace(tables, mimic14=mimic14.filter(of_these))
-    return tables, {**counts, "other_tests_in_training": shared}
+    return tables, {
+        **counts,
+        "other_tests_in_training": {
+            name: shared_with_training(labelled, path, (files.metadata, images))
+            for name, path in files.other_tests.items()
+        },
+    }
 
 
-def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
+def shared_with_training(labelled: pa.Table, path: Path, images: Named) -> Counts:
     """Count the images, studies and patients of another release's test file that are trained on.
 
     Source: docs/method.md, section 10.6 (the splits of 2023 and 2024 cross).
     """
     other = cxr_lt.read_ids(path)
+    require_matches((path, other), images, ["image_id"])
     train = labelled.filter(pc.equal(labelled["split"], "train"))
     counted = {}
     for plural, key in (
