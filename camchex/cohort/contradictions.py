@@ -172,7 +172,7 @@ def _refused(column: str | None, check: Callable[..., None], *of: object) -> Ite
 def _few(number: int, of: int, what: str, having: str) -> Iterator[Problem]:
     if number < LEAST_SHARE * of:
         which = f"of {of:,} {what}, {number:,} have {having}"
-        yield Problem(None, f"{which}: are they of the same release, or is it another column?")
+        yield Problem(None, f"{which}; a table without rows says that there are none")
 
 
 def _sum(flags: pa.Array | pa.ChunkedArray) -> int:

@@ -142,7 +142,9 @@ def store_of(table: Path, folder: Path) -> None:
 def test_the_cohort_is_built_from_what_the_other_stages_wrote(project: Path) -> None:
     ingest(project, Path())
     studies = pq.read_table("studies.parquet")["study_id"].to_pylist()
-    indications = [{"study_id": s, "findings_suspected": False} for s in studies]
+    indications = [
+        {"study_id": s, "indication": "cough", "findings_suspected": False} for s in studies
+    ]
     vitals = [{"study_id": s, "vitals_text": vitals_text({}, None)} for s in studies]
     for name, rows, schema in (
         ("indications", indications, schemas.INDICATIONS),
