@@ -63,14 +63,14 @@ class Shard(Section):
     """One Arrow file of a store."""
 
     file: str
-    rows: int
+    rows: int = Field(ge=1)
     sha256: str
 
 
 class StoreContents(Section):
     """Content of ``shards.json``: the parts of a store, and a checksum of this file itself."""
 
-    size: int  # pixels of either side of every image
+    size: int = Field(ge=1)  # pixels of either side of every image
     index_sha256: str
     lists_sha256: dict[str, str]  # of QUARANTINE and NOTES
     shards: tuple[Shard, ...]

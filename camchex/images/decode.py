@@ -181,8 +181,12 @@ def _check_contrast(grey: NDArray[np.uint8], path: Path) -> None:
     levels = int(np.searchsorted(most, 1 - MOST_FEW)) + 1
     if levels < LEAST_LEVELS:
         raise UnreadableImage(path, Reason.NO_CONTRAST, f"{levels} grey levels")
-    coarse = cv2.resize(grey, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
-    if min(grey.shape) >= COARSE**2 and coarse.std() < LEAST_COARSE * _spread(pixels):
+    step = min(grey.shape) // COARSE**2  # so that a square is of COARSE x COARSE pixels, or more
+    if not step:
+        return
+    some = np.ascontiguousarray(grey[::step, ::step])
+    coarse = cv2.resize(some, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+    if coarse.std() < LEAST_COARSE * _spread(pixels):
         raise UnreadableImage(path, Reason.NO_CONTRAST, "noise alone")
 
 

@@ -56,25 +56,34 @@ def png_grey(image: Image.Image, data: bytes, notes: Notes) -> NDArray[np.uint8]
     return np.asarray(image.convert("L"))
 
 
-def _deep_levels(image: Image.Image, data: bytes) -> NDArray[np.float64]:
+def _deep_levels(image: Image.Image, data: bytes) -> NDArray[np.uint16]:
     """Grey levels from 0 to 65535; Pillow keeps only the high byte of a coloured sample."""
     if image.mode.startswith("I"):
-        levels = np.asarray(image).astype(np.float64)
-        return np.where(levels == image.info.get("transparency"), 0, levels)
+        stored = np.asarray(image).astype(np.uint16)
+        if "transparency" in image.info:
+            stored[stored == image.info["transparency"]] = 0
+        return stored
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise ValueError("OpenCV cannot decode it")
     grey = np.asarray(samples[..., :3] @ LUMA)
-    return grey * (samples[..., 3] / MOST) if samples.shape[-1] > len(LUMA) else grey
+    if samples.shape[-1] > len(LUMA):
+        grey *= samples[..., 3] / MOST
+    levels: NDArray[np.uint16] = np.rint(grey).astype(np.uint16)
+    return levels
 
 
-def _shallow(levels: NDArray[np.float64], notes: Notes) -> NDArray[np.uint8]:
-    counts = np.bincount(np.rint(levels).astype(np.uint16).ravel(), minlength=MOST + 1)
-    low, high = ends(np.arange(MOST + 1.0), counts.astype(np.float32))
+def _shallow(levels: NDArray[np.uint16], notes: Notes) -> NDArray[np.uint8]:
+    every = np.arange(MOST + 1.0)
+    low, high = ends(
+        every, cv2.calcHist([levels], [0], None, [len(every)], [0, len(every)]).ravel()
+    )
     if high < LOW or high - low < NARROW:
         notes.append(Note.DEEP_PNG)
-        return stretched(levels, low, high)
-    return stretched(levels, 0, MOST)
+    else:
+        low, high = 0.0, float(MOST)
+    grey: NDArray[np.uint8] = stretched(every, low, high)[levels]
+    return grey
 
 
 def _check_rows(image: Image.Image, header: tuple[int, ...], data: bytes) -> None:
