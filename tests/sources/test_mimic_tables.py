@@ -88,6 +88,7 @@ def test_what_was_read_is_counted(tmp_path: Path) -> None:
         "none": {"images": 1, "studies": 1, "patients": 1},
     }
     assert counts["official_split_without_image"] == 1
+    assert counts["view_position_against_view_code"] == 0
     assert counts["views"] == {
         "ViewPosition": {"frontal": 2, "lateral": 1},
         "ViewCodeSequence": {"frontal": 0, "lateral": 1},

@@ -1,5 +1,6 @@
 """MIMIC-CXR-JPG 2: images and studies, the official split, labels of the CheXpert labeler."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from camchex.sources.csv.lookup import (
 )
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.mimic.mimic_ids import PUBLISHED, mimic_ids
-from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, decide_views
+from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, count_contradicted, decide_views
 
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
@@ -25,8 +26,15 @@ OFFICIAL_SPLITS = {"train": "train", "validate": "development", "test": "test"}
 """Our name of each official split."""
 
 
-def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
+def read_metadata(
+    path: Path, folder: str, notes: Counter[str] | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Read ``mimic-cxr-2.0.0-metadata.csv.gz``: the images, and the studies that they make up.
+
+    Args:
+        path: The file.
+        folder: Folder of the images.
+        notes: How many images contradict themselves is added here, if given.
 
     Returns:
         ``schemas.IMAGES``, and ``schemas.STUDIES`` with every split null. The time of a study is
@@ -45,7 +53,10 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
     image, patient, study = ids.values()
     group = pc.utf8_slice_codeunits(patient, 0, 2)  # files/p10/p10000032/s50414267/<image_id>.jpg
     parts = [f"{folder}/files/p", group, "/p", patient, "/s", study, "/", image, ".jpg"]
-    views, rules = decide_views({name: raw.text(name) for name in VIEW_COLUMNS}, study)
+    headers = {name: raw.text(name) for name in VIEW_COLUMNS}
+    views, rules = decide_views(headers, study)
+    if notes is not None:
+        notes["view_position_against_view_code"] += count_contradicted(headers)
     images = pa.table(
         {
             "dataset": pa.repeat(MIMIC, len(views)),

@@ -59,7 +59,8 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
 
     Source: docs/method.md, sections 2, 4, 10.6 and 10.7.
     """
-    images, studies = mimic_cxr.read_metadata(files.metadata, folder)
+    notes = Counter(view_position_against_view_code=0)
+    images, studies = mimic_cxr.read_metadata(files.metadata, folder, notes)
     official = mimic_cxr.read_official_split(files.split)
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
     require_matches((files.split, official), (files.metadata, images), ["image_id"])
@@ -98,6 +99,7 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
     tables = replace(tables, mimic14=mimic14.filter(of_these))
     return tables, {
         **counts,
+        **notes,
         "other_tests_in_training": {
             name: shared_with_training(labelled, path, (files.metadata, images))
             for name, path in files.other_tests.items()
