@@ -166,7 +166,15 @@ def test_contradictions_are_counted_in_every_set(tmp_path: Path) -> None:
         for i, finding in enumerate(("Edema", "Fracture", "Support Devices"))
     ]
     stanford = published(tmp_path / "train.csv", CHEXPERT, rows)
-    assert read(tmp_path, "chexpert", stanford, stanford).counts.contradictions == 2
+    counts = read(tmp_path, "chexpert", stanford, stanford).counts
+    assert (counts.contradictions, counts.studies_with_several_labels) == (2, 1)
+    alike = [{**rows[0], "Path": path.format(i)} for i in range(2)]
+    alike += [
+        {**row, "Path": path.format(i).replace("study1", "study2")} for i, row in enumerate(rows)
+    ]
+    stanford = published(tmp_path / "train.csv", CHEXPERT, alike)
+    counts = read(tmp_path, "chexpert", stanford, stanford).counts
+    assert counts.studies_with_several_labels == 1  # study1 has the same labels twice
     both = nih(tmp_path, 1, 2, finding="Hernia|No Finding")
     found = read(tmp_path, "nih", both, both)
     assert found.counts.contradictions == 2

@@ -29,6 +29,7 @@ class ExternalCounts(NamedTuple):
 
     listed: Mapping[str, int]  # images, studies and patients of the table
     contradictions: int  # images with No Finding and a finding
+    studies_with_several_labels: int  # studies whose images are labelled differently
     official_test: Mapping[str, int]  # images, studies and patients of the official test
     test_list_not_in_table: int  # entries of a test list of its own without an image
     kept: Mapping[str, int]  # images, studies and patients that students are trained on
@@ -92,11 +93,20 @@ def read_external(
     counts = ExternalCounts(
         image_counts(images),
         contradictions,
+        _differing_studies(images, known, labels.classes),
         image_counts(images.filter(tested)),
         not_in_table,
         image_counts(chosen),
     )
     return ExternalTables(chosen, known.filter(kept), counts)  # both are sorted by image
+
+
+def _differing_studies(images: pa.Table, known: pa.Table, classes: Sequence[str]) -> int:
+    """Count the studies whose images have different labels; rows of both tables are the same."""
+    labelled = known.select(classes).append_column("study_id", images["study_id"])
+    distinct = labelled.group_by(["study_id", *classes]).aggregate([])
+    ways = pc.struct_field(pc.value_counts(distinct["study_id"]), "counts")
+    return int(pc.sum(pc.greater(ways, 1)).as_py() or 0)
 
 
 def read_images(
