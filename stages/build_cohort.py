@@ -35,14 +35,14 @@ def main(
         vitals=tables.read(vitals, schemas.VITALS),
         views=tables.read(views, schemas.VIEWS),
     )
-    prepared = ImageStore(store)
-    cohort, counts = build_cohort(inputs, prepared.image_ids, classes)
+    kept = ImageStore(store)
+    ranges = params.load("vitals.ranges", dict[str, schemas.Bounds] | None)  # type: ignore[arg-type]
+    cohort, counts = build_cohort(inputs, kept.image_ids, classes, ranges)
     tables.write(cohort, out, schemas.cohort(classes))
-    sets = {schemas.MIMIC: DataSet(prepared, inputs.images)}
-    same, same_counts = find_duplicates(sets, inputs.studies)
+    same, copies = find_duplicates({schemas.MIMIC: DataSet(kept, inputs.images)}, inputs.studies)
     tables.write(same, duplicates, schemas.DUPLICATES)
     published = cxr_lt_published(params.load("data.cxr_lt_files", dict[str, str]))
-    counts = {**counts, "duplicates": same_counts, "published": published}
+    counts = {**counts, "duplicates": copies, "published": published}
     write_counts(counts, metrics, params.load("evaluation.min_cell", int))
 
 

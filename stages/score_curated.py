@@ -8,7 +8,7 @@ from camchex.scores.benchmarks import CURATED, curated_counts, curated_rows
 from camchex.scores.labelled_split import labelled_split, read_seeds
 from camchex.scores.params import EvaluationParams
 from camchex.sources.csv.matches import require_matches
-from camchex.sources.mimic.curated import read_curated
+from camchex.sources.mimic.curated import count_contradictions, read_curated
 from stages import Input, Output, run
 
 
@@ -25,7 +25,11 @@ def main(
     test = labelled_split(studies, "test", classes)
     probabilities = read_seeds(predictions, params.load("seeds", list[int]), test)
     write_csv(CURATED, curated_rows(test, curated, probabilities, evaluation), out)
-    write_counts(curated_counts(curated, studies), counts, evaluation.min_cell)
+    counted = {
+        **curated_counts(curated, studies),
+        "no_finding_beside_a_finding": count_contradictions(curated),
+    }
+    write_counts(counted, counts, evaluation.min_cell)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from camchex.check.checked import look_for
 from camchex.cohort.contradictions import cohort_schemas, contradictions
 from camchex.contract import rules, schemas
-from camchex.contract.rules import Problem, wrong
+from camchex.contract.rules import Problem
 from camchex.contract.tables import read_parquet
 from camchex.errors import DataError
-from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalRanges
 
 
@@ -59,7 +57,8 @@ def check_tables(
     read = {name: _read(path) for name, path in paths.items()}
     problems = {name: list(_by_itself(read[name], schema)) for name, schema in expected.items()}
     sound = {n: t for n, t in read.items() if isinstance(t, pa.Table) and not problems[n]}
-    for name, found in (*contradictions(sound, classes), *_beside(sound, root, ranges)):
+    bounds = ranges.model_dump() if ranges else None
+    for name, found in (*contradictions(sound, classes, bounds), *_beside(sound, root)):
         problems[name].append(found)
     rows = {n: t.num_rows if isinstance(t, pa.Table) else None for n, t in read.items()}
     return [CheckedTable(path, rows[n], tuple(problems[n])) for n, path in paths.items()]
@@ -81,15 +80,11 @@ def _by_itself(table: pa.Table | Problem, schema: pa.Schema) -> Iterator[Problem
         yield from rules.problems(table, schema)
 
 
-def _beside(
-    tables: Mapping[str, pa.Table], root: Path, ranges: VitalRanges | None
-) -> Iterator[tuple[str, Problem]]:
-    """Yield what is wrong beside the files of images, and beside the rules for vital signs."""
+def _beside(tables: Mapping[str, pa.Table], root: Path) -> Iterator[tuple[str, Problem]]:
+    """Yield what is wrong beside the files of images."""
     for name, table in tables.items():
         if name.endswith("/images"):
             yield from ((name, problem) for problem in _missing_files(table, root))
-    if "vitals" in tables:
-        yield from (("vitals", problem) for problem in _implausible(tables["vitals"], ranges))
 
 
 def _missing_files(images: pa.Table, root: Path) -> Iterator[Problem]:
@@ -97,14 +92,3 @@ def _missing_files(images: pa.Table, root: Path) -> Iterator[Problem]:
     if missing is not None:
         lost = f"{wanted - present:,} of {wanted:,} files looked for are not there"
         yield Problem("path", f"{lost}, for example {missing}; paths start at data.root")
-
-
-def _implausible(vitals: pa.Table, ranges: VitalRanges | None) -> Iterator[Problem]:
-    """Yield values out of range (of another unit?), and text that differs from the values."""
-    for name, (low, high) in (ranges.model_dump() if ranges else {}).items():
-        inside = pc.and_(pc.greater_equal(vitals[name], low), pc.less_equal(vitals[name], high))
-        good = pc.fill_null(inside, fill_value=True)
-        expected = f"{low} to {high}: {schemas.UNITS[name]} (vitals.ranges)"
-        yield from wrong(vitals, name, good, expected)
-    same = pc.equal(vitals["vitals_text"].combine_chunks(), vitals_texts(vitals))
-    yield from wrong(vitals, "vitals_text", same, "what camchex.texts.vitals_text writes")

@@ -28,7 +28,7 @@ from camchex.cohort.published import (
 )
 from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.contract.schemas import IMAGES, STUDIES, UNKNOWN_VIEW
-from camchex.contract.tables import require_distinct_images
+from camchex.contract.tables import require_disjoint_patients, require_distinct_images
 from camchex.errors import DataError
 from camchex.reports.files import archived_names, report_names
 from camchex.reports.indications import extract_indications
@@ -39,6 +39,7 @@ from camchex.sources.external import vindr
 from camchex.sources.external.read import read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.curated import read_curated
+from camchex.sources.mimic.mimic_tables import require_known_images
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 from camchex.texts.params import IndicationParams
 
@@ -69,14 +70,12 @@ def check_data(
     said = labels.model_copy(update={"imply_no_finding": False})
     images, studies = _listed(data.root / data.mimic_cxr_jpg / METADATA)
     sets = [
-        CheckedDataSet(
-            "MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, images, studies))
-        ),
+        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, images))),
         CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data, indications))),
         CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, studies))),
     ]
     if said.reads_cxr_lt:
-        sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said))))
+        sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said, images))))
     by_source: dict[str, dict[str, pa.ChunkedArray]] = {}
     for key, one in external.items():
         name = f"{NAMES[one.source]} (external.{key})"
@@ -86,16 +85,16 @@ def check_data(
     return CheckedData(data.root, tuple(sets))
 
 
-def _mimic_cxr(data: DataParams, images: pa.Table, studies: pa.Table) -> Iterator[CheckedFile]:
+def _mimic_cxr(data: DataParams, images: pa.Table) -> Iterator[CheckedFile]:
     folder = data.root / data.mimic_cxr_jpg
     yield check_file(folder / METADATA, partial(_metadata, data=data))
     read_split = partial(_official_split, images=images)
     yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", read_split)
-    read_labels = partial(_mimic14, studies=studies)
+    read_labels = partial(_mimic14, images=images)
     yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", read_labels)
     named = {folder / name for name in data.curated_tests.values()}
     for path in sorted(named | ({folder / CURATED} if (folder / CURATED).is_file() else set())):
-        yield check_file(path, partial(_curated, studies=studies, scored=path in named))
+        yield check_file(path, partial(_curated, images=images, scored=path in named))
     yield check_watched(data.root / data.watch_images, "data.watch_images")
 
 
@@ -107,9 +106,10 @@ def _listed(metadata: Path) -> tuple[pa.Table, pa.Table]:
         return IMAGES.empty_table(), STUDIES.empty_table()
 
 
-def _curated(path: Path, studies: pa.Table, *, scored: bool) -> TableCounts:
+def _curated(path: Path, images: pa.Table, *, scored: bool) -> TableCounts:
     labels = read_curated(path)
-    require_matches((path, labels), (METADATA, studies), ["study_id"])
+    require_matches((path, labels), (METADATA, images), ["study_id"])
+    mimic_cxr.require_same_ids([path], images)
     counts = {"studies": labels.num_rows}
     if not scored:
         counts["that no model is scored on: name the file in data.curated_tests"] = labels.num_rows
@@ -127,12 +127,14 @@ def _metadata(path: Path, data: DataParams) -> TableCounts:
 def _official_split(path: Path, images: pa.Table) -> TableCounts:
     split = mimic_cxr.read_official_split(path)
     require_matches((path, split), (METADATA, images), ["image_id"])
+    mimic_cxr.require_same_ids([path], images)
     return TableCounts(_counts(split["split"], COUNTS["split"]), COUNTS["split"])
 
 
-def _mimic14(path: Path, studies: pa.Table) -> TableCounts:
+def _mimic14(path: Path, images: pa.Table) -> TableCounts:
     labels = mimic_cxr.read_mimic14(path)
-    require_matches((path, labels), (METADATA, studies), ["study_id"])
+    require_matches((path, labels), (METADATA, images), ["study_id"])
+    mimic_cxr.require_same_ids([path], images)
     classes = _class_counts(labels, MIMIC_14)
     return TableCounts({"studies": labels.num_rows}, COUNTS["mimic14"], classes)
 
@@ -174,6 +176,8 @@ def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
         if table == "edstays":
             above = (path.name, read, mimic_iv_ed.OF_STAYS)
         require_matches((path, read), (name, within), ids)
+        if table == "edstays" and studies.num_rows:
+            mimic_iv_ed.require_times(path, read, studies)
         return TableCounts({"rows": read.num_rows}, COUNTS[table])
 
     for table in ED_READERS:
@@ -181,25 +185,41 @@ def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
         yield check_file(path, partial(rows, table=table))
 
 
-def _cxr_lt(data: DataParams, labels: LabelParams) -> Iterator[CheckedFile]:
+def _cxr_lt(data: DataParams, labels: LabelParams, images: pa.Table) -> Iterator[CheckedFile]:
     folder = data.root / data.cxr_lt
-    classes = () if labels.space == "mimic-14" else labels.classes
-    for path in data.cxr_lt_files.below(folder).values():
-        yield check_file(path, partial(_cxr_lt_split, classes=classes))
+    before: dict[str, pa.Table] = {}
+    for split, path in data.cxr_lt_files.below(folder).items():
+        read = partial(_cxr_lt_split, split=split, labels=labels, images=images, before=before)
+        yield check_file(path, read)
     for name in data.cxr_lt_other_tests:
-        yield check_file(folder / name, _cxr_lt_test)
+        yield check_file(folder / name, partial(_cxr_lt_test, images=images))
 
 
-def _cxr_lt_split(path: Path, classes: Sequence[str]) -> TableCounts:
-    labels = cxr_lt.read_labels(path, classes)
+def _cxr_lt_split(
+    path: Path, split: str, labels: LabelParams, images: pa.Table, before: dict[str, pa.Table]
+) -> TableCounts:
+    """Check the file of one split beside the metadata, and the files ``before``, by path."""
+    classes = () if labels.space == "mimic-14" else labels.classes
+    used = labels.splits == "cxr-lt"
+    read = cxr_lt.read_labels(path, classes)
+    require_matches((path, read), (METADATA, images), ["image_id"])
+    placed = read.select(["image_id", "study_id", "patient_id"])
+    before[str(path)] = placed.append_column("split", pa.repeat(split, read.num_rows))
+    origin = {table["split"][0].as_py(): name for name, table in before.items()}
+    for key in ("image_id", "patient_id")[: 1 + used]:
+        require_disjoint_patients(pa.concat_tables(before.values()), origin, key)
+    if used and images.num_rows:
+        require_known_images(before[str(path)], images, Path(METADATA), origin)
     published = CXR_LT_POSITIVES.get(path.name, {})
     positive = {name: n for name, n in published.items() if name in classes}
-    counts = image_counts(labels), CXR_LT_COUNTS.get(path.name, {})
-    return TableCounts(*counts, _class_counts(labels, classes), positive)
+    counts = image_counts(read), CXR_LT_COUNTS.get(path.name, {})
+    return TableCounts(*counts, _class_counts(read, classes), positive)
 
 
-def _cxr_lt_test(path: Path) -> TableCounts:
-    return TableCounts(image_counts(cxr_lt.read_ids(path)), CXR_LT_COUNTS.get(path.name, {}))
+def _cxr_lt_test(path: Path, images: pa.Table) -> TableCounts:
+    other = cxr_lt.read_ids(path)
+    require_matches((path, other), (METADATA, images), ["image_id"])
+    return TableCounts(image_counts(other), CXR_LT_COUNTS.get(path.name, {}))
 
 
 def _external(

@@ -312,7 +312,7 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     Console().print(_findings_table(ranked, fitted.decide(ranked) if fitted else {}))
     noted = (f"{path}: {'; '.join(notes[path])}" for path in notes)
     for line in (*noted, *describe(seen, classifier), NOT_A_DEVICE):
-        Console(stderr=True, soft_wrap=True).print(line, style="dim")
+        Console(stderr=True, soft_wrap=True, markup=False).print(line, style="dim")
 
 
 def _calibrated(ranked: Mapping[str, float], fitted: "Calibration") -> dict[str, object]:

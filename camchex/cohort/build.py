@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from camchex.aggregates.small_cells import Counts, Share
 from camchex.cohort.contradictions import cohort_schemas, labels_with_study, require_sound
 from camchex.cohort.views import with_decided_views
+from camchex.cohort.vital_signs import Ranges
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import SPLITS
@@ -40,7 +41,10 @@ class CohortInputs:
 
 
 def build_cohort(
-    inputs: CohortInputs, prepared: Iterable[str], classes: Sequence[str]
+    inputs: CohortInputs,
+    prepared: Iterable[str],
+    classes: Sequence[str],
+    ranges: Ranges | None = None,
 ) -> tuple[pa.Table, Counts]:
     """Join everything that is known of each study into one row.
 
@@ -50,6 +54,7 @@ def build_cohort(
         inputs: The tables.
         prepared: Ids of the images that could be decoded.
         classes: The label space.
+        ranges: Plausible vital signs, or None to accept any.
 
     Returns:
         ``schemas.cohort(classes)``, and counts (aggregates, small cells not hidden).
@@ -59,7 +64,7 @@ def build_cohort(
             ``contradictions``), or if nothing is left.
     """
     studies = inputs.studies
-    require_sound(inputs.by_place(), classes)
+    require_sound(inputs.by_place(), classes, ranges)
     labels = labels_with_study(inputs.images, inputs.labels)
     found = pa.table({"image_id": pa.array(sorted(set(prepared)), pa.string())})
     require_matches(("prepared images", found), ("images", inputs.images), ["image_id"])

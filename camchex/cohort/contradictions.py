@@ -1,17 +1,20 @@
 """What the tables of a cohort may not say of each other: held by its stage and by camchex check."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.cohort.vital_signs import Ranges, vitals_contradictions
 from camchex.contract import schemas
+from camchex.contract.ids import MISSING
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.rules import LEAST_SHARE, Problem, problems, wrong
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients, require_no_later_value
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import positions, require_one_value_per_study, values_of
+from camchex.sources.csv.lookup import any_known, positions, require_one_value_per_study, values_of
 
 Found = Iterator[tuple[str, Problem]]
 
@@ -28,12 +31,15 @@ def cohort_schemas(classes: Sequence[str]) -> dict[str, pa.Schema]:
     }
 
 
-def require_sound(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> None:
+def require_sound(
+    tables: Mapping[str, pa.Table], classes: Sequence[str], ranges: Ranges | None
+) -> None:
     """Check the tables of a cohort, in any order of their rows.
 
     Args:
         tables: Every table of :func:`cohort_schemas`.
         classes: The label space.
+        ranges: Plausible vital signs, or None to accept any.
 
     Raises:
         DataError: At the first thing that is wrong with one, else at the first contradiction.
@@ -43,35 +49,52 @@ def require_sound(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Non
         for name, schema in cohort_schemas(classes).items()
         for problem in problems(tables[name], schema, in_order=False)
     ]
-    for name, problem in found or contradictions(tables, classes):
+    for name, problem in found or contradictions(tables, classes, ranges):
         raise DataError(
             f"{name}.parquet: {problem}. Ingest again; of tables of your own, `camchex check "
             "--tables FOLDER` lists all that is wrong."
         )
 
 
-def contradictions(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Found:
+def contradictions(
+    tables: Mapping[str, pa.Table], classes: Sequence[str], ranges: Ranges | None
+) -> Found:
     """Yield what tables say against each other, each with the table that it is said of.
 
     Args:
         tables: Canonical tables that are right by themselves, by their place in the folder; a rule
             about a table that is not there is passed over.
         classes: The label space.
+        ranges: Plausible vital signs, or None to accept any.
     """
+    yield from _of_sets(tables, classes)
+    if f"{MIMIC}/studies" in tables:
+        yield from _of_studies(tables, tables[f"{MIMIC}/studies"])
+    if {f"{MIMIC}/images", f"{MIMIC}/labels"} <= tables.keys():
+        yield from _labels(tables, classes)
+    if "vitals" in tables:
+        vitals = tables["vitals"]
+        yield from _of("vitals", _refused(None, require_no_later_value, vitals))
+        yield from _of("vitals", vitals_contradictions(vitals, ranges))
+
+
+def _of_sets(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Found:
+    """Yield images and labels of another data set, of two patients, or of no image."""
     for name, table in tables.items():
         folder, _, last = name.rpartition("/")
         if last in {"images", "labels"}:
             data_set = folder.removeprefix("external/")
             same = pc.equal(table["dataset"], data_set)
             yield from _of(name, wrong(table, "dataset", same, data_set))
+        if last == "images" and folder != MIMIC:  # whose studies have their patient
+            check = partial(_refused, "patient_id", require_one_value_per_study)
+            yield from _of(name, check(table, ["patient_id"], "images"))
         if last == "labels" and f"{folder}/images" in tables:
-            yield from _of(name, _unknown("image_id", table, tables[f"{folder}/images"], "images"))
-    if f"{MIMIC}/studies" in tables:
-        yield from _of_studies(tables, tables[f"{MIMIC}/studies"])
-    if {f"{MIMIC}/images", f"{MIMIC}/labels"} <= tables.keys():
-        yield from _labels(tables, classes)
-    if "vitals" in tables:
-        yield from _of("vitals", _refused(None, require_no_later_value, tables["vitals"]))
+            images = tables[f"{folder}/images"]
+            yield from _of(name, _unknown("image_id", table, images, "images"))
+            if folder != MIMIC and table.num_rows:
+                known = _sum(any_known(table, classes))
+                yield from _of(name, _few(known, images.num_rows, "images", "a known label"))
 
 
 def labels_with_study(images: pa.Table, labels: pa.Table) -> pa.Table:
@@ -92,22 +115,33 @@ def _labels(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> Found:
     name = f"{MIMIC}/studies"
     placed = studies.filter(pc.is_valid(studies["split"]))
     yield from _of(name, _lacking(placed, labels, "labels, though every study of a split should"))
-    known = pa.array([False] * labels.num_rows)
-    for column in classes:
-        known = pc.or_(known, pc.is_valid(labels[column]))
-    told = pc.is_valid(positions(placed["study_id"], labels.filter(known)["study_id"]))
+    known = labels.filter(any_known(labels, classes))
+    told = pc.is_valid(positions(placed["study_id"], known["study_id"]))
     for split in SPLITS:
         of_split = told.filter(pc.equal(placed["split"], split).combine_chunks())
-        number = int(pc.sum(of_split).as_py() or 0)
-        if number < LEAST_SHARE * len(of_split):
-            what = f"of {len(of_split):,} studies in split {split}, {number:,} have a known label"
-            yield f"{MIMIC}/labels", Problem(None, f"{what}: are they of the same studies?")
+        problem = _few(_sum(of_split), len(of_split), f"studies in split {split}", "a known label")
+        yield from _of(f"{MIMIC}/labels", problem)
+
+
+def _texts(indications: pa.Table, studies: pa.Table) -> Iterator[Problem]:
+    """Yield indications that (almost) no study has, and a word for a missing value in many."""
+    texts = indications["indication"].drop_null()
+    if indications.num_rows:
+        yield from _few(len(texts), studies.num_rows, "studies", "an indication")
+    words = pc.match_substring_regex(texts, MISSING)
+    if _sum(words) > LEAST_SHARE * len(texts):
+        first = texts[pc.index(words, value=True).as_py()]
+        yield Problem(
+            "indication", f"{first.as_py()!r} in many rows: write null where there is none"
+        )
 
 
 def _of_studies(tables: Mapping[str, pa.Table], studies: pa.Table) -> Found:
     for name in (f"{MIMIC}/images", f"{MIMIC}/mimic14", "indications", "vitals"):
         if name in tables:
             yield from _of(name, _unknown("study_id", tables[name], studies, "studies"))
+    if "indications" in tables:
+        yield from _of("indications", _texts(tables["indications"], studies))
     name = f"{MIMIC}/studies"
     if "vitals" in tables:
         lacking = _lacking(
@@ -133,6 +167,16 @@ def _refused(column: str | None, check: Callable[..., None], *of: object) -> Ite
         check(*of)
     except DataError as error:
         yield Problem(column, str(error))
+
+
+def _few(number: int, of: int, what: str, having: str) -> Iterator[Problem]:
+    if number < LEAST_SHARE * of:
+        which = f"of {of:,} {what}, {number:,} have {having}"
+        yield Problem(None, f"{which}; a table without rows says that there are none")
+
+
+def _sum(flags: pa.Array | pa.ChunkedArray) -> int:
+    return int(pc.sum(flags).as_py() or 0)
 
 
 def _unknown(column: str, table: pa.Table, within: pa.Table, where: str) -> Iterator[Problem]:

@@ -2,7 +2,8 @@
 
 Two images are alike if their fingerprints differ in at most ``ALIKE`` of 256 bits. MIMIC-CXR has
 7e10 pairs of images. Only those are compared that agree in one of 16 words of 16 bits, as all do
-that differ in less than 16 bits; of X-rays of two patients, one pair in 1,000 does.
+that differ in less than 16 bits; of X-rays of two patients, one pair in 500 does. A picture whose
+grey levels are turned round has the opposite of every bit, and counts as alike.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -17,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from camchex.aggregates.small_cells import Counts
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
+from camchex.errors import DataError
 from camchex.sources.csv.lookup import values_of
 
 ALIKE = 24
@@ -61,6 +64,9 @@ def find_duplicates(
     Returns:
         ``schemas.DUPLICATES``, and ``COUNTED`` by data set, once of images with the same pixels
         (``exact``) and once of all that are alike.
+
+    Raises:
+        DataError: If a store holds an image that the table lacks.
     """
     rows = pa.concat_tables(_rows(name, one, studies) for name, one in sorted(sets.items()))
     rows = rows.combine_chunks()
@@ -83,9 +89,13 @@ def find_duplicates(
 
 
 def alike(fingerprints: Fingerprints) -> Pairs:
-    """Find the pairs of fingerprints that differ in at most ``ALIKE`` bits; some more than once."""
+    """Find the pairs that differ in at most ``ALIKE`` bits, or in all but so many.
+
+    Some are found more than once.
+    """
     found = [np.empty((0, 2), np.int64)]
-    for word in fingerprints.T:
+    for signed in fingerprints.T:
+        word = np.minimum(signed, ~signed)  # equal for opposite bits
         order = np.argsort(word, kind="stable")
         same_word_ends = np.searchsorted(word[order], word[order], side="right")
         parts = np.ascontiguousarray(fingerprints[order].view(np.uint64).T)
@@ -99,9 +109,14 @@ def alike(fingerprints: Fingerprints) -> Pairs:
 
 
 def _distance(parts: NDArray[np.uint64], first: Rows, second: Rows) -> NDArray[np.uint16]:
-    """Count the bits that differ, (n,); parts are (words of 64 bits, N)."""
+    """Count the bits that differ, or that are equal if these are fewer, (n,).
+
+    Parts are (words of 64 bits, N).
+    """
     differing = (np.bitwise_count(part[first] ^ part[second]) for part in parts)
-    return sum(differing, np.zeros(len(first), np.uint16))
+    distance: NDArray[np.uint16] = sum(differing, np.zeros(len(first), np.uint16))
+    fewer: NDArray[np.uint16] = np.minimum(distance, np.uint16(64 * len(parts)) - distance)
+    return fewer
 
 
 def _words(fingerprints: pa.FixedSizeBinaryArray) -> Fingerprints:
@@ -113,6 +128,12 @@ def _rows(name: str, one: DataSet, studies: pa.Table) -> pa.Table:
     rows = pa.table(one.store.index).append_column("dataset", pa.repeat(name, len(one.store)))
     for column in ("patient_id", "study_id"):
         found = values_of(rows["image_id"], one.images, "image_id", column)
+        if found.null_count:
+            lost = rows["image_id"].filter(pc.is_null(found))
+            raise DataError(
+                f"{one.store.folder}: {len(lost)} images are not in the table of images of {name}, "
+                f"first {lost[0]}. The two do not belong together: `dvc repro` makes both again."
+            )
         rows = rows.append_column(column, found)
     cohort = name == schemas.MIMIC
     split = values_of(rows["study_id"], studies if cohort else studies[:0], "study_id", "split")

@@ -62,9 +62,9 @@ def require_checksums(folder: Path, expected: Checksums) -> None:
 
 
 def again(path: Path) -> str:
-    """Say how a damaged file in the folder of a stage is made again, also where DVC links it."""
-    linked = path.is_symlink() or (path.exists() and path.stat().st_nlink > 1)
-    command = f"find -L .dvc/cache -samefile {shlex.quote(str(path))} -delete"
+    """Say how a damaged file (not: folder) of a stage is made again, also where DVC links it."""
+    linked = path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1)
+    command = f'find -L "$(dvc cache dir)" -samefile {shlex.quote(str(path))} -delete'
     first = f"DVC's cache holds the same damaged file: first run `{command}`. " if linked else ""
     return f"{first}Delete the folder and run `dvc repro` to make it again."
 

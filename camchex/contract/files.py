@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from camchex.errors import DataError
+
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal.
@@ -48,11 +50,27 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
+def require_replaceable(folder: Path) -> None:
+    """Check that a folder can be published under a name, best before the work begins.
+
+    Raises:
+        DataError: If the name is that of a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file, where a folder is to be written. Move it away.")
+
+
 def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a hidden folder, which then replaces ``folder``, if there is one.
 
-    If ``write`` fails, ``folder`` stays as it was.
+    If ``write`` fails, ``folder`` stays as it was. Of a symbolic link, the folder that it points to
+    is replaced.
+
+    Raises:
+        DataError: If ``folder`` is a file.
     """
+    require_replaceable(folder)
+    folder = folder.resolve()
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)

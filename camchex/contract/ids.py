@@ -3,15 +3,17 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MISSING = r"(?i)^(nan|null|none|<na>|#?n/?a|#n/a n/a|\\n)$"
-"""Texts by which programs write that a value is missing."""
+MISSING = r"(?i)^(-?nan|nat|\(?null\)?|none|<na>|#?n/?a|#n/a n/a|-?1\.#(ind|qnan)|\\n)$"
+"""Texts by which programs write that a value is missing: Arrow, pandas, C and databases."""
 NO_ID = "|".join(
     (
         MISSING,
         r"^$",
         r"^\pZ|\pZ$",  # space of any kind around it
         r"\pC",  # characters that nobody sees: line breaks, zero-width spaces, marks
-        r"^\d+\.0*$|^\d+(\.\d*)?[eE][+-]\d+$|^\d+\.\d+[eE]\d+$",  # it went through a float
+        r"(?i)^#(ref!|value!|div/0!|name\?|null!|num!)$",  # errors of spreadsheets
+        r"^\d+\.0*$|^\d+([.,]\d*)?[eE][+-]\d+$|^\d+[.,]\d+[eE]\d+$",  # it went through a float
+        r"(^|[/\\])\.\.?([/\\]|$)",  # a path to elsewhere
         r"(?s)^.{256}",  # no file can be named so
     )
 )

@@ -40,7 +40,7 @@ SHARD = pa.schema(
         *schemas.IMAGE_INDEX.remove(0),  # the index repeats them
     ]
 )
-CONTENTS, INDEX = "shards.json", "index.arrow"
+CONTENTS, INDEX, SHARDS = "shards.json", "index.arrow", "shard-*.arrow"
 QUARANTINE, NOTES = "quarantine.parquet", "notes.parquet"
 
 
@@ -63,15 +63,16 @@ class Shard(Section):
     """One Arrow file of a store."""
 
     file: str
-    rows: int
+    rows: int = Field(ge=1)
     sha256: str
 
 
 class StoreContents(Section):
     """Content of ``shards.json``: the parts of a store, and a checksum of this file itself."""
 
-    size: int  # pixels of either side of every image
+    size: int = Field(ge=1)  # pixels of either side of every image
     index_sha256: str
+    lists_sha256: dict[str, str]  # of QUARANTINE and NOTES
     shards: tuple[Shard, ...]
     own_sha256: str = ""  # of all of the above
 
@@ -83,7 +84,8 @@ class StoreContents(Section):
     @property
     def checksums(self) -> dict[str, str]:
         """SHA-256 of the other files of the store, by name."""
-        return {INDEX: self.index_sha256} | {shard.file: shard.sha256 for shard in self.shards}
+        shards = {shard.file: shard.sha256 for shard in self.shards}
+        return {INDEX: self.index_sha256} | self.lists_sha256 | shards
 
 
 class ImageStore:
@@ -175,9 +177,9 @@ class ImageStore:
                 if found.shape[:2] != image.shape:
                     raise ValueError(f"its shape is {found.shape[:2]}")  # noqa: TRY301 - as below
             except ValueError as error:
-                image_id = self._id(position)
+                shard = self.folder / self.contents.shards[self._place(int(position))[0]].file
                 raise DataError(
-                    f"{self.folder}: image {image_id} is damaged: {error}. {again(self.folder)}"
+                    f"{shard}: image {self._id(position)} is damaged: {error}. {again(shard)}"
                 ) from error
         return images
 
@@ -185,19 +187,27 @@ class ImageStore:
         """Read every file and compare its checksum, whatever its times are.
 
         Raises:
-            DataError: Naming a file that is missing or has changed.
+            DataError: Naming a file that is missing, has changed, or is none of the store's.
         """
-        require_checksums(self.folder, self.contents.checksums)
+        expected = self.contents.checksums
+        require_checksums(self.folder, expected)
+        for path in sorted(self.folder.glob(SHARDS)):
+            if path.name not in expected:
+                raise DataError(f"{path}: {CONTENTS} does not know it. {again(path)}")
 
     def _jpeg(self, position: int) -> NDArray[np.uint8]:
-        position = range(len(self))[position]  # from the end if negative
-        number = bisect_right(self._starts, position) - 1
+        number, row = self._place(position)
         if number not in self._shards:
             shard = self.contents.shards[number]
             self._shards[number] = _jpegs(self.folder / shard.file, shard.rows)
         offsets, jpegs = self._shards[number]
-        row = position - self._starts[number]
         return jpegs[offsets[row] : offsets[row + 1]]
+
+    def _place(self, position: int) -> tuple[int, int]:
+        """Number of the shard of an image, and its row there."""
+        position = range(len(self))[position]  # from the end if negative
+        number = bisect_right(self._starts, position) - 1
+        return number, position - self._starts[number]
 
     def _id(self, position: int) -> str:
         image_id: str = self._ids[int(position)].as_py()
@@ -230,7 +240,7 @@ def _contents(folder: Path) -> StoreContents:
         raise DataError(f"{folder}: not an image store (no {CONTENTS}). `dvc repro` makes it.")
     try:
         contents = StoreContents.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+    except (OSError, ValidationError) as error:
         raise DataError(f"{path}: {error}. {again(path)}") from error
     if contents.own_sha256 != contents.sha256:
         raise DataError(f"{path}: its checksum is not that of its content. {again(path)}")

@@ -16,6 +16,9 @@ Between what chance gives and what people use: ids of MIMIC are one of 10 millio
 any such ids are those of one of its 425,087 stays; the smallest part that is usually downloaded is
 a folder of a tenth of the patients, ``files/p10``.
 """
+NO_TEXT = r"^[\pZ\s]*$|[\x00-\x08\x0e-\x1b\x7f]"  # blank, or with characters that are no text
+OUTSIDE = r"^(/|$)|(^|/)\.\.(/|$)|\x00"
+"""What no path below a folder has: a start at the root, a step up, a zero byte."""
 SET = "dataset"  # within which ids tell rows apart, and by which they are sorted first
 
 
@@ -49,6 +52,8 @@ def problems(table: pa.Table, schema: pa.Schema, *, in_order: bool = True) -> It
             yield Problem(field.name, f"missing ({field.type}): {schemas.meaning(field)}")
         elif table[field.name].type != field.type:
             yield Problem(field.name, _other_type(table[field.name].type, field.type))
+        elif pa.types.is_list(field.type):
+            yield from _lists(table, field)
         else:
             yield from _values(table, field)
     key = schemas.key(schema)
@@ -95,13 +100,49 @@ def _good(column: pa.ChunkedArray, field: pa.Field) -> tuple[pa.ChunkedArray | N
     if choices:
         known = pc.is_in(column, value_set=pa.array(choices, field.type))
         return known, f"one of {', '.join(map(str, choices))}"
+    bounds = schemas.between(field)
+    if bounds:
+        inside = pc.and_(pc.greater_equal(column, bounds[0]), pc.less_equal(column, bounds[1]))
+        return inside, "a number from {:g} to {:g}".format(*bounds)
     if pa.types.is_floating(field.type):
         return pc.is_finite(column), "a number" + (", or null if unknown" if field.nullable else "")
-    if pa.types.is_string(field.type) and field.name.endswith("_id"):
+    if pa.types.is_timestamp(field.type):
+        return pc.equal(pc.floor_temporal(column, unit="second"), column), "whole seconds"
+    return _good_text(column, field) if pa.types.is_string(field.type) else (None, "")
+
+
+def _good_text(column: pa.ChunkedArray, field: pa.Field) -> tuple[pa.ChunkedArray, str]:
+    if field.name.endswith("_id"):
         return pc.invert(ids.no_ids(column)), ids.ADVICE
-    if pa.types.is_string(field.type) and not field.nullable:
-        return pc.not_equal(column, ""), "a text"
-    return None, ""
+    if field.name == "path":
+        return pc.invert(pc.match_substring_regex(column, OUTSIDE)), "a path below data.root"
+    missing = "" if field.name in schemas.REPORTED else f"|{ids.MISSING}"
+    good = pc.invert(pc.match_substring_regex(column, NO_TEXT + missing))
+    return good, "a text" + (", or null if there is none" if field.nullable else "")
+
+
+def _lists(table: pa.Table, field: pa.Field) -> Iterator[Problem]:
+    """Yield lists that are empty, of another length than the first's, or of wrong elements."""
+    column, name = table[field.name].combine_chunks(), field.name.removesuffix("s")
+    first = next(f.name for f in table.schema if pa.types.is_list(f.type))
+    lengths = pc.fill_null(pc.list_value_length(column), 0)
+    same = pc.equal(lengths, pc.fill_null(pc.list_value_length(table[first]), 0).combine_chunks())
+    good = pc.and_(same, pc.greater(lengths, 0)).to_numpy(zero_copy_only=False).copy()
+    elements = pc.list_flatten(column)
+    element = pa.field(name, field.type.value_type, metadata=field.metadata)
+    right, expected = _good(elements, element)
+    right = pc.fill_null(right, fill_value=False)
+    if name.endswith("_id"):
+        expected = f"each in one row only: {expected}"
+        right = pc.and_(right, _first(elements))
+    good[pc.list_parent_indices(column).filter(pc.invert(right)).to_numpy()] = False
+    yield from wrong(table, field.name, pa.array(good), f"as many as {first}, {expected}")
+
+
+def _first(values: pa.Array) -> pa.Array:
+    """Whether no row above has the same value."""
+    found = pc.index_in(values, value_set=values)
+    return pc.equal(found, pa.array(np.arange(len(values), dtype=np.int32)))
 
 
 def _order(table: pa.Table, key: str, *, in_order: bool) -> Iterator[Problem]:
@@ -113,9 +154,7 @@ def _order(table: pa.Table, key: str, *, in_order: bool) -> Iterator[Problem]:
     rising = pc.less(values.slice(0, max(len(values) - 1, 0)), values.slice(1))
     if values.null_count or pc.all(rising, min_count=0).as_py():
         return
-    first = pc.index_in(values, value_set=values)
-    good = pc.equal(first, pa.array(np.arange(len(values), dtype=np.int32)))
-    repeated = list(wrong(table, key, good, "every id in one row only"))
+    repeated = list(wrong(table, key, _first(values), "every id in one row only"))
     yield from repeated
     if in_order and not repeated:
         yield from wrong(table, key, pa.concat_arrays([pa.array([True]), rising]), "sorted rows")

@@ -16,15 +16,27 @@ from camchex.contract.labels import MIMIC_14
 Choices = Sequence[str] | Sequence[int]
 
 
-def _column(name: str, kind: pa.DataType, meaning: str, one_of: Choices = ()) -> pa.Field:
-    """Describe a column that may hold nulls, and any value or else ``one_of`` a few."""
-    few = {"one_of": json.dumps(list(one_of))} if one_of else {}
-    return pa.field(name, kind, metadata={"meaning": meaning, **few})
+Bounds = tuple[float, float]
 
 
-def _required(name: str, kind: pa.DataType, meaning: str, one_of: Choices = ()) -> pa.Field:
+def _column(
+    name: str, kind: pa.DataType, meaning: str, one_of: Choices = (), between: Bounds | None = None
+) -> pa.Field:
+    """Describe a column that may hold nulls, and any value, ``one_of`` a few, or numbers in bounds.
+
+    Of a column of lists, this is so of each element.
+    """
+    limits = {"one_of": list(one_of), "between": between}
+    held = {limit: json.dumps(values) for limit, values in limits.items() if values}
+    return pa.field(name, kind, metadata={"meaning": meaning, **held})
+
+
+def _required(
+    name: str, kind: pa.DataType, meaning: str, one_of: Choices = (), between: Bounds | None = None
+) -> pa.Field:
     """Describe a column without nulls."""
-    return _column(name, kind, meaning, one_of).with_nullable(False)  # noqa: FBT003 - Arrow's
+    column = _column(name, kind, meaning, one_of, between)
+    return column.with_nullable(False)  # noqa: FBT003 - Arrow's
 
 
 def _key(name: str, meaning: str) -> pa.Field:
@@ -43,11 +55,21 @@ def one_of(field: pa.Field) -> list[str] | list[int]:
     return list(json.loads((field.metadata or {}).get(b"one_of", b"[]")))
 
 
+def between(field: pa.Field) -> list[float] | None:
+    """Least and largest number that a column may hold; None: any."""
+    limits = (field.metadata or {}).get(b"between")
+    return limits and list(json.loads(limits))
+
+
 def key(schema: pa.Schema) -> str | None:
     """Column that tells the rows of a table apart; None: no single one does."""
     return next((field.name for field in schema if b"key" in (field.metadata or {})), None)
 
 
+PROBABILITY = (0.0, 1.0)
+PIXELS = (1, 2**31 - 1)
+REPORTED = ("indication_raw", "indication")
+"""Columns of text of a report, in which ``none`` is no missing value but what the report says."""
 View = Literal["frontal", "lateral"]
 VIEW_NAMES = ("frontal", "lateral")
 UNKNOWN_VIEW = "default"
@@ -67,8 +89,8 @@ IMAGES = pa.schema(
         _required("view", pa.string(), "frontal or lateral: which encoder reads it.", VIEW_NAMES),
         _required("view_source", pa.string(), "Which rule decided the view; default: none could."),
         _required("path", pa.string(), "The file, below data.root."),
-        _column("rows", pa.int32(), "Height in pixels, as published."),
-        _column("columns", pa.int32(), "Width in pixels, as published."),
+        _column("rows", pa.int32(), "Height in pixels, as published.", between=PIXELS),
+        _column("columns", pa.int32(), "Width in pixels, as published.", between=PIXELS),
     ]
 )
 STUDIES = pa.schema(
@@ -116,7 +138,7 @@ UNITS = {
     "diastolic_bp_mmhg": "Diastolic blood pressure, mmHg.",
 }
 SOURCES = ("triage", "vitalsign")
-TAKEN = ("during", "after", "before")
+TAKEN = ("during", "between", "after", "before")
 ORIGIN = {
     "source": (pa.string(), "triage or vitalsign; null: there is no value."),
     "stay_id": (pa.string(), "Stay of the visit that it was measured in; null: no value."),
@@ -130,7 +152,12 @@ VITALS = pa.schema(
     [
         STUDY_ID,
         _column("stay_id", pa.string(), "ED stay; null: taken outside any."),
-        _column("taken", pa.string(), "during, after or before that stay; null: no stay.", TAKEN),
+        _column(
+            "taken",
+            pa.string(),
+            "during, before or after that stay; between it and one of its visit; null: no stay.",
+            TAKEN,
+        ),
         _column("minutes_since_arrival", pa.float64(), "study_time less intime of the stay."),
         *(_column(name, pa.float64(), UNITS[name]) for name in VITAL_SIGNS),
         _column("gender", pa.string(), "F or M, as the stay records it.", ("F", "M")),
@@ -160,9 +187,24 @@ VIEWS = pa.schema(
     [
         _key("image_id", "Image of unknown view; primary key."),
         _column("view", pa.string(), "frontal or lateral; null: not sure enough.", VIEW_NAMES),
-        _required("confidence", pa.float32(), "Probability of the likelier view, 0.5 to 1."),
-        _required("inverted", pa.float32(), "Probability that the greys are inverted (bone dark)."),
-        _required("upside_down", pa.float32(), "Probability that it stands on its head."),
+        _required(
+            "confidence",
+            pa.float32(),
+            "Probability of the likelier view, 0.5 to 1.",
+            between=(0.5, 1.0),
+        ),
+        _required(
+            "inverted",
+            pa.float32(),
+            "Probability that the greys are inverted (bone dark).",
+            between=PROBABILITY,
+        ),
+        _required(
+            "upside_down",
+            pa.float32(),
+            "Probability that it stands on its head.",
+            between=PROBABILITY,
+        ),
     ]
 )
 DIGEST_BYTES, FINGERPRINT_BYTES = 16, 32
@@ -223,7 +265,7 @@ COHORT_STUDY = pa.schema(
         _required("patient_id", pa.string(), "Patient; in one split only."),
         _required("split", pa.string(), f"{SPLIT}.", SPLITS),
         _required("image_ids", pa.list_(pa.string()), "Frontal first, then by id."),
-        _required("views", pa.list_(pa.string()), "frontal or lateral, of each image."),
+        _required("views", pa.list_(pa.string()), "frontal or lateral, of each image.", VIEW_NAMES),
         _column("indication", pa.string(), "Cleaned; null: none."),
         _required("vitals_text", pa.string(), "What a model reads, as Table A1 prints it."),
     ]
@@ -260,7 +302,12 @@ def pseudo_labels(classes: Iterable[str]) -> pa.Schema:
     return pa.schema(
         [
             _key("image_id", "Image; primary key."),
-            *(_required(n, pa.float32(), "Label, or the teacher's probability.") for n in classes),
+            *(
+                _required(
+                    n, pa.float32(), "Label, or the teacher's probability.", between=PROBABILITY
+                )
+                for n in classes
+            ),
         ]
     )
 
@@ -271,6 +318,6 @@ def predictions(classes: Iterable[str]) -> pa.Schema:
         [
             STUDY_ID,
             _required("split", pa.string(), f"{SPLIT}.", SPLITS),
-            *(_required(n, pa.float32(), "Probability.") for n in classes),
+            *(_required(n, pa.float32(), "Probability.", between=PROBABILITY) for n in classes),
         ]
     )

@@ -201,6 +201,7 @@ def require_no_later_value(vitals: pa.Table) -> None:
             pc.equal(source, "triage"),
             pc.equal(stay, vitals["stay_id"]),
             pc.equal(age, vitals["minutes_since_arrival"]),
+            pc.equal(vitals["taken"], "before"),
         )
         on_arrival = pc.fill_null(reduce(pc.and_kleene, of_arrival), fill_value=False)
         later = vitals.filter(pc.and_(pc.less(age, 0.0), pc.invert(on_arrival)))

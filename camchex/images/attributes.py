@@ -16,9 +16,24 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     Raises:
         ValueError: If the value is no finite number.
     """
+    values = several(dataset, keyword)
+    return finite(values[0], keyword) if values else None
+
+
+def several(dataset: Dataset, keyword: str) -> list[object]:
+    """Read every value of an attribute, of any type; none if the attribute is absent."""
     value = _value(dataset, keyword)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        value = value[0] if value else None
+        return list(value)
+    return [] if value is None else [value]
+
+
+def finite(value: object, keyword: str) -> float | None:
+    """Turn one value of an attribute into a number; None if it is empty.
+
+    Raises:
+        ValueError: If it is no finite number.
+    """
     if value is None or value == "":
         return None
     try:
@@ -46,9 +61,9 @@ def whole_number(dataset: Dataset, keyword: str, largest: int = LARGEST) -> int:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """Read a code of PS3.3, in capitals; empty if it is absent."""
-    value = _value(dataset, keyword)
-    return "" if value is None else str(value).strip().upper()
+    """Read the first code of PS3.3 in an attribute, in capitals; empty if it is absent."""
+    values = several(dataset, keyword)
+    return str(values[0]).strip().upper() if values else ""
 
 
 def _value(dataset: Dataset, keyword: str) -> object:

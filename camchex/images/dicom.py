@@ -1,6 +1,7 @@
 """The image of a DICOM file: 8 bits, look-up tables applied, white where X-rays are absorbed."""
 
 import warnings
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -18,8 +19,17 @@ from pydicom.uid import (
 
 from camchex.images.attributes import text, whole_number
 from camchex.images.greyscale import BITS, grey_levels
+from camchex.images.limits import MOST_BYTES
 from camchex.images.samples import stored_values
-from camchex.images.unreadable import DECODER_ERRORS, Note, Notes, Reason, UnreadableImage
+from camchex.images.unreadable import (
+    DECODER_ERRORS,
+    Note,
+    Notes,
+    NotSupportedError,
+    Reason,
+    UnreadableImage,
+    unreadable,
+)
 
 PREFIX = b"DICM"  # PS3.10 7.1, after a preamble of 128 bytes
 PREAMBLE = 128
@@ -70,28 +80,46 @@ def decode_dicom(data: bytes, path: Path, notes: Notes) -> NDArray[np.uint8]:
             raise UnreadableImage(path, Reason.NO_PIXELS, kind)
         return _grey(dataset, notes)
     except DECODER_ERRORS as error:
-        raise UnreadableImage(path, Reason.DAMAGED, str(error)) from error
+        raise unreadable(path, error) from error
 
 
 def _dataset(data: bytes, notes: Notes) -> pydicom.Dataset:
-    if DeflatedExplicitVRLittleEndian.encode() in data[FILE_META]:
-        raise ValueError("deflated: it may inflate to any size")
+    deflated = DeflatedExplicitVRLittleEndian.encode() in data[FILE_META]
+    if deflated:
+        data = _inflated(data)
     with warnings.catch_warnings():
         # pydicom returns the beginning of a file that is cut short, perhaps nothing.
         warnings.filterwarnings("error", "End of file reached", UserWarning)
         dataset = pydicom.dcmread(BytesIO(data))
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        notes.append(Note.NO_SYNTAX)
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        if not deflated:
+            notes.append(Note.NO_SYNTAX)
         _guess_syntax(dataset)
+    elif not syntax.is_transfer_syntax:
+        raise NotSupportedError(f"the transfer syntax {syntax}")
     return dataset
+
+
+def _inflated(data: bytes) -> bytes:
+    """Replace file meta information and what is deflated after it, PS3.5 A.5, by the data set."""
+    length = slice(PREAMBLE + 12, PREAMBLE + 16)  # value of the first element, PS3.10 7.1
+    start = length.stop + int.from_bytes(data[length], "little")
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflate.decompress(data[start:], MOST_BYTES)
+    if inflate.unconsumed_tail:
+        raise NotSupportedError(f"it inflates to more than {MOST_BYTES:,} bytes")
+    if not inflate.eof:
+        raise ValueError("what is deflated ends too early")
+    return data[: PREAMBLE + len(PREFIX)] + content
 
 
 def _guess_syntax(dataset: pydicom.Dataset) -> None:
     implicit, little = dataset.original_encoding
     if not little:
-        raise ValueError("no transfer syntax, and not little endian")
+        raise NotSupportedError("no transfer syntax, and not little endian")
     if "PixelData" in dataset and dataset["PixelData"].is_undefined_length:
-        raise ValueError("no transfer syntax, and compressed pixels")
+        raise NotSupportedError("no transfer syntax, and compressed pixels")
     dataset.file_meta.TransferSyntaxUID = (
         ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     )
@@ -106,5 +134,8 @@ def _grey(dataset: pydicom.Dataset, notes: Notes) -> NDArray[np.uint8]:
     if pixels.ndim == 2:  # noqa: PLR2004
         return grey_levels(dataset, stored, notes)
     if pixels.dtype != np.uint8:
-        raise ValueError(f"colour of {stored.bits} bits a sample")
+        raise NotSupportedError(f"colour of {stored.bits} bits a sample")
+    inverted = text(dataset, "PresentationLUTShape") == "INVERSE"
+    if inverted or text(dataset, "PhotometricInterpretation") == "MONOCHROME1":
+        notes.append(Note.PRESENTATION)
     return np.asarray(Image.fromarray(pixels).convert("L"))

@@ -17,11 +17,10 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 
-from camchex.contract import schemas, tables
-from camchex.contract.files import publish_folder
+from camchex.contract import rules, schemas, tables
+from camchex.contract.files import publish_folder, require_replaceable
 from camchex.contract.image_store import NOTES, QUARANTINE, ImageParams, Shard
 from camchex.errors import DataError
 from camchex.images import resume
@@ -82,27 +81,27 @@ def prepare_images(  # noqa: PLR0913 - what decides the pixels, and where they g
         classifier: As of :func:`camchex.images.jpeg.prepared_image`.
 
     Raises:
-        DataError: If ``root`` is missing, the table is empty or repeats an image id, the disk is
-            full, or more than ``params.max_unreadable`` of the files cannot be read.
+        DataError: If ``root`` is missing, ``out`` is a file, the table is empty or not as ``rules``
+            say, the disk is full, or more than ``params.max_unreadable`` of the files cannot be
+            read.
     """
     if not root.is_dir():
         raise DataError(
             f"{root}: no such folder. `data.root` in params.yaml says where images are."
         )
+    require_replaceable(out)
+    for problem in rules.problems(images, schemas.IMAGES, in_order=False):
+        raise DataError(f"{out}: the table of images: {problem}")
     images = images.sort_by("image_id").combine_chunks()
     if not len(images):
         raise DataError(f"{out}: there is nothing to prepare, the table of images is empty")
-    later = images["image_id"].slice(1)
-    twice = later.filter(pc.equal(later, images["image_id"].slice(0, len(later)))).unique()
-    if len(twice):
-        raise DataError(f"{out}: {len(twice)} image ids occur more than once, first {twice[0]}")
     folder = scratch_folder(out, resume.store_key(images, root, params, classifier), scratch)
     with locked(folder, "prepares these images"):
         folder.mkdir(exist_ok=True)
         preparation = _Preparation(images, root, folder, params)
         preparation.run(workers, classifier)
         publish_folder(out, partial(_move_store, folder))
-    kinds = Counter(trouble.reason for trouble in preparation.quarantine.values())
+    kinds = preparation.kinds
     notes = {str(note): len(preparation.notes[note]) for note in Note}
     for note, count in notes.items():
         if count:
@@ -150,6 +149,11 @@ class _Preparation:
         shards = [one.shard for one in self.finished]
         self.writer = ShardWriter(folder, params.size, params.shard_mb, shards)
 
+    @property
+    def kinds(self) -> Counter[Reason]:
+        """Number of files that could not be read, by reason."""
+        return Counter(trouble.reason for trouble in self.quarantine.values())
+
     def path(self, row: int) -> Path:
         """Path of the file of one row of the table."""
         name: str = self.images["path"][row].as_py()
@@ -164,7 +168,6 @@ class _Preparation:
             )
         with self.explain_full_disk():
             self._write_images(workers, classifier)
-            self.writer.close()
             reasons = [(row, trouble.explanation) for row, trouble in self.quarantine.items()]
             self._list(reasons, QUARANTINE, schemas.QUARANTINE)
             notes: defaultdict[int, list[str]] = defaultdict(list)
@@ -173,6 +176,7 @@ class _Preparation:
                     notes[row].append(note)
             decided = [(row, "; ".join(notes[row])) for row in sorted(notes)]
             self._list(decided, NOTES, schemas.IMAGE_NOTES)
+            self.writer.close()
 
     def _list(self, found: Sequence[tuple[int, str]], name: str, schema: pa.Schema) -> None:
         """Write rows of the table, each with what was found of its image."""
@@ -202,10 +206,12 @@ class _Preparation:
         if len(self.quarantine) > allowed:
             first = "\n".join(f"  {one}" for one in islice(self.quarantine.values(), SHOWN))
             raise DataError(
-                f"{len(self.quarantine)} of the {self.seen} images looked at cannot be read, more "
+                f"{len(self.quarantine)} of the {self.seen} images looked at cannot be used "
+                f"({', '.join(f'{n} {reason}' for reason, n in self.kinds.most_common())}), more "
                 f"than the fraction {self.params.max_unreadable} that images.max_unreadable in "
                 f"params.yaml allows. The first of them:\n{first}\n"
-                "Download them again, or allow a larger fraction and train without them."
+                "Download again what is lost or damaged, or allow a larger fraction and train "
+                "without them."
             )
 
     def _keep(self, shard: Shard, stamps: list[str]) -> None:

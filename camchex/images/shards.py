@@ -7,7 +7,15 @@ import pyarrow as pa
 
 from camchex.contract import schemas
 from camchex.contract.files import sha256, whole_file, write_text
-from camchex.contract.image_store import CONTENTS, INDEX, SHARD, Shard, StoreContents
+from camchex.contract.image_store import (
+    CONTENTS,
+    INDEX,
+    NOTES,
+    QUARANTINE,
+    SHARD,
+    Shard,
+    StoreContents,
+)
 from camchex.images.stored_image import StoredImage
 
 MEGABYTE = 1_000_000
@@ -47,7 +55,7 @@ class ShardWriter:
         return self._write_shard() if self._bytes >= self._limit else None
 
     def close(self) -> None:
-        """Write the last shard, the index and the checksums."""
+        """Write the last shard, the index and the checksums, also of lists that lie beside them."""
         if self._waiting:
             self._write_shard()
         parts = [schemas.IMAGE_INDEX.empty_table()]
@@ -58,8 +66,12 @@ class ShardWriter:
         columns = [column.combine_chunks() for column in pa.concat_tables(parts).columns]
         index = self._folder / INDEX
         _write(pa.record_batch(columns, schema=schemas.IMAGE_INDEX), index)
+        lists = [self._folder / name for name in (QUARANTINE, NOTES)]
         contents = StoreContents(
-            size=self._size, index_sha256=sha256(index), shards=tuple(self._shards)
+            size=self._size,
+            index_sha256=sha256(index),
+            lists_sha256={path.name: sha256(path) for path in lists if path.exists()},
+            shards=tuple(self._shards),
         )
         contents = contents.model_copy(update={"own_sha256": contents.sha256})
         write_text(self._folder / CONTENTS, contents.model_dump_json(indent=2) + "\n")

@@ -31,6 +31,17 @@ DECODER_ERRORS = (
 """Errors of Pillow, simplejpeg, pydicom and its decoders on a file that breaks its standard."""
 
 
+class NotSupportedError(ValueError):
+    """A file may be whole, but is of a kind or a size that is not read here."""
+
+
+def unreadable(path: Path, error: Exception) -> "UnreadableImage":
+    """Turn what a decoder raised into the reason for which a file cannot be used."""
+    known = isinstance(error, NotSupportedError | NotImplementedError)
+    detail = str(error).rpartition("all available plugins:")[2]  # pydicom's list of its decoders
+    return UnreadableImage(path, Reason.NOT_SUPPORTED if known else Reason.DAMAGED, detail)
+
+
 class Reason(StrEnum):
     """Kinds of unreadable files: few and fixed, so that they can be counted in public."""
 
@@ -39,6 +50,7 @@ class Reason(StrEnum):
     EMPTY = "empty file"
     UNKNOWN_FORMAT = "not a JPEG, PNG or DICOM file"
     DAMAGED = "damaged or cut short"
+    NOT_SUPPORTED = "not supported"
     SEVERAL_FRAMES = "more than one frame"
     NO_PIXELS = "no pixel data"
     NO_CONTRAST = "no contrast"
@@ -52,16 +64,23 @@ class Note(StrEnum):
     NO_SYNTAX = "DICOM transfer syntax missing: read as little endian"
     HIGH_BIT = "HighBit is not BitsStored - 1: the bits in use were taken"
     BITS_STORED = "values of more bits than BitsStored: all were taken"
+    SIGN = "sign of PixelRepresentation ignored: the values run on without it"
     STREAM = "compressed stream of other bits or sign than its header: the stream's bits were taken"
+    PADDING = "pixel padding ignored: no number, or leaves almost nothing"
+    MODALITY_TABLE = "modality look-up table ignored: damaged, or leaves almost nothing"
     RESCALE = "rescale incomplete: an empty or zero slope counts as 1, an empty intercept as 0"
-    WINDOW_NOTHING = "window ignored: leaves nothing"
+    WINDOW_NOTHING = "window ignored: leaves almost nothing"
     WINDOW_WIDTH = "window ignored: its width is too small"
     WINDOW_NUMBER = "window ignored: not two numbers"
     WINDOW_FUNCTION = "window ignored: unknown VOILUTFunction"
-    VOI_TABLE = "VOI look-up table ignored: damaged, or leaves nothing"
-    PRESENTATION = "presentation contradicts photometric interpretation, which was followed"
+    VOI_TABLE = "VOI look-up table ignored: damaged, or leaves almost nothing"
+    OUTLIERS = "few values far from all others: stretched without them"
+    PRESENTATION = "presentation contradicts photometric interpretation or colour, followed here"
     PRESENTATION_SEEN = "presentation contradicts photometric interpretation: decided by its looks"
     DEEP_PNG = "16-bit PNG of fewer bits: stretched by its own range"
+    JPEG_START = "bytes before the start of a JPEG: skipped"
+    JPEG_END = "end marker of a JPEG missing, but no pixel: read all the same"
+    FLAT_BAND = "the lowest 30 % of the rows are the same: perhaps cut short"
 
 
 Notes = list[Note]

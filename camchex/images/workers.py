@@ -38,7 +38,7 @@ def stamp(path: Path) -> str:
     """Size and time of change, which differ once a file is replaced; empty if it is missing."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a zero byte in the path
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"
 

@@ -58,8 +58,8 @@ def load(folder: Path) -> CaMChex:
     return CaMChex.from_pretrained(folder)
 
 
-ImageNotes = dict[Path, Notes]
-"""Decisions on images that contradict themselves, by file; only of files with any."""
+ImageNotes = dict[Path, list[str]]
+"""Decisions on images that contradict themselves, or that are not read, by file."""
 
 
 @torch.inference_mode()
@@ -79,7 +79,7 @@ def predict_study(
     Args:
         model: The model.
         study: The study.
-        notes: Decisions on images that contradict themselves are put here.
+        notes: Decisions on images, and which images are not read, are put here.
         classifier: Decides whether a DICOM file that contradicts itself is inverted, if given.
 
     Raises:
@@ -107,7 +107,7 @@ def study_batch(
     Args:
         model: The model.
         study: The study.
-        notes: Decisions on images that contradict themselves are put here.
+        notes: Decisions on images, and which images are not read, are put here.
         classifier: As of :func:`predict_study`.
 
     Raises:
@@ -126,7 +126,11 @@ def study_batch(
         path, decided = study.images[number][0], Notes()
         pixels[place] = prepared_pixels(path, prepare, decided, classifier)
         if decided and notes is not None:
-            notes[path] = decided
+            notes[path] = [*decided]
+    for number in {*range(len(lateral))} - {*chosen.tolist()}:
+        if notes is not None:
+            said = f"not read: the model takes {reader.max_images} images of a study"
+            notes[study.images[number][0]] = [said]
     indication = clean_indication(study.indication or "", model.config.preparation.cleaner)
     batch = reader.read(
         torch.from_numpy(pixels),

@@ -17,8 +17,13 @@ import pyarrow.compute as pc
 
 from camchex.errors import DataError
 
-# An archive may hold these folders in any others, or in none, and a name may end in capitals.
-MEMBER = re.compile(r"(?!(?:.*/)?__MACOSX/)(?:.*/)?(p[^/]*/p[^/]+/)(s[^/]+)\.(?:txt|TXT)")
+# An archive may hold a patient's folder in any others, or in none, and names may be in capitals.
+MEMBER = re.compile(r"(?:.*/)?p([^/]+)/s([^/]+)\.txt", re.IGNORECASE)
+# What a reader would take for reports, and this module cannot read.
+OUT_OF_PLACE = re.compile(
+    r"(?:.*/)?(?:s\d+\.txt(?:\.gz)?|[^/]*\.(?:zip|tgz|tar\.gz))", re.IGNORECASE
+)
+MACOS = re.compile(r"(?:.*/)?(?:__MACOSX/|\._).*")
 ZIP, TAR = (".zip",), (".tar.gz", ".tgz")
 BLOCK = 1 << 20  # bytes
 # RuntimeError: an encrypted member, or a compression that Python cannot read.
@@ -31,6 +36,14 @@ class Report(NamedTuple):
     study_id: str
     path: str  # where it should be, for messages
     content: bytes | None  # None: there is no such file
+
+
+class Member(NamedTuple):
+    """The report of one study in an archive."""
+
+    study: str
+    path: str
+    name: str  # as of report_names, by the patient's folder
 
 
 Batch = Callable[[], Iterable[Report]]
@@ -74,9 +87,9 @@ def archived_names(reports: Path) -> frozenset[str] | None:
     """
     if _is(reports, ZIP):
         with _readable(reports), zipfile.ZipFile(reports) as archive:
-            return frozenset(_members(reports, archive))
+            return frozenset(member.name for member in _members(reports, archive).values())
     if _is(reports, TAR):
-        return frozenset(name for name, _ in _tar_members(reports))
+        return frozenset(member.name for member, _ in _tar_members(reports))
     return None
 
 
@@ -91,9 +104,10 @@ def _from_folder(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Rep
 
 
 def _content(reports: Path, path: Path) -> bytes | None:
-    for spelt in (path, path.with_suffix(".TXT")):
+    capitals = path.with_suffix(".TXT")
+    for spelt in (path, capitals):
         try:
-            return spelt.read_bytes()
+            content = spelt.read_bytes()
         except FileNotFoundError:
             continue
         except NotADirectoryError as error:
@@ -104,6 +118,9 @@ def _content(reports: Path, path: Path) -> bytes | None:
         except OSError as error:
             what = f"cannot be read ({error.strerror}). Expected a report, as a text file."
             raise DataError(f"{spelt}: {what}") from error
+        if spelt is path and capitals.exists() and capitals.read_bytes() != content:
+            raise DataError(f"{path} and {capitals.name} differ. Keep the right one.")
+        return content
     return None
 
 
@@ -111,12 +128,14 @@ def _from_zip(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report
     with _readable(reports):
         archive, members = _open_zip(reports)
         for study, name in some:
-            content = archive.read(members[name]) if name in members else None
+            member = members.get(study)
+            _require_patient(reports, member, name)
+            content = archive.read(member.path) if member else None
             yield Report(study, f"{reports}/{name}", content)
 
 
 @lru_cache(maxsize=1)
-def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, dict[str, str]]:
+def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, dict[str, Member]]:
     """Open an archive for as long as its process lives, and find its reports.
 
     Reading the index of an archive takes longer than a batch.
@@ -125,11 +144,18 @@ def _open_zip(reports: Path) -> tuple[zipfile.ZipFile, dict[str, str]]:
     return archive, _members(reports, archive)
 
 
-def _members(reports: Path, archive: zipfile.ZipFile) -> dict[str, str]:
-    """Find each report in a zip archive by its name."""
-    paths: dict[str, str] = {}
-    found = ((_name(reports, path, paths), path) for path in archive.namelist())
-    return {name: path for name, path in found if name}
+def _members(reports: Path, archive: zipfile.ZipFile) -> dict[str, Member]:
+    """Find the report of each study in a zip archive."""
+    found: dict[str, Member] = {}
+    for path in archive.namelist():
+        _member(reports, path, found)
+    return found
+
+
+def _require_patient(reports: Path, member: Member | None, name: str) -> None:
+    if member and member.name != name:
+        what = f"expected {name}, by the table of the studies. One of the two has another patient"
+        raise DataError(f"{reports}: {member.path}: {what}: correct it.")
 
 
 def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
@@ -137,21 +163,26 @@ def _from_tar(reports: Path, studies: dict[str, str]) -> Iterator[Report]:
 
     The studies (by name of the report) that are left have no report, and follow.
     """
-    for name, content in _tar_members(reports):
-        if name in studies:
+    expected = {study: name for name, study in studies.items()}
+    for member, content in _tar_members(reports):
+        if name := expected.get(member.study):
+            _require_patient(reports, member, name)
             yield Report(studies.pop(name), f"{reports}/{name}", content)
     for name, study in studies.items():
         yield Report(study, f"{reports}/{name}", None)
 
 
-def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each report."""
-    paths: dict[str, str] = {}
+def _tar_members(reports: Path) -> Iterator[tuple[Member, bytes]]:
+    """Yield each report and its content."""
+    found: dict[str, Member] = {}
     with _readable(reports), gzip.open(reports) as stream, tarfile.open(None, "r|", stream) as tar:
         for member in iter(tar.next, None):
-            name = _name(reports, member.name, paths) if member.isfile() else None
-            if name and (file := tar.extractfile(member)):
-                yield name, file.read()
+            one = None if member.isdir() else _member(reports, member.name, found)
+            if one and not member.isfile():
+                what = "a link, which cannot be followed here. Pack the files themselves."
+                raise DataError(f"{reports}: {member.name}: {what}")
+            if one and (file := tar.extractfile(member)):
+                yield one, file.read()
             # Before Python 3.13 tarfile keeps every member, although it cannot go back to any.
             tar.members.clear()  # type: ignore[attr-defined]
         # tarfile takes a damaged member for the end; the checksum at the real end tells.
@@ -159,26 +190,33 @@ def _tar_members(reports: Path) -> Iterator[tuple[str, bytes]]:
             pass
 
 
-def _name(reports: Path, path: str, paths: dict[str, str]) -> str | None:
-    """Name the report at a path of an archive as :func:`report_names` does; None if it is none.
+def _member(reports: Path, path: str, found: dict[str, Member]) -> Member | None:
+    """Tell which study's report stands at a path of an archive; None if it is none.
 
     Args:
         reports: The archive.
         path: A path in it; a zip made by Windows may have backslashes.
-        paths: Path of each study's report so far; this one is added.
+        found: The report of each study so far; this one is added.
 
     Raises:
-        DataError: If there is one already for this study, in whatever folders.
+        DataError: If there is one already for this study, in whatever folders, or it looks like a
+            report, or an archive of some, that cannot be read where it stands.
     """
-    match = MEMBER.fullmatch(path.replace("\\", "/"))
-    if match is None:
+    slashed = path.replace("\\", "/")
+    if MACOS.fullmatch(slashed):
         return None
-    study = match[2]
-    if study in paths:
-        two = f"{paths[study]} and {path}"
-        raise DataError(f"{reports}: two reports of study {study}: {two}. Keep the right one.")
-    paths[study] = path
-    return f"files/{match[1]}{study}.txt"
+    match = MEMBER.fullmatch(slashed)
+    if match is None:
+        if OUT_OF_PLACE.fullmatch(slashed):
+            what = "Expected each report as p10000032/s50414267.txt, neither packed nor elsewhere"
+            raise DataError(f"{reports}: {path}: {what}: pack the archive anew, or take it out.")
+        return None
+    patient, study = match.groups()
+    if study in found:
+        two = f"{found[study].path} and {path}"
+        raise DataError(f"{reports}: two reports of study s{study}: {two}. Keep the right one.")
+    found[study] = Member(study, path, f"files/p{patient[:2]}/p{patient}/s{study}.txt")
+    return found[study]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import re
 
-from camchex.reports.headers import begin_of_examination, is_examination
+from camchex.reports.headers import begin_of_examination, is_examination, with_line_breaks
 
 BLANK_LINE = re.compile(r"\n[^\S\n]*+\n")
 LONG = 60
@@ -42,7 +42,7 @@ def reads_like_findings(text: str) -> bool:
     who had read all 200. On the odd ids (n = 103): precision 1.00 (33 of 33 flagged), recall 0.80
     (33 of 41); all missed texts are impressions. One of all 3,765 indications is flagged.
     """
-    words = text.split()
+    words = with_line_breaks(text).split()
     return len(words) > LONG or PHRASES.search(" ".join(words)) is not None
 
 
@@ -55,7 +55,7 @@ def begin_of_findings(text: str) -> int | None:
     Returns:
         Code points of the text before it; None if there is none.
     """
-    text = text.rstrip()
+    text = with_line_breaks(text).rstrip()
     blanks = list(BLANK_LINE.finditer(text, len(text) - len(text.lstrip())))
     ends = [*(blank.start() for blank in blanks[1:]), len(text)]
     paragraphs = ((b.start(), text[b.end() : end]) for b, end in zip(blanks, ends, strict=False))

@@ -42,12 +42,22 @@ PARSERS_HEADERS: Mapping[SectionRules, re.Pattern[str]] = {
 }
 # Lines with a colon or a dash early on, and short ones; and the blank lines above them.
 CANDIDATES = re.compile(
-    r"\n((?:[^\S\n]*+\n){0,2}+)[^\S\n]*+(?=[^\n:]{1,70}+[:\n]|[^\n:]{1,70}+\Z"
-    r"|(?:[^\n:a-z]{2,60}?|[A-Z][a-z]+)\s(?:--?\s|[\u2013\u2014]))([^\n]+)"
+    r"\n(?P<blank>(?:[^\S\n]*+\n){0,2}+)[^\S\n]*+"
+    r"(?P<listed>(?:[#>*\u2022\u00b7-]{1,3}|\d{1,2}[.)])[^\S\n]++)?+"
+    r"(?=[^\n:]{1,70}+[:\n]|[^\n:]{1,70}+\Z"
+    r"|(?:[^\n:a-z]{2,60}?|[A-Z][a-z]+)(?:\s--?\s|\s?[\u2013\u2014;=]))(?P<line>[^\n]+)"
 )
 COLON = re.compile(r"([^\n:]{1,70}(?:(?<=\d):(?=\d)[^\n:]{1,40}){0,3}):")
-DASH = re.compile(r"(.{2,60}?)\s(?:--?(?=\s|$)|[\u2013\u2014])")
-CAPITALS = re.compile(r"(?!\d+[.)]\s)(?=.*[A-Z]{2})[A-Z0-9(_][A-Z0-9 \t()/,.&'#@+*_:-]*")
+DASH = re.compile(r"(.{2,60}?)(?:\s--?(?=\s|$)|\s?[\u2013\u2014]|\s?[;=](?=\s|$))")
+CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z0-9(_][A-Z0-9 \t()/,.&'#@+*_:-]*")
+
+# Signs that stand for the line break or the colon of a header, or wrap its name: **Findings**.
+LINE_BREAKS = re.compile(r"\r(?!\n)|[\x0b\x0c\x85\u2028\u2029]|\\n")
+FULL_WIDTH = str.maketrans("\uff1a\uff1b", ":;")
+WRAPPED = re.compile(r"(?<!\S)([*\[<]{1,3})([A-Za-z][^\n*\[\]<>:]{1,60})(:?[*\]>]{1,3})")
+PARENTHESIS = re.compile(r"\s*\([^()]*\)\Z")  # Reason for exam (free text)
+BETWEEN_ORGANS = re.compile(r"\s*[/,&]\s*|\s+and\s+")
+ORGAN = "organ"  # in a table: findings, if a colon follows; so are several (lungs/pleura)
 
 _KINDS = (
     r"(?:preliminary|provisional|final|wet|radiolog\w+|radiographic|imaging|chest|lungs?|x-?ray|cxr"
@@ -68,10 +78,18 @@ _TITLE_WORD = (
     r"|oblique|lordotic|left|right|bilateral|abdom(?:en|inal)|single|one|two|three|four|first|second"
     r"|number|no|am|pm|a\.m|p\.m|hours?|hrs?|at|on|of|the|and|with|from|dated?|time|digital|plain"
     r"|standard|repeat|follow-?up|inspiratory|expiratory|_{2,}"
-    r"|\d+(?:[:/.-]\d+)*+(?:st|nd|rd|th|v|h|hrs?)?)(?!\w)"
+    r"|performed|obtained|taken|film|ct|xray|vw?s?|both"
+    r"|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+    r"|\d+(?:[:/.-]\d+)*+(?:st|nd|rd|th|v|vws?|h|hrs?)?)(?!\w)"
 )
 TITLE = rf"(?>{_TITLE_WORD}(?:[ \t,&/().@#+*-]{{1,5}}{_TITLE_WORD}){{0,20}})"
-IN_A_LINE = re.compile(rf"(?<=[\s.;])(?:{CONCLUSION}|{TITLE})(?=[).]*:\s)", re.IGNORECASE)
+# Such words without a colon: FINDINGS Large effusion.
+UNMARKED = re.compile(
+    rf"(?<=[\n.;!?])[\s#*>-]*+(?:(?P<seen>{CONCLUSION})(?=[^\S\n]*(?P<mark>[:;=.\u2013\u2014-]?)\s*(?P<next>\S?))"
+    rf"|(?P<title>{TITLE})(?=[).]*\s+(?-i:[A-Z][a-z])))",
+    re.IGNORECASE,
+)
 PARAGRAPH = re.compile(
     rf"(?P<title>{TITLE})(?:[).]*[.:]|,?\s+(?:was|were|is|are|has|have|shows?|showing|demonstrates?"
     r"|reveals?|obtained|performed|provided|submitted|reviewed|compared)\b)",
@@ -79,7 +97,10 @@ PARAGRAPH = re.compile(
 )
 IS_CONCLUSION = re.compile(CONCLUSION, re.IGNORECASE)
 IS_TITLE = re.compile(rf"(?=.*\b{_TAKEN}(?!\w)){TITLE}", re.IGNORECASE)
-IS_REQUEST = re.compile(r"(?:\w+ ){0,2}(?:indications?|reasons?)\b[\w /-]*", re.IGNORECASE)
+IS_REQUEST = re.compile(
+    r"(?!no |without )(?:[\w./]+ (?:(?:and|/|-) )?){0,3}(?:indications?|reasons?)\b[\w /-]*",
+    re.IGNORECASE,
+)
 
 
 class Header(NamedTuple):
@@ -91,12 +112,14 @@ class Header(NamedTuple):
         word: Code points before its first word.
         end: Code points before what follows its colon, dash or line.
         name: As written, in lower case.
+        inner: Whether it stands within a section of the parser's that asks for an examination.
     """
 
     start: int
     word: int
     end: int
     name: str
+    inner: bool = False
 
 
 def find_headers(text: str, rules: SectionRules) -> Iterator[Header]:
@@ -114,12 +137,13 @@ def find_headers(text: str, rules: SectionRules) -> Iterator[Header]:
     A title that stands alone on its line, without a colon, is the header of an ``examination``.
     """
     added = "\n" if rules == "any" else ""  # before the first line
-    lines = added + text
+    lines = added + _with_plain_marks(text)
     for match in CANDIDATES.finditer(lines):
-        after_blank = bool(match[1]) or (rules == "any" and not match.start())
-        found = _header_of(match[2].rstrip(), rules, after_blank=after_blank)
+        after_blank = bool(match["blank"]) or (rules == "any" and not match.start())
+        listed = match["listed"] is not None
+        found = _header_of(match["line"].rstrip(), rules, after_blank=after_blank, listed=listed)
         if found:
-            word = match.start(2)
+            word = match.start("line")
             end = word + found[1]
             following = lines[end : end + 1]
             end += following.isspace() and following != "\n"
@@ -128,17 +152,42 @@ def find_headers(text: str, rules: SectionRules) -> Iterator[Header]:
             yield Header(max(start - shift, 0), word - shift, end - shift, found[0])
 
 
-def _header_of(line: str, rules: SectionRules, *, after_blank: bool) -> tuple[str, int] | None:
-    """Name and length of the header that a line begins with, if it does."""
+def with_line_breaks(text: str) -> str:
+    """Write every line break as a newline; a lone carriage return and a backslash and n are some.
+
+    The length stays, so that places in the result are places in the text.
+    """
+    return LINE_BREAKS.sub(lambda found: "\n".ljust(len(found[0])), text)
+
+
+def _with_plain_marks(text: str) -> str:
+    """Write a header's colon, or what wraps its name, as a plain colon; the length stays."""
+
+    def plain(found: re.Match[str]) -> str:
+        if not _is_name(found[2].strip(), "any"):
+            return found[0]
+        return f"{' ' * len(found[1])}{found[2]}{':'.ljust(len(found[3]))}"
+
+    return WRAPPED.sub(plain, text.translate(FULL_WIDTH))
+
+
+def _header_of(
+    line: str, rules: SectionRules, *, after_blank: bool, listed: bool
+) -> tuple[str, int] | None:
+    """Name and length of the header that a line begins with, if it does.
+
+    Behind the number or the bullet of a list only known names are headers.
+    """
     stands_out = after_blank or not line[0].islower()
     if colon := COLON.match(line):
         name, spaced = colon[1].strip(), not line[colon.end() : colon.end() + 1].strip()
-        if (stands_out and _is_name(name, rules)) or (spaced and CAPITALS.fullmatch(name)):
+        known = _is_name(name, rules) or _is_organ(name)
+        if (stands_out and known) or (spaced and not listed and CAPITALS.fullmatch(name)):
             return name.lower(), colon.end()
     dash = DASH.match(line)
     if dash and stands_out and _is_marked(dash[1].strip(), rules, after_blank, dash=True):
         return dash[1].strip().lower(), dash.end()
-    alone = line.rstrip(".").strip()
+    alone = line.rstrip(".)").strip()
     if stands_out and _is_marked(alone, rules, after_blank, dash=False):
         return "examination" if IS_TITLE.fullmatch(alone) else alone.lower(), len(line)
     return None
@@ -163,17 +212,41 @@ def begin_of_examination(text: str) -> int | None:
     others = known_sections() - {*REQUESTS}
     rules: Final = "corrected"
     below = (h.start for h in find_headers(text, rules) if section_of(h.name, rules) in others)
-    inside = IN_A_LINE.finditer(text) if ":" in text else ()
+    plain = _with_plain_marks(text)
+    inside = _in_a_line().finditer(plain) if ":" in plain else ()
     within = (match.start() for match in inside if _is_within(match))
-    return min([*islice(below, 1), *islice(within, 1)], default=None)
+    alone = (match.start() for match in UNMARKED.finditer(plain) if _is_unmarked(match))
+    unmarked = (len(plain[:start].rstrip()) for start in alone)
+    return min([*islice(below, 1), *islice(within, 1), *islice(unmarked, 1)], default=None)
+
+
+@cache
+def _in_a_line() -> re.Pattern[str]:
+    """Compile a pattern of the headers, by words or by table, that a colon follows."""
+    tables = {**_table("section_names.csv"), **_table("other_names.csv")}
+    names = (name for name, section in tables.items() if section not in (*REQUESTS, "preamble"))
+    listed = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    words = rf"(?:{CONCLUSION}|{TITLE}|(?:{listed})(?:(?:[/,& ]|and){{1,5}}(?:{listed}))?(?!\w))"
+    return re.compile(rf"(?<=[\s.;]){words}(?=[).]*\s?:(?![^\s:]))", re.IGNORECASE)
 
 
 def _is_within(match: re.Match[str]) -> bool:
-    """Whether words before a colon within a line are a header of findings."""
+    """Whether words before a colon within a line are a header of another section."""
     name, before = match[0], match.string[max(0, match.start() - 20) : match.start()]
     stands_out = name.isupper() or (name[0].isupper() and SENTENCE_END.search(before))
-    is_name = IS_TITLE.fullmatch(name) or IS_CONCLUSION.fullmatch(name)
-    return bool(stands_out and is_name)
+    return bool(stands_out and (_is_name(name, "corrected") or _is_organ(name)))
+
+
+def _is_unmarked(match: re.Match[str]) -> bool:
+    """Whether words at the begin of a line or sentence are a header by their capitals alone."""
+    if match["title"]:
+        words = match["title"]
+        is_title = IS_TITLE.fullmatch(words) and len(words.split()) > 1
+        return bool(is_title and words.isupper() and not match.string.isupper())
+    seen, following = match["seen"], match["next"]
+    if seen.isupper():
+        return bool(match["mark"] or not match.string.isupper())
+    return seen[0].isupper() and following.isupper()
 
 
 def is_examination(paragraph: str) -> bool:
@@ -187,11 +260,31 @@ def _is_name(name: str, rules: SectionRules) -> bool:
     """Whether a header in any case is one that is known."""
     lower = " ".join(name.lower().rstrip(".").split())
     return bool(
-        lower in _names(rules)
+        _listed(lower, rules)
         or IS_CONCLUSION.fullmatch(lower)
         or IS_TITLE.fullmatch(name.rstrip(".)"))
-        or (rules == "any" and IS_REQUEST.fullmatch(lower))
+        or (rules == "any" and IS_REQUEST.fullmatch(_plain(lower)))
     )
+
+
+@lru_cache(10_000)
+def _is_organ(name: str) -> bool:
+    """Whether a header names nothing but organs or devices: ``Lungs/pleura``."""
+    table = _table("other_names.csv")
+    return all(table.get(part) == ORGAN for part in BETWEEN_ORGANS.split(name.lower().strip()))
+
+
+def _plain(header: str) -> str:
+    return " ".join(header.replace("(s)", "s").replace("&", " and ").split())
+
+
+def _listed(header: str, rules: SectionRules) -> str | None:
+    """Section of a header by the tables; by all rules but the reference in any writing of it."""
+    names = _names(rules)
+    if header in names or rules == "reference":
+        return names.get(header)
+    plain = _plain(header)
+    return names.get(plain) or names.get(PARENTHESIS.sub("", plain))
 
 
 @lru_cache(10_000)  # nearly all headers of 227,835 reports are among a few dozen
@@ -199,13 +292,17 @@ def section_of(header: str, rules: SectionRules) -> str:
     """Normalise a header, in lower case, to the name of its section."""
     if rules != "reference" and header in CORRECTED_NAMES:
         return CORRECTED_NAMES[header]
-    if header in _names(rules):
-        return _names(rules)[header]
-    if rules == "any" and IS_REQUEST.fullmatch(header):
+    if listed := _listed(header, rules):
+        return listed
+    if rules == "any" and IS_REQUEST.fullmatch(_plain(header)):
         return "indication"
     titled = any(title in header for title in EXAMINATION_TITLES) or (
         rules != "reference"
-        and (IS_TITLE.fullmatch(header.rstrip(".)")) or IS_CONCLUSION.fullmatch(header))
+        and (
+            IS_TITLE.fullmatch(header.rstrip(".)"))
+            or IS_CONCLUSION.fullmatch(header)
+            or _is_organ(header)
+        )
     )
     named = "findings" if titled else header
     return next((family for family in FAMILIES if family in header), named)
@@ -233,6 +330,7 @@ def _names(rules: SectionRules) -> Mapping[str, str]:
         return published
     if rules == "corrected":
         other = {header: section for header, section in other.items() if section not in REQUESTS}
+    other = {header: section for header, section in other.items() if section != ORGAN}
     return other | published | CORRECTED_NAMES
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,12 +17,12 @@ from camchex.contract.schemas import INDICATIONS
 from camchex.errors import DataError
 from camchex.reports.files import Batch, Report, report_batches, report_names
 from camchex.reports.findings import findings_suspected, reads_like_findings
-from camchex.reports.headers import known_sections
+from camchex.reports.headers import REQUESTS, known_sections
 from camchex.reports.overrides import study_overrides
 from camchex.reports.sections import UNHEADED, Section, split_sections
 from camchex.runs.processes import in_processes
 from camchex.runs.progress import progress
-from camchex.texts.cleaning import clean_indication
+from camchex.texts.cleaning import INVISIBLE, clean_indication
 from camchex.texts.params import IndicationParams, SectionRules
 
 OUTCOMES = (
@@ -37,13 +38,21 @@ OUTCOMES = (
 HAVING_SECTIONS = ("indication", "history", "both", "deidentified_only", "overridden")
 UNHEADED_SHARE = 0.1
 """Share of the reports without any known header above which their form is doubtful (ours)."""
+HALF = 0.5
+"""Share of the studies without a report, or of the reports without a section that is used, above
+which the stage warns (ours). Of MIMIC's reports 33 % have no header INDICATION."""
 OTHER_RULES = "indications.sections: any (params.yaml) also knows headers of other hospitals."
 ADVICE: Mapping[SectionRules, str] = {
     "reference": OTHER_RULES,
     "corrected": OTHER_RULES,
     "any": "Look at one: an indication is found below a header such as INDICATION.",
 }
-UTF_16_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}  # 32 begins alike
+MARKS = {  # the longer first: UTF-32 begins as UTF-16 does
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 SAVE_AS_UTF_8 = "Save the file as UTF-8, or download it again."
 BATCH = 500  # reports that a process reads at a time: about 0.1 s
 FOUND = pa.unify_schemas(
@@ -53,6 +62,8 @@ FOUND = pa.unify_schemas(
             [
                 pa.field("outcome", pa.string(), nullable=False),
                 pa.field("findings_cut", pa.bool_(), nullable=False),
+                pa.field("unknown_header_cut", pa.bool_(), nullable=False),
+                pa.field("invisible_characters", pa.bool_(), nullable=False),
                 pa.field("known_header", pa.bool_(), nullable=False),
             ]
         ),
@@ -66,7 +77,11 @@ class Indication:
 
     Attributes:
         outcome: One of ``OUTCOMES``.
-        findings_cut: Whether findings without a header were cut off an indication or history.
+        findings_cut: Whether an indication or history ends where this project's own rules see
+            findings, another section or an examination, and the parser sees nothing.
+        unknown_header_cut: Whether one ends at a header that is in no table of names, so that the
+            text behind it is of no section (``PMH: COPD``).
+        invisible_characters: Whether the report holds characters that nobody sees.
         known_header: Whether the report has any header that is known by name.
     """
 
@@ -77,6 +92,8 @@ class Indication:
     source_section: str | None = None
     findings_suspected: bool = False
     findings_cut: bool = False
+    unknown_header_cut: bool = False
+    invisible_characters: bool = False
     known_header: bool = False
 
 
@@ -93,9 +110,9 @@ def extract_indications(
 
     Returns:
         ``schemas.INDICATIONS``, one row per study, and counts: studies by outcome, texts that seem
-        to hold findings, texts that findings were cut off, reports without any known header, and
-        percentiles of the length in words; with a warning, which is also printed, if the form of
-        many reports is not known.
+        to hold findings, texts that were cut, reports with invisible characters or without any
+        known header, and percentiles of the length in words; with a warning, which is also printed,
+        if many reports are missing, have no section that is used, or a form that is not known.
 
     Raises:
         DataError: If none of the studies has a report, or none of the reports a section of
@@ -116,14 +133,21 @@ def extract_indications(
         "outcomes": {name: outcomes[name] for name in OUTCOMES},
         "findings_suspected": sum(found["findings_suspected"].to_pylist()),
         "findings_cut": sum(found["findings_cut"].to_pylist()),
+        "unknown_header_cut": sum(found["unknown_header_cut"].to_pylist()),
+        "invisible_characters": sum(found["invisible_characters"].to_pylist()),
         "reports_without_known_header": unheaded,
         "words": percentiles([len(text.split()) for text in texts]),
     }
-    if unheaded > UNHEADED_SHARE * written:
-        warning = (
-            f"More than {UNHEADED_SHARE:.0%} of the reports have no header that is known. "
-            f"{ADVICE[params.sections]}"
-        )
+    warnings = {
+        "More than half of the studies have no report, or an empty one. Are data.root and "
+        "data.reports (params.yaml) those of this cohort?": found.num_rows - written
+        > HALF * found.num_rows,
+        f"More than {UNHEADED_SHARE:.0%} of the reports have no header that is known. "
+        f"{ADVICE[params.sections]}": unheaded > UNHEADED_SHARE * written,
+        f"More than half of the reports have no section {' or '.join(params.use)}. "
+        f"{ADVICE[params.sections]}": outcomes["no_section"] > HALF * written,
+    }
+    if warning := " ".join(text for text, applies in warnings.items() if applies):
         Console(stderr=True, soft_wrap=True).print(f"warning: {reports}: {warning}", markup=False)
         counts = {**counts, "warning": warning}
     return found.select(INDICATIONS.names), counts
@@ -173,7 +197,8 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     """
     if report.content is None:
         return Indication(report.study_id, "report_missing")
-    text = _text(report)
+    written_as = _text(report)
+    text = written_as if params.sections == "reference" else INVISIBLE.sub("", written_as)
     if not text.strip():
         return Indication(report.study_id, "report_empty")
     override = study_overrides().get(report.study_id)
@@ -182,13 +207,20 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     if override:
         text = override.before_conclusion(text)
     sections = split_sections(text, params.sections)
-    cut = any(section.name == UNHEADED for section in sections)
-    known = any(section.name in known_sections() for section in sections)
+    indication = partial(
+        Indication,
+        report.study_id,
+        findings_cut=any(section.cut for section in sections),
+        unknown_header_cut=any(
+            one.name in REQUESTS and _is_unknown(following) for one, following in pairwise(sections)
+        ),
+        invisible_characters=INVISIBLE.search(written_as) is not None,
+        known_header=any(section.name in known_sections() for section in sections),
+    )
     if override:
         sections = [section for section in sections if section.name != override.section]
     found = {name: _text_of(sections, name, params.sections) for name in params.use}
     written = {name: section for name, section in found.items() if section.strip()}
-    indication = partial(Indication, report.study_id, findings_cut=cut, known_header=known)
     if not written:
         return indication("overridden" if override else "no_section")
     raw = "\n".join(written.values())
@@ -201,10 +233,16 @@ def read_indication(report: Report, params: IndicationParams) -> Indication:
     return indication(source, raw, " ".join(kept.values()), source, suspected(raw))
 
 
+def _is_unknown(section: Section) -> bool:
+    """Whether a section that holds text has a header that is in no table of names."""
+    known = section.name in (*known_sections(), UNHEADED, "last_paragraph")
+    return bool(section.text.strip()) and not known
+
+
 def _text(report: Report) -> str:
     """Decode a report; line ends stay as they are written."""
     content = report.content or b""
-    for marks, encoding in UTF_16_MARKS.items():
+    for marks, encoding in MARKS.items():
         if content.startswith(marks):
             raise DataError(f"{report.path}: {encoding}, not UTF-8. {SAVE_AS_UTF_8}")
     if b"\0" in content:

@@ -13,6 +13,7 @@ from camchex.reports.headers import (
     find_headers,
     is_known,
     section_of,
+    with_line_breaks,
 )
 from camchex.texts.params import SectionRules
 
@@ -33,6 +34,8 @@ class Section(NamedTuple):
     name: str
     text: str
     start: int
+    cut: bool = False
+    """Whether the section was cut off a request by a rule that the parser does not have."""
 
 
 def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section]:
@@ -77,6 +80,15 @@ def split_sections(text: str, rules: SectionRules = "corrected") -> list[Section
         at commit e8d26ff (2019). Commit 4fe5c35 of MIT-LCP/mimic-code (July 2026) adds three to the
         start of a ``last_paragraph``, as ``corrected`` does, and changes no text.
     """
+    if rules == "reference":
+        return _split(text, rules)
+    return [
+        s._replace(text=text[s.start : s.start + len(s.text)])
+        for s in _split(with_line_breaks(text), rules)
+    ]
+
+
+def _split(text: str, rules: SectionRules) -> list[Section]:
     written = _as_written(text, rules)
     sections = [s for s in written if s.text.strip() or not _concludes(s, rules)]
     if not any(_concludes(s, rules) for s in sections):
@@ -92,7 +104,7 @@ def _as_written(text: str, rules: SectionRules) -> list[Section]:
         return [Section("full report", text, 0)]
     sections = [Section("preamble", text[: found[0].word], 0)]
     for header, end in zip(found, [h.start for h in found[1:]] + [len(text)], strict=True):
-        sections.append(Section(header.name, text[header.end : end], header.end))
+        sections.append(Section(header.name, text[header.end : end], header.end, header.inner))
     return sections
 
 
@@ -107,7 +119,7 @@ def _parsers_headers(text: str, rules: SectionRules) -> Iterator[Header]:
             begin = match.end() - 1  # a line break after the colon belongs to the next header
             for inner in find_headers(text[begin:end], rules):
                 start, word, end_of_word = (place + begin for place in inner[:3])
-                yield Header(start, word, end_of_word, inner.name)
+                yield Header(start, word, end_of_word, inner.name, inner=True)
 
 
 def _unconcluded(last: Section, rules: SectionRules) -> list[Section]:
@@ -140,5 +152,5 @@ def _without_findings(section: Section) -> list[Section]:
     begin = begin_of_findings(section.text) if section.name in REQUESTS else None
     if begin is None:
         return [section]
-    found = Section(UNHEADED, section.text[begin:], section.start + begin)
+    found = Section(UNHEADED, section.text[begin:], section.start + begin, cut=True)
     return [section._replace(text=section.text[:begin]), found]

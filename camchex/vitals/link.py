@@ -1,14 +1,17 @@
 """The ED stay that each study was taken in, and the vital signs measured there."""
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.console import Console
 
 from camchex.aggregates.small_cells import Counts, percentiles
 from camchex.contract import tables
-from camchex.contract.schemas import ORIGIN, SOURCES, TAKEN, VITAL_SIGNS, VITALS
+from camchex.contract.rules import LEAST_SHARE
+from camchex.contract.schemas import ORIGIN, SOURCES, TAKEN, UNITS, VITAL_SIGNS, VITALS
 from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalsParams
 from camchex.vitals.plausible import drop_implausible
@@ -23,11 +26,16 @@ LINKED = pa.schema(
         ),
     ]
 )
+Values = dict[str, dict[str, dict[str, int]]]
 ROW_COUNTS = (
     *("edstays", "edstays_duplicate", "edstays_untimed", "edstays_ending_before_start"),
+    "edstays_too_long",
     *("triage", "triage_duplicate", "triage_orphan"),
     *("vitalsign", "vitalsign_untimed", "vitalsign_orphan"),
+    *("vitalsign_before_arrival", "vitalsign_after_departure"),
 )
+LONGEST = timedelta(days=366)
+"""Longest stay that can be right: some systems write 9999-12-31 for a stay that has not ended."""
 
 
 def link_vitals(
@@ -43,7 +51,8 @@ def link_vitals(
     the study, never after it. Triage has no time of its own and counts as taken on arrival. A stay
     that begins after the study gives no value, but for one case: the study lies in no visit, and
     is stamped so shortly before arrival that the clocks of the two systems may disagree
-    (``hours_before``). It then has the triage of that stay, at a negative age.
+    (``hours_before``). It then has the triage of that stay, at a negative age. ``nearest_any`` has
+    no such bound: the nearest arrival may be years later, and its triage is used all the same.
 
     Args:
         studies: ``schemas.STUDIES``.
@@ -78,9 +87,10 @@ def link_and_count(
 
     Returns:
         ``schemas.VITALS``, and counts (aggregates, small cells not hidden): ``studies`` linked or
-        not, before arrival or after departure (under ``within_stay``: through the slack), and with
-        values of another stay of the visit (``through_chain``); ``sources`` of each value over the
-        linked studies; values of triage of a stay that had not begun (``before_arrival``); the
+        not, before arrival or after departure (under ``within_stay``: through the slack), between
+        two stays of a visit, and with values of another stay of the visit (``through_chain``);
+        ``sources`` of each value over the linked studies; values of triage of a stay that had not
+        begun (``before_arrival``); the
         percentiles of ``age_minutes`` of all other values, and of the absolute
         ``minutes_from_arrival``; ``rows`` of the raw tables that could not be used; ``values``
         converted and dropped, by table and rule (``studies``: after the values of a study were put
@@ -89,18 +99,25 @@ def link_and_count(
     vitals, values = _link(studies, edstays, triage, vitalsign, params)
     raw = {"edstays": edstays, "triage": triage, "vitalsign": vitalsign}
     row_counts = pa.schema([pa.field(name, pa.int64()) for name in ROW_COUNTS])
+    limits = {"before": timedelta(hours=params.hours_before), "longest": LONGEST}
     linked = vitals.filter(pc.is_valid(vitals["stay_id"]))
     minutes = linked["minutes_since_arrival"].to_numpy()
     ages = {name: linked[f"{name}_age_minutes"].to_numpy() for name in VITAL_SIGNS}
     stays = {name: pc.not_equal(linked[f"{name}_stay_id"], linked["stay_id"]) for name in ages}
     chained = {name: other.fill_null(fill_value=False).to_numpy() for name, other in stays.items()}
     taken = {when: pc.sum(pc.equal(linked["taken"], when)).as_py() or 0 for when in TAKEN}
+    rows = tables.run_sql("vitals/row_counts.sql", raw, row_counts, limits).to_pylist()[0]
+    warning = " ".join(_lost(rows, values))
+    if warning:
+        Console(stderr=True, soft_wrap=True).print(f"warning: {warning}", markup=False)
     return vitals, {
+        **({"warning": warning} if warning else {}),
         "studies": {
             "total": vitals.num_rows,
             "linked": linked.num_rows,
             "unlinked": vitals.num_rows - linked.num_rows,
             "linked_before_arrival": taken["before"],
+            "linked_between_stays": taken["between"],
             "linked_after_departure": taken["after"],
             "with_values_through_chain": int(np.any(list(chained.values()), axis=0).sum()),
         },
@@ -109,9 +126,23 @@ def link_and_count(
         "values_through_chain": {name: int(other.sum()) for name, other in chained.items()},
         "age_minutes": {name: percentiles(age[age >= 0]) for name, age in ages.items()},
         "minutes_from_arrival": percentiles(np.abs(minutes)),
-        "rows": tables.run_sql("vitals/row_counts.sql", raw, row_counts).to_pylist()[0],
+        "rows": rows,
         "values": values,
     }
+
+
+def _lost(rows: Mapping[str, int], values: Values) -> Iterator[str]:
+    """Say of what almost everything is missing or dropped, without a number."""
+    if rows["vitalsign"] - rows["vitalsign_untimed"] < LEAST_SHARE * rows["vitalsign"]:
+        yield "vitalsign: almost no row has a charttime, so that none of its values is used."
+    for name, unit in UNITS.items():
+        counts = [values[table][name] for table in ("triage", "vitalsign")]
+        given = sum(count["given"] for count in counts)
+        dropped = sum(count.get("out_of_range", 0) for count in counts)
+        if not given:
+            yield f"{name}: neither triage nor vitalsign has a value."
+        elif given - dropped < LEAST_SHARE * given:
+            yield f"{name}: almost all values are out of range. Are they of another unit? {unit}"
 
 
 def _sources(source: pa.ChunkedArray) -> Counts:
@@ -125,7 +156,7 @@ def _link(
     triage: pa.Table,
     vitalsign: pa.Table,
     params: VitalsParams,
-) -> tuple[pa.Table, Counts]:
+) -> tuple[pa.Table, Values]:
     """Return the linked table, and counts of ``drop_implausible`` by table."""
     arrival = drop_implausible(triage, params.ranges)
     chart = drop_implausible(vitalsign, params.ranges)
@@ -139,6 +170,7 @@ def _link(
         "rule": params.rule,
         "before": timedelta(hours=params.hours_before),
         "after": timedelta(hours=params.hours_after),
+        "longest": LONGEST,
         "gap": None if params.visit_gap_hours is None else timedelta(hours=params.visit_gap_hours),
     }
     linked = tables.run_sql("vitals/link.sql", inputs, LINKED, values).flatten()

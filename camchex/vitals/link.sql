@@ -1,7 +1,8 @@
 -- Grain:  one row per study in `studies`, in study_id order.
 -- Output: link.LINKED: schemas.VITALS without the text, the origin of each value as one struct; nulls
 --         where no stay matches.
--- Stays:  a stay that ends before it starts, or lacks a time, never matches and joins no visit.
+-- Stays:  a stay that ends before it starts or more than $longest after, or lacks a time, never
+--         matches and joins no visit.
 -- Visits: stays of one patient that overlap, or of which the next begins at most $gap after all
 --         before it have ended, and so on along the chain. $gap null: each stay is a visit.
 -- Rule:   `within_stay`: the study was taken between $before ahead of arrival at a stay of the same
@@ -12,13 +13,13 @@
 -- Values: of the stays of the visit that have begun by the study. Only where the linked stay has not
 --         begun is its own triage used. Each value comes from triage (of the linked stay, else of the
 --         latest to begin that has it), else it is the latest one charted at or before the study,
---         never after it (of two charted at once, the larger). Triage has no time: the arrival of
---         its stay stands for it. Of a stay with two triage rows, the first by value.
+--         never after it (of two charted at once, the larger), and under `within_stay` not more than
+--         $before ahead of the visit. Triage has no time: the arrival of its stay stands for it. Of a stay with two triage rows, the first by value.
 WITH stays AS (
     SELECT DISTINCT patient_id, stay_id, intime, outtime, gender
     FROM edstays
     SEMI JOIN studies USING (patient_id)
-    WHERE intime <= outtime
+    WHERE outtime BETWEEN intime AND intime + $longest
 ),
 
 preceded AS (
@@ -46,6 +47,7 @@ numbered AS (
 visits AS (
     SELECT
         *,
+        min(intime) OVER (PARTITION BY patient_id, visit) AS visit_start,
         max(outtime) OVER (PARTITION BY patient_id, visit) AS visit_end
     FROM numbered
 ),
@@ -87,6 +89,7 @@ begun AS (
         v.patient_id,
         v.stay_id,
         v.intime,
+        v.visit_start,
         row_number() OVER (
             PARTITION BY l.study_id
             ORDER BY
@@ -130,7 +133,9 @@ measured AS (
         v.* EXCLUDE (patient_id, stay_id, charttime)
     FROM begun AS b
     INNER JOIN vitalsign AS v ON b.patient_id = v.patient_id AND b.stay_id = v.stay_id
-    WHERE v.charttime <= b.study_time
+    WHERE
+        v.charttime <= b.study_time
+        AND ($rule = 'nearest_any' OR v.charttime >= b.visit_start - $before)
 ),
 
 origins AS MATERIALIZED (  -- numbered once, so that every join below means the same row
@@ -170,7 +175,8 @@ SELECT
     l.stay_id,
     CASE
         WHEN s.study_time < l.intime THEN 'before'
-        WHEN s.study_time > l.outtime THEN 'after'
+        WHEN s.study_time > l.visit_end THEN 'after'
+        WHEN s.study_time > l.outtime THEN 'between'
         WHEN l.intime IS NOT NULL THEN 'during'
     END AS taken,
     (epoch(s.study_time) - epoch(l.intime)) / 60 AS minutes_since_arrival,

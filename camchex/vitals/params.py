@@ -15,7 +15,7 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bounds = Annotated[tuple[Finite, Finite], AfterValidator(_ascending)]
-Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Hours = Annotated[float, Field(ge=0, le=8784, allow_inf_nan=False)]  # a leap year
 
 
 class VitalRanges(Section):

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from camchex.check import check_tables, render_tables
 from camchex.check.canonical_tables import CheckedTable
+from camchex.cohort.contradictions import contradictions
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import VITAL_SIGNS
@@ -174,6 +175,24 @@ WRONG = {
     ),
     "a file that is not there": ("mimic/images", "path", with_value("path", 0, "gone.jpg")),
     "degrees Celsius": ("vitals", "temperature_f", with_value("temperature_f", 1, 37.0)),
+    "an origin of no value": (
+        "vitals",
+        "heart_rate_bpm_source",
+        with_value("heart_rate_bpm_source", 0, "triage"),
+    ),
+    "a charted value of no age": (
+        "vitals",
+        "temperature_f_age_minutes",
+        with_value("temperature_f_source", 0, "vitalsign"),
+    ),
+    "a study of no stay, taken during it": ("vitals", "taken", with_value("taken", 0, "during")),
+    "a word for no indication": ("indications", "indication", with_value("indication", 0, "nan")),
+    "no indication but a row": ("indications", None, with_value("indication", 0, None)),
+    "external labels that are all unknown": (
+        "external/far/labels",
+        None,
+        with_value("Edema", 0, None),
+    ),
     "a text that says otherwise": (
         "vitals",
         "vitals_text",
@@ -187,14 +206,59 @@ def test_each_thing_that_can_be_wrong_is_said_of_its_column(case: str, folder: P
     name, column, how = WRONG[case]
     change(folder, name, how)
     assert column in [problem.column for problem in look(folder)[name].problems]
-    line = f"{column}: " if column else "images with different values of 'Edema'"
-    assert line in shown(folder)
+    lines = ("images with different values of 'Edema'", "have an indication", "have a known label")
+    assert any(line in shown(folder) for line in ([f"{column}: "] if column else lines))
+
+
+def test_a_study_is_of_one_patient_in_an_external_set_too(folder: Path) -> None:
+    rows = [image("far", 1, "far1", "fa"), image("far", 2, "far1", "fb")]
+    path = folder / "external/far/images.parquet"
+    tables.write(pa.Table.from_pylist(rows, schema=schemas.IMAGES), path, schemas.IMAGES)
+    said = [problem.what for problem in look(folder)["external/far/images"].problems]
+    assert "study far1 has images with different values of 'patient_id'" in said[0]
+
+
+def test_a_value_of_a_later_time_is_not_excused_by_a_study_during_its_stay(folder: Path) -> None:
+    for name, value in {
+        "stay_id": "30",
+        "minutes_since_arrival": -600.0,
+        "taken": "during",
+        "temperature_f_source": "triage",
+        "temperature_f_stay_id": "30",
+        "temperature_f_age_minutes": -600.0,
+    }.items():
+        change(folder, "vitals", with_value(name, 0, value))
+    later, taken = look(folder)["vitals"].problems
+    assert "600 minutes after the study" in later.what
+    assert taken.column == "taken"
+    change(folder, "vitals", with_value("taken", 0, "before"))
+    assert not look(folder)["vitals"].problems
+
+
+def test_one_text_in_many_that_reads_none_is_what_the_report_says() -> None:
+    words = ["none", *["cough"] * 30]
+    studies = [
+        {"study_id": f"s{n:02}", "patient_id": f"p{n}", "study_time": datetime(2150, 1, 1)}
+        for n in range(31)
+    ]
+    rows = [
+        {"study_id": f"s{n:02}", "indication": word, "findings_suspected": False}
+        for n, word in enumerate(words)
+    ]
+    found = {
+        "mimic/studies": pa.Table.from_pylist(studies, schema=schemas.STUDIES),
+        "indications": pa.Table.from_pylist(rows, schema=schemas.INDICATIONS),
+    }
+    assert not list(contradictions(found, CLASSES, None))
+    few = pa.Table.from_pylist([rows[1]], schema=schemas.INDICATIONS)
+    ((_, problem),) = contradictions({**found, "indications": few}, CLASSES, None)
+    assert "of 31 studies, 1 have an indication" in problem.what
 
 
 def test_a_vital_sign_measured_after_its_study_is_said(folder: Path) -> None:
-    change(folder, "vitals", with_value("heart_rate_bpm_age_minutes", 1, -5.0))
+    change(folder, "vitals", with_value("temperature_f_age_minutes", 1, -5.0))
     (problem,) = look(folder)["vitals"].problems
-    assert "study s2: heart_rate_bpm" in problem.what
+    assert "study s2: temperature_f" in problem.what
     assert "5 minutes after the study" in problem.what
 
 

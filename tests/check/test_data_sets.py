@@ -283,3 +283,22 @@ def test_curated_labels_that_are_there_are_offered_and_counted_once_named(copy: 
     assert "no model is scored on" not in named
     missing = look(copy, curated_tests={"ours": "ours.csv"})
     assert f"{path.with_name('ours.csv')}: missing" in text(missing)
+
+
+def test_the_files_of_cxr_lt_are_held_against_the_images_and_each_other(copy: Path) -> None:
+    folder = copy / params.load("data", DataParams).cxr_lt
+    names = [
+        path.name for path in params.load("data", DataParams).cxr_lt_files.below(folder).values()
+    ]
+    train, development = (folder / name for name in names[:2])
+    content = train.read_text()
+    development.unlink()
+    development.write_text(content)
+    shown = text(look(copy))
+    assert f"is in several splits: {train} and {development}" in shown
+    header, *rows = content.splitlines()
+    at = header.split(",").index("dicom_id")
+    others = [[f"zz{c}" if n == at else c for n, c in enumerate(row.split(","))] for row in rows]
+    train.unlink()
+    train.write_text("\n".join([header, *map(",".join, others)]) + "\n")
+    assert f"{train}: none of its" in text(look(copy))

@@ -52,3 +52,51 @@ def test_a_missing_shard_is_found(folder: Path) -> None:
 def test_a_folder_without_stores_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no image store"):
         check_stores(tmp_path)
+
+
+@pytest.mark.parametrize("kept", ["shards.json", "index.arrow", "shard-00000.arrow"])
+def test_what_is_left_of_a_store_is_one_that_is_damaged(folder: Path, kept: str) -> None:
+    for path in (folder / "mimic").iterdir():
+        if path.name != kept:
+            path.unlink()
+    whole, damaged = check_stores(folder)
+    assert not whole.problems
+    assert damaged.problems
+
+
+def test_stores_behind_links_are_checked_once_and_unfinished_ones_not_at_all(folder: Path) -> None:
+    other = folder / "other"
+    other.mkdir()
+    (other / "linked").symlink_to(folder / "mimic")
+    (other / "round").symlink_to(other)
+    (folder / "mimic").rename(folder / ".mimic.unfinished")
+    (folder / ".mimic.unfinished" / "shard-00000.arrow").write_text("half")
+    (other / "linked").unlink()
+    (other / "linked").symlink_to(folder / "external")
+    assert [one.path for one in check_stores(other)] == [other / "linked/nih"]
+    assert [one.path for one in check_stores(folder)] == [folder / "external/nih"]
+
+
+def test_a_shard_too_many_is_found(folder: Path) -> None:
+    (folder / "mimic/shard-00009.arrow").write_text("of another run")
+    _, damaged = check_stores(folder)
+    assert "shard-00009.arrow: shards.json does not know it" in damaged.problems[0].what
+
+
+def test_a_folder_in_place_of_a_file_is_found(folder: Path) -> None:
+    (folder / "mimic/shards.json").unlink()
+    (folder / "mimic/shards.json").mkdir()
+    _, damaged = check_stores(folder)
+    assert "Is a directory" in damaged.problems[0].what
+
+
+@pytest.mark.parametrize("name", ["quarantine.parquet", "notes.parquet"])
+def test_a_damaged_list_is_found(tmp_path: Path, name: str) -> None:
+    writer = ShardWriter(tmp_path, SIZE, shard_mb=1)
+    (tmp_path / name).write_text("a list")
+    writer.close()
+    assert not check_stores(tmp_path)[0].problems
+    (tmp_path / name).write_text("A list")
+    assert f"{name}: its SHA-256 is not" in check_stores(tmp_path)[0].problems[0].what
+    (tmp_path / name).unlink()
+    assert f"{name}: cannot be read" in check_stores(tmp_path)[0].problems[0].what

@@ -242,11 +242,11 @@ class TestPredict:
     def test_an_image_that_contradicts_itself_is_named_with_what_was_decided(
         self, camchex: Camchex
     ) -> None:
-        arguments = "predict --frontal a.jpg --frontal b.png --lateral c.dcm"
+        arguments = "predict --frontal a.jpg --frontal b.png --lateral [red]c.dcm"
         _, _, said = camchex(*arguments.split())
-        assert f"c.dcm: {Note.RESCALE}; {Note.PRESENTATION}" in said
+        assert f"[red]c.dcm: {Note.RESCALE}; {Note.PRESENTATION}" in said
         _, shown, _ = camchex(*arguments.split(), "--json")
-        expected = {"c.dcm": [Note.RESCALE, Note.PRESENTATION]}
+        expected = {"[red]c.dcm": [Note.RESCALE, Note.PRESENTATION]}
         assert json.loads(shown)["image_notes"] == expected
 
     @pytest.mark.usefixtures("seen")

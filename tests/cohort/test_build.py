@@ -16,6 +16,7 @@ from camchex.cohort.build import CohortInputs, build_cohort
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.errors import DataError
+from camchex.texts.vitals_text import vitals_text
 
 CLASSES = ("Edema", "No Finding")
 IMAGES = {  # image: patient, study, view
@@ -27,6 +28,8 @@ IMAGES = {  # image: patient, study, view
     "d1": ("p4", "s4", "frontal"),
 }
 SPLITS = {"s1": "train", "s2": "development", "s3": "test", "s4": None}
+GENDERS = {"s1": "F", "s2": "M"}
+TEXTS = {study: vitals_text({}, GENDERS.get(study)) for study in SPLITS}
 EDEMA = {"s1": 1.0, "s2": None, "s3": 0.0}
 
 
@@ -68,7 +71,8 @@ def inputs(**other: pa.Table) -> CohortInputs:
         {"study_id": "s2", "findings_suspected": False},
     ]
     vitals = [
-        {"study_id": s, "vitals_text": f"vitals of {s}", "stay_id": "30" if s == "s1" else None}
+        {"study_id": s, "vitals_text": TEXTS[s], "stay_id": "30" if s == "s1" else None}
+        | {"gender": GENDERS.get(s)}
         for s in SPLITS
     ]
     tables_by_name = {
@@ -104,7 +108,7 @@ def test_a_study_has_its_images_frontal_first_then_by_id() -> None:
 
 def test_a_study_has_its_texts_and_both_kinds_of_labels() -> None:
     first, second, third = build()
-    assert (first["indication"], first["vitals_text"]) == ("cough", "vitals of s1")
+    assert (first["indication"], first["vitals_text"]) == ("cough", TEXTS["s1"])
     assert (first["Edema"], first["mimic14.Edema"], first["mimic14.No Finding"]) == (1, -1, None)
     assert (second["indication"], second["Edema"], second["mimic14.Edema"]) == (None, None, None)
     assert (third["indication"], third["Edema"], third["mimic14.No Finding"]) == (None, 0, 1)

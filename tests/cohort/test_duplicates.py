@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from camchex.cohort.duplicates import ALIKE, DataSet, alike, find_duplicates
 from camchex.contract import schemas
 from camchex.contract.image_store import ImageStore
+from camchex.errors import DataError
 from camchex.images.shards import ShardWriter
 from camchex.images.stored_image import stored_image
 from tests.images.test_stored_image import noise
@@ -26,7 +27,8 @@ def words(bits: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 def every_pair(bits: NDArray[np.uint8], most: int) -> set[tuple[int, int]]:
     """The oracle: each is compared with each."""
-    near = (bits[:, None] != bits[None]).sum(axis=2) <= most
+    distance = (bits[:, None] != bits[None]).sum(axis=2)
+    near = np.minimum(distance, BITS - distance) <= most  # opposite bits: turned-round grey levels
     return set(zip(*map(np.ndarray.tolist, np.nonzero(np.triu(near, 1))), strict=True))
 
 
@@ -40,6 +42,7 @@ def test_all_that_differ_in_few_bits_are_found_and_nothing_else(
     for row in range(1, number, 2):  # a version of the row before
         bits[row] = bits[row - 1]
         bits[row, rng.permutation(BITS)[: rng.integers(0, 2 * ALIKE)]] ^= 1
+        bits[row] ^= row // 2 % 2  # some are inverted
     pairs = {(min(a, b), max(a, b)) for a, b in alike(words(bits)).tolist()}
     assert every_pair(bits, SURE - 1) <= pairs <= every_pair(bits, ALIKE)
 
@@ -171,3 +174,21 @@ def test_what_is_alike_to_one_of_a_group_belongs_to_it(tmp_path: Path) -> None:
     images = data_set(tmp_path / "other", {i: (i, i, None, 1, 0) for i in "abc"}).images
     listed, _ = find_duplicates({"mimic": DataSet(ImageStore(folder), images)}, studies())
     assert listed["group"].to_pylist() == [0, 0, 0]
+
+
+def test_an_inverted_copy_is_alike(tmp_path: Path) -> None:
+    folder = tmp_path / "mimic"
+    folder.mkdir()
+    writer = ShardWriter(folder, 64, shard_mb=1)
+    for image_id, image in zip("abc", (noise(1), 255 - noise(1), noise(2)), strict=True):
+        writer.add(image_id, stored_image(image, 95))
+    writer.close()
+    images = data_set(tmp_path / "other", {i: (i, i, None, 1, 0) for i in "abc"}).images
+    listed, _ = find_duplicates({"mimic": DataSet(ImageStore(folder), images)}, studies())
+    assert listed["image_id"].to_pylist() == ["a", "b"]
+
+
+def test_an_image_that_the_table_lacks_is_named(sets: dict[str, DataSet]) -> None:
+    lacking = DataSet(sets["nih"].store, sets["nih"].images.slice(1))
+    with pytest.raises(DataError, match=r"nih: 1 images are not in the table .*first x1"):
+        find_duplicates({"nih": lacking}, studies())

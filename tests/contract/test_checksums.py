@@ -1,7 +1,6 @@
 """Checksums are compared once, and again after whatever could have changed a file."""
 
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -86,10 +85,14 @@ def test_a_missing_file_is_named(read: list[str]) -> None:
 @pytest.mark.usefixtures("read")
 @pytest.mark.parametrize("link", [os.link, os.symlink])
 def test_of_a_linked_file_the_other_names_are_deleted_first(
-    link: Callable[[Path, Path], None],
+    link: Callable[[Path, Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else DVC would bring the damage back from its cache."""
-    cached = Path(".dvc/cache/files/cd")
+    """Else DVC would bring the damage back from its cache, wherever that is."""
+    cached = Path("elsewhere/cache of all/files/cd")
+    Path("bin").mkdir()
+    Path("bin/dvc").write_text(f"#!/bin/sh\necho '{cached.parent.parent.absolute()}'\n")
+    Path("bin/dvc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{Path('bin').absolute()}:{os.environ['PATH']}")
     cached.parent.mkdir(parents=True)
     Path("store/a").rename(cached)
     link(cached.absolute(), Path("store/a"))
@@ -98,7 +101,7 @@ def test_of_a_linked_file_the_other_names_are_deleted_first(
         DataError, match=r"cache holds the same damaged file: first run `"
     ) as caught:
         check()
-    subprocess.run(shlex.split(str(caught.value).split("`")[1]), check=True)
+    subprocess.run(["sh", "-c", str(caught.value).split("`")[1]], check=True)
     assert not cached.exists()
     assert Path("store/b").exists()
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from camchex.contract.files import publish_folder, sha256, whole_file, write_text
+from camchex.errors import DataError
 
 
 def test_the_checksum_is_that_of_the_standard(tmp_path: Path) -> None:
@@ -54,3 +55,15 @@ def test_a_folder_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
     publish_folder(out, lambda folder: write_text(folder / "new", "3"))
     assert [p.name for p in out.iterdir()] == ["new"]
     assert [p.name for p in out.parent.iterdir()] == ["gen0"]
+
+
+def test_behind_a_link_the_folder_is_replaced_and_a_file_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "real")
+    publish_folder(tmp_path / "link", lambda folder: write_text(folder / "new", "1"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk" / "real" / "new").read_text() == "1"
+    assert [p.name for p in (tmp_path / "disk").iterdir()] == ["real"]
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(DataError, match="file: is a file, where a folder"):
+        publish_folder(tmp_path / "file", lambda _: pytest.fail("no work is done"))

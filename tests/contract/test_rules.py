@@ -145,3 +145,92 @@ def test_text_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
     pq.write_table(table, path)
     with pytest.raises(DataError, match="not a Parquet file, or damaged"):
         tables.read(path, LABELS)
+
+
+def image(**change: object) -> tuple[pa.Schema, dict[str, object]]:
+    names = ("dataset", "image_id", "patient_id", "study_id", "path")
+    return schemas.IMAGES, {
+        **dict.fromkeys(names, "a"),
+        "view": "frontal",
+        "view_source": "x",
+    } | change
+
+
+def study(**change: object) -> tuple[pa.Schema, dict[str, object]]:
+    row = {"study_id": "a", "patient_id": "a", "study_time": datetime(2150, 1, 1)}
+    return schemas.STUDIES, row | change
+
+
+def indication(**change: object) -> tuple[pa.Schema, dict[str, object]]:
+    return schemas.INDICATIONS, {"study_id": "a", "findings_suspected": False} | change
+
+
+def cohort(**change: object) -> tuple[pa.Schema, dict[str, object]]:
+    ids = {"study_id": "a", "patient_id": "a", "split": "train", "vitals_text": "x"}
+    lists = {"image_ids": ["a", "b"], "views": ["frontal", "lateral"]}
+    return schemas.cohort(["Edema"]), ids | lists | change
+
+
+def view(**change: float) -> tuple[pa.Schema, dict[str, object]]:
+    right = {"image_id": "a", "confidence": 0.5, "inverted": 0.0, "upside_down": 1.0}
+    return schemas.VIEWS, right | change
+
+
+def prediction(value: float) -> tuple[pa.Schema, dict[str, object]]:
+    return schemas.predictions(["Edema"]), {"study_id": "a", "split": "test", "Edema": value}
+
+
+RIGHT = [
+    image(rows=1, columns=2**31 - 1, view_position="PA"),
+    image(path="/data/a.jpg"),  # of a set that lies elsewhere
+    study(),
+    indication(indication_raw=" cough\n\tfever\x0c", indication="none"),
+    cohort(),
+    view(),
+    prediction(1.0),
+]
+HELD = {
+    "no height": (image(rows=0), "rows"),
+    "a negative width": (image(columns=-5), "columns"),
+    "a blank source": (image(view_source="   "), "view_source"),
+    "a blank path": (image(path="\u00a0"), "path"),
+    "a word for no position": (image(view_position="nan"), "view_position"),
+    "a part of a second": (study(study_time=datetime(2150, 1, 1, 0, 0, 0, 500_000)), "study_time"),
+    "a blank indication": (indication(indication=""), "indication"),
+    "spaces for an indication": (indication(indication="  "), "indication"),
+    "a NUL in an indication": (indication(indication="co\0ugh"), "indication"),
+    "a bell in a report": (indication(indication_raw="co\x07ugh"), "indication_raw"),
+    "no image": (cohort(image_ids=[], views=[]), "image_ids"),
+    "a null among the images": (cohort(image_ids=["a", None]), "image_ids"),
+    "no id among the images": (cohort(image_ids=["a", "nan"]), "image_ids"),
+    "an image twice": (cohort(image_ids=["a", "a"]), "image_ids"),
+    "fewer views than images": (cohort(views=["frontal"]), "views"),
+    "a view that is none": (cohort(views=["frontal", "AP"]), "views"),
+    "a confidence of 7": (view(confidence=7.0), "confidence"),
+    "a negative probability": (view(inverted=-2.0), "inverted"),
+    "a probability of 1.7": (prediction(1.7), "Edema"),
+    "a probability that is no number": (prediction(math.nan), "Edema"),
+}
+
+
+@pytest.mark.parametrize("right", RIGHT)
+def test_what_a_column_may_hold_is_held(right: tuple[pa.Schema, dict[str, object]]) -> None:
+    schema, row = right
+    assert not list(rules.problems(pa.Table.from_pylist([row], schema=schema), schema))
+
+
+@pytest.mark.parametrize(("given", "column"), HELD.values(), ids=HELD.keys())
+def test_what_a_column_may_not_hold_is_said_of_it(
+    given: tuple[pa.Schema, dict[str, object]], column: str
+) -> None:
+    schema, row = given
+    found = list(rules.problems(pa.Table.from_pylist([row], schema=schema), schema))
+    assert column in [problem.column for problem in found]
+
+
+def test_an_image_is_in_one_study_of_a_cohort() -> None:
+    schema, row = cohort()
+    table = pa.Table.from_pylist([row, {**row, "study_id": "b"}], schema=schema)
+    (problem,) = rules.problems(table, schema)
+    assert problem.column == "image_ids"
+    assert "in row 1 (study_id b)" in problem.what

@@ -17,7 +17,8 @@ from pydicom.uid import (
 )
 
 from camchex.images.decode import read_image
-from camchex.images.unreadable import Reason, UnreadableImage
+from camchex.images.dicom import decode_dicom
+from camchex.images.unreadable import Notes, Reason, UnreadableImage
 from tests.images.files import dicom, dicom_bytes, encapsulated, encoded, picture, saved
 from tests.images.lossless_jpeg import lossless_jpeg
 
@@ -26,6 +27,11 @@ GREY = picture()
 
 def read(dataset: Dataset, folder: Path) -> np.ndarray:
     return read_image(saved(folder / "a.dcm", dicom_bytes(dataset))).astype(int)
+
+
+def levels(dataset: Dataset) -> np.ndarray:
+    """Grey levels of an image that is too small to show anything."""
+    return decode_dicom(dicom_bytes(dataset), Path("a.dcm"), []).astype(int)
 
 
 def reason(path: Path) -> Reason:
@@ -160,7 +166,7 @@ def test_what_has_no_single_frame_of_pixels_is_told_apart(tmp_path: Path) -> Non
         (several, Reason.SEVERAL_FRAMES),
         (report, Reason.NO_PIXELS),
         (small, Reason.DAMAGED),
-        (huge, Reason.DAMAGED),
+        (huge, Reason.NOT_SUPPORTED),
         (nothing, Reason.DAMAGED),
     ]:
         assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is expected
@@ -191,7 +197,6 @@ PADDED = [
 
 @pytest.mark.parametrize(("stored", "padding", "photometric", "expected"), PADDED)
 def test_padding_is_black_and_stretches_nothing(
-    tmp_path: Path,
     stored: list[list[int]],
     padding: tuple[int, int | None],
     photometric: str,
@@ -201,26 +206,26 @@ def test_padding_is_black_and_stretches_nothing(
     dataset.add_new("PixelPaddingValue", "US", padding[0])
     if padding[1] is not None:
         dataset.add_new("PixelPaddingRangeLimit", "US", padding[1])
-    assert read(dataset, tmp_path).tolist() == expected
+    assert levels(dataset).tolist() == expected
 
 
-def test_padding_may_be_signed(tmp_path: Path) -> None:
+def test_padding_may_be_signed() -> None:
     dataset = dicom(np.array([[-2000, -100, 0, 150]], dtype=np.int16), 12)
     dataset.add_new("PixelPaddingValue", "SS", -2000)
-    assert read(dataset, tmp_path).tolist() == [[0, 0, 102, 255]]
+    assert levels(dataset).tolist() == [[0, 0, 102, 255]]
 
 
-def test_padding_does_not_move_a_window(tmp_path: Path) -> None:
+def test_padding_does_not_move_a_window() -> None:
     dataset = dicom(np.array([[4095, 500, 900, 1500]], dtype=np.uint16), 12)
     dataset.WindowCenter, dataset.WindowWidth = 1000.5, 1001  # 500 to 1500
     dataset.add_new("PixelPaddingValue", "US", 4095)
-    assert read(dataset, tmp_path).tolist() == [[0, 0, 102, 255]]
+    assert levels(dataset).tolist() == [[0, 0, 102, 255]]
 
 
-def test_padding_of_8_bit_pixels_is_black_and_the_rest_is_kept(tmp_path: Path) -> None:
+def test_padding_of_8_bit_pixels_is_black_and_the_rest_is_kept() -> None:
     dataset = dicom(np.array([[255, 10, 20, 30]], dtype=np.uint8), 8)
     dataset.add_new("PixelPaddingValue", "US", 255)
-    assert read(dataset, tmp_path).tolist() == [[0, 10, 20, 30]]
+    assert levels(dataset).tolist() == [[0, 10, 20, 30]]
 
 
 def test_a_palette_is_applied(tmp_path: Path) -> None:
@@ -296,7 +301,15 @@ def test_a_compressed_frame_that_claims_to_be_huge_is_refused(tmp_path: Path) ->
         assert reason(saved(tmp_path / "a.dcm", huge)) is Reason.DAMAGED
 
 
-def test_a_deflated_file_is_refused(tmp_path: Path) -> None:
+def test_a_deflated_file_is_read_up_to_the_size_of_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = dicom(GREY, 8)
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    assert reason(saved(tmp_path / "a.dcm", dicom_bytes(dataset))) is Reason.DAMAGED
+    content = dicom_bytes(dataset)
+    path, notes = saved(tmp_path / "a.dcm", content), Notes()
+    assert np.array_equal(read_image(path, notes=notes), GREY)
+    assert not notes
+    assert reason(saved(tmp_path / "b.dcm", content[:-50])) is Reason.DAMAGED
+    monkeypatch.setattr("camchex.images.dicom.MOST_BYTES", 1000)
+    assert reason(path) is Reason.NOT_SUPPORTED

@@ -139,11 +139,11 @@ def test_a_window_of_width_1_leaves_8_bit_pixels_as_they_are(tmp_path: Path, cen
 
 def test_a_narrow_window_that_leaves_the_lungs_is_not_ignored(tmp_path: Path) -> None:
     dataset = dicom(DEEP, 12)
-    dataset.WindowCenter, dataset.WindowWidth = 2000, 200
+    dataset.WindowCenter, dataset.WindowWidth = 2000, 300
     grey, notes = look(dataset, tmp_path)
     assert not notes
     share = ((grey > 0) & (grey < 255)).mean()
-    assert share == pytest.approx(((DEEP > 1900) & (DEEP < 2100)).mean(), abs=0.01)
+    assert share == pytest.approx(((DEEP > 1850) & (DEEP < 2150)).mean(), abs=0.01)
 
 
 def voi_table(entries: int, first: int, bits: int, data: list[int] | bytes) -> Dataset:
@@ -184,7 +184,7 @@ def test_a_voi_table_that_cannot_be_meant_is_ignored_for_the_window(
         expected = stretched(np.clip(DEEP, 0, 1999))
     grey, notes = look(dataset, tmp_path)
     assert np.abs(grey - expected).max() <= 1
-    assert notes == {Note.VOI_TABLE}
+    assert notes - {Note.FLAT_BAND} == {Note.VOI_TABLE}  # the lowest rows are white
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_compressed_pixels_without_a_transfer_syntax_are_refused_in_words_for_us
     dataset = dicom(DEEP, 12)
     dataset.compress(RLELossless, generate_instance_uid=False)
     message = refused(without_meta(dicom_bytes(dataset)), tmp_path)
-    assert message == "damaged or cut short: no transfer syntax, and compressed pixels"
+    assert message == "not supported: no transfer syntax, and compressed pixels"
     assert "force" not in refused(b"\x08\x00\x05\x00" + bytes(300), tmp_path)
 
 
@@ -467,9 +467,14 @@ def test_an_image_of_padding_alone_is_refused(tmp_path: Path) -> None:
 
 
 def test_padding_of_signed_pixels_may_be_written_as_unsigned(tmp_path: Path) -> None:
-    dataset = dicom(np.array([[-2000, -100, 0, 150]], dtype=np.int16), 16)
+    values = DEEP.astype(np.int16) - 1000
+    values[:10] = -2000
+    dataset = dicom(values, 16)
     dataset.add_new("PixelPaddingValue", "US", 65536 - 2000)
-    assert look(dataset, tmp_path)[0].tolist() == [[0, 0, 102, 255]]
+    grey, notes = look(dataset, tmp_path)
+    assert not grey[:10].any()
+    assert np.array_equal(grey[10:], stretched(DEEP[10:]))
+    assert not notes
 
 
 MALFORMED = [
@@ -486,7 +491,6 @@ MALFORMED = [
     ("RescaleSlope", "LO", "steep"),
     ("RescaleSlope", "DS", "1e308"),
     ("RescaleIntercept", "DS", "inf"),
-    ("PixelPaddingValue", "LO", "none"),
 ]
 
 
@@ -514,3 +518,180 @@ def test_a_missing_or_empty_attribute_is_named(tmp_path: Path, keyword: str) -> 
     assert keyword in refused(dataset, tmp_path)
     del dataset[keyword]
     assert f"{keyword} is missing" in refused(dataset, tmp_path)
+
+
+@pytest.mark.parametrize("rows", [24, 25, 40, 47])
+def test_pixels_beyond_those_of_the_header_are_refused(tmp_path: Path, rows: int) -> None:
+    dataset = dicom(DEEP, 12)
+    dataset.Rows = rows
+    assert "bytes of pixels, expected" in refused(dataset, tmp_path)
+
+
+@pytest.mark.parametrize("padding", [b"\0", b"\xff", bytes(500)])
+def test_padding_after_the_pixels_is_none_of_them(tmp_path: Path, padding: bytes) -> None:
+    dataset = dicom(GREY[:47, :39], 8)  # an odd number of bytes
+    dataset.PixelData = GREY[:47, :39].tobytes() + padding
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY[:47, :39])
+    assert not notes
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, 4095), (0, 3700), ("none", None), (0, "none"), (65535, 0)]
+)
+def test_padding_that_leaves_almost_nothing_is_ignored_with_a_note(
+    tmp_path: Path, first: object, last: object
+) -> None:
+    dataset = dicom(DEEP, 12)
+    for keyword, value in (("PixelPaddingValue", first), ("PixelPaddingRangeLimit", last)):
+        if value is not None:
+            dataset.add_new(keyword, "LO" if isinstance(value, str) else "US", value)
+    assert (DEEP > 3700).mean() < 0.05
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == {Note.PADDING}
+
+
+@pytest.mark.parametrize("share", [0.013, 0.021, 0.04])
+def test_a_window_that_leaves_almost_nothing_is_ignored(tmp_path: Path, share: float) -> None:
+    dataset = dicom(DEEP, 12)
+    low, high = np.quantile(DEEP, [0.5, 0.5 + share])
+    dataset.WindowCenter, dataset.WindowWidth = round((low + high) / 2), round(high - low)
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == {Note.WINDOW_NOTHING}
+
+
+def test_of_several_windows_and_tables_the_first_that_can_be_meant_is_applied(
+    tmp_path: Path,
+) -> None:
+    dataset = dicom(DEEP, 12)
+    dataset.WindowCenter, dataset.WindowWidth = [30000, 2000, 1000, 9], [10, 0, 2000, 4000]
+    grey, notes = look(dataset, tmp_path)
+    assert np.abs(grey - stretched(np.clip(DEEP, 0, 1999))).max() <= 1
+    assert notes - {Note.FLAT_BAND} == {Note.WINDOW_NOTHING, Note.WINDOW_WIDTH}
+    dataset.VOILUTSequence = [Dataset(), voi_table(4096, 0, 12, list(range(4095, -1, -1)))]
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, 255 - GREY)
+    assert not notes
+
+
+@pytest.mark.parametrize("name", BROKEN_TABLES)
+def test_a_modality_table_that_cannot_be_meant_is_ignored(tmp_path: Path, name: str) -> None:
+    dataset = dicom(DEEP, 12)
+    dataset.ModalityLUTSequence = [BROKEN_TABLES[name]]
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == {Note.MODALITY_TABLE}
+
+
+def test_a_slope_of_any_size_changes_no_grey_level(tmp_path: Path) -> None:
+    for slope in ("1e-320", "1e-290", "1e300"):
+        dataset = dicom(DEEP, 12)
+        dataset.add_new("RescaleSlope", "LO", slope)
+        assert np.abs(look(dataset, tmp_path)[0] - GREY).max() <= 1
+
+
+@pytest.mark.parametrize("dead", [4, 65535])
+def test_a_dead_pixel_takes_no_grey_level_from_the_others(tmp_path: Path, dead: int) -> None:
+    values = picture(64, 64).astype(np.uint16) * 4 + 30000
+    expected = stretched(values)
+    values[5, 5] = dead
+    grey, notes = look(dicom(values, 16), tmp_path)
+    expected[5, 5] = 255 * (dead > 30000)
+    assert np.abs(grey - expected).max() <= 1 + 255 * 4 / 1020
+    assert notes == {Note.OUTLIERS}
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "noted"),
+    [("RGB", "INVERSE", True), ("MONOCHROME1", None, True), ("RGB", "IDENTITY", False)],
+)
+def test_an_inverted_colour_image_is_noted(
+    *, tmp_path: Path, photometric: str, shape: str | None, noted: bool
+) -> None:
+    dataset = dicom(np.stack([GREY] * 3, axis=-1), 8, "RGB")
+    dataset.PhotometricInterpretation = photometric
+    dataset.PresentationLUTShape = shape
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == ({Note.PRESENTATION} if noted else set())
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(("allocated", "stored"), [(8, 8), (16, 8), (16, 12)])
+def test_a_baseline_jpeg_has_8_bits_without_a_sign_whatever_the_header_says(
+    *, tmp_path: Path, allocated: int, stored: int, signed: bool
+) -> None:
+    stream = encoded(Image.fromarray(GREY), "JPEG", quality=95)
+    dataset = dicom(GREY.astype(np.uint16 if allocated == 16 else np.uint8), stored)
+    dataset.PixelRepresentation = int(signed)
+    grey, notes = look(encapsulated(dataset, stream, JPEGBaseline8Bit), tmp_path)
+    assert np.array_equal(grey, np.asarray(Image.open(BytesIO(stream))))
+    assert notes == ({Note.STREAM} if signed or stored != 8 else set())
+
+
+def test_a_sign_that_tears_neighbours_apart_is_ignored(tmp_path: Path) -> None:
+    dataset = dicom(DEEP, 12)
+    dataset.PixelRepresentation = 1
+    grey, notes = look(dataset, tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == {Note.SIGN}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom, on writing such values
+@pytest.mark.parametrize("photometric", ["monochrome2", " MonoChrome2 ", ["MONOCHROME2"] * 2])
+def test_photometric_interpretation_may_be_in_any_case_or_twice(
+    tmp_path: Path, photometric: str | list[str]
+) -> None:
+    dataset = dicom(DEEP, 12)
+    dataset.PhotometricInterpretation = photometric
+    assert np.array_equal(look(dataset, tmp_path)[0], GREY)
+
+
+def with_syntax(uid: str) -> bytes:
+    """A file of uncompressed pixels that names another transfer syntax."""
+    content = dicom_bytes(dicom(DEEP, 12))
+    at = content.index(b"\x02\x00\x10\x00UI")
+    end = at + 8 + int.from_bytes(content[at + 6 : at + 8], "little")
+    name = uid.encode() + b"\0" * (len(uid) % 2)
+    element = content[at : at + 6] + len(name).to_bytes(2, "little") + name
+    length = int.from_bytes(content[140:144], "little") - (end - at) + len(element)
+    return content[:140] + length.to_bytes(4, "little") + content[144:at] + element + content[end:]
+
+
+def test_an_empty_transfer_syntax_is_a_missing_one(tmp_path: Path) -> None:
+    grey, notes = look(with_syntax(""), tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert notes == {Note.NO_SYNTAX}
+
+
+@pytest.mark.parametrize(
+    ("uid", "said"),
+    [
+        ("1.2.3.4", "not supported: the transfer syntax 1.2.3.4"),
+        ("1.2.840.113619.5.2", "not supported: the transfer syntax 1.2.840.113619.5.2"),
+        (JPEGBaseline8Bit, "JPEG Baseline (Process 1), but the pixels are not compressed"),
+        (RLELossless, "RLE Lossless, but the pixels are not compressed"),
+    ],
+)
+def test_a_transfer_syntax_that_is_none_or_another_is_named(
+    tmp_path: Path, uid: str, said: str
+) -> None:
+    assert refused(with_syntax(uid), tmp_path).endswith(said)
+
+
+def test_decoders_are_not_named_in_a_reason(tmp_path: Path) -> None:
+    dataset = dicom(DEEP, 12)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    stream = frame(dataset)
+    message = refused(encapsulated(dataset, stream[: len(stream) // 2], RLELossless), tmp_path)
+    assert "plugins" not in message
+    assert "RLE segment data" in message
+
+
+def test_noise_of_a_blank_exposure_shows_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for wide in (3, 100):
+        noise = rng.integers(1000, 1000 + wide, (300, 280)).astype(np.uint16)
+        assert refused(dicom(noise, 12), tmp_path).startswith(Reason.NO_CONTRAST)

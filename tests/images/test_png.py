@@ -61,13 +61,13 @@ def test_a_png_without_its_last_rows_is_refused_and_one_that_ends_black_is_not(
     every = passes(grey) if interlaced else rows(grey)
     whole, notes = look(png(b"".join(every), grey.shape, 8, 0, int(interlaced)), tmp_path)
     assert np.array_equal(whole, grey)
-    assert not notes
+    assert notes == [Note.FLAT_BAND] * (dark > 0.3 * len(grey))
     for kept in (1, len(every) // 2, len(every) - 1):
         short = png(b"".join(every[:kept]), grey.shape, 8, 0, int(interlaced))
         assert reason(short, tmp_path) is Reason.DAMAGED
 
 
-@pytest.mark.parametrize(("mode", "colour", "depth"), [("RGB", 2, 8), ("L", 0, 1), ("L", 0, 4)])
+@pytest.mark.parametrize(("mode", "colour", "depth"), [("RGB", 2, 8), ("L", 0, 4)])
 def test_half_the_rows_are_missed_in_any_format(
     tmp_path: Path, mode: str, colour: int, depth: int
 ) -> None:
@@ -142,3 +142,73 @@ def quality(kind: str) -> dict[str, object]:
 def test_a_faint_image_is_no_blank_one(tmp_path: Path) -> None:
     faint = (GREY // 20 + 100).astype(np.uint8)
     assert np.array_equal(look(encoded(Image.fromarray(faint), "PNG"), tmp_path)[0], faint)
+
+
+def content_of(pixels: NDArray[np.generic], **options: object) -> bytes:
+    return encoded(Image.fromarray(pixels), "PNG", **options)
+
+
+@pytest.mark.parametrize("kind", ["dead pixel", "offset", "inverted"])
+def test_12_bits_anywhere_in_16_keep_their_grey_levels(tmp_path: Path, kind: str) -> None:
+    large = picture(60, 60)
+    deep, expected = large.astype(np.uint16) * 16, large.astype(int)
+    if kind == "dead pixel":
+        deep[7, 7], expected[7, 7] = 65535, 255
+    elif kind == "offset":
+        deep += 32768
+    else:
+        deep, expected = 65535 - deep, 255 - expected
+    grey, notes = look(content_of(deep), tmp_path)
+    assert np.abs(grey.astype(int) - expected).max() <= 2
+    assert notes == [Note.DEEP_PNG]
+
+
+def test_a_transparent_level_of_16_bits_is_black(tmp_path: Path) -> None:
+    deep = GREY.astype(np.uint16) * 257
+    level = int(deep[20, 20])
+    content = png(b"".join(rows(deep)), GREY.shape, 16, 0)
+    clear = content[:33] + chunk(b"tRNS", struct.pack(">H", level)) + content[33:]
+    grey, notes = look(clear, tmp_path)
+    assert np.array_equal(grey, np.where(deep == level, 0, GREY))
+    assert not notes
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"gAMA", b"pHYs", b"cHRM", b"zTXt", b"eXIf", b"sRGB"])
+@pytest.mark.parametrize("body", [b"", b"abc", b"a\0\0" + zlib.compress(bytes(10**8), 1)])
+def test_damage_beside_the_pixels_does_not_matter(tmp_path: Path, kind: bytes, body: bytes) -> None:
+    content = content_of(GREY)
+    grey, notes = look(content[:33] + chunk(kind, body) + content[33:], tmp_path)
+    assert np.array_equal(grey, GREY)
+    assert not notes
+
+
+BLANK = np.zeros((300, 300), np.uint8)
+ROW, COLUMN = np.indices(BLANK.shape)
+SHOWS_NOTHING = {
+    "a marker": np.where((ROW < 30) & (COLUMN < 30), 255, 0),
+    "two halves": np.where(COLUMN < 150, 0, 255),
+    "few levels of noise": np.random.default_rng(0).integers(248, 256, BLANK.shape),
+    "much noise": np.random.default_rng(0).integers(0, 256, BLANK.shape),
+    "small": picture(48, 40)[:7, :40],
+}
+
+
+@pytest.mark.parametrize("name", SHOWS_NOTHING)
+def test_what_shows_nothing_is_refused(tmp_path: Path, name: str) -> None:
+    pixels = SHOWS_NOTHING[name].astype(np.uint8)
+    assert reason(content_of(pixels), tmp_path) is Reason.NO_CONTRAST
+
+
+def test_what_is_almost_transparent_is_refused(tmp_path: Path) -> None:
+    image = Image.fromarray(GREY // 2 + 128).convert("LA")
+    image.putalpha(10)
+    assert reason(encoded(image, "PNG"), tmp_path) is Reason.NO_CONTRAST
+
+
+@pytest.mark.parametrize("level", [0, 128])
+def test_a_flat_band_at_the_lower_edge_is_noted(tmp_path: Path, level: int) -> None:
+    half = GREY.copy()
+    half[22:] = level
+    assert look(content_of(half), tmp_path)[1] == [Note.FLAT_BAND]
+    half[-1] = GREY[-1]
+    assert look(content_of(half), tmp_path)[1] == []

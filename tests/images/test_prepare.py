@@ -129,7 +129,10 @@ def test_unreadable_files_are_quarantined_with_their_reasons(root: Path, tmp_pat
         "path": "bad/empty0.jpg",
         "reason": "empty file",
     }
-    assert rows[-1]["reason"] == "damaged or cut short: Premature end of JPEG file"
+    assert (
+        rows[-1]["reason"]
+        == "damaged or cut short: Corrupt JPEG data: premature end of data segment"
+    )
     store = ImageStore(tmp_path / "out")
     assert len(store) + len(rows) == len(table)
     assert not any(row["image_id"] in store for row in rows)
@@ -200,7 +203,9 @@ def test_a_missing_root_is_named(tmp_path: Path) -> None:
 def test_a_table_without_images_or_with_an_id_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing to prepare"):
         prepare_images(schemas.IMAGES.empty_table(), tmp_path, tmp_path / "out", PARAMS, 0)
-    with pytest.raises(DataError, match=r"1 image ids occur more than once, first x"):
+    with pytest.raises(
+        DataError, match=r"'image_id': 1 wrong values, the first 'x' in row 1.*in one row only"
+    ):
         prepare_images(images_table(["a", "b"], ["x", "x"]), tmp_path, tmp_path / "o", PARAMS, 0)
 
 
@@ -324,3 +329,33 @@ def test_images_import_only_what_they_need(code: str, heavy: tuple[str, ...]) ->
     code += f"; import sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../0.png", "a/../../b", "a\0b", ""])
+def test_a_path_that_leaves_the_root_is_refused(root: Path, tmp_path: Path, path: str) -> None:
+    with pytest.raises(DataError, match="expected a path below"):
+        prepare_images(images_table([path], ["a"]), root, tmp_path / "out", PARAMS, 0)
+
+
+def test_an_image_without_an_id_is_refused(root: Path, tmp_path: Path) -> None:
+    table = images_table(paths(root)[:1]).drop(["image_id"])
+    table = table.add_column(1, "image_id", pa.array([None], pa.string()))
+    with pytest.raises(DataError, match="'image_id': 1 nulls"):
+        prepare_images(table, root, tmp_path / "out", PARAMS, 0)
+
+
+def test_a_file_in_place_of_the_store_is_refused_before_any_work(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    missing = images_table(["nowhere.png"])
+    with pytest.raises(DataError, match="out: is a file, where a folder"):
+        prepare_images(missing, root, tmp_path / "out", PARAMS, 0)
+
+
+def test_what_shows_nothing_need_not_be_downloaded_again(root: Path, tmp_path: Path) -> None:
+    saved(root / "black.png", encoded(Image.new("L", (40, 40)), "PNG"))
+    table = images_table(["black.png", "nowhere.png"])
+    with pytest.raises(DataError, match=r"\(1 no contrast, 1 no such file\)") as caught:
+        prepare_images(table, root, tmp_path / "out", PARAMS, 0)
+    assert "Download again what is lost or damaged" in str(caught.value)

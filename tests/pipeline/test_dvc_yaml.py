@@ -88,7 +88,7 @@ RERUNS = {
     "sources": DATA | {"pseudo_label"},
     "synthetic": set(),
     "texts": {
-        *("extract_indications", "link_vitals"),
+        *("extract_indications", "link_vitals", "build_cohort"),
         *("train_fusion", "predict", "evaluate", "audit_leakage"),
     },
     "training": TRAININGS,

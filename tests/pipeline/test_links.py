@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -122,8 +121,9 @@ def test_a_damaged_store_is_made_again_as_its_error_says(project: Path) -> None:
         file.write(b"\x05\xff")
     with pytest.raises(DataError, match=r"first run `.*`\. Delete the folder and run") as caught:
         ImageStore(project / "store")
-    command = shlex.split(str(caught.value).split("`")[1])
-    subprocess.run(command, cwd=project, check=True)
+    command = ["sh", "-c", str(caught.value).split("`")[1]]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # where dvc is
+    subprocess.run(command, cwd=project, env={**os.environ, "PATH": path}, check=True)
     shutil.rmtree(project / "store")
     repro(project, 1)
     assert shard.read_bytes() == right

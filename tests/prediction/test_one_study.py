@@ -134,6 +134,10 @@ def test_of_too_many_images_both_views_are_read(tmp_path: Path) -> None:
     batch = study_batch(model, StudyInput(images=[*many, lateral]))
     assert batch.lateral.tolist() == [False, True]
     assert torch.equal(batch.images, study_batch(model, StudyInput([many[0], lateral])).images)
+    notes: ImageNotes = {}
+    predict_study(model, StudyInput(images=[*many, lateral]), notes)
+    unread = "not read: the model takes 2 images of a study"
+    assert notes == {path: [unread] for path, _ in many[1:]}
 
 
 def test_under_average_all_images_are_read_in_groups(tmp_path: Path) -> None:

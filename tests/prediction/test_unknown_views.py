@@ -36,7 +36,7 @@ def write_top_bottom_classifier(model: Path, confidence: float = 0.9) -> None:
 
 def picture(path: Path, top: int, left: int = 0) -> Path:
     """An image with grey levels added above, and at the left."""
-    levels = np.full((80, 60), 60)
+    levels = 54 + np.arange(80 * 60).reshape(80, 60) % 13  # mean 60; few levels show nothing
     levels[:40] += top
     levels[:, :30] += left
     Image.fromarray(levels.astype(np.uint8)).save(path)

@@ -240,3 +240,52 @@ def test_a_folder_in_place_of_a_report_is_named(tmp_path: Path) -> None:
     (tmp_path / "files" / "p10" / f"p{PATIENT}" / "s50000001.txt").mkdir()
     with pytest.raises(DataError, match=r"s50000001\.txt: cannot be read .*[Dd]irectory"):
         extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    "path",
+    [f"P10/P{PATIENT}/S50000001.TXT", f"p{PATIENT}/s50000001.Txt", f"x/p{PATIENT}/s50000001.txt"],
+)
+def test_names_may_be_in_capitals_and_the_folder_above_a_patient_is_not_needed(
+    tmp_path: Path, kind: str, path: str
+) -> None:
+    archive = archive_of(tmp_path, kind, {path: report(INDICATION="One")})
+    assert archived_names(archive) == {*report_names(studies("50000001"))}
+    table, _ = extract_indications(studies("50000001"), archive, RELEASED, workers=0)
+    assert table["indication"].to_pylist() == ["one ."]
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("s50000002.txt", "pack the archive anew"),
+        (f"files/p10/p{PATIENT}/s50000002.txt.gz", "pack the archive anew"),
+        ("more.zip", "pack the archive anew"),
+        ("files/p19/p19999999/s50000002.txt", "has another patient"),
+    ],
+)
+def test_what_looks_like_a_report_and_cannot_be_taken_is_an_error(
+    tmp_path: Path, kind: str, path: str, expected: str
+) -> None:
+    there = {f"p10/p{PATIENT}/s50000001.txt": report(INDICATION="One"), path: "Two"}
+    archive = archive_of(tmp_path, kind, there)
+    with pytest.raises(DataError, match=rf"{path}.*{expected}"):
+        extract_indications(studies("50000001", "50000002"), archive, RELEASED, workers=0)
+
+
+def test_a_link_in_a_tar_is_an_error(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "reports.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo(f"p10/p{PATIENT}/s50000001.txt")
+        member.type, member.linkname = tarfile.LNKTYPE, "x"
+        tar.addfile(member)
+    with pytest.raises(DataError, match=r"s50000001\.txt: a link"):
+        archived_names(tmp_path / "reports.tar.gz")
+
+
+def test_two_spellings_of_one_report_that_differ_are_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, "50000001", report(INDICATION="Cough"))
+    path.with_suffix(".TXT").write_text("other")
+    with pytest.raises(DataError, match=r"s50000001\.TXT differ"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)

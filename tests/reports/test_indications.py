@@ -223,7 +223,7 @@ UTF_16 = "\n INDICATION: cough\n"
         (b"\xfe\xff" + UTF_16.encode("utf-16-be"), r"UTF-16, not UTF-8"),
         (UTF_16.encode("utf-16-le"), r", line 2: a NUL byte, as in UTF-16"),
         (UTF_16.encode("utf-16-be"), r", line 1: a NUL byte"),
-        (UTF_16.encode("utf-32"), r"not UTF-8"),
+        (UTF_16.encode("utf-32"), r"UTF-32, not UTF-8"),
         (b"\0" * 100, r", line 1: a NUL byte"),
         (b"\n INDICATION: co\0ugh\n", r", line 2: a NUL byte"),
     ],
@@ -310,6 +310,75 @@ def test_reports_of_other_hospitals_are_read_by_any_rules(tmp_path: Path) -> Non
     table, counts = extract_indications(studies(*forms), tmp_path, ANY, workers=0)
     assert table["indication"].to_pylist() == ["cough ."] * 4
     assert counts["reports_without_known_header"] == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "unknown"),
+    [
+        ("Fever\n O2 SAT: 88%", 1),
+        ("Fever\n HIV+: on ART", 1),
+        ("Fever\n PMH: COPD", 1),
+        ("Cough\n Chest: tight", 0),
+        ("Pain. Ribs: left", 0),
+    ],
+)
+def test_no_text_of_a_request_is_cut_off_without_a_count(
+    tmp_path: Path, request_: str, unknown: int
+) -> None:
+    write(tmp_path, "50000001", report(INDICATION=request_, FINDINGS="Clear"))
+    _, counts = extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+    assert counts["unknown_header_cut"] == unknown
+    assert counts["findings_cut"] or unknown
+
+
+@pytest.mark.parametrize("rules", [RELEASED, REFERENCE, ANY])
+def test_invisible_characters_are_counted_and_hide_no_header(
+    tmp_path: Path, rules: IndicationParams
+) -> None:
+    write(tmp_path, "50000001", report(INDICATION="cou\u200bgh", **{"FIND\u00adINGS": "Effusion"}))
+    table, counts = extract_indications(studies("50000001"), tmp_path, rules, workers=0)
+    assert counts["invisible_characters"] == 1
+    if rules is not REFERENCE:
+        assert table["indication"].to_pylist() == ["cough ."]
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [(report(TECHNIQUE="PA"), "reports have no section"), ("", "studies have no report")],
+)
+def test_a_cohort_of_which_most_has_no_indication_is_a_warning(
+    tmp_path: Path, other: str, words: str
+) -> None:
+    ids = ["50000001", "50000002", "50000003"]
+    for study, text in zip(ids, [report(INDICATION="Cough"), other, other], strict=True):
+        write(tmp_path, study, text)
+    _, counts = extract_indications(studies(*ids), tmp_path, RELEASED, workers=0)
+    assert words in str(counts["warning"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(
+            "Reason for Exam (Free text):",
+            "Clinical info:",
+            "Clin. details:",
+            "History/Indication:",
+        ),
+        *("Indication & history:", "H/O:", "1. Indication:", "\u2022 Indication:", "Indication;"),
+        *("Indication(s) for exam:", "Clinical presentation:", "Symptom:"),
+    ],
+)
+def test_requests_under_other_headers_are_read_by_any_rules(header: str) -> None:
+    assert found_in(f"{header} cough\nFindings: Effusion.", rules=ANY).indication == "cough ."
+
+
+def test_a_negated_indication_is_no_request_and_a_report_may_be_one_line() -> None:
+    assert (
+        found_in("No indication of pneumothorax: stable\nFindings: x", rules=ANY).indication is None
+    )
+    line = "Indication: Cough. Comparison: None. Large effusion. Impression: Effusion."
+    assert found_in(line, rules=ANY).indication == "cough ."
 
 
 def test_findings_that_are_cut_off_are_counted(tmp_path: Path) -> None:

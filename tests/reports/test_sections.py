@@ -110,9 +110,9 @@ def restated(text: str) -> list[tuple[str, str, int]]:
 @given(TEXTS)
 @settings(max_examples=1000, deadline=None)
 def test_the_reference_splits_any_report_as_a_scanner_without_regex_does(text: str) -> None:
-    assert split_sections(text, "reference") == restated(text)
-    concluded = f"{text}\n IMPRESSION: clear."
-    assert split_sections(concluded, "reference") == restated(concluded)
+    for report in (text, f"{text}\n IMPRESSION: clear."):
+        found = split_sections(report, "reference")
+        assert [(s.name, s.text, s.start) for s in found] == restated(report)
 
 
 @given(TEXTS, st.sampled_from(["reference", "corrected"]))
@@ -165,7 +165,7 @@ def test_but_for_requests_and_swallowed_headers_both_rules_split_a_concluded_rep
 ) -> None:
     requests = "I?N?DICATION|PFI|HISTORY|REASON|CLINICAL INFORMATION"
     report = re.sub(requests, "AGE", f"{text}\n IMPRESSION: clear.")
-    report = report.replace(":\n", ": \n")
+    report = re.sub(r"\r(?!\n)|[\x0b\u2028]", " ", report.replace(":\n", ": \n"))
     assert pairs(report, "corrected") == pairs(report, "reference")
 
 
@@ -191,8 +191,15 @@ def test_a_colon_without_whitespace_after_it_ends_no_header() -> None:
     assert names("\n FINDINGS:a\n TECHNIQUE: b") == ["preamble", "technique"]
 
 
-def test_a_second_header_on_a_line_belongs_to_the_text() -> None:
-    assert pairs("\n INDICATION: a TECHNIQUE: b")[1:] == [("indication", "a TECHNIQUE: b")]
+def test_a_second_header_on_a_line_belongs_to_the_text_by_the_reference() -> None:
+    text = "\n INDICATION: a TECHNIQUE: b"
+    assert pairs(text, "reference")[1:] == [("indication", "a TECHNIQUE: b")]
+    assert pairs(text)[1:] == [("indication", "a "), ("unheaded findings", "TECHNIQUE: b")]
+
+
+@pytest.mark.parametrize("header", ["OPINION", "INTERPRETATION", "LUNGS AND PLEURA", "RESULT"])
+def test_the_reference_leaves_headers_that_are_in_no_table_of_the_parser(header: str) -> None:
+    assert only(header, "reference") == header.lower()
 
 
 @pytest.mark.parametrize("header", ["   INDICATION", "INDICATION ", "  INDICATION  "])
@@ -335,6 +342,52 @@ def test_an_indication_ends_at_a_header_of_findings_in_any_spelling(
     assert findings_suspected(request)
 
 
+MARKED_OTHERWISE = (
+    *(
+        "FINDINGS;",
+        "FINDINGS.",
+        "FINDINGS",
+        "Findings",
+        "FINDINGS =",
+        "**FINDINGS**",
+        "*Findings*:",
+    ),
+    *("**FINDINGS:**", "[FINDINGS]", "<FINDINGS>", "# Findings", "FINDINGS\uff1a", "Finding(s):"),
+    *("Assessment:", "Diagnosis:", "Read:", "WET READ:", "Lungs:", "Heart:", "Pleura:"),
+    *(
+        "Mediastinum:",
+        "Lungs/pleura:",
+        "Lines and tubes:",
+        "LINES & TUBES:",
+        "Abdomen:",
+        "CT chest:",
+    ),
+    *("CHEST X-RAY 2V", "CHEST XRAY (2 VIEWS)", "Portable AP chest film dated 12 Mar 2020:"),
+    *("CHEST, ONE VIEW, 03-MAR-2020:", "XR CHEST 1 V:", "Befund:", "RESULT:", "REPORT:"),
+    *("COMPARISON: None.", "Technique: PA.", "SUMMARY:", "IMP:", "1. FINDINGS:", "- Impression:"),
+)
+
+
+@pytest.mark.parametrize("header", MARKED_OTHERWISE)
+def test_it_ends_at_other_sections_and_organs_and_at_other_marks(header: str) -> None:
+    for gap in ("\n ", "\n \n ", " "):
+        if gap == " " and header in ("1. FINDINGS:", "*Findings*:"):
+            continue  # of a list, or no end of a line
+        request = f"cough.{gap}{header} Large right effusion."
+        found = dict(pairs(f"\n INDICATION:  {request}\n IMPRESSION: effusion."))
+        assert "effusion" not in found["indication"], gap
+        assert findings_suspected(request)
+
+
+@pytest.mark.parametrize("gap", ["\r", "\r\r", "\u2028", "\x0b", "\x0c", "\x85", "\\n", "\\n\\n"])
+@pytest.mark.parametrize("header", ["CHEST 2 VIEWS:", "FINDINGS", "Lungs:", "Findings -"])
+def test_every_line_break_is_one(header: str, gap: str) -> None:
+    request = f"cough{gap}{header} Large right effusion."
+    found = dict(pairs(f"\n INDICATION: {request}\n IMPRESSION: x"))
+    assert found["indication"].replace("\\n", "").strip() == "cough"
+    assert findings_suspected(request)
+
+
 @pytest.mark.parametrize("header", ["CHEST 2 VIEWS:", "FINDINGS 1:", "Findings:", "FINDINGS:"])
 def test_it_ends_there_without_a_blank_line_and_within_a_line_too(header: str) -> None:
     for request in (f"cough\n {header} Effusion.", f"cough. {header} Effusion."):
@@ -356,6 +409,10 @@ def test_a_header_right_below_that_of_the_indication_is_seen_in_any_spelling() -
         "Cough.\n \n R/o pneumonia - please compare.\n \n History of CHF",
         "abnormal\n chest x-ray\n outside, question: mass",
         "1. CHEST PAIN: chronic\n 2. Cough",
+        "Chest Pain",
+        "AGE <3 AND >2, BP* HIGH: x",
+        "FEVER WITH ABNORMAL\n FINDINGS ON CT",
+        "patient [**Last Name**] with cough: 3 days",
         "s/p line placement\n \n ___ F with ET tube, check position",
     ],
 )

@@ -176,3 +176,23 @@ def test_a_column_that_may_be_a_new_label_is_refused_by_name(tmp_path: Path) -> 
 def test_an_index_without_a_name_is_no_label(tmp_path: Path) -> None:
     path = published(tmp_path / "train.csv", ("", *CHEXPERT), [{"": 0, "Path": FRONTAL}])
     assert read_labels("chexpert", path).num_rows == 1
+
+
+@pytest.mark.parametrize("named", ["frontal", "lateral", "other"])
+@pytest.mark.parametrize("column", ["Frontal", "Lateral"])
+def test_a_view_other_than_that_of_the_files_name_is_refused(
+    tmp_path: Path, named: str, column: str
+) -> None:
+    row = {"Path": FRONTAL.replace("frontal", named), "Frontal/Lateral": column}
+    path = table(tmp_path, row)
+    if named in ("other", column.lower()):
+        assert read_images("chexpert", path, tmp_path, "x")["view"].to_pylist() == [column.lower()]
+        return
+    with pytest.raises(DataError, match=f"line 2, column 'Frontal/Lateral': found '{column}'"):
+        read_images("chexpert", path, tmp_path, "x")
+
+
+def test_an_image_as_jpg_and_as_png_is_refused(tmp_path: Path) -> None:
+    rows = table(tmp_path, {"Path": FRONTAL}, {"Path": FRONTAL.replace(".jpg", ".png")})
+    with pytest.raises(DataError, match=r"line 3, column 'Path'.*one row only"):
+        read_labels("chexpert", rows)

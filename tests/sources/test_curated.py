@@ -8,7 +8,7 @@ import pytest
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
 from camchex.errors import DataError
-from camchex.sources.mimic.curated import read_curated
+from camchex.sources.mimic.curated import count_contradictions, read_curated
 from tests.sources.raw import Row, published
 
 # As published: no patient, no No Finding, and another name of Lung Opacity.
@@ -62,3 +62,24 @@ def test_what_is_wrong_is_named(
 ) -> None:
     with pytest.raises(DataError, match=rf"test-set-labeled\.csv.*{message}"):
         read_curated(table(tmp_path, *rows, header=header))
+
+
+@pytest.mark.parametrize(
+    ("cells", "contradictions"),
+    [
+        ({"No Finding": 1, "Edema": 1}, 1),
+        ({"No Finding": 1, "Lung Opacity": 1}, 1),
+        ({"No Finding": 1, "Edema": -1}, 0),
+        ({"No Finding": 1, "Support Devices": 1}, 0),
+        ({"No Finding": 0, "Edema": 1}, 0),
+        ({"Edema": 1}, 0),
+    ],
+)
+def test_no_finding_beside_a_finding_stays_and_is_counted(
+    tmp_path: Path, cells: Row, contradictions: int
+) -> None:
+    header = ("study_id", *MIMIC_14)
+    rows = [{"study_id": 50, **cells}, {"study_id": 51, "No Finding": 1}]
+    found = read_curated(table(tmp_path, *rows, header=header))
+    assert {n: found[n][0].as_py() for n in cells} == cells
+    assert count_contradictions(found) == contradictions

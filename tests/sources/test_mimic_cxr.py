@@ -107,7 +107,7 @@ def test_an_impossible_cell_is_refused_with_its_line(
     tmp_path: Path, column: str, value: str
 ) -> None:
     good, bad = image("a", 10, 50), image("b", 10, 51, **{column: value})
-    with pytest.raises(DataError, match=r"metadata\.csv\.gz, line 3"):
+    with pytest.raises(DataError, match=rf"metadata\.csv\.gz, line 3, column '{column}'"):
         read(tmp_path, good, bad)
 
 

@@ -139,6 +139,33 @@ def test_most_patients_of_an_emergency_department_have_no_study(tmp_path: Path) 
     assert (stays.num_rows, triage.num_rows) == (501, 1)
 
 
+def test_a_stay_is_of_one_patient(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="line 3, column 'subject_id': found '11', expected the pat"
+    ):
+        read(mimic_iv_ed.read_edstays, tmp_path, STAY, {**STAY, "subject_id": 11})
+
+
+@pytest.mark.parametrize(
+    "times", [{"intime": "2150-03-02 22:00:00", "outtime": "2150-03-01 22:00:00"}, {"intime": ""}]
+)
+def test_stays_none_of_which_has_a_beginning_before_its_end_are_refused(
+    tmp_path: Path, times: Row
+) -> None:
+    files = three_files(tmp_path, edstays=times)
+    with pytest.raises(DataError, match=r"edstays\.csv\.gz: .almost. no stay has an intime before"):
+        mimic_iv_ed.read_ed(**files, studies=studies("10"))
+
+
+def test_stays_of_other_years_than_the_studies_are_refused(tmp_path: Path) -> None:
+    years = {"intime": "2170-03-01 22:00:00", "outtime": "2170-03-02 22:00:00"}
+    files = three_files(tmp_path, edstays=years)
+    mimic_iv_ed.read_ed(**files, studies=studies(*["10"] * 4))
+    said = r"study 50 is of 2150-01-01 00:00:00, stay 30 from 2170-03-01 22:00:00 to 2170-03-02"
+    with pytest.raises(DataError, match=said):
+        mimic_iv_ed.read_ed(**files, studies=studies(*["10"] * 5))
+
+
 ODD_IDS = {
     "subject_id": ["1.0000032e+07", "10,000,032", "nan", "NULL", "#N/A", "010", "+10", "s10"],
     "stay_id": ["3.3258284e+07", "p30", "s30", "30\u00a0", "30\u200b", "30.0", "", "0x1E"],

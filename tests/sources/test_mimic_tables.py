@@ -43,6 +43,10 @@ def read(
 ) -> tuple[MimicTables, Counts]:
     rows = {"train": TRAIN, "development": DEVELOPMENT, "test": TEST, "metadata": IMAGES}
     rows = {**rows, "split": OFFICIAL, "chexpert": CHEXPERT, **other}
+    ids = {"subject_id": 99, "study_id": 990}  # of what the metadata do not list
+    for name, key in (("split", "dicom_id"), ("chexpert", "study_id")):
+        known = {row[key]: {n: row[n] for n in ids} for row in rows["metadata"]}
+        rows[name] = tuple(ids | known.get(row[key], {}) | dict(row) for row in rows[name])
     files = MimicFiles(
         metadata=published(folder / "metadata.csv.gz", METADATA, rows["metadata"]),
         split=published(folder / "split.csv.gz", SPLIT, rows["split"]),
@@ -84,6 +88,7 @@ def test_what_was_read_is_counted(tmp_path: Path) -> None:
         "none": {"images": 1, "studies": 1, "patients": 1},
     }
     assert counts["official_split_without_image"] == 1
+    assert counts["view_position_against_view_code"] == 0
     assert counts["views"] == {
         "ViewPosition": {"frontal": 2, "lateral": 1},
         "ViewCodeSequence": {"frontal": 0, "lateral": 1},
@@ -316,3 +321,24 @@ def test_tables_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
     assert written(tmp_path / "a") == written(
         tmp_path / "b", metadata=IMAGES[::-1], train=TRAIN[::-1]
     )
+
+
+@pytest.mark.parametrize("column", ["subject_id", "study_id"])
+def test_a_split_of_other_studies_or_patients_is_refused(tmp_path: Path, column: str) -> None:
+    split = (*OFFICIAL[:2], {**OFFICIAL[2], column: 77}, *OFFICIAL[3:])
+    with pytest.raises(
+        DataError, match=rf"split\.csv\.gz, line 4, column '{column}': found '77', ex"
+    ):
+        read(tmp_path, split=split)
+
+
+def test_labels_of_a_study_of_another_patient_are_refused(tmp_path: Path) -> None:
+    chexpert = ({**CHEXPERT[0], "subject_id": 77}, *CHEXPERT[1:])
+    said = r"chexpert\.csv\.gz, line 2, column 'subject_id': found '77', expected the patient of"
+    with pytest.raises(DataError, match=said):
+        read(tmp_path, chexpert=chexpert)
+
+
+def test_a_test_file_of_images_that_are_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"test2024\.csv: none of its 1 rows belong to .*metadata"):
+        read(tmp_path, **{"test2024.csv": (labelled("zz", 910, 950),)})

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from camchex.sources.mimic.mimic_views import (
     RULES,
     VIEW_COLUMNS,
+    count_contradicted,
     decide_view,
     decide_views,
     says_two_views,
@@ -30,6 +31,7 @@ FRONTAL = {
     "RPO": 0,  # of MIT's map only
 }
 LATERAL = {"LATERAL": 82_853, "LL": 35_133, "XTABLE LATERAL": 2, "SWIMMERS": 1}
+PORTABLE = "CHEST (PORTABLE AP)"
 BLANK = 15_769
 text = (
     st.none() | st.text() | st.sampled_from([*FRONTAL, *LATERAL, "lateral", "CHEST (PORTABLE AP)"])
@@ -164,6 +166,24 @@ def test_the_one_blank_image_of_two_views_is_the_view_that_is_missing(
         ("CHEST 4 VIEWS, PA, LAT, BOTH OBLIQUES", False),
         ("CHEST", False),
         ("FLAT PLATE", False),
+        ("CHEST (PORTABLE AP AND LAT)", True),
+        ("CHEST PORTABLE 2 VIEWS", True),
+        ("CHEST 2 VW", True),
+        ("CHEST 2VW", True),
+        ("CHEST 2 VWS", True),
+        ("CHEST_PA_LAT", True),
+        ("CHEST (BOTH VIEWS)", True),
+        ("CHEST POSTEROANTERIOR AND LATERAL", True),
+        ("CHEST ANTERO-POSTERIOR AND LATERAL", True),
+        ("CHEST PA AND LAT, EXPERT READ", True),
+        ("CHEST (PA AND LAT) INSPECTION", True),
+        ("PRE-EXPLANT PA AND LAT", True),
+        ("CHEST PA AND LAT EXPIRATION", False),
+        ("CHEST PA AND LAT INSP/EXP", False),
+        ("RIBS 2 VIEWS", False),
+        ("ABDOMEN 2 VIEWS", False),
+        ("AP ABDOMEN AND LATERAL", False),
+        ("DUPLEX 2 VIEWS", False),
         ("", False),
     ],
 )
@@ -191,3 +211,41 @@ def test_a_view_that_an_images_own_header_tells_is_never_changed(
     alone = [decide_view(position, None, procedure, None) for _, position, procedure in images]
     for own, found in zip(alone, decide(*images), strict=True):
         assert found == own or (own == ("frontal", "default") and found[1] == "OtherImage")
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        ([("AP", "CHEST (PORTABLE AP AND LAT)"), ("", "CHEST (PORTABLE AP AND LAT)")], True),
+        ([("PA", PA_AND_LAT), ("", "")], True),  # the study's procedure
+        ([("PA", PA_AND_LAT), ("AP", PORTABLE), ("", PA_AND_LAT)], True),
+        ([("AP", PORTABLE), ("", PA_AND_LAT)], False),  # either view of the pair
+        ([("PA", PA_AND_LAT), ("AP", PORTABLE), ("", "")], False),  # of either procedure
+        ([("AP", "RIBS 2 VIEWS"), ("", "RIBS 2 VIEWS")], False),
+    ],
+)
+def test_the_procedures_of_a_study_are_read_together(
+    images: list[tuple[str, str]],
+    expected: bool,  # noqa: FBT001 - expected value
+) -> None:
+    found = decide(*(("50", *image) for image in images))[-1]
+    assert found == (("lateral", "OtherImage") if expected else ("frontal", "default"))
+
+
+@pytest.mark.parametrize("texts", [(PA_AND_LAT, PORTABLE), (PORTABLE, PA_AND_LAT)])
+def test_two_texts_that_contradict_each_other_decide_nothing(texts: tuple[str, str]) -> None:
+    assert decide_view(None, None, *texts) == ("frontal", "default")
+    assert not says_two_views(*texts)
+
+
+@pytest.mark.parametrize("position", ["LAT", "L LAT", "LEFT LATERAL", "RIGHT LATERAL"])
+def test_further_spellings_of_a_lateral_position_decide(position: str) -> None:
+    assert decide_view(position, None, PORTABLE, None) == ("lateral", "ViewPosition")
+
+
+def test_positions_that_contradict_their_code_are_counted() -> None:
+    rows = [("PA", "lateral"), ("LL", "antero-posterior"), ("ll", "Left lateral"), ("PA", None)]
+    rows += [("", "lateral"), ("odd", "lateral"), ("PA", "odd"), ("PA", "lateral")]
+    columns = [*zip(*rows, strict=True)]
+    headers = {n: pa.array(c) for n, c in zip(VIEW_COLUMNS[:2], columns, strict=True)}
+    assert count_contradicted(headers) == 3

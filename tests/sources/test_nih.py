@@ -87,3 +87,31 @@ def test_the_empty_last_column_of_the_first_release_is_passed_over(tmp_path: Pat
     path = published(tmp_path / "Data_Entry_2017.csv", [*NIH, ""], [row])
     assert read_labels("nih", path)["Mass"].to_pylist() == [1]
     assert read_images("nih", path, tmp_path, "x").num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("images", "wrong"),
+    [
+        ([("00000001_000.png", "1"), ("00000010_001.png", "10"), ("own.png", "7")], None),
+        ([("00000001_000.png", "00000001"), ("00000001_001.png", "00000001")], None),
+        ([("00000001_000.png", "1"), ("00000001_001.png", "00000001")], "Patient ID"),
+        ([("00000001_000.png", "1"), ("00000001_001.png", "2")], "Patient ID"),
+        ([("00000001_000.png", "1"), ("00000001_001.png", "1.0")], "Patient ID"),
+        ([("00000001_000.png", "1"), ("00000001_000.jpg", "1")], "Image Index"),
+    ],
+)
+def test_a_patient_is_the_one_of_the_images_name_and_written_in_one_way(
+    tmp_path: Path, images: list[tuple[str, str]], wrong: str | None
+) -> None:
+    rows: list[Row] = [
+        {"Image Index": name, "Finding Labels": "Mass", "Patient ID": patient}
+        | {"View Position": "PA"}
+        for name, patient in images
+    ]
+    path = published(tmp_path / "Data_Entry_2017.csv", NIH, rows)
+    if wrong is None:
+        found = read_images("nih", path, tmp_path, "x")
+        assert sorted(found["patient_id"].to_pylist()) == sorted(patient for _, patient in images)
+        return
+    with pytest.raises(DataError, match=f"line 3, column '{wrong}'"):
+        read_images("nih", path, tmp_path, "x")

@@ -81,8 +81,23 @@ def test_the_table_in_place_of_a_list_tells_of_no_test(tmp_path: Path) -> None:
     assert found.counts.official_test["images"] == 0
 
 
-def test_an_empty_list_holds_nobody_out(tmp_path: Path) -> None:
-    assert len(kept(read(tmp_path, "nih", nih(tmp_path, 1, 2), listed(tmp_path)))) == 2
+@pytest.mark.parametrize("names", [(), ("", " ")])
+def test_an_empty_list_is_refused_unless_nobody_is_to_be_held_out(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    table, empty = nih(tmp_path, 1, 2), listed(tmp_path, *names)
+    with pytest.raises(
+        DataError, match=r"test_list\.txt: names no image.*own\.hold_out_test to false"
+    ):
+        read(tmp_path, "nih", table, empty)
+    assert len(kept(read(tmp_path, "nih", table, empty, hold_out=False))) == 2
+
+
+def test_a_list_of_which_almost_nothing_matches_is_refused(tmp_path: Path) -> None:
+    table = nih(tmp_path, *range(1, 101))
+    names = [f"{n}_0.jpg" for n in range(1, 90)]
+    with pytest.raises(DataError, match=r"'1_0\.jpg' is no image .* only 1 of 90"):
+        read(tmp_path, "nih", table, listed(tmp_path, *names, "95_0.png"))
 
 
 def test_names_without_an_image_are_counted(tmp_path: Path) -> None:
@@ -94,7 +109,7 @@ def test_names_without_an_image_are_counted(tmp_path: Path) -> None:
 
 def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
     names = listed(tmp_path, "9.png", "8.png")
-    with pytest.raises(DataError, match=r"test_list\.txt, line 1: '9\.png' is no image .*2 in all"):
+    with pytest.raises(DataError, match=r"test_list\.txt: '9\.png' is no image .*0 of 2"):
         read(tmp_path, "nih", nih(tmp_path, 1, 2), names)
 
 
@@ -151,7 +166,15 @@ def test_contradictions_are_counted_in_every_set(tmp_path: Path) -> None:
         for i, finding in enumerate(("Edema", "Fracture", "Support Devices"))
     ]
     stanford = published(tmp_path / "train.csv", CHEXPERT, rows)
-    assert read(tmp_path, "chexpert", stanford, stanford).counts.contradictions == 2
+    counts = read(tmp_path, "chexpert", stanford, stanford).counts
+    assert (counts.contradictions, counts.studies_with_several_labels) == (2, 1)
+    alike = [{**rows[0], "Path": path.format(i)} for i in range(2)]
+    alike += [
+        {**row, "Path": path.format(i).replace("study1", "study2")} for i, row in enumerate(rows)
+    ]
+    stanford = published(tmp_path / "train.csv", CHEXPERT, alike)
+    counts = read(tmp_path, "chexpert", stanford, stanford).counts
+    assert counts.studies_with_several_labels == 1  # study1 has the same labels twice
     both = nih(tmp_path, 1, 2, finding="Hernia|No Finding")
     found = read(tmp_path, "nih", both, both)
     assert found.counts.contradictions == 2

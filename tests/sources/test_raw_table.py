@@ -1,7 +1,9 @@
 """Published CSV: what is refused, and that the message says where it stands."""
 
+import bz2
 import csv
 import gzip
+import lzma
 import re
 from datetime import datetime
 from decimal import Decimal
@@ -65,11 +67,28 @@ DAMAGED = {
     "something after the end": (packed(ROWS) + b"garbage", "cannot be read"),
     "latin-1": ("a,b,note\n1,2,x\n3,4,caf\xe9\n".encode("latin-1"), "line 3: not UTF-8"),
     "latin-1 header": ("a,b,caf\xe9\n1,2,x\n".encode("latin-1"), "line 1: not UTF-8"),
-    "UTF-16": ("a,b,note\n1,2,x\n".encode("utf-16"), "not UTF-8"),
-    "UTF-16 without mark": ("a,b,note\n1,2,x\n".encode("utf-16-le"), "line 1: holds a NUL byte"),
+    "UTF-16": ("a,b,note\n1,2,x\n".encode("utf-16"), "is text in UTF-16. Save it as UTF-8"),
+    "UTF-16, big end first": (b"\xfe\xff\0a", "is text in UTF-16"),
+    "UTF-32": ("a,b,note\n1,2,x\n".encode("utf-32"), "is text in UTF-32"),
+    "packed twice": (packed(packed(b"a,b\n1,2\n")), "was packed twice"),
+    "zip": (b"PK\x03\x04\x14\0", "is a zip archive. Unpack it"),
+    "bzip2": (bz2.compress(b"a,b\n1,2\n"), "is packed by bzip2"),
+    "xz": (lzma.compress(b"a,b\n1,2\n"), "is packed by xz"),
+    "a web page": (b"<!DOCTYPE html>\n<html></html>\n", "is a web page, maybe of a login"),
+    "a pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid x\n",
+        "is a pointer of Git LFS",
+    ),
+    "semicolons": (b"a;b;note\n1;2;x\n", "cells are apart by ';'. Save it with commas"),
+    "tabs": (b"a\tb\tnote\n1\t2\tx\n", r"cells are apart by '\\t'"),
+    "quotes behind backslashes": (b'a,b,note\n1,2,"a \\"big\\" one"\n', "text behind a quoted"),
+    "UTF-16 without mark": (
+        "a,b,note\n1,2,x\n".encode("utf-16-le"),
+        "line 1: holds a NUL byte. If it is",
+    ),
     "a NUL byte": (b"a,b,note\n1,2,x\n3,4,\0y\n", "line 3: holds a NUL byte"),
     "only a header": (b"a,b,note\n", "no row below the header"),
-    "only half a header": (b"a,b,note", "Empty CSV file"),
+    "only half a header": (b"a,b,note", "no row below the header"),
     "blank lines": (b"\n\n\n", "holds no text"),
     "a name used twice": (b"a,b,a\n1,2,3\n", "several columns are named a"),
     "a column less": (b"a,note\n1,x\n", "no column b"),
@@ -100,6 +119,14 @@ DAMAGED = {
     "two quotes astray, side by side": (
         b'a,b,note\n1,"2,x\n3,"4,y\n',
         "line 3: text behind a quoted",
+    ),
+    "two quotes astray, in one column": (
+        b'a,b,note\n1,"x,y\n2,z",3\n3,4,5\n',
+        "line 3: a row within a quoted cell",
+    ),
+    "two quotes astray, of ids with letters": (
+        b'a,b,note\nx1,2,3\nx2,"2,3\nx3,2",3\n',
+        "line 4: a row within a quoted cell",
     ),
     "two quotes lost": (b'a,b,note\n1,2,"x\n3,4,y"\n', "line 3: a row within a quoted cell"),
     "a header within quotes": (b'"a,b,note"\n"1,2,x"\n', "line 1: one quoted cell holds a whole"),
@@ -183,7 +210,7 @@ def test_quoted_cells_are_read_as_python_reads_them(tmp_path: Path, rows: list[l
         assert "within a quoted cell" in str(error)  # noqa: PT017  # five commas in one line
         return
     for n, name in enumerate("abc"):
-        assert raw.text(name).to_pylist() == [row[n] or None for row in expected]
+        assert raw.table[name].to_pylist() == [row[n] or None for row in expected]
     for row, line in enumerate(starts[:-1]):
         with pytest.raises(DataError, match=f", line {line},"):
             raw.refuse(pa.array([place == row for place in range(row + 1)]), "a", "something else")
@@ -224,7 +251,7 @@ def test_a_file_that_a_browser_unpacked_is_read_all_the_same(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "value", ["x", "-nan", "inf", "1e3", "1,5", "--1", "9 8", "1_0", "9" * 400]
+    "value", ["x", "-", "5%", "inf", "1e3", "1,5", "--1", "9 8", "1_0", "9" * 400]
 )
 def test_anything_but_a_number_is_refused_where_it_stands(tmp_path: Path, value: str) -> None:
     raw = table(tmp_path, f'a\n1.5\n"{value}"\n', "a")
@@ -234,8 +261,24 @@ def test_anything_but_a_number_is_refused_where_it_stands(tmp_path: Path, value:
 
 
 def test_numbers_keep_their_value_and_a_blank_is_null(tmp_path: Path) -> None:
-    raw = table(tmp_path, "a,b\n98.6,x\n-3,x\n.5,x\n,x\n7.,x\n 8,x\n", "a")
-    assert raw.numbers("a").to_pylist() == [98.6, -3, 0.5, None, 7, 8]
+    raw = table(tmp_path, "a,b\n98.6,x\n-3,x\n.5,x\n,x\n7.,x\n 8,x\n  ,x\n", "a")
+    assert raw.numbers("a").to_pylist() == [98.6, -3, 0.5, None, 7, 8, None]
+
+
+def test_space_around_a_cell_is_no_part_of_it(tmp_path: Path) -> None:
+    raw = table(tmp_path, "a,b\n F ,2150-03-01 22:00:00 \n \u00a0, NULL\n", "a", "b")
+    assert raw.text("a").to_pylist() == raw.choices("a", ("F", None)).to_pylist() == ["F", None]
+    assert raw.times("b").to_pylist() == [datetime(2150, 3, 1, 22), None]
+
+
+def test_an_empty_row_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 3, column 'a': found an empty row .take it out."):
+        table(tmp_path, "a,b\n1,2\n,\n", "a").ids("a")
+
+
+def test_columns_without_a_name_are_passed_over(tmp_path: Path) -> None:
+    raw = table(tmp_path, "a,b,,\n1,2,,\n", "a", "b")
+    assert raw.table.to_pylist() == [{"a": "1", "b": "2"}]
 
 
 def test_a_repeated_id_is_refused_at_its_second_row(tmp_path: Path) -> None:
@@ -245,6 +288,7 @@ def test_a_repeated_id_is_refused_at_its_second_row(tmp_path: Path) -> None:
 
 NO_IDS = [
     *("", " 1", "1 ", "1\u00a0", "1\u200b", "\ufeff1", "1\n2", "1\t", "x" * 256),
+    *("#REF!", "#DIV/0!", "NaT", "(null)", "-nan", "1,0E+07", "..", "../../x", "a/../b"),
     *("50414267.0", "1.0000032e+07", "1e+07", "nan", "NaN", "NULL", "#N/A", "N/A", "None", "\\N"),
 ]
 NO_WHOLE_IDS = [*NO_IDS, "0", "010000032", "+10000032", "-1", "10,000,032", "0x1F", "1" * 20, "x1"]
@@ -256,7 +300,9 @@ def test_what_is_no_id_is_refused_where_it_stands(tmp_path: Path, value: str) ->
         table(tmp_path, f'a,b\n1,1\n"{value}",1\n', "a", "b").ids("a")
 
 
-@pytest.mark.parametrize("value", ["NA1", "A/1", "Zo\u00eb 2", "1.2.840.113619", "d41d8e98", "-"])
+@pytest.mark.parametrize(
+    "value", ["NA1", "A/1", "Zo\u00eb 2", "1.2.840.113619", "d41d8e98", "-", "..a"]
+)
 def test_any_other_text_is_an_id(tmp_path: Path, value: str) -> None:
     raw = table(tmp_path, f'a,b\n"{value}",1\n', "a", "b")
     assert raw.ids("a").to_pylist() == [value]
@@ -291,7 +337,8 @@ def test_a_size_is_a_positive_whole_number(tmp_path: Path, value: str) -> None:
     assert table(tmp_path, "a,b\n3056.0,1\nNULL,1\n", "a").sizes("a").to_pylist() == [3056, None]
 
 
-WORDS = ["NULL", "null", "NaN", "nan", "N/A", "#N/A", "NA", "<NA>", "None", "\\N"]
+WORDS = ["NULL", "null", "NaN", "nan", "N/A", "#N/A", "NA", "<NA>", "None", "\\N", "NaT"]
+WORDS += ["-nan", "(null)", "1.#IND", "-1.#QNAN"]
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -391,6 +438,8 @@ VALID = {
     "a line break in the first cell": ('a,b,c\n"x\ny",2,3\n', ["x\ny"]),
     "a line break in the first name": ('a,b,"c\nd"\n1,2,3\n', ["1"]),
     "a line of text with many commas": ('a,b,c\n1,2,"ill\nfever, cough, chills, 3"\n', ["1"]),
+    "lines of text that begin otherwise": ('a,b,c\nx1,"ill\nfever, cough",3\n', ["x1"]),
+    "a backslash before the end": ('a,b,c\n1,"C:\\",3\n', ["1"]),
     "a quoted row with commas": ('"a","b","c"\n"1,0","2,0","3,0"\n', ["1,0"]),
     "a cell of 3 MB": (f"a,b,c\n1,2,{LONG}\n4,5,6\n", ["1", "4"]),
     "a quoted cell of 3 MB": (f'a,b,c\n1,2,"{LONG}\n{LONG}"\n4,5,6\n', ["1", "4"]),

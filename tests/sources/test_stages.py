@@ -15,6 +15,7 @@ from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.images.prepare import prepare_images
 from camchex.images.shards import ShardWriter
 from camchex.images.stored_image import stored_image
+from camchex.texts.vitals_text import vitals_text
 from stages import build_cohort, find_duplicates, ingest_external, ingest_mimic
 from tests.images.test_stored_image import noise
 
@@ -24,6 +25,7 @@ def project(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """An empty project folder whose raw data are the open cohort."""
     content = read_yaml(Path("params.yaml"))
     content["data"]["root"] = str(real_data / "open_cohort")
+    content["external"]["nih"]["hold_out_test"] = False  # its test_list.txt is empty
     (tmp_path / "params.yaml").write_text(yaml_text(content))
     monkeypatch.chdir(tmp_path)
     return real_data / "open_cohort"
@@ -140,8 +142,10 @@ def store_of(table: Path, folder: Path) -> None:
 def test_the_cohort_is_built_from_what_the_other_stages_wrote(project: Path) -> None:
     ingest(project, Path())
     studies = pq.read_table("studies.parquet")["study_id"].to_pylist()
-    indications = [{"study_id": s, "findings_suspected": False} for s in studies]
-    vitals = [{"study_id": s, "vitals_text": "NA"} for s in studies]
+    indications = [
+        {"study_id": s, "indication": "cough", "findings_suspected": False} for s in studies
+    ]
+    vitals = [{"study_id": s, "vitals_text": vitals_text({}, None)} for s in studies]
     for name, rows, schema in (
         ("indications", indications, schemas.INDICATIONS),
         ("vitals", vitals, schemas.VITALS),

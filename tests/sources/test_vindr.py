@@ -201,3 +201,15 @@ def test_a_column_that_may_be_a_new_finding_is_refused_by_name(tmp_path: Path) -
     path = published(tmp_path / "image_labels_train.csv", [*PHYSIONET, "Covid"], [row])
     with pytest.raises(DataError, match="unknown column 'Covid'"):
         read_labels("vindr", path)
+
+
+def test_a_class_id_of_another_finding_is_refused(tmp_path: Path) -> None:
+    names = list(vindr.CLASS_IDS)
+    assert sorted(names) == sorted(vindr.KAGGLE)
+    # As published, for example: 0 Aortic enlargement, 3 Cardiomegaly, 14 No finding.
+    assert [names.index(n) for n in ("Aortic enlargement", "Cardiomegaly")] == [0, 3]
+    rows = [{**reading("x", r, "No finding"), "class_id": 14} for r in READERS]
+    assert positive(kaggle(tmp_path, *rows)) == {"x": {"No Finding"}}
+    rows[1] = {**rows[1], "class_id": 3}
+    with pytest.raises(DataError, match="line 3, column 'class_id': found '3'"):
+        positive(kaggle(tmp_path, *rows))

@@ -151,7 +151,7 @@ def test_a_text_of_words_is_not_changed_by_cleaning_it_again(text: str) -> None:
 @settings(deadline=None)
 def test_the_minimal_cleaner_changes_nothing_the_second_time(text: str) -> None:
     cleaned = clean_indication(text, "minimal")
-    if cleaned is not None:
+    if cleaned is not None and any(map(str.isalnum, cleaned)):  # of marks alone, ":. ___" is ":."
         assert "___" not in cleaned
         assert cleaned == " ".join(cleaned.split()) == clean_indication(cleaned, "minimal")
 
@@ -181,6 +181,12 @@ def test_cleaners_agree_on_what_is_missing_but_corrected_wants_a_letter(
         ("S.O.B. since I.V. lines, Hodgkin's", "sob . since iv . lines hodgkins ."),
         ("Cough. ___. Fever", "cough . fever ."),
         ("cough\n for ___ days\\nfever", "cough for days fever ."),
+        ("SpO2 88% (RA), 5'10\"", "spo2 88% ra 5'10 ."),
+        ("HIV+, COVID (+), <3 days, >= 40 py, >.5", "hiv+ covid + <3 days >= 40 py >.5 ."),
+        ("T=38.5 <b> a+b %", "t 38.5 b a b ."),
+        ("1. cough 2. fever 4. x", "cough . fever 4 . x ."),
+        ("1. a; 2. b\n3. c", "a . b . c ."),
+        ("cou\u200bgh\x08\x1b\x7f fe\xadver\ufffd", "cough fever ."),
     ],
 )
 def test_the_corrected_cleaner_keeps_numbers_and_questions_and_joins_no_words(
@@ -192,14 +198,17 @@ def test_the_corrected_cleaner_keeps_numbers_and_questions_and_joins_no_words(
 NUMBERS = re.compile(r"\d+(?:[.,/:]\d+)*")
 
 
-@given(st.lists(st.sampled_from([*" .,/:?_'&x1", "38.5", "10/12", "5. ", "///"])).map("".join))
+@given(st.lists(st.sampled_from([*" .,/:?_'&x1<+%", "38.5", "10/12", "5. ", "///"])).map("".join))
 @settings(max_examples=500, deadline=None)
 def test_no_number_and_no_question_is_lost_or_changed_by_the_corrected_cleaner(text: str) -> None:
     cleaned = clean_indication(text, "corrected")
     if cleaned is not None:
         assert clean_indication(cleaned, "corrected") == cleaned
         assert ("?" in cleaned) == ("?" in text)
-        kept, written = NUMBERS.findall(cleaned), NUMBERS.findall(re.sub(r"['\"]", "", text))
+        kept, written = (
+            NUMBERS.findall(cleaned),
+            NUMBERS.findall(re.sub(r"(?<!\d)'|'(?!\d)", "", text)),
+        )
         listed = [n for n in written if n not in "123456789"]  # list numbers may go
         assert [n for n in kept if n not in "123456789"] == listed
 

@@ -26,9 +26,9 @@ def random_tables(seed: int, patients: int) -> Tables:
     rng = np.random.default_rng(seed)
 
     def times(steps: NDArray[np.int64], missing: float = 0.02) -> list[Any]:
-        grid = [ARRIVAL + timedelta(minutes=STEP * int(step)) for step in range(-8, 56)]
+        grid = [ARRIVAL + timedelta(minutes=STEP * int(step)) for step in range(-16, 56)]
         given = rng.random(len(steps)) >= missing
-        return [grid[s + 8] if g else None for s, g in zip(steps.tolist(), given, strict=True)]
+        return [grid[s + 16] if g else None for s, g in zip(steps.tolist(), given, strict=True)]
 
     def ids(rows: int) -> dict[str, list[str]]:
         stay, patient = rng.integers(7, 13, rows), rng.integers(patients, size=rows)
@@ -50,7 +50,7 @@ def random_tables(seed: int, patients: int) -> Tables:
     triage = {**ids(arrivals), **measured(arrivals)}
     chart = {
         **ids(charted),
-        "charttime": times(rng.integers(40, size=charted)),
+        "charttime": times(rng.integers(-12, 40, charted)),
         **measured(charted),
     }
     seconds = rng.integers(-1, 2, taken).tolist()

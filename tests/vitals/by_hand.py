@@ -64,7 +64,8 @@ def visits(stays: list[Row], params: VitalsParams) -> list[list[Row]]:
     gap = params.visit_gap_hours
     groups: list[list[Row]] = []
     for stay in stays:
-        if stay["intime"] and stay["outtime"] and stay["intime"] <= stay["outtime"]:
+        start, end = stay["intime"], stay["outtime"]
+        if start and end and start <= end <= start + timedelta(days=366):
             near = [g for g in groups if gap is not None and any(adjoin(stay, s, gap) for s in g)]
             groups = [g for g in groups if g not in near] + [[stay, *chain(*near)]]
     return groups
@@ -117,6 +118,11 @@ def row_of(
         taken = study["study_time"]
         minutes = (taken - stay["intime"]) / MINUTE
         when = "before" if minutes < 0 else "after" if taken > stay["outtime"] else "during"
+        if when == "after" and any(s["outtime"] >= taken for s in within):
+            when = "between"
+        earliest = min(s["intime"] for s in within) - timedelta(hours=params.hours_before)
+        if params.rule == "within_stay":
+            vitalsign = [r for r in vitalsign if r["charttime"] and r["charttime"] >= earliest]
         begun = [s for s in within if s["intime"] <= taken]
         begun.sort(key=lambda s: (s["intime"], int(s["stay_id"])), reverse=True)
         in_turn = [stay, *begun]

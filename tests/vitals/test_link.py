@@ -1,6 +1,6 @@
 """Which stay a study belongs to, and which values it is given."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from camchex.contract.schemas import STUDIES, VITAL_SIGNS, VITALS
 from camchex.contract.tables import require_no_later_value
 from camchex.errors import DataError
-from camchex.vitals.link import link_vitals
+from camchex.vitals.link import link_and_count, link_vitals
 from camchex.vitals.params import VitalsParams
 from tests.vitals.adversarial import Tables, random_tables
 from tests.vitals.by_hand import linked
@@ -209,7 +209,7 @@ def lasting(stay: dict[str, Any], start: float, end: float) -> dict[str, Any]:
         ((-60, 240), (0, 30), "31", "during"),  # the same, B being the later to begin
         ((-60, 240), (-30, 300), "32", "during"),  # inside both
         ((-60, 60), (60, 300), "32", "during"),  # on the stroke of both
-        ((-60, 30), (90, 300), "31", "after"),  # inside none: A has begun
+        ((-60, 30), (90, 300), "31", "between"),  # inside none: A has begun
         ((-200, -50), (61, 300), "31", "after"),  # though B is much nearer
         ((-60, 30), (-90, 40), "32", "after"),  # both have: the last to end
         ((-60, 30), (-90, 30), "31", "after"),  # then the latest to begin
@@ -226,7 +226,8 @@ def test_a_stay_that_contains_the_study_wins_then_one_that_has_begun_then_the_ne
 ) -> None:
     rule = WITHIN.model_copy(update={"visit_gap_hours": gap})
     row = heart_rates([lasting(A, *first), lasting(B, *second)], rule=rule)
-    assert (row["stay_id"], row["taken"]) == (linked_to, taken)
+    when = taken if gap == 1 else taken.replace("between", "after")  # else each is its own visit
+    assert (row["stay_id"], row["taken"]) == (linked_to, when)
     assert row["heart_rate_bpm"] == float(linked_to)
     assert row["heart_rate_bpm_stay_id"] == linked_to
     assert row["heart_rate_bpm_age_minutes"] == row["minutes_since_arrival"]
@@ -281,6 +282,26 @@ def test_the_latest_chart_row_of_the_visit_counts_but_triage_first() -> None:
     assert (both["heart_rate_bpm"], both["heart_rate_bpm_stay_id"]) == (32, "32")
 
 
+@pytest.mark.parametrize(("minutes", "used"), [(-120, True), (-121, False), (-525_600, False)])
+def test_what_was_charted_long_before_the_visit_is_of_another(minutes: int, *, used: bool) -> None:
+    stays = [lasting(A, 0, 30), lasting(B, 60, 240)]
+    chart = [{"stay_id": "32", "charttime": after(minutes), "heart_rate_bpm": 70.0}]
+    row = heart_rates(stays, chart, at_triage="33")
+    assert row["heart_rate_bpm"] == (70 if used else None)
+
+
+def test_a_stay_that_never_ends_swallows_no_later_study() -> None:
+    forever = ONE_STAY | {
+        "stay_id": "31",
+        "intime": after(-9999),
+        "outtime": datetime(9999, 12, 31),
+    }
+    tables = studies(STUDY), edstays(ONE_STAY, forever), triage(), vitalsign()
+    vitals, counts = link_and_count(*tables, WITHIN)
+    assert vitals["stay_id"].to_pylist() == ["30"]
+    assert counts["rows"]["edstays_too_long"] == 1
+
+
 def test_a_later_stay_of_the_visit_gives_nothing() -> None:
     stays = [lasting(A, 0, 90), lasting(B, 61, 240)]
     chart = [{"stay_id": "32", "charttime": after(59), "heart_rate_bpm": 70.0}]
@@ -291,7 +312,7 @@ def test_a_study_between_two_stays_of_a_visit_is_of_the_one_that_has_begun() -> 
     stays = [lasting(A, 0, 40), lasting(B, 80, 240)]
     rule = WITHIN.model_copy(update={"hours_after": 0.0})
     row = heart_rates(stays, rule=rule)
-    assert (row["stay_id"], row["heart_rate_bpm"], row["taken"]) == ("31", 31, "after")
+    assert (row["stay_id"], row["heart_rate_bpm"], row["taken"]) == ("31", 31, "between")
 
 
 def test_before_arrival_only_the_stay_itself_is_used() -> None:

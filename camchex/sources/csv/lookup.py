@@ -25,6 +25,14 @@ def values_of(ids: pa.Array, table: pa.Table, key: str, column: str) -> pa.Array
     return _one_chunk(table[column]).take(positions(ids, table[key]))
 
 
+def any_known(labels: pa.Table, classes: Iterable[str]) -> pa.Array:
+    """Whether any of some labels is known, bool, (N,)."""
+    known = np.zeros(labels.num_rows, bool)
+    for name in classes:
+        known |= pc.is_valid(labels[name]).to_numpy()
+    return pa.array(known)
+
+
 def require_known_columns(header: Sequence[str], known: Collection[str], where: str) -> None:
     """Check that a table with one column per label has no label that would be passed over.
 

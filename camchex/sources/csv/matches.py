@@ -44,17 +44,20 @@ def require_matches(one: Named, other: Named, keys: Sequence[str]) -> None:
     )
 
 
+def sample(table: pa.Table) -> pa.Table:
+    """Draw ``SAMPLE`` rows of a table that has more."""
+    if table.num_rows <= SAMPLE:
+        return table
+    return table.take(pa.array(np.random.default_rng(0).integers(table.num_rows, size=SAMPLE)))
+
+
 def share_found(table: pa.Table, within: pa.Table, keys: Sequence[str]) -> float:
     """Return the share of rows, of at most ``SAMPLE`` of them, whose keys are in ``within``."""
-    sample = table.select(list(keys))
-    if sample.num_rows > SAMPLE:
-        sample = sample.take(
-            pa.array(np.random.default_rng(0).integers(sample.num_rows, size=SAMPLE))
-        )
+    some = sample(table.select(list(keys)))
     first, *others = keys
-    row = positions(sample[first], within[first])
+    row = positions(some[first], within[first])
     same = pc.is_valid(row)
     for name in others:
         there = within[name].combine_chunks().take(row)
-        same = pc.and_kleene(same, pc.equal(there, sample[name].combine_chunks()))
+        same = pc.and_kleene(same, pc.equal(there, some[name].combine_chunks()))
     return float(pc.mean(same).as_py())

@@ -5,9 +5,7 @@ text by quotes that do not pair up or a quoted cell that swallowed the rows afte
 """
 
 import csv
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -22,16 +20,18 @@ from pyarrow import csv as arrow_csv
 
 from camchex.contract import ids
 from camchex.errors import DataError
+from camchex.sources.csv.file_content import file_content
 from camchex.sources.csv.lookup import repeated
 
-GZIP = b"\x1f\x8b"
 NUMBER = r"^-?(\d{1,300}(\.\d*)?|\.\d+)$"  # with more digits, float64 may be infinite
 WHOLE = "[1-9][0-9]{0,18}"  # no zero before it, and as many digits as int64
 LARGEST = 2**31 - 1  # of int32
 RAGGED = r"Row #(\d+): Expected (\d+) columns, got (\d+)"  # Arrow's message; the header is row 1
+LINE_END = re.compile(r"\r\n?|\n")
 LONGEST_NAME = 255  # characters of a column's name
 SHOWN = 80  # characters of a wrong value: a value that swallowed others may hold patients
 LAYOUT = "%Y-%m-%d %H:%M:%S"
+ISO_TIME = "a date and time, as 2150-03-01 22:00:00, without time zone"
 SEPARATORS = "- :"  # in the text that Arrow prints of a time
 ISO = (  # a time as ISO 8601 and databases write it, in the layout of MIMIC
     (r"^(\d{4}-\d\d-\d\d)T", r"\1 "),
@@ -48,19 +48,19 @@ class RawTable:
     table: pa.Table  # text columns, in the order of the file's rows
 
     def text(self, column: str) -> pa.Array:
-        """Return a column as it is written, null where it is blank or says ``NULL`` or the like.
+        """Return a column without space around, null where blank or ``NULL`` or the like.
 
         Source: ``ids.MISSING`` has the spellings, which Arrow, pandas and databases write.
         """
         distinct, row = self._distinct(column)
-        return distinct.take(row) if distinct.null_count else self._cells(column)
+        return distinct.take(row)
 
     def _distinct(self, column: str) -> tuple[pa.Array, pa.Array]:
         """Return the few values of a column, null where missing, and which of them each row has."""
         cells = self._cells(column).dictionary_encode()
-        missing = pc.match_substring_regex(cells.dictionary, ids.MISSING)
-        nothing = pa.scalar(None, pa.string())
-        return pc.if_else(missing, nothing, cells.dictionary), cells.indices
+        written = pc.utf8_trim_whitespace(cells.dictionary)
+        missing = pc.or_(pc.equal(written, ""), pc.match_substring_regex(written, ids.MISSING))
+        return pc.if_else(missing, pa.scalar(None, pa.string()), written), cells.indices
 
     def _cells(self, column: str) -> pa.Array:
         return self.table[column].combine_chunks()
@@ -122,11 +122,10 @@ class RawTable:
             DataError: At anything that is not a decimal number (``inf`` and ``1e3`` are not).
         """
         distinct, row = self._distinct(column)
-        written = pc.utf8_trim_whitespace(distinct)
-        odd = pc.invert(pc.match_substring_regex(written, NUMBER))
+        odd = pc.invert(pc.match_substring_regex(distinct, NUMBER))
         if pc.any(odd).as_py():
             self.refuse(odd.take(row), column, "a number or nothing")
-        return written.cast(pa.float64()).take(row)
+        return distinct.cast(pa.float64()).take(row)
 
     def sizes(self, column: str) -> pa.Array:
         """Return a column of positive whole numbers, int32; a blank is null.
@@ -188,19 +187,22 @@ class RawTable:
             stamps = pc.replace_substring_regex(stamps, pattern, rewritten)
         return self.stamps(column, stamps, LAYOUT)
 
-    def stamps(self, column: str, stamps: pa.Array, layout: str) -> pa.Array:
+    def stamps(
+        self, column: str, stamps: pa.Array, layout: str, expected: str = ISO_TIME
+    ) -> pa.Array:
         """Return times, to the second, of text that was made of a column; null stays null.
 
         Args:
             column: Name of the column, for the message.
             stamps: One text per row.
             layout: ``LAYOUT``, or the same with fewer separators.
+            expected: What the column should hold, for the message.
 
         Raises:
             DataError: At a text that is no such time.
         """
         parsed, wrong = _parsed(stamps, layout)
-        self.refuse(wrong, column, "a date and time, as 2150-03-01 22:00:00, without time zone")
+        self.refuse(wrong, column, expected)
         return parsed
 
     def refuse(self, bad: pa.Array, column: str, expected: str) -> None:
@@ -214,8 +216,10 @@ class RawTable:
             return
         found = self.table[column][row].as_py()
         shown = "nothing" if found is None else repr(found[:SHOWN])
-        below = islice(_rows(self.path, _content(self.path)), row + 1, None)
-        line = next((line for line, _ in below), row + 2)
+        below = islice(_rows(self.path, file_content(self.path)), row + 1, None)
+        line, cells = next(below, (row + 2, [shown]))
+        if not any(cells):
+            shown = "an empty row (take it out)"
         raise DataError(
             f"{self.path}, line {line}, column {column!r}: found {shown}, expected {expected}."
         )
@@ -237,9 +241,12 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
     Raises:
         DataError: If the file is missing or damaged, has no row, or lacks one of the columns.
     """
-    content = _content(path)
+    content = file_content(path)
     found = read_header(path, content)
     missing = [name for name in columns if name not in found]
+    separator = next((mark for mark in "\t;|" if len(found) == 1 and mark in found[0]), None)
+    if missing and separator:
+        raise DataError(f"{path}: cells are apart by {separator!r}. Save it with commas.")
     if missing:
         raise DataError(
             f"{path}: no column {', '.join(missing)}. It has: {', '.join(found)}. "
@@ -260,36 +267,13 @@ def read_csv(path: Path, columns: Sequence[str]) -> RawTable:
         try:
             table = arrow_csv.read_csv(pa.BufferReader(content), whole, parse, convert)
         except pa.ArrowInvalid as error:
+            if sum(1 for _ in islice(_rows(path, content), 2)) == 1:
+                raise _without_rows(path) from error
             raise _unreadable(path, content, error) from error
     if not table.num_rows:
-        raise DataError(f"{path}: no row below the header. Download it again.")
+        raise _without_rows(path)
     _refuse_lost_rows(path, content, table.num_rows, len(found))
     return RawTable(path, table)
-
-
-def _content(path: Path) -> bytes:
-    """Read a file, unpacked; refuse one that cannot be read or is no text."""
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, expected a file. Put the table itself there.")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. `camchex check` says where to get it.")
-    try:
-        packed = path.read_bytes()
-        content = gzip.decompress(packed) if packed.startswith(GZIP) else packed
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Download it again.") from error
-    try:
-        if not content.isascii():
-            content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: not UTF-8 text. Save it as UTF-8, or download it again."
-        ) from error
-    if b"\0" in content:
-        line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise DataError(f"{path}, line {line}: holds a NUL byte. Download it again.")
-    return content
 
 
 def read_header(path: Path, content: bytes | None = None) -> list[str]:
@@ -298,7 +282,7 @@ def read_header(path: Path, content: bytes | None = None) -> list[str]:
     Raises:
         DataError: If the file is missing or damaged, or two columns have the same name.
     """
-    content = _content(path) if content is None else content
+    content = file_content(path) if content is None else content
     line, names = next(_rows(path, content, strict=True), (1, []))
     if not names:
         raise DataError(f"{path}: holds no text. Download it again.")
@@ -310,7 +294,7 @@ def read_header(path: Path, content: bytes | None = None) -> list[str]:
             f"{path}, line {line}: the name of a column has {longest:,} characters. Is it the "
             "file of this data set?"
         )
-    twice = [name for name, times in Counter(names).items() if times > 1]
+    twice = [name for name, times in Counter(names).items() if name and times > 1]
     if twice:
         raise DataError(f"{path}: several columns are named {', '.join(twice)}.")
     return names
@@ -320,23 +304,29 @@ def _refuse_lost_rows(path: Path, content: bytes, rows: int, columns: int) -> No
     """Refuse a table in which a quote that is missing or astray joined rows to one cell.
 
     A row that a quoted cell of several lines holds looks like a row: it has as many commas, and its
-    first cell is a number, or none, as that of the table's first row is.
+    first cell is a number, or none, as that of the table's first row is. Of a row that begins
+    within the cell and ends behind it, the cell holds as many commas as there are cells before it,
+    and its first cell looks like that of the table's first row.
     """
     last = content[content.rstrip(b"\r\n").rfind(b"\n") + 1 :]
     of_one_line = content.count(b"\n") + (not content.endswith(b"\n")) == rows + 1
-    if of_one_line and not content.count(b'"') % 2 and not last.count(b'"') % 2:
+    even = not (content.count(b'"') % 2 or last.count(b'"') % 2 or b'\\"' in content)
+    if of_one_line and even:
         return
-    number, starts = None, -1  # of the header
+    form, starts = _form(""), -1  # of the header
     for line, cells in _rows(path, content, strict=True):
         starts += 1
-        if starts and number is None:
-            number = cells[0].isdigit()
+        if starts == 1:
+            form = _form(cells[0])
         below = line
-        for cell in cells:
-            for inner in cell.splitlines()[1:]:
+        for place, cell in enumerate(cells):
+            lines = LINE_END.split(cell)
+            for number, inner in enumerate(lines[1:], 1):
                 below += 1
-                alike = inner.partition(",")[0].isdigit() == number
-                if alike and inner.count(",") >= columns - 1:
+                first, commas = inner.partition(",")[0], inner.count(",")
+                whole = commas >= columns - 1 and _form(first)[0] == form[0]
+                begun = number == len(lines) - 1 and commas >= place and _form(first) == form
+                if starts and (whole or (place and begun)):
                     raise DataError(
                         f"{path}, line {below}: a row within a quoted cell of the row before? Mend "
                         "the quote that is missing or astray; if it is text, take out its line "
@@ -344,6 +334,11 @@ def _refuse_lost_rows(path: Path, content: bytes, rows: int, columns: int) -> No
                     )
     if starts != rows:
         raise DataError(f"{path}: {starts} rows, of which {rows} could be told apart by quotes.")
+
+
+def _form(cell: str) -> tuple[bool, ...]:
+    """Whether a cell is a number, holds a digit, and holds a space: alike for ids of one kind."""
+    return cell.isdigit(), any(map(str.isdigit, cell)), any(map(str.isspace, cell))
 
 
 def _rows(path: Path, content: bytes, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -382,6 +377,10 @@ def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError
         return DataError(f"{path}, line {line}: found {got} columns, expected {expected}.")
     where = str(error).splitlines()[0].partition(", got ")[0]
     return DataError(f"{path}: cannot be read as CSV ({where}). Download it again.")
+
+
+def _without_rows(path: Path) -> DataError:
+    return DataError(f"{path}: no row below the header. Download it again.")
 
 
 def _quoted_row(path: Path, line: int) -> DataError:

@@ -25,6 +25,7 @@ CLASSES = alike(*MIMIC_14)  # one labeler made both; CXR-LT names them alike
 NOT_LABELS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 MEANING = {"unknown": None, "positive": True, "negative": False}
 IMAGE = r"(?:^|/)patient\d+/study\d+/[^/]+$"
+NAMED_VIEW = r"_(?P<view>frontal|lateral)\.[^.]+$"
 BATCH = re.compile(r"CheXpert-v1\.0 batch \d+ \((\w+).*\)")  # one of the four that Stanford ships
 PARTS = {"train": "train", "valid": "valid", "validate": "valid", "test": "test"}
 """Part of an image by the last folder above its patient, or by the word in the name of a batch."""
@@ -41,16 +42,21 @@ def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
 
     Raises:
         DataError: At a path that is not CheXpert's, an image listed twice (as v1.0 and as -small,
-            for example), or a view that is neither frontal nor lateral.
+            or as .jpg and .png, for example), or a view that is neither frontal nor lateral, or not
+            that of the file's name.
     """
     raw = read_csv(table, ["Path", "Frontal/Lateral", "AP/PA"])
     parts = _parts(raw)
+    view = pc.utf8_lower(raw.choices("Frontal/Lateral", ("Frontal", "Lateral")))
+    named = pc.struct_field(pc.extract_regex(pc.utf8_lower(parts["file"]), NAMED_VIEW), "view")
+    contradicts = pc.fill_null(pc.not_equal(named.combine_chunks(), view), fill_value=False)
+    raw.refuse(contradicts, "Frontal/Lateral", "the view that the name of the file in Path says")
     return {
         "image_id": _joined(parts, ["part", "file"]),
         "patient_id": parts["patient"],
         "study_id": parts["study"],
         "view_position": raw.text("AP/PA"),
-        "view": pc.utf8_lower(raw.choices("Frontal/Lateral", ("Frontal", "Lateral"))),
+        "view": view,
         "view_source": "Frontal/Lateral",
         "path": _paths(folder, parts),
     }
@@ -122,8 +128,9 @@ def _parts(raw: RawTable) -> pa.Table:
     study = pc.binary_join_element_wise(patient, study, "/")
     below = pc.binary_join_element_wise(study, file, "/")
     parts = pa.table({"part": part, "patient": patient, "study": study, "file": below})
-    once = "every image in one row only, whatever its release is called"
-    raw.refuse(repeated(_joined(parts, ["part", "file"])), "Path", once)
+    once = "every image in one row only, whatever its release and the end of its name are"
+    stem = pc.replace_substring_regex(_joined(parts, ["part", "file"]), r"\.[^./]*$", "")
+    raw.refuse(repeated(stem), "Path", once)
     return parts
 
 

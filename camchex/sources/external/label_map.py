@@ -27,6 +27,7 @@ class OfficialTest(NamedTuple):
 
     patients: pa.Array  # their ids; there may be further ones, of no image of the table
     not_in_table: int  # entries of a list of its own that are of no image of the table
+    empty_list: bool = False  # a list of its own names no image
 
 
 def alike(*findings: str) -> dict[str, Classes]:

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import NO_FINDING
+from camchex.contract.rules import LEAST_SHARE
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import values_of
-from camchex.sources.csv.raw_table import read_csv
+from camchex.sources.csv.lookup import repeated, values_of
+from camchex.sources.csv.raw_table import RawTable, read_csv
 from camchex.sources.external.image_files import image_paths, read_names
 from camchex.sources.external.label_map import (
     Classes,
@@ -28,6 +29,7 @@ CLASSES: dict[str, Classes] = {
     "Pleural_Thickening": ("Pleural Thickening",),
 }
 """Classes by published name (docs/method.md, section 5)."""
+NUMBERED = r"^(?P<patient>\d+)_\d+\.\w+$"  # the published name of an image
 
 
 def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
@@ -36,21 +38,41 @@ def image_columns(table: Path, folder: Path) -> dict[str, pa.Array | str]:
     The published numbers of pixels are left out: those of the original, not of the file.
 
     Raises:
-        DataError: At an image listed twice, or a view position other than PA and AP.
+        DataError: At an image listed twice (as .png and .jpg, for example), a patient who is not
+            the one of the image's name or is written in two ways, or a view position other than PA
+            and AP.
     """
     raw = read_csv(table, ["Image Index", "Patient ID", "View Position"])
     image_id = raw.unique_ids("Image Index")
+    stem = pc.replace_substring_regex(image_id, r"\.[^.]*$", "")
+    raw.refuse(
+        repeated(stem), "Image Index", "every image in one row only, whatever its name ends in"
+    )
     parts = sorted(path.name for path in folder.glob("images_*"))
     places = ["images", *(f"{part}/images" for part in parts), *parts]
     return {
         "image_id": image_id,
-        "patient_id": raw.ids("Patient ID"),
+        "patient_id": _patients(raw, image_id),
         "study_id": image_id,
         "view_position": raw.choices("View Position", ("PA", "AP")),
         "view": "frontal",
         "view_source": "View Position",
         "path": image_paths(folder, image_id, places),
     }
+
+
+def _patients(raw: RawTable, image_id: pa.Array) -> pa.Array:
+    """Return the patients: 13 has the images 00000013_000.png and so on."""
+    written = raw.ids("Patient ID")
+    number, named = (
+        pc.replace_substring_regex(values, r"^0+(\d)", r"\1")
+        for values in (written, pc.struct_field(pc.extract_regex(image_id, NUMBERED), "patient"))
+    )
+    other = pc.fill_null(pc.not_equal(number, named), fill_value=False)
+    raw.refuse(other, "Patient ID", "the patient whom the name in Image Index begins with")
+    first = written.take(pc.index_in(number, value_set=number))
+    raw.refuse(pc.not_equal(written, first), "Patient ID", "each patient written in one way")
+    return written
 
 
 def published_classes(_table: Path) -> Mapping[str, Classes]:
@@ -89,16 +111,21 @@ def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTes
         test_list: One name of an image per line.
 
     Raises:
-        DataError: If the list is missing or damaged, or all its names are of no image of the table.
+        DataError: If the list is missing or damaged, or almost none of its names is of an
+            image of the table.
     """
     if test_list == table:
         return OfficialTest(pa.array([], pa.string()), 0)
     listed = read_names(test_list)
+    if not len(listed):
+        return OfficialTest(listed, 0, empty_list=True)
     patients = values_of(listed, images, "image_id", "patient_id")
-    if patients.null_count == len(listed) > 0:
+    matched = len(listed) - patients.null_count
+    if matched < LEAST_SHARE * min(len(listed), images.num_rows):
+        first = listed.filter(pc.is_null(patients))[0].as_py()
         raise DataError(
-            f"{test_list}, line 1: {listed[0].as_py()!r} is no image of {table}, and no other line "
-            f"is ({len(listed)} in all); the table has, for example, "
+            f"{test_list}: {first!r} is no image of {table}, and only {matched} of "
+            f"{len(listed)} names are of one; the table has, for example, "
             f"{images['image_id'][0].as_py()!r}. Give the test_list of this table in params.yaml."
         )
     return OfficialTest(patients.drop_null().unique(), patients.null_count)

@@ -29,6 +29,7 @@ class ExternalCounts(NamedTuple):
 
     listed: Mapping[str, int]  # images, studies and patients of the table
     contradictions: int  # images with No Finding and a finding
+    studies_with_several_labels: int  # studies whose images are labelled differently
     official_test: Mapping[str, int]  # images, studies and patients of the official test
     test_list_not_in_table: int  # entries of a test list of its own without an image
     kept: Mapping[str, int]  # images, studies and patients that students are trained on
@@ -64,14 +65,22 @@ def read_external(
         labels: The label space, and what is implied.
 
     Raises:
-        DataError: If a table is not what the source publishes, or all of it is the official test.
+        DataError: If a table is not what the source publishes, all of it is the official test, or
+            an empty list is to tell the official test.
         ParamsError: If the set's own map names an unknown finding or class.
     """
     images = read_images(external.source, table, root, external.folder, key)
     known, contradictions = _labels(external.source, table, labels.classes, external.labels, key)
     if labels.imply_no_finding:
         known = imply_no_finding(known, labels.classes)
-    patients, not_in_table = SOURCES[external.source].official_test(images, table, test_list)
+    official = SOURCES[external.source].official_test(images, table, test_list)
+    patients, not_in_table = official.patients, official.not_in_table
+    if external.hold_out_test and official.empty_list:
+        raise DataError(
+            f"{test_list}: names no image, so that no patient of the official test would be held "
+            "out. Download it again; or, if this copy holds none of them, set "
+            f"external.{key}.hold_out_test to false in params.yaml."
+        )
     tested = pc.is_valid(positions(images["patient_id"], patients))
     kept = pc.invert(tested) if external.hold_out_test else pc.is_valid(tested)
     if not pc.any(kept).as_py():
@@ -84,11 +93,20 @@ def read_external(
     counts = ExternalCounts(
         image_counts(images),
         contradictions,
+        _differing_studies(images, known, labels.classes),
         image_counts(images.filter(tested)),
         not_in_table,
         image_counts(chosen),
     )
     return ExternalTables(chosen, known.filter(kept), counts)  # both are sorted by image
+
+
+def _differing_studies(images: pa.Table, known: pa.Table, classes: Sequence[str]) -> int:
+    """Count the studies whose images have different labels; rows of both tables are the same."""
+    labelled = known.select(classes).append_column("study_id", images["study_id"])
+    distinct = labelled.group_by(["study_id", *classes]).aggregate([])
+    ways = pc.struct_field(pc.value_counts(distinct["study_id"]), "counts")
+    return int(pc.sum(pc.greater(ways, 1)).as_py() or 0)
 
 
 def read_images(

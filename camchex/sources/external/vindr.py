@@ -32,6 +32,12 @@ KAGGLE: dict[str, Classes] = {
     **dict.fromkeys(("Aortic enlargement", "Calcification", "ILD", "Other lesion"), ()),
 }
 """Classes by published name; none: the finding is left out (docs/method.md, section 5)."""
+CLASS_IDS = (
+    *("Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Consolidation", "ILD"),
+    *("Infiltration", "Lung Opacity", NODULE_MASS, "Other lesion", "Pleural effusion"),
+    *("Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", NO_FINDING),
+)
+"""Findings of Kaggle's table by class_id, from 0."""
 PHYSIONET: dict[str, Classes] = {
     **KAGGLE,
     "Clavicle fracture": ("Fracture", "Clavicle Fracture"),
@@ -142,14 +148,20 @@ def read_readings(table: Path, findings: Sequence[str]) -> Readings:
         findings: Columns that PhysioNet's table must have.
 
     Raises:
-        DataError: At a finding that is not one of the release's, or two rows of PhysioNet's for one
-            reader of an image.
+        DataError: At a finding that is not one of the release's, a class_id of another finding, or
+            two rows of PhysioNet's for one reader of an image.
     """
     header = read_header(table)
     if release(table) == "kaggle":
-        raw = read_csv(table, ["image_id", "rad_id", "class_name"])
+        numbered = ["class_id"] if "class_id" in header else []
+        raw = read_csv(table, ["image_id", "rad_id", "class_name", *numbered])
         ids = {name: raw.ids(name) for name in ("image_id", "rad_id")}
-        votes = pa.table({**ids, "finding": raw.choices("class_name", KAGGLE)})
+        finding = raw.choices("class_name", KAGGLE)
+        for name in numbered:
+            published = pc.index_in(finding, value_set=pa.array(CLASS_IDS)).cast(pa.float64())
+            other = pc.fill_null(pc.not_equal(raw.numbers(name), published), fill_value=False)
+            raw.refuse(other, name, "the number of the finding in class_name, as Kaggle has it")
+        votes = pa.table({**ids, "finding": finding})
         return Readings(raw, votes.group_by(["image_id", "rad_id"]).aggregate([]), votes)
     require_known_columns(header, ("image_id", "rad_id", *PHYSIONET), str(table))
     columns = [name for name in ("image_id", "rad_id") if name in header]

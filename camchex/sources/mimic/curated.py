@@ -8,6 +8,7 @@ from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import study_labels
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import require_known_columns
+from camchex.sources.csv.no_finding import contradicted, count
 from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.mimic.mimic_ids import mimic_ids
 
@@ -46,3 +47,12 @@ def read_curated(path: Path) -> pa.Table:
     }
     study = raw.unique(mimic_ids(raw, "study_id")["study_id"], "study_id")
     return pa.table({"study_id": study, **labels}).cast(study_labels(MIMIC_14)).sort_by("study_id")
+
+
+def count_contradictions(curated: pa.Table) -> int:
+    """Count the studies with No Finding and a finding, which stay as people labelled them.
+
+    Args:
+        curated: ``schemas.study_labels(MIMIC_14)``.
+    """
+    return count(contradicted({name: curated[name] for name in MIMIC_14}))

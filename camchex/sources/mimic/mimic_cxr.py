@@ -1,5 +1,7 @@
 """MIMIC-CXR-JPG 2: images and studies, the official split, labels of the CheXpert labeler."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,20 +9,32 @@ import pyarrow.compute as pc
 
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import IMAGES, MIMIC, STUDIES, study_labels
-from camchex.sources.csv.lookup import require_known_columns, require_one_value_per_study
+from camchex.sources.csv.lookup import (
+    require_known_columns,
+    require_one_value_per_study,
+    values_of,
+)
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
-from camchex.sources.mimic.mimic_ids import mimic_ids
-from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, decide_views
+from camchex.sources.mimic.mimic_ids import PUBLISHED, mimic_ids
+from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, count_contradicted, decide_views
 
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
 CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff without its leading zeros
+A_DATE, A_CLOCK = "a date, YYYYMMDD", "a time, HHMMSS, with or without fraction"
 OFFICIAL_SPLITS = {"train": "train", "validate": "development", "test": "test"}
 """Our name of each official split."""
 
 
-def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
+def read_metadata(
+    path: Path, folder: str, notes: Counter[str] | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Read ``mimic-cxr-2.0.0-metadata.csv.gz``: the images, and the studies that they make up.
+
+    Args:
+        path: The file.
+        folder: Folder of the images.
+        notes: How many images contradict themselves is added here, if given.
 
     Returns:
         ``schemas.IMAGES``, and ``schemas.STUDIES`` with every split null. The time of a study is
@@ -39,7 +53,10 @@ def read_metadata(path: Path, folder: str) -> tuple[pa.Table, pa.Table]:
     image, patient, study = ids.values()
     group = pc.utf8_slice_codeunits(patient, 0, 2)  # files/p10/p10000032/s50414267/<image_id>.jpg
     parts = [f"{folder}/files/p", group, "/p", patient, "/s", study, "/", image, ".jpg"]
-    views, rules = decide_views({name: raw.text(name) for name in VIEW_COLUMNS}, study)
+    headers = {name: raw.text(name) for name in VIEW_COLUMNS}
+    views, rules = decide_views(headers, study)
+    if notes is not None:
+        notes["view_position_against_view_code"] += count_contradicted(headers)
     images = pa.table(
         {
             "dataset": pa.repeat(MIMIC, len(views)),
@@ -70,15 +87,47 @@ def study_times(raw: RawTable) -> pa.Array:
     Raises:
         DataError: At a blank cell, or one that is no date or time.
     """
-    for column, layout, expected in (
-        ("StudyDate", DATE, "YYYYMMDD"),
-        ("StudyTime", CLOCK, "HHMMSS, with or without fraction"),
+    date, clock = raw.text("StudyDate"), raw.text("StudyTime")
+    for column, values, form, expected in (
+        ("StudyDate", date, DATE, A_DATE),
+        ("StudyTime", clock, CLOCK, A_CLOCK),
     ):
-        good = pc.fill_null(pc.match_substring_regex(raw.text(column), layout), fill_value=False)
+        good = pc.fill_null(pc.match_substring_regex(values, form), fill_value=False)
         raw.refuse(pc.invert(good), column, expected)
-    clock = pc.replace_substring_regex(raw.text("StudyTime"), r"\..*$", "")
-    stamps = pc.binary_join_element_wise(raw.text("StudyDate"), pc.utf8_lpad(clock, 6, "0"), "")
-    return raw.stamps("StudyTime", stamps, "%Y%m%d%H%M%S")
+    clock = pc.utf8_lpad(pc.replace_substring_regex(clock, r"\..*$", ""), 6, "0")
+
+    def parsed(column: str, time: pa.Array | pa.Scalar, expected: str) -> pa.Array:
+        stamps = pc.binary_join_element_wise(date, time, "")
+        return raw.stamps(column, stamps, "%Y%m%d%H%M%S", expected)
+
+    parsed("StudyDate", pa.scalar("000000"), A_DATE)
+    return parsed("StudyTime", clock, A_CLOCK)
+
+
+def require_same_ids(paths: Iterable[Path], images: pa.Table) -> None:
+    """Check that tables say of their images, or studies, what the metadata say of them.
+
+    Args:
+        paths: Tables with ``dicom_id`` or ``study_id``, whose other ids, if any, are compared.
+        images: ``schemas.IMAGES``; what is none of them is passed over.
+
+    Raises:
+        DataError: At the first image or study that is of another study or patient.
+    """
+    for path in paths:
+        header = read_header(path)
+        there = [name for name in ("study_id", "patient_id") if PUBLISHED[name][0] in header]
+        image = ["dicom_id"] if "dicom_id" in header else []
+        raw = read_csv(path, [*image, *(PUBLISHED[name][0] for name in there)])
+        ids = dict(zip(["image_id"], map(raw.ids, image), strict=False)) | mimic_ids(raw, *there)
+        key, *others = ids
+        for name in others:
+            known = values_of(ids[key], images, key, name)
+            other = pc.fill_null(pc.not_equal(known, ids[name]), fill_value=False)
+            whose = (
+                f"the {name.removesuffix('_id')} of this {key.removesuffix('_id')} in the metadata"
+            )
+            raw.refuse(other, PUBLISHED[name][0], whose)
 
 
 def read_official_split(path: Path) -> pa.Table:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,8 +15,8 @@ from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients
 from camchex.errors import DataError
-from camchex.sources.csv.lookup import image_counts, positions, values_of
-from camchex.sources.csv.matches import require_matches
+from camchex.sources.csv.lookup import any_known, image_counts, positions, values_of
+from camchex.sources.csv.matches import Named, require_matches
 from camchex.sources.csv.no_finding import contradicted
 from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
@@ -60,17 +59,22 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
 
     Source: docs/method.md, sections 2, 4, 10.6 and 10.7.
     """
-    images, studies = mimic_cxr.read_metadata(files.metadata, folder)
+    notes = Counter(view_position_against_view_code=0)
+    images, studies = mimic_cxr.read_metadata(files.metadata, folder, notes)
     official = mimic_cxr.read_official_split(files.split)
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
     require_matches((files.split, official), (files.metadata, images), ["image_id"])
     require_matches((files.chexpert, mimic14), (files.metadata, studies), ["study_id"])
+    mimic_cxr.require_same_ids((files.split, files.chexpert), images)
     by_labeler = params.space == "mimic-14"
     chosen = official
     if params.reads_cxr_lt:
         challenge = cxr_lt.read_splits(files.cxr_lt, () if by_labeler else params.classes)
-        names = ", ".join(str(path) for path in files.cxr_lt.values())
-        require_matches((names, challenge), (files.metadata, images), ["image_id"])
+        require_matches(
+            (", ".join(map(str, files.cxr_lt.values())), challenge),
+            (files.metadata, images),
+            ["image_id"],
+        )
         chosen = challenge if params.splits == "cxr-lt" else official
     labelled = label_by_report(images, mimic14) if by_labeler else challenge.drop_columns("split")
     split = values_of(labelled["image_id"], chosen, "image_id", "split")
@@ -90,19 +94,26 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
         studies=studies.set_column(studies.column_names.index("split"), "split", split),
         mimic14=mimic14,
     )
-    shared = {name: shared_with_training(labelled, p) for name, p in files.other_tests.items()}
     counts = count(tables, labelled, official, params.classes)
     of_these = pc.is_valid(positions(mimic14["study_id"], studies["study_id"]))
     tables = replace(tables, mimic14=mimic14.filter(of_these))
-    return tables, {**counts, "other_tests_in_training": shared}
+    return tables, {
+        **counts,
+        **notes,
+        "other_tests_in_training": {
+            name: shared_with_training(labelled, path, (files.metadata, images))
+            for name, path in files.other_tests.items()
+        },
+    }
 
 
-def shared_with_training(labelled: pa.Table, path: Path) -> Counts:
+def shared_with_training(labelled: pa.Table, path: Path, images: Named) -> Counts:
     """Count the images, studies and patients of another release's test file that are trained on.
 
     Source: docs/method.md, section 10.6 (the splits of 2023 and 2024 cross).
     """
     other = cxr_lt.read_ids(path)
+    require_matches((path, other), images, ["image_id"])
     train = labelled.filter(pc.equal(labelled["split"], "train"))
     counted = {}
     for plural, key in (
@@ -146,10 +157,7 @@ def require_known_labels(labelled: pa.Table, classes: Iterable[str], chexpert: P
     Raises:
         DataError: Naming the file of the labels.
     """
-    known = pa.array(np.zeros(labelled.num_rows, bool))
-    for name in classes:
-        known = pc.or_(known, pc.is_valid(labelled[name]))
-    number = int(pc.sum(known).as_py() or 0)
+    number = int(pc.sum(any_known(labelled, classes)).as_py() or 0)
     if number < LEAST_SHARE * labelled.num_rows:
         raise DataError(
             f"{chexpert}: of {labelled.num_rows:,} images in a split, {number:,} have a known "
