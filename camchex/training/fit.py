@@ -18,19 +18,18 @@ from lightning.pytorch import Callback, Trainer
 from torch import nn
 from torch.utils import deterministic
 
-from camchex.errors import ParamsError
+from camchex.errors import ModelError, ParamsError
 from camchex.networks.batches import BatchDataset, batch_loader
 from camchex.networks.samples import Prevalence
 from camchex.networks.sampling import ShuffledBatches, equal_shares
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
-from camchex.training.callbacks import Checkpoint, FiniteLoss, LocalLog, Selection
-from camchex.training.checkpoint import SafeCheckpoints
+from camchex.training.callbacks import Checkpoint, LocalLog, Selection
+from camchex.training.checkpoint import CHECKPOINT, SafeCheckpoints, last_good
+from camchex.training.finite import ADVICE, FiniteNumbers
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage, warmup_steps
 from camchex.training.params import TrainingParams
-
-CHECKPOINT = "last.safetensors"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def fit(
         One row per epoch: training loss, learning rate, gradient norm, development mAP.
 
     Raises:
-        ModelError: If the loss is no longer a number.
+        ModelError: If a loss, gradient or weight is no longer a number.
         ParamsError: If there is no such device, the device lacks the precision, or a batch has
             fewer rows than there are devices.
     """
@@ -81,7 +80,7 @@ def fit(
     selection = Selection(task.development.targets, average)
     checkpoint, logs = scratch / CHECKPOINT, logs or scratch / "logs"
     callbacks = [
-        FiniteLoss(task.train, batches.batch_size, logs),
+        FiniteNumbers(task.train, batches.batch_size, logs, average),
         selection,
         LocalLog(logs, selection, len(batches) * batches.batch_size),
         *([average] if average else []),
@@ -92,15 +91,28 @@ def fit(
         share = {"device": trainer.global_rank, "devices": trainer.world_size}
         shuffled = ShuffledBatches(total, size, params.seed, **share)
         development = equal_shares(len(task.development), size, **share)
-        trainer.fit(
-            Learner(network, task.augment, task.prevalence, params, steps),
-            batch_loader(task.train, shuffled, size, runtime),
-            batch_loader(task.development, development, size, runtime) if development else None,
-            ckpt_path=checkpoint if checkpoint.exists() else None,
-        )
+        learner = Learner(network, task.augment, task.prevalence, params, steps)
+        training = batch_loader(task.train, shuffled, size, runtime)
+        scored = batch_loader(task.development, development, size, runtime) if development else None
+        try:
+            trainer.fit(learner, training, scored, ckpt_path=last_good(checkpoint))
+        except ModelError as error:
+            raise ModelError(f"{error}{_way_back(checkpoint)}") from error
+    if all("gradient_norm_max" not in row for row in selection.history):
+        raise ModelError(f"no step had gradients that are numbers, all were skipped: {ADVICE}")
     network.load_state_dict(selection.weights)
     network.eval()
     return selection.history
+
+
+def _way_back(checkpoint: Path) -> str:
+    """Say from where another run would go on, and how to begin anew."""
+    if not checkpoint.exists():
+        return ". Another run begins anew"
+    return (
+        f". Another run goes on from the end of the last good epoch ({checkpoint}); with other "
+        f"parameters, or if you delete {checkpoint.parent}, it begins anew"
+    )
 
 
 def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Callback]) -> Trainer:

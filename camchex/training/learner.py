@@ -44,6 +44,7 @@ class Learner(LightningModule):
             self.register_buffer(name, counts, persistent=False)
         self.train_losses: list[Tensor] = []
         self.gradient_norms: list[Tensor] = []  # one per optimizer step, before clipping
+        self.learning_rate = 0.0  # of the last optimizer step, the highest of all groups
         self.validated: list[tuple[Tensor, Tensor]] = []  # (rows, probabilities) of an epoch
 
     def on_train_epoch_start(self) -> None:
@@ -69,7 +70,8 @@ class Learner(LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, *_: object, **__: object
     ) -> None:
-        """Measure the gradient norm of an optimizer step, and clip the gradients by it."""
+        """Measure the gradient norm of an optimizer step, clip by it, and note the rate."""
+        self.learning_rate = max(group["lr"] for group in optimizer.param_groups)
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         norm = get_total_norm([p.grad for p in weights if p.grad is not None])
         self.gradient_norms.append(norm.detach())
