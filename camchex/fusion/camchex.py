@@ -116,12 +116,16 @@ class CaMChex(nn.Module):
         Raises:
             ModelError: If a study has nothing that the model reads.
         """
-        inputs = self.config.fusion.inputs
-        images = self.encode_images(batch) if "images" in inputs and len(batch.images) else None
+        params = self.config.fusion
+        inputs = params.inputs
+        # Learnt padding stands for images also where no study of the batch has one.
+        padded = params.architecture == "camchex" and not params.mask_padding
+        read = "images" in inputs and (padded or len(batch.images) > 0)
+        images = self.encode_images(batch) if read else None
         texts = [batch.indication] if "indication" in inputs else []
         texts += [batch.vitals] if "vitals" in inputs else []
         logits: Tensor
-        if self.config.fusion.architecture == "mmbt":
+        if params.architecture == "mmbt":
             start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
             words = [(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
             sentence = self.joint(start, images, words, batch.size)
@@ -137,6 +141,8 @@ class CaMChex(nn.Module):
 
         A view without images runs no encoder. The order of the images may change.
         """
+        if not len(batch.images):
+            return batch.map_images(self._maps_of_no_image)
         if self.config.fusion.encoders == "shared":
             return batch.map_images(self.frontal)
         order = batch.lateral.long().argsort(stable=True)  # frontal first
@@ -150,6 +156,15 @@ class CaMChex(nn.Module):
             raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
         study, slot, lateral = (part[order] for part in (batch.study, batch.slot, batch.lateral))
         return replace(batch, images=torch.cat(found), study=study, slot=slot, lateral=lateral)
+
+    @torch.no_grad()
+    def _maps_of_no_image(self, images: Tensor) -> Tensor:
+        """Give the maps (0, C, h, w) of no image: only the encoder knows how large they are."""
+        mode = self.frontal.training
+        self.frontal.eval()  # no statistics of a batch are to follow from nothing
+        maps: Tensor = self.frontal(images.new_zeros(0, 1, self.image_size, self.image_size))
+        self.frontal.train(mode)
+        return maps
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
         """Switch the mode; frozen encoders stay in evaluation mode."""

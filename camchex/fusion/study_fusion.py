@@ -49,7 +49,8 @@ class StudyFusion(nn.Module):
         """Fuse one batch of studies.
 
         Args:
-            encoded: The batch with feature maps (M, C, h, w) in place of images; None without any.
+            encoded: The batch with feature maps (M, C, h, w) in place of images; None where there
+                is nothing to read, M being 0 without learnt padding.
             texts: Embeddings of the texts among ``params.inputs``, indication first, each (B, C).
             size: Number of studies B.
 
@@ -64,8 +65,6 @@ class StudyFusion(nn.Module):
             maps, empty = self._image_tokens(encoded, size)  # (B, S, hw, C), (B, S)
             tokens.append(maps.flatten(1, 2))
             absent.append(empty.repeat_interleave(maps.shape[2], dim=1))
-        elif "images" in self.params.inputs and not self.params.mask_padding:
-            raise ModelError("fusion.mask_padding is false: at least one study needs an image")
         for number, text in enumerate(texts, start=len(self.segments) - len(texts)):
             marked = (text + self.segments[number])[:, None]
             tokens.append(marked.expand(-1, self.params.text_tokens, -1))
@@ -103,7 +102,7 @@ def segments_of_images(
         ModelError: If a study has more images than slots where slots are marked or fixed.
     """
     by_slot = params.segments == "by_slot"
-    fullest = int(encoded.slot.max()) + 1
+    fullest = int(encoded.slot.max()) + 1 if len(encoded.slot) else 0
     if (by_slot or fixed_slots) and fullest > params.max_images:
         raise ModelError(
             f"fusion.max_images: a study has {fullest} images, at most "

@@ -242,18 +242,32 @@ def test_a_view_that_no_study_has_is_not_encoded() -> None:
 
 
 @torch.no_grad()
-def test_a_batch_without_any_image_is_read_by_its_texts() -> None:
-    model, batch = camchex(), only(studies(), [2])
+@pytest.mark.parametrize(
+    "changes",
+    [*PROFILES, {"mask_padding": False, "encoders": "shared"}, {"architecture": "mmbt"}],
+)
+def test_a_study_without_image_is_read_alone_as_in_a_batch(changes: dict[str, object]) -> None:
+    model, batch = camchex(**changes), only(studies(), [2])
     close(model(batch), model(studies())[2:3])
-    with pytest.raises(ModelError, match="at least one study needs an image"):
-        camchex(mask_padding=False)(batch)
+
+
+def test_a_batch_without_any_image_trains_the_padding_and_leaves_the_encoders_as_they_were() -> (
+    None
+):
+    model = camchex(mask_padding=False).train()
+    before = {name: value.clone() for name, value in model.frontal.state_dict().items()}
+    model(only(studies(), [2])).sum().backward()
+    assert model.fusion.padding.grad.abs().sum() > 0
+    assert model.frontal.training
+    for name, value in model.frontal.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_a_study_with_nothing_to_read_is_refused() -> None:
-    model = camchex(inputs=["images"])
-    for batch in (studies(), only(studies(), [2])):
-        with pytest.raises(ModelError, match="no image"):
-            model(batch)
+    for model in (camchex(inputs=["images"]), camchex(inputs=["images"], mask_padding=False)):
+        for batch in (studies(), only(studies(), [2])):
+            with pytest.raises(ModelError, match="no image"):
+                model(batch)
 
 
 @torch.no_grad()
