@@ -162,9 +162,10 @@ class CaMChex(nn.Module):
         """Give the maps (0, C, h, w) of no image: only the encoder knows how large they are."""
         mode = self.frontal.training
         self.frontal.eval()  # no statistics of a batch are to follow from nothing
-        maps: Tensor = self.frontal(images.new_zeros(0, 1, self.image_size, self.image_size))
+        # Of one blank image: not every backbone takes a batch of none.
+        maps: Tensor = self.frontal(images.new_zeros(1, 1, self.image_size, self.image_size))
         self.frontal.train(mode)
-        return maps
+        return maps[:0]
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
         """Switch the mode; frozen encoders stay in evaluation mode."""
