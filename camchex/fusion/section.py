@@ -1,10 +1,26 @@
 """Section ``fusion``: the network over a whole study, and its training."""
 
+from pydantic import Field
+
+from camchex.contract.params import Section
 from camchex.fusion.params import FusionArchitecture
-from camchex.training.params import TrainingParams
+from camchex.training.params import Probability, TrainingParams
+
+
+class Withholding(Section):
+    """Section ``fusion.withhold``: how often a study is trained on as if it lacked an input.
+
+    Source: Neverova et al., 2016 (ModDrop); the late beginning is ours.
+    """
+
+    images: Probability  # all of a study's at once
+    indication: Probability
+    vitals: Probability
+    after: float = Field(ge=0, lt=1)  # share of the epochs before the first withholding
 
 
 class FusionParams(FusionArchitecture):
     """Section ``fusion``: the network over a whole study, and its training."""
 
+    withhold: Withholding
     training: TrainingParams

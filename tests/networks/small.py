@@ -65,6 +65,7 @@ FUSION = {
     "mask_padding": True,
     "freeze_encoders": False,
     "position_encoding": "correct",
+    "withhold": {"images": 0.0, "indication": 0.0, "vitals": 0.0, "after": 0.0},
     "training": TRAINING,
 }
 
