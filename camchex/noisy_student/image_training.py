@@ -48,6 +48,7 @@ def image_task(start: Start, read: Callable[[], Sets], recipe: Recipe) -> Task:
         development=ImageDataset([development]),
         prevalence=prevalence(images.targets),
         sources={name: len(samples) for name, samples in train.items()},
+        classes=network.classes,
     )
 
 

@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,23 @@ GIB = 2**30
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
 
 
-def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:
-    """Average the average precision of classes with positives and negatives; None without any.
+def average_precisions(probabilities: Floats, targets: Floats) -> list[float | None]:
+    """Average precision of each class, (Q); None without a positive or without a negative.
 
     Both arguments are (N, Q); unknown ``targets`` are NaN.
     """
-    scores = []
+    scores: list[float | None] = []
     for column, labels in zip(probabilities.T, targets.T, strict=True):
         known = ~np.isnan(labels)
-        if 0 < labels[known].sum() < known.sum():
-            scores.append(average_precision_score(labels[known], column[known]))
-    return float(np.mean(scores)) if scores else None
+        scored = 0 < labels[known].sum() < known.sum()
+        scores.append(average_precision_score(labels[known], column[known]) if scored else None)
+    return scores
+
+
+def mean_known(scores: Iterable[float | None]) -> float | None:
+    """Average the scores that are known; None if none is."""
+    known = [one for one in scores if one is not None]
+    return float(np.mean(known)) if known else None
 
 
 class Selection(Callback):
@@ -49,6 +56,7 @@ class Selection(Callback):
     def __init__(self, targets: Floats, average: MovingAverage | None) -> None:
         self.targets, self.average = targets, average
         self.score: float | None = None  # score of the epoch now in training
+        self.by_class: list[float | None] | None = None  # of the last epoch that was scored
         self.best: float | None = None
         self.weights: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
@@ -70,7 +78,8 @@ class Selection(Callback):
             raise ModelError(
                 f"epoch {trainer.current_epoch + 1}: some probabilities are no numbers: {ADVICE}"
             )
-        self.score = mean_average_precision(everywhere, self.targets)
+        self.by_class = average_precisions(everywhere, self.targets)
+        self.score = mean_known(self.by_class)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the epoch's curves, and keep its weights if no epoch scored as well."""

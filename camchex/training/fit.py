@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 from camchex.training.callbacks import Checkpoint, LocalLog, Selection
 from camchex.training.checkpoint import CHECKPOINT, SafeCheckpoints, last_good
+from camchex.training.convergence import CONVERGENCE, Convergence
 from camchex.training.finite import ADVICE, FiniteNumbers
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage, warmup_steps
@@ -42,6 +43,7 @@ class Task:
     development: BatchDataset  # decides the kept epoch; may be empty
     prevalence: Prevalence  # counts of training images, for the class weights of the loss
     sources: Mapping[str, int] = field(default_factory=dict)  # training samples by data set
+    classes: Sequence[str] = ()  # names of the Q classes; without names they are numbered
 
 
 def fit(
@@ -54,7 +56,8 @@ def fit(
     """Train ``task.network``, which holds the kept weights on return.
 
     A stopped training goes on from its checkpoint in the folder ``scratch``. Speed, memory and ids,
-    which stay on this machine, are logged in the folder ``logs``; None: below ``scratch``.
+    which stay on this machine, are logged in the folder ``logs``; None: below ``scratch``. What
+    :class:`Convergence` found is left as ``CONVERGENCE`` in ``scratch``.
 
     Returns:
         One row per epoch: training loss, learning rate, gradient norm, development mAP.
@@ -67,11 +70,7 @@ def fit(
     network, size, total = task.network, params.batch_size, len(task.train)
     network.train()  # a loaded network is in evaluation mode, which Lightning would keep
     batches = ShuffledBatches(total, size, params.seed)
-    if batches.batch_size < runtime.processes:
-        raise ParamsError(
-            f"batch_size: batches of {batches.batch_size} cannot be shared by {runtime.processes} "
-            "devices: raise batch_size, or lower runtime.devices or runtime.nodes"
-        )
+    _check_shares(batches.batch_size, runtime.processes)
     steps = -(-len(batches) // params.accumulate)
     if runtime.compile:
         network.compile()
@@ -82,37 +81,52 @@ def fit(
     callbacks = [
         FiniteNumbers(task.train, batches.batch_size, logs, average),
         selection,
+        convergence := Convergence(selection),
         LocalLog(logs, selection, len(batches) * batches.batch_size),
         *([average] if average else []),
         Checkpoint(checkpoint),
     ]
-    with _deterministic_and_quiet(), recomputation(network, on=runtime.checkpoint_gradients):
+    recomputed = recomputation(network, on=runtime.checkpoint_gradients)
+    with _deterministic_and_quiet(), recomputed, _way_back(checkpoint):
         trainer = _trainer(params, runtime, callbacks)
         share = {"device": trainer.global_rank, "devices": trainer.world_size}
         shuffled = ShuffledBatches(total, size, params.seed, **share)
         development = equal_shares(len(task.development), size, **share)
-        learner = Learner(network, task.augment, task.prevalence, params, steps)
-        training = batch_loader(task.train, shuffled, size, runtime)
-        scored = batch_loader(task.development, development, size, runtime) if development else None
-        try:
-            trainer.fit(learner, training, scored, ckpt_path=last_good(checkpoint))
-        except ModelError as error:
-            raise ModelError(f"{error}{_way_back(checkpoint)}") from error
-    if all("gradient_norm_max" not in row for row in selection.history):
-        raise ModelError(f"no step had gradients that are numbers, all were skipped: {ADVICE}")
+        trainer.fit(
+            Learner(network, task.augment, task.prevalence, params, steps),
+            batch_loader(task.train, shuffled, size, runtime),
+            batch_loader(task.development, development, size, runtime) if development else None,
+            ckpt_path=last_good(checkpoint),
+        )
+        if all("gradient_norm_max" not in row for row in selection.history):
+            raise ModelError(f"every step had gradients that are no numbers: {ADVICE}")
+    if trainer.is_global_zero:
+        convergence.write(scratch / CONVERGENCE, task.classes)
     network.load_state_dict(selection.weights)
     network.eval()
     return selection.history
 
 
-def _way_back(checkpoint: Path) -> str:
-    """Say from where another run would go on, and how to begin anew."""
-    if not checkpoint.exists():
-        return ". Another run begins anew"
-    return (
-        f". Another run goes on from the end of the last good epoch ({checkpoint}); with other "
-        f"parameters, or if you delete {checkpoint.parent}, it begins anew"
-    )
+def _check_shares(batch_size: int, devices: int) -> None:
+    if batch_size < devices:
+        raise ParamsError(
+            f"batch_size: batches of {batch_size} cannot be shared by {devices} devices: raise "
+            "batch_size, or lower runtime.devices or runtime.nodes"
+        )
+
+
+@contextmanager
+def _way_back(checkpoint: Path) -> Iterator[None]:
+    """Add to an error from where another run would go on, and how to begin anew."""
+    try:
+        yield
+    except ModelError as error:
+        what = (
+            f"Another run goes on from the end of the last good epoch ({checkpoint}); with other "
+            f"parameters, or if you delete {checkpoint.parent}, it begins anew"
+        )
+        anew = "Another run begins anew"
+        raise ModelError(f"{error}. {what if checkpoint.exists() else anew}") from error
 
 
 def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Callback]) -> Trainer:

@@ -187,6 +187,7 @@ def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> 
             "development_mAP.tsv",
             "sources.tsv",
             "arithmetic.json",
+            "convergence.json",
         }
         header, *rows = files["development_mAP.tsv"].decode().splitlines()
         assert header == "step\tdevelopment_mAP"
@@ -476,6 +477,7 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
         "learning_rate.tsv",
         "sources.tsv",
         "arithmetic.json",
+        "convergence.json",
     }
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
