@@ -30,6 +30,17 @@ from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.params import EncoderParams
 
 TOKENIZER = "tokenizer.json"
+PARTS = {
+    "frontal": "encoders",
+    "lateral": "encoders",
+    "text": "text",
+    "lateral_projection": "fusion",
+    "fusion": "fusion",
+    "joint": "fusion",
+    "decoder": "heads",
+    "classifier": "heads",
+}
+"""Part of ``fusion.rates`` that each submodule of a CaMChex belongs to."""
 
 
 class CaMChexConfig(Section):

@@ -19,8 +19,21 @@ class Withholding(Section):
     after: float = Field(ge=0, lt=1)  # share of the epochs before the first withholding
 
 
+class Rates(Section):
+    """Section ``fusion.rates``: learning rate of each part, as a factor of that of the training.
+
+    Source: as for the layers of a pretrained network in Howard and Ruder, 2018 (ULMFiT).
+    """
+
+    encoders: float = Field(gt=0)  # of images; frozen ones have none
+    text: float = Field(gt=0)
+    fusion: float = Field(gt=0)  # what is between encoders and heads
+    heads: float = Field(gt=0)
+
+
 class FusionParams(FusionArchitecture):
     """Section ``fusion``: the network over a whole study, and its training."""
 
     withhold: Withholding
+    rates: Rates
     training: TrainingParams

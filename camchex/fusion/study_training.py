@@ -12,7 +12,7 @@ from camchex.contract.params import validate
 from camchex.contract.schemas import MIMIC
 from camchex.contract.yaml_file import parse_yaml
 from camchex.errors import ParamsError
-from camchex.fusion.camchex import build_camchex
+from camchex.fusion.camchex import PARTS, build_camchex
 from camchex.fusion.params import Preparation, TextParams
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_data import StudyDataset, cohort_studies, reader_of
@@ -109,5 +109,6 @@ def study_task(
         development=StudyDataset(cohort_studies(found, ["development"]), reader),
         prevalence=prevalence(train.targets, images),
         sources={MIMIC: len(train)},
+        rates={module: getattr(design.fusion.rates, part) for module, part in PARTS.items()},
         classes=model.classes,
     )

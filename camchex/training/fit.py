@@ -43,6 +43,7 @@ class Task:
     development: BatchDataset  # decides the kept epoch; may be empty
     prevalence: Prevalence  # counts of training images, for the class weights of the loss
     sources: Mapping[str, int] = field(default_factory=dict)  # training samples by data set
+    rates: Mapping[str, float] = field(default_factory=dict)  # learning-rate factors of submodules
     classes: Sequence[str] = ()  # names of the Q classes; without names they are numbered
 
 
@@ -93,7 +94,7 @@ def fit(
         shuffled = ShuffledBatches(total, size, params.seed, **share)
         development = equal_shares(len(task.development), size, **share)
         trainer.fit(
-            Learner(network, task.augment, task.prevalence, params, steps),
+            Learner(network, task.augment, task.prevalence, params, steps, task.rates),
             batch_loader(task.train, shuffled, size, runtime),
             batch_loader(task.development, development, size, runtime) if development else None,
             ckpt_path=last_good(checkpoint),

@@ -1,5 +1,6 @@
 """Lightning module of a network in training: step, validation and optimizer."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -22,7 +23,7 @@ from camchex.training.params import TrainingParams
 class Learner(LightningModule):
     """Network with its loss, augmentation and schedule; an epoch has ``steps_per_epoch`` updates.
 
-    Its first three arguments are those of :class:`camchex.training.fit.Task`.
+    Its arguments are those of :class:`camchex.training.fit.Task`.
     """
 
     positives: Tensor
@@ -35,10 +36,11 @@ class Learner(LightningModule):
         prevalence: Prevalence,
         params: TrainingParams,
         steps_per_epoch: int,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.augment = network, augment
-        self.params, self.steps_per_epoch = params, steps_per_epoch
+        self.params, self.steps_per_epoch, self.rates = params, steps_per_epoch, rates
         for name in ("positives", "known"):
             counts = torch.from_numpy(getattr(prevalence, name)).float()
             self.register_buffer(name, counts, persistent=False)
@@ -85,7 +87,7 @@ class Learner(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Build AdamW, whose learning rate is set at every optimizer step."""
-        optimizer = build_optimizer(self.network.parameters(), self.params)
+        optimizer = build_optimizer(self.network, self.params, self.rates)
         factor = partial(learning_rate_factor, self.params, self.steps_per_epoch)
         schedule = LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

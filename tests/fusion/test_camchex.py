@@ -8,8 +8,9 @@ from torch import Tensor
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import ModelError
-from camchex.fusion.camchex import CaMChex, CaMChexConfig, build_camchex
+from camchex.fusion.camchex import PARTS, CaMChex, CaMChexConfig, build_camchex
 from camchex.fusion.params import FusionArchitecture, Preparation
+from camchex.fusion.section import Rates
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.image_classifier import build_image_classifier
 from tests.networks.small import (
@@ -234,6 +235,15 @@ def test_every_weight_is_used_in_training() -> None:
         assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
+@pytest.mark.parametrize("architecture", ["camchex", "mmbt"])
+def test_every_weight_belongs_to_a_part_that_may_have_a_rate_of_its_own(architecture: str) -> None:
+    modules = {
+        name.split(".")[0] for name, _ in camchex(architecture=architecture).named_parameters()
+    }
+    assert modules <= set(PARTS)
+    assert set(PARTS.values()) == set(Rates.model_fields)
+
+
 def test_a_view_that_no_study_has_is_not_encoded() -> None:
     model = camchex().train()
     model(only(studies(), [1, 2])).sum().backward()
@@ -400,7 +410,9 @@ def test_the_published_configuration_has_the_published_size() -> None:
         classes=CXR_LT_2023,
         image_size=1024,
         preparation=Preparation(fit="stretch", jpeg_quality=95, cleaner="released"),
-        fusion=FusionArchitecture(**fusion.model_dump(exclude={"training"})),
+        fusion=FusionArchitecture(
+            **fusion.model_dump(include=set(FusionArchitecture.model_fields))
+        ),
         frontal=published,
         lateral=published,
         text=text_params(),
