@@ -7,8 +7,8 @@ import numpy as np
 from camchex.synthetic.params import DRAWN
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Patient, Study
-from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SYMPTOMS
-from camchex.synthetic.people.synergy import SIDE
+from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SIDES
+from camchex.synthetic.people.synergy import SYMPTOMS
 from camchex.synthetic.random_streams import pick
 
 PRESENT, ABSENT = 2.2, 0.18  # weight of a finding in the choice of what is asked for
@@ -40,7 +40,7 @@ def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -
     Source:
         docs/method.md, section 1.1: the template, and words that stand on both sides of ``//``.
     """
-    side = [SYMPTOMS[about.cues[SIDE]]] if SIDE in about.cues else []
+    side = [SIDES[about.cues[SYMPTOMS]]] if SYMPTOMS in about.cues else []
     history = [pick(rng, CONDITIONS[about.condition].histories), *side, *_clues(about, rng)]
     named = _named(about, rng)
     if not named:

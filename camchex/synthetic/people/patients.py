@@ -55,6 +55,11 @@ class Study:
     shadows: Places = field(default_factory=dict)  # place of each shared shadow, by its finding
 
     @property
+    def kinds(self) -> list[str]:
+        """Kind of each view, frontal or lateral."""
+        return ["lateral" if view == "LATERAL" else "frontal" for view in self.views]
+
+    @property
     def truth(self) -> dict[str, int]:
         """Every class of CXR-LT 2023: 1 or 0."""
         return complete(set(self.severities))

@@ -27,4 +27,4 @@ class Phrases(Section):
 
 _ALL = read_data(__package__, "phrases.yaml", Phrases)
 PHRASES, GENERAL_QUESTIONS, ASKING = _ALL.findings, _ALL.general_questions, _ALL.asking
-SYMPTOMS = {ONE: _ALL.left, OTHER: _ALL.right}
+SIDES = {ONE: _ALL.left, OTHER: _ALL.right}

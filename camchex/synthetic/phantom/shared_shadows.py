@@ -5,16 +5,41 @@ other lung. So a view along the line between the two places shows both alike.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from camchex.synthetic.people.synergy import LOBE, Places
-from camchex.synthetic.phantom.anatomy import LEFT, RIGHT, Chest, dense
+from camchex.synthetic.people.synergy import FEVER, PAIRS, Pair, Places
+from camchex.synthetic.phantom.anatomy import SIDES, Chest, dense
 from camchex.synthetic.phantom.geometry import ellipsoid
 from camchex.synthetic.random_streams import pick
 
+Range = tuple[float, float]
 FAINTEST, RANGE = 0.09, 0.11  # attenuation at severity 0, and what severity 1 adds, 1/cm: a mass's
-FROM_MIDDLE = 3.8  # depth in front of the middle of the lung, or behind it, cm
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Shape of a pair's shadow, and where in a lung it may be, cm."""
+
+    axes: tuple[float, float, float]  # half-axes
+    across: Range  # distance from the midline
+    depth: Range  # distance from the middle of the lung, to the back or to the front
+    height: Range
+
+
+SHAPES: Mapping[Pair, Shape] = dict(
+    zip(
+        PAIRS,
+        (
+            Shape((2.3, 2.2, 3.4), (6.2, 7.4), (3.6, 4.0), (1.0, 3.0)),  # tall, above the heart
+            Shape((1.6, 1.6, 1.6), (5.6, 7.6), (3.2, 3.8), (6.0, 7.5)),  # a ball near the apex
+            Shape((3.6, 3.4, 2.0), (6.4, 7.6), (0.0, 1.5), (-5.0, -3.6)),  # flat, at the base
+            Shape((0.9, 3.2, 4.2), (10.0, 10.6), (0.0, 1.0), (-1.0, 2.0)),  # thin, at the wall
+        ),
+        strict=True,
+    )
+)
 
 
 def with_shared_shadows(
@@ -25,27 +50,23 @@ def with_shared_shadows(
     Args:
         chest: The patient's chest.
         shadows: Place of each finding that is shown so.
-        severities: By finding; one of 0 is not drawn.
+        severities: By finding; one that is 0 or not named is not drawn.
         rng: The study's generator of shadows.
     """
-    for finding, place in shadows.items():
-        if severities[finding] > 0:
-            draw = _in_a_lobe if finding in LOBE.findings else _on_a_side
-            chest = draw(chest, place, FAINTEST + RANGE * severities[finding], rng)
+    for pair, shape in SHAPES.items():
+        own = np.random.default_rng(rng.integers(2**63))  # one shadow does not move another
+        for finding in pair.findings:
+            if finding in shadows and severities.get(finding, 0.0) > 0:
+                side, back = pick(own, SIDES), pick(own, SIDES)
+                if pair.cue == FEVER:
+                    back = shadows[finding]
+                else:
+                    side = shadows[finding]
+                middle = chest.lungs[side].cavity.centre[1]
+                across, depth, height = (
+                    own.uniform(*limits) for limits in (shape.across, shape.depth, shape.height)
+                )
+                body = ellipsoid((side * across, middle + back * depth, height), shape.axes)
+                attenuation = FAINTEST + RANGE * severities[finding]
+                chest = chest.with_inside(side, dense([body], attenuation))
     return chest
-
-
-def _in_a_lobe(chest: Chest, place: int, attenuation: float, rng: np.random.Generator) -> Chest:
-    """Draw a tall body at the back or in the front of one lung, above the heart."""
-    side = pick(rng, (RIGHT, LEFT))
-    middle = chest.lungs[side].cavity.centre[1]
-    across, height = side * rng.uniform(6.2, 7.4), rng.uniform(2.0, 4.2)
-    centre = (across, middle + place * FROM_MIDDLE, height)
-    return chest.with_inside(side, dense([ellipsoid(centre, (2.3, 2.2, 3.4))], attenuation))
-
-
-def _on_a_side(chest: Chest, place: int, attenuation: float, rng: np.random.Generator) -> Chest:
-    """Draw a flat body at the base of the right or left lung."""
-    depth, across, height = rng.uniform(-1.5, 1.5), rng.uniform(6.4, 7.6), rng.uniform(-5.0, -3.6)
-    centre = (place * across, chest.lungs[place].cavity.centre[1] + depth, height)
-    return chest.with_inside(place, dense([ellipsoid(centre, (3.6, 3.4, 2.0))], attenuation))
