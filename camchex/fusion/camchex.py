@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from camchex.contract.params import Section
 from camchex.errors import ModelError
+from camchex.fusion.input_heads import InputHeads
 from camchex.fusion.mmbt import JointSentence
-from camchex.fusion.params import FusionArchitecture, Preparation, TextParams
-from camchex.fusion.study_batch import StudyBatch
+from camchex.fusion.params import FusionArchitecture, Modality, Preparation, TextParams
+from camchex.fusion.study_batch import StudyBatch, Tokens
 from camchex.fusion.study_fusion import StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
-from camchex.fusion.tokenizer import Tokenizer
+from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS, Tokenizer
 from camchex.networks.folder import (
     check_classes,
     load_weights,
@@ -38,6 +39,7 @@ PARTS = {
     "fusion": "fusion",
     "joint": "fusion",
     "decoder": "heads",
+    "input_heads": "heads",
     "classifier": "heads",
 }
 """Part of ``fusion.rates`` that each submodule of a CaMChex belongs to."""
@@ -72,6 +74,9 @@ class CaMChex(nn.Module):
     Source: paper section 3.2 and Figure 2.
     """
 
+    no_indication: Tensor
+    no_vitals: Tensor
+
     def __init__(self, config: CaMChexConfig, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.config = config
@@ -104,6 +109,13 @@ class CaMChex(nn.Module):
         head = config.frontal
         sizes = {"width": head.decoder_width, "ffn": head.decoder_ffn, "heads": head.decoder_heads}
         self.decoder = MLDecoder(width, len(config.classes), **sizes)
+        if config.fusion.input_heads:
+            self.input_heads = InputHeads(width, len(config.classes), inputs)
+            for name, text, most in (
+                ("no_indication", NO_INDICATION, config.text.max_tokens_indication),
+                ("no_vitals", NO_VITALS, config.text.max_tokens_vitals),
+            ):
+                self.register_buffer(name, tokenizer.encode([text], most).ids[0], persistent=False)
 
     @property
     def classes(self) -> list[str]:
@@ -121,8 +133,13 @@ class CaMChex(nn.Module):
         found = [getattr(self, view, None) for view in ("frontal", "lateral")]
         return [encoder for encoder in found if encoder is not None]
 
-    def forward(self, batch: StudyBatch) -> Tensor:
+    def forward(
+        self, batch: StudyBatch, *, by_input: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Classify B studies, their images (M, 1, H, W) in [0, 1]: logits (B, Q).
+
+        With ``by_input``, which needs ``fusion.input_heads``, also the logits of each of K inputs
+        alone, (B, K, Q), and whether a study has that input, (B, K), bool.
 
         Raises:
             ModelError: If a study has nothing that the model reads.
@@ -133,19 +150,28 @@ class CaMChex(nn.Module):
         padded = params.architecture == "camchex" and not params.mask_padding
         read = "images" in inputs and (padded or len(batch.images) > 0)
         images = self.encode_images(batch) if read else None
-        texts = [batch.indication] if "indication" in inputs else []
-        texts += [batch.vitals] if "vitals" in inputs else []
+        both: dict[Modality, Tokens] = {"indication": batch.indication, "vitals": batch.vitals}
+        texts = {name: tokens for name, tokens in both.items() if name in inputs}
         logits: Tensor
         if params.architecture == "mmbt":
             start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
-            words = [(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
+            words = [
+                (self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts.values()
+            ]
             sentence = self.joint(start, images, words, batch.size)
             logits = self.classifier(self.text.read_out(*sentence))
             return logits
         # One call for each: together, the shorter would be padded to the longer.
-        embeddings = [self.text(text) for text in texts]
-        logits = self.decoder(*self.fusion(images, embeddings, batch.size))
-        return logits
+        embeddings = {name: self.text(text) for name, text in texts.items()}
+        tokens = self.fusion.tokens(images, embeddings, batch.size)
+        logits = self.decoder(*self.fusion(tokens))
+        if not params.input_heads:
+            return logits
+        nothing = {"indication": self.no_indication, "vitals": self.no_vitals}
+        missing = {name: text.equal(nothing[name]) for name, text in texts.items()}
+        evidence, given = self.input_heads(tokens, missing)
+        logits = logits + evidence.sum(1)
+        return (logits, evidence + self.decoder.pooling_bias, given) if by_input else logits
 
     def encode_images(self, batch: StudyBatch) -> StudyBatch:
         """Replace images by feature maps (M, C, h, w), each by the encoder of its view.

@@ -1,6 +1,8 @@
 """Section ``fusion``: the network over a whole study, and its training."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from camchex.contract.params import Section
 from camchex.fusion.params import FusionArchitecture
@@ -34,6 +36,13 @@ class Rates(Section):
 class FusionParams(FusionArchitecture):
     """Section ``fusion``: the network over a whole study, and its training."""
 
+    input_loss: float = Field(ge=0)  # weight, beside 1 of all together, of each input's own loss
     withhold: Withholding
     rates: Rates
     training: TrainingParams
+
+    @model_validator(mode="after")
+    def _loss_has_its_heads(self) -> Self:
+        if self.input_loss and not self.input_heads:
+            raise ValueError("input_loss: there is no input's own loss without input_heads: true")
+        return self

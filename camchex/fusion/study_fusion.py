@@ -1,14 +1,24 @@
 """The fusion transformer: one sequence of tokens per study, from its feature maps and texts."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.fusion.params import FusionArchitecture, Segments
+from camchex.fusion.params import FusionArchitecture, Modality, Segments
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.position import position_encoding
 
 VIEWS = 2  # frontal and lateral
+
+
+class InputTokens(NamedTuple):
+    """Tokens of one input of B studies."""
+
+    tokens: Tensor  # (B, n, C)
+    absent: Tensor  # True where a token stands for no image, (B, n), bool
 
 
 class StudyFusion(nn.Module):
@@ -43,37 +53,44 @@ class StudyFusion(nn.Module):
         )
         self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
 
-    def forward(
-        self, encoded: StudyBatch | None, texts: list[Tensor], size: int
-    ) -> tuple[Tensor, Tensor]:
-        """Fuse one batch of studies.
+    def tokens(
+        self, encoded: StudyBatch | None, texts: Mapping[Modality, Tensor], size: int
+    ) -> dict[Modality, InputTokens]:
+        """Mark the tokens of one batch of studies, input by input.
 
         Args:
             encoded: The batch with feature maps (M, C, h, w) in place of images; None where there
                 is nothing to read, M being 0 without learnt padding.
-            texts: Embeddings of the texts among ``params.inputs``, indication first, each (B, C).
+            texts: Embeddings (B, C) of the texts among ``params.inputs``, indication first.
             size: Number of studies B.
-
-        Returns:
-            Tokens (B, N, C), and which of them the classification head ignores, (B, N), bool.
 
         Raises:
             ModelError: If a study has nothing to read, or more images than it may have.
         """
-        tokens, absent = [], []
+        read: dict[Modality, InputTokens] = {}
         if encoded is not None:
             maps, empty = self._image_tokens(encoded, size)  # (B, S, hw, C), (B, S)
-            tokens.append(maps.flatten(1, 2))
-            absent.append(empty.repeat_interleave(maps.shape[2], dim=1))
-        for number, text in enumerate(texts, start=len(self.segments) - len(texts)):
+            absent = empty.repeat_interleave(maps.shape[2], dim=1)
+            read["images"] = InputTokens(maps.flatten(1, 2), absent)
+        for number, (name, text) in enumerate(texts.items(), start=len(self.segments) - len(texts)):
             marked = (text + self.segments[number])[:, None]
-            tokens.append(marked.expand(-1, self.params.text_tokens, -1))
-            absent.append(torch.zeros(tokens[-1].shape[:2], dtype=torch.bool, device=text.device))
-        if not texts and (encoded is None or bool(absent[0].all(dim=1).any())):
+            tokens = marked.expand(-1, self.params.text_tokens, -1)
+            none = torch.zeros(tokens.shape[:2], dtype=torch.bool, device=text.device)
+            read[name] = InputTokens(tokens, none)
+        if not texts and (encoded is None or bool(read["images"].absent.all(dim=1).any())):
             raise ModelError("a study has no image, and the model reads nothing else")
-        ignore = torch.cat(absent, dim=1)
-        fused: Tensor = self.encoder(torch.cat(tokens, dim=1), src_key_padding_mask=ignore)
-        return fused, ignore if self.params.mask_padding else torch.zeros_like(ignore)
+        return read
+
+    def forward(self, read: Mapping[Modality, InputTokens]) -> tuple[Tensor, Tensor]:
+        """Let the tokens of each study attend to each other.
+
+        Returns:
+            Tokens (B, N, C), and which of them the classification head ignores, (B, N), bool.
+        """
+        absent = torch.cat([one.absent for one in read.values()], dim=1)
+        tokens = torch.cat([one.tokens for one in read.values()], dim=1)
+        fused: Tensor = self.encoder(tokens, src_key_padding_mask=absent)
+        return fused, absent if self.params.mask_padding else torch.zeros_like(absent)
 
     def _image_tokens(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
         """Lay image tokens out by study and slot, (B, S, hw, C), beside the empty slots, (B, S)."""

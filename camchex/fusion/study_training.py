@@ -21,8 +21,8 @@ from camchex.fusion.withholding import Withholder
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import prevalence, read_cohort
 from camchex.training.augmentation import Augmentation
-from camchex.training.fit import Task
 from camchex.training.recipe import Recipe
+from camchex.training.task import Task
 
 
 def vary(fusion: FusionParams, seed: int, settings: Sequence[str] = ()) -> FusionParams:
@@ -108,6 +108,7 @@ def study_task(
         train=StudyDataset(train, reader, recipe.training.seed, withholder),
         development=StudyDataset(cohort_studies(found, ["development"]), reader),
         prevalence=prevalence(train.targets, images),
+        input_loss=design.fusion.input_loss if hasattr(model, "input_heads") else 0.0,
         sources={MIMIC: len(train)},
         rates={module: getattr(design.fusion.rates, part) for module, part in PARTS.items()},
         classes=model.classes,

@@ -18,8 +18,8 @@ from camchex.networks.samples import (
     read_cohort,
 )
 from camchex.training.augmentation import Augmentation
-from camchex.training.fit import Task
 from camchex.training.recipe import Recipe
+from camchex.training.task import Task
 
 Start = Callable[[], ImageClassifier]
 """Makes the network that a training starts from."""

@@ -4,9 +4,8 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from torch import nn
 from torch.utils import deterministic
 
 from camchex.errors import ModelError, ParamsError
-from camchex.networks.batches import BatchDataset, batch_loader
-from camchex.networks.samples import Prevalence
+from camchex.networks.batches import batch_loader
 from camchex.networks.sampling import ShuffledBatches, equal_shares
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
@@ -31,20 +29,7 @@ from camchex.training.finite import ADVICE, FiniteNumbers
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage, warmup_steps
 from camchex.training.params import TrainingParams
-
-
-@dataclass(frozen=True)
-class Task:
-    """Network to train, in place, and its data."""
-
-    network: nn.Module  # from ``batch.inputs`` to logits (B, Q)
-    augment: nn.Module  # changes training images (M, 1, H, W) in [0, 1]
-    train: BatchDataset
-    development: BatchDataset  # decides the kept epoch; may be empty
-    prevalence: Prevalence  # counts of training images, for the class weights of the loss
-    sources: Mapping[str, int] = field(default_factory=dict)  # training samples by data set
-    rates: Mapping[str, float] = field(default_factory=dict)  # learning-rate factors of submodules
-    classes: Sequence[str] = ()  # names of the Q classes; without names they are numbered
+from camchex.training.task import Task
 
 
 def fit(
@@ -94,7 +79,7 @@ def fit(
         shuffled = ShuffledBatches(total, size, params.seed, **share)
         development = equal_shares(len(task.development), size, **share)
         trainer.fit(
-            Learner(network, task.augment, task.prevalence, params, steps, task.rates),
+            Learner(task, params, steps),
             batch_loader(task.train, shuffled, size, runtime),
             batch_loader(task.development, development, size, runtime) if development else None,
             ckpt_path=last_good(checkpoint),

@@ -21,8 +21,9 @@ from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import LOGS, run_name
 from camchex.runs.training_run import Run, publish, run_once
 from camchex.training.convergence import CONVERGENCE
-from camchex.training.fit import Task, fit
+from camchex.training.fit import fit
 from camchex.training.params import AugmentationParams, TrainingParams
+from camchex.training.task import Task
 
 
 @dataclass(frozen=True)

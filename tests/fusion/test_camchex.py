@@ -32,7 +32,10 @@ RELEASED: dict[str, object] = {
     "mask_padding": False,
     "position_encoding": "released",
 }
-PROFILES: list[dict[str, object]] = [{}, RELEASED, {"segments": "by_slot"}, {"mask_padding": False}]
+PROFILES: list[dict[str, object]] = [
+    *({}, RELEASED, {"segments": "by_slot"}, {"mask_padding": False}),
+    *({"input_heads": True}, RELEASED | {"input_heads": True}),
+]
 INPUTS = [["images"], ["indication"], ["vitals"], ["vitals", "images"], ["indication", "vitals"]]
 
 
@@ -137,7 +140,8 @@ def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
     once, batch = camchex(layers=1, inputs=["images", "indication"]), only(studies(), [0])
     many = camchex(layers=1, inputs=["images", "indication"], text_tokens=copies)
     many.load_state_dict(once.state_dict())
-    states = many.fusion(many.encode_images(batch), [many.text(batch.indication)], 1)[0][0]
+    texts = {"indication": many.text(batch.indication)}
+    states = many.fusion(many.fusion.tokens(many.encode_images(batch), texts, 1))[0][0]
     assert len(states) == 2 + copies
     close(states[2:], states[2:3].expand(copies, -1))
     layer = once.fusion.encoder.layers[0]
@@ -235,11 +239,11 @@ def test_every_weight_is_used_in_training() -> None:
         assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
-@pytest.mark.parametrize("architecture", ["camchex", "mmbt"])
-def test_every_weight_belongs_to_a_part_that_may_have_a_rate_of_its_own(architecture: str) -> None:
-    modules = {
-        name.split(".")[0] for name, _ in camchex(architecture=architecture).named_parameters()
-    }
+@pytest.mark.parametrize("changes", [{}, {"architecture": "mmbt"}, {"input_heads": True}])
+def test_every_weight_belongs_to_a_part_that_may_have_a_rate_of_its_own(
+    changes: dict[str, object],
+) -> None:
+    modules = {name.partition(".")[0] for name, _ in camchex(**changes).named_parameters()}
     assert modules <= set(PARTS)
     assert set(PARTS.values()) == set(Rates.model_fields)
 

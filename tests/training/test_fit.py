@@ -79,7 +79,7 @@ def count_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_the_loss_is_the_one_that_is_asked_for(loss: str) -> None:
     task = image_task(small_network().eval(), nn.Identity())
     params = TRAINING.model_copy(update={"loss": loss})
-    learner = Learner(task.network, task.augment, task.prevalence, params, steps_per_epoch=1)
+    learner = Learner(task, params, steps_per_epoch=1)
     batch = task.train[BatchRows(0, np.arange(8))]
     logits = task.network(batch.inputs / 255)
     expected = {
@@ -186,7 +186,7 @@ def test_the_determinism_of_torch_is_restored(tmp_path: Path) -> None:
 def test_labels_that_are_not_known_teach_nothing() -> None:
     network = small_network().eval()
     task = image_task(network, nn.Identity())
-    learner = Learner(network, nn.Identity(), task.prevalence, TRAINING, 5)
+    learner = Learner(task, TRAINING, 5)
     batch = task.train[BatchRows(0, np.arange(8))]
     known = torch.rand(batch.targets.shape, generator=torch.Generator().manual_seed(0)) < 0.5
     one = replace(batch, known=known)
