@@ -19,7 +19,7 @@ FLAT = [0.4, 0.4, 0.4, 0.4]
 
 
 @pytest.mark.parametrize("before", [0, 3, LEAST, 40, WINDOW, 3 * WINDOW])
-@pytest.mark.parametrize("steps", [1, 9, 70])
+@pytest.mark.parametrize("steps", [0, 1, 9, 70])
 def test_each_step_is_compared_with_the_median_of_the_steps_before_it(
     before: int, steps: int
 ) -> None:

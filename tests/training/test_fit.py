@@ -1,5 +1,6 @@
 """Training resumes, repeats, averages, and keeps the best epoch."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +15,11 @@ from camchex.errors import ModelError, ParamsError
 from camchex.networks.sampling import BatchRows, ShuffledBatches
 from camchex.runs.devices import device_of
 from camchex.training import finite
+from camchex.training import fit as fit_module
 from camchex.training.augmentation import Augmentation
 from camchex.training.callbacks import Checkpoint
 from camchex.training.checkpoint import CHECKPOINT, PREVIOUS, SafeCheckpoints
+from camchex.training.convergence import CONVERGENCE
 from camchex.training.fit import fit
 from camchex.training.learner import Learner
 from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
@@ -326,6 +329,38 @@ def test_a_gradient_that_is_no_number_names_the_batches_of_its_step(
     rows = np.concatenate(batches[accumulate : 2 * accumulate])
     ids = (tmp_path / "logs" / finite.IDS).read_text().splitlines()
     assert ids == [f"1-{row}" for row in sorted(rows)]
+
+
+@pytest.mark.parametrize(("skipped", "stops"), [(1, False), (15, True)])
+def test_a_step_that_half_precision_skips_is_counted_unless_all_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skipped: int, *, stops: bool
+) -> None:
+    """On a CPU: every step is done in single precision, and an overflow is only reported."""
+    clip, steps = Learner.configure_gradient_clipping, []
+
+    def overflow(self: Learner, *args: object, **options: object) -> None:
+        clip(self, *args, **options)
+        steps.append(1)
+        if len(steps) <= skipped:
+            self.gradient_norms[-1] = torch.tensor(torch.inf)
+
+    monkeypatch.setattr(Learner, "configure_gradient_clipping", overflow)
+    single = fit_module._trainer
+    monkeypatch.setattr(
+        fit_module,
+        "_trainer",
+        lambda params, *rest: single(params.model_copy(update={"precision": "32-true"}), *rest),
+    )
+    half = TRAINING.model_copy(update={"precision": "16-mixed"})
+    if stops:
+        with pytest.raises(ModelError, match="every step had gradients that are no numbers"):
+            train(tmp_path, half)
+        return
+    _, history = train(tmp_path, half)
+    assert all(np.isfinite(row["gradient_norm_max"]) for row in history)
+    found = json.loads((tmp_path / CONVERGENCE).read_text())
+    assert found["skipped_steps"] == skipped
+    assert found["remarks"][0] == "steps skipped, since their gradients overflowed: 1"
 
 
 @pytest.mark.parametrize("development", [0, 20])
