@@ -16,6 +16,9 @@ params.yaml, or constants of the module in brackets.
 4. A published label is the truth but for noise. Then each finding that this study's own indication
    names turns positive with probability ``label_leak``, whichever study the indication is about
    (``mimic``). No Finding is published where nothing but Support Devices is.
+5. With ``synergy``, the study has cues, whatever C and F are: the side of its symptoms, in the
+   indication, and a fever, or none, in the vital signs. A shadow that two findings share tells one
+   of them only together with a cue (``synergy``).
 
 The posterior probability of every published label follows by summing over all that is not seen.
 ``events`` turns a text back into what was drawn. Given the text, findings are coupled only by the
@@ -33,6 +36,15 @@ the same patient, in about 2 of N draws.
 
 Images are bounded only: nobody does better from images than an observer who is told every finding
 that was drawn. That observer does not know the published labels, which hold noise and leaks too.
+Of a shared shadow the observer is told no more than its place, and only if a view shows it; the sum
+over the findings that it may be is exact (``shared_shadows``).
+
+Given C and F, indication, vital signs and images are independent; given one label they are not,
+since C, the other findings, the noise and the leak connect them. So separate observers, whose
+log-odds are added, may fall short of the joint one without any synergy: not with images, if
+``label_noise`` and ``label_leak`` are 0 (both then know every label), and else by what
+docs/ablations.md says.
+
 ``measured_signs`` says how far radiological signs are above the noise, and so which part of the
 bound is out of reach.
 """

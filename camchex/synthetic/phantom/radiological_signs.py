@@ -1,7 +1,8 @@
 """The radiological sign of every finding.
 
 No Finding leaves the body unchanged. Consolidation, Pneumonia, Infiltration and Lung Opacity look
-alike on purpose: the indication and the vital signs tell what the image does not.
+alike on purpose: the indication and the vital signs tell what the image does not. A shadow that two
+findings share, drawn in the place of their own signs, is in ``shared_shadows``.
 """
 
 from collections.abc import Mapping
