@@ -11,7 +11,7 @@ from camchex.networks import linear as linear  # decides how every linear layer 
 
 
 class InputHeads(nn.Module):
-    """A head for each input, linear in the mean of the input's tokens, none of another input.
+    """A linear head for each input: the mean evidence of the input's tokens, none of another's.
 
     Evidence has no bias: an input that says nothing adds nothing, and the prior of a class is
     counted once, in the head that reads all inputs together.
@@ -49,8 +49,8 @@ class InputHeads(nn.Module):
         evidence, given = [], []
         for name, (tokens, absent) in read.items():
             weights = (~absent).to(tokens.dtype)[..., None]  # (B, n, 1)
-            mean = (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)
+            mean = (self.heads[name](tokens) * weights).sum(1) / weights.sum(1).clamp(min=1)
             has = ~absent.all(dim=1)
             given.append(has & ~missing[name] if name in missing else has)
-            evidence.append(torch.where(given[-1][:, None], self.heads[name](mean), 0))
+            evidence.append(torch.where(given[-1][:, None], mean, 0))
         return torch.stack(evidence, dim=1), torch.stack(given, dim=1)

@@ -93,13 +93,13 @@ def test_the_logits_are_those_of_all_inputs_together_plus_the_evidence_of_each()
 
 
 @torch.no_grad()
-def test_the_evidence_of_images_is_linear_in_the_mean_of_their_normalised_tokens() -> None:
+def test_the_evidence_of_images_is_the_mean_over_their_normalised_tokens() -> None:
     net, batch = model(), only(studies(), [3])
     tokens, absent = net.fusion.tokens(net.encode_images(batch), {}, 1)["images"]
     assert not absent.any()
     norm, read_out = net.input_heads.heads["images"]
-    mean = tokens[0].mean(0)
-    expected = read_out.weight @ ((mean - mean.mean()) / (mean.var(correction=0) + norm.eps).sqrt())
+    variance, middle = torch.var_mean(tokens[0], dim=1, correction=0, keepdim=True)
+    expected = read_out.weight @ ((tokens[0] - middle) / (variance + norm.eps).sqrt()).mean(0)
     close(net(batch, by_input=True)[1][0, 0] - net.decoder.pooling_bias, expected)
 
 
