@@ -8,18 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import nn
 
 from camchex.contract.files import whole_file, write_text
 from camchex.errors import ModelError
+from camchex.networks.hub import WEIGHTS, published_folder
+from camchex.networks.weights import read_weights, require_finite
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -61,11 +59,7 @@ def open_model(name: str | Path, config: type[C]) -> tuple[Path, C]:
         owner_and_name = len(folder.parts) == 2 and not folder.is_absolute()  # noqa: PLR2004
         if isinstance(name, Path) or not owner_and_name:
             raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
-        try:
-            folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
-        except (HFValidationError, OSError) as error:  # most errors of the Hub are OSErrors
-            message = "no such model folder, and not to be had from the Hugging Face Hub"
-            raise ModelError(f"{name}: {message}: {error}") from error
+        folder = published_folder(name, "model")
     try:
         return folder, config.model_validate_json(read_text(folder, CONFIG))
     except ValidationError as error:
@@ -78,6 +72,8 @@ def read_text(folder: Path, name: str) -> str:
     """Read a text file of a model folder; a missing one is a ModelError."""
     try:
         return (folder / name).read_text()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{folder / name}: not a text file: {error}") from error
     except OSError as error:
         raise ModelError(
             f"{folder / name}: no such file. A model folder is complete once its training has "
@@ -100,24 +96,17 @@ def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) 
     )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file; a missing or broken one is a ModelError."""
-    try:
-        return load_file(path)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file. `dvc repro` makes it.") from error
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
-
-
 def load_weights(folder: Path, model: nn.Module) -> None:
     """Load ``model.safetensors`` into ``model``: every weight, and nothing else.
 
     Raises:
-        ModelError: If the file is missing or broken, or its weights are not those of ``model``.
+        ModelError: If the file is missing or broken, its weights are not those of ``model``, or one
+            is not a number, as after a training that diverged.
     """
     path = folder / WEIGHTS
+    weights = read_weights(path)
+    require_finite(weights, str(path))
     try:
-        model.load_state_dict(read_weights(path))
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(f"{path}: does not fit the {CONFIG} beside it: {error}") from error

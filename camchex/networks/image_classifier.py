@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from camchex.contract.params import Section
 from camchex.networks import folder as model_folder
-from camchex.networks.image_encoder import NO_WEIGHTS, ImageEncoder
+from camchex.networks.image_encoder import NO_WEIGHTS, ImageEncoder, resolved
 from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.params import EncoderParams
 from camchex.networks.position import position_encoding
@@ -104,10 +104,10 @@ def build_image_classifier(
     """Build a new classifier whose backbone has the weights that ``encoder.pretrained`` names.
 
     Raises:
-        ModelError: If timm cannot build the backbone, or its weights cannot be had.
+        ModelError: If the backbone cannot be built, or its weights cannot be had.
     """
-    saved = encoder.model_copy(update={"pretrained": NO_WEIGHTS})
+    saved = resolved(encoder).model_copy(update={"pretrained": NO_WEIGHTS})
     config = ImageClassifierConfig(encoder=saved, classes=tuple(classes), image_size=image_size)
     model = ImageClassifier(config)
-    model.encoder.load_pretrained(encoder.pretrained)
+    model.encoder.load_pretrained(encoder)
     return model

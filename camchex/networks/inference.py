@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from camchex.errors import ModelError
+from camchex.networks import linear as linear  # decides how every linear layer is computed
 from camchex.networks.batches import (
     BatchDataset,
     Floats,
@@ -31,10 +33,19 @@ def probabilities(network: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
     """Average the probabilities (B, Q) of images (B, 1, H, W), or studies, and of their mirrors.
 
+    Raises:
+        ModelError: If one is not a number.
+
     Source: CheXFusion and the release (docs/method.md, section 8).
     """
     mirrored = map_images(inputs, lambda images: images.flip(-1))
-    return (probabilities(model, inputs) + probabilities(model, mirrored)) / 2
+    found = (probabilities(model, inputs) + probabilities(model, mirrored)) / 2
+    if not bool(found.isfinite().all()):
+        raise ModelError(
+            "the model gives no number (NaN) for a class: its training diverged, or its weights "
+            "are damaged or too large. Take another copy, or train it anew"
+        )
+    return found
 
 
 @torch.inference_mode()
@@ -44,6 +55,7 @@ def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> F
     Several devices share the batches; afterwards each of their processes has every row.
 
     Raises:
+        ModelError: If a probability is not a number.
         ParamsError: If there is no such device.
 
     Source: docs/method.md, section 8 (test-time augmentation of CheXFusion and of the release).

@@ -7,6 +7,12 @@ from pydantic import Field, JsonValue, model_validator
 from camchex.contract.params import Section
 
 PositionKind = Literal["correct", "released"]
+REFUSED_ARGS = {
+    *("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"),
+    *("pretrained_strict", "pretrained_model_args", "cache_dir", "pruned", "auto_map"),
+    *("num_classes", "in_chans", "global_pool", "features_only", "scriptable", "exportable"),
+}
+"""Arguments of timm that fetch or unpickle other weights, or make another thing than a backbone."""
 
 
 def require_heads_divide(width: int, heads: int, names: str) -> None:
@@ -21,13 +27,22 @@ class EncoderParams(Section):
     Source: paper section 3.1 (ConvNeXt and ML-Decoder).
     """
 
-    backbone: str = Field(min_length=1)  # a timm name
+    backbone: str = Field(min_length=1)  # a timm name, or hf: and a name or folder of transformers
     pretrained: str = Field(min_length=1)  # none, hub, or a folder that holds model.safetensors
-    backbone_args: dict[str, JsonValue]  # given to timm.create_model
+    backbone_args: dict[str, JsonValue]  # to timm.create_model, or over the model's config.json
     position_encoding: PositionKind
     decoder_width: int = Field(ge=1)  # the ML-Decoder, here and in the fusion
     decoder_ffn: int = Field(ge=1)
     decoder_heads: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _arguments_build_a_backbone(self) -> Self:
+        if refused := sorted(REFUSED_ARGS.intersection(self.backbone_args)):
+            raise ValueError(
+                f"backbone_args: {refused[0]}: weights come from `pretrained` alone, and the "
+                "network decides its channels, its head and its pooling"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Self:

@@ -4,7 +4,7 @@ from typing import NoReturn
 import pytest
 import timm
 import torch
-from huggingface_hub import errors
+from huggingface_hub import HfApi
 from safetensors.torch import load_file, save_file
 
 from camchex.errors import ModelError
@@ -189,7 +189,7 @@ def test_pretrained_weights_that_are_missing_or_foreign_are_refused(tmp_path: Pa
     with pytest.raises(ModelError, match="safetensors"):
         classifier(**RESNET, pretrained=str(tmp_path))
     save_file({"stem.weight": torch.zeros(1)}, path)
-    with pytest.raises(ModelError, match="are missing"):
+    with pytest.raises(ModelError, match="are missing: "):
         classifier(**RESNET, pretrained=str(tmp_path))
     named_alike = timm.create_model("resnet10t").state_dict()
     save_file({n: torch.zeros(*t.shape, 2) for n, t in named_alike.items()}, path)
@@ -198,11 +198,11 @@ def test_pretrained_weights_that_are_missing_or_foreign_are_refused(tmp_path: Pa
 
 
 def test_a_hub_out_of_reach_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: str) -> NoReturn:
-        raise errors.LocalEntryNotFoundError("no connection")
+    def unreachable(*_: object, **__: object) -> NoReturn:
+        raise ConnectionError("no connection")
 
-    monkeypatch.setattr(image_encoder, "hf_hub_download", unreachable)
-    with pytest.raises(ModelError, match=r"(?s)resnet10t.*Without network"):
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    with pytest.raises(ModelError, match=r"(?s)resnet10t.*network.*folder"):
         classifier(**RESNET, pretrained="hub")
 
 
@@ -212,10 +212,11 @@ def test_hub_weights_are_those_of_the_backbone(
     save_file(timm.create_model("resnet10t").state_dict(), tmp_path / "model.safetensors")
     asked = []
 
-    def hub(name: str, file: str) -> str:
-        asked.append((name, file))
-        return str(tmp_path / file)
+    def hub(name: str, key: str, page: str) -> Path:
+        asked.append((name, key, page))
+        return tmp_path
 
-    monkeypatch.setattr(image_encoder, "hf_hub_download", hub)
+    monkeypatch.setattr(image_encoder, "published_folder", hub)
     classifier(**RESNET, pretrained="hub")
-    assert asked == [("timm/resnet10t.c3_in1k", "model.safetensors")]
+    name = "timm/resnet10t.c3_in1k"
+    assert asked == [(name, "encoder.pretrained", name)]

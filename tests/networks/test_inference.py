@@ -1,6 +1,8 @@
+import pytest
 import torch
 from torch import Tensor
 
+from camchex.errors import ModelError
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.inference import flip_average
 from tests.networks.small import camchex, classifier, only, studies
@@ -45,3 +47,16 @@ def test_half_precision_logits_give_single_precision_probabilities() -> None:
     images = torch.rand(1, 1, 4, 4)
     found = flip_average(lambda x: left_edge(x).bfloat16(), images)
     assert found.dtype == torch.float32
+
+
+def test_no_prediction_is_not_a_number() -> None:
+    images = torch.zeros(2, 1, 4, 4)
+    images[1, 0, 0, 0] = torch.nan
+    with pytest.raises(ModelError, match="no number"):
+        flip_average(left_edge, images)
+    model = classifier()
+    with torch.no_grad():
+        model.decoder.embed.weight.fill_(3e38)  # finite, as every weight of a loaded model is
+        model.decoder.embed.weight[::2] *= -1
+    with pytest.raises(ModelError, match="no number"):
+        flip_average(model, torch.rand(1, 1, 32, 32))

@@ -16,7 +16,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from camchex.errors import ModelError
-from camchex.networks import linear as linear  # as every network of the project has it
 from camchex.networks.inference import predict
 from camchex.networks.samples import ImageDataset, prevalence
 from camchex.runs.runtime import RuntimeParams

@@ -1,0 +1,300 @@
+"""Vision models of transformers as backbones: tiny random ones, in folders as published."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModel,
+    AutoModelForImageClassification,
+    BitImageProcessor,
+    ConvNextConfig,
+    ConvNextV2Config,
+    DeiTConfig,
+    Dinov2Config,
+    Dinov2WithRegistersConfig,
+    PretrainedConfig,
+    ResNetConfig,
+    SwinConfig,
+    ViTConfig,
+    ViTMAEConfig,
+)
+
+from camchex.errors import ModelError
+from camchex.networks.image_classifier import ImageClassifier
+from tests.networks.small import CLASSES, SIZE, classifier
+
+MEAN, STD = [0.53, 0.5, 0.4], [0.25, 0.2, 0.3]
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "image_size": 24,
+    "patch_size": 8,
+}
+DINO = {k: v for k, v in SMALL.items() if k != "intermediate_size"}
+STAGES = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 8, 8, 16], "num_stages": 4, "image_size": 24}
+CONFIGS: dict[str, PretrainedConfig] = {
+    "dinov2": Dinov2Config(**DINO),
+    "dinov2 with registers": Dinov2WithRegistersConfig(**DINO, num_register_tokens=3),
+    "vit": ViTConfig(**SMALL),
+    "deit": DeiTConfig(**SMALL),
+    "convnextv2": ConvNextV2Config(**STAGES),
+    "convnext": ConvNextConfig(**STAGES),
+    "resnet": ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1]),
+    "swin": SwinConfig(
+        image_size=24, patch_size=2, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=2
+    ),
+}
+PREFIXES = {"dinov2 with registers": 4, "deit": 2, "vit": 1, "dinov2": 1}
+WITH_POSITIONS = [*PREFIXES]
+every_kind = pytest.mark.parametrize("kind", CONFIGS)
+
+
+def publish(kind: str, folder: Path, auto: Any = AutoModel) -> Any:  # noqa: ANN401 - untyped
+    """A tiny model in the layout of a published one; no two numbers alike."""
+    torch.manual_seed(2)
+    model = auto.from_config(CONFIGS[kind]).eval()
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(0.5 + torch.rand_like(tensor) / 8)
+    model.save_pretrained(folder)
+    BitImageProcessor(image_mean=MEAN, image_std=STD).save_pretrained(folder)
+    return model
+
+
+def load(folder: Path, **changes: object) -> ImageClassifier:
+    encoder = {"backbone": f"hf:{folder}", "pretrained": "hub", "backbone_args": {}} | changes
+    return classifier(**encoder)
+
+
+def shown(images: torch.Tensor) -> torch.Tensor:
+    mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
+    return (images.expand(-1, 3, -1, -1) - mean) / std
+
+
+@torch.no_grad()
+@every_kind
+def test_a_map_is_what_the_published_model_says_of_each_patch(kind: str, tmp_path: Path) -> None:
+    reference = publish(kind, tmp_path)
+    torch.manual_seed(0)
+    size = 64 if "conv" in kind else 24
+    model = build_at(tmp_path, size)
+    images = torch.rand(2, 1, size, size)
+    expected = reference(pixel_values=shown(images)).last_hidden_state
+    maps = model.encoder(images)
+    side = maps.shape[2]
+    assert maps.shape == (2, model.encoder.channels, side, side)
+    if expected.ndim == 3:
+        expected = expected[:, PREFIXES.get(kind, 0) :]
+        at = expected[:, 1 * side + 0]  # the patch in row 1, column 0
+        torch.testing.assert_close(maps[:, :, 1, 0], at, atol=1e-4, rtol=1e-3)
+        assert expected.shape[1] == side**2
+    else:
+        torch.testing.assert_close(maps, expected, atol=1e-4, rtol=1e-3)
+
+
+def build_at(folder: Path, size: int, **changes: object) -> ImageClassifier:
+    from camchex.networks.image_classifier import build_image_classifier
+    from tests.networks.small import encoder_params
+
+    encoder = {"backbone": f"hf:{folder}", "pretrained": "hub", "backbone_args": {}} | changes
+    return build_image_classifier(encoder_params(**encoder), CLASSES, size).eval()
+
+
+@every_kind
+def test_every_weight_is_used_or_not_trained(kind: str, tmp_path: Path) -> None:
+    publish(kind, tmp_path)
+    model = load(tmp_path).train()
+    model(torch.rand(2, 1, SIZE, SIZE)).sum().backward()
+    assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert not any("pooler" in name for name, _ in model.named_parameters())
+
+
+@torch.no_grad()
+@every_kind
+def test_a_model_lives_on_without_its_folder_and_at_another_size(kind: str, tmp_path: Path) -> None:
+    publish(kind, tmp_path / "published")
+    model = load(tmp_path / "published")
+    model.save_pretrained(tmp_path / "model")
+    for file in (tmp_path / "published").iterdir():
+        file.unlink()
+    again = ImageClassifier.from_pretrained(tmp_path / "model")
+    images = torch.rand(2, 1, SIZE, SIZE)
+    assert torch.equal(again(images), model(images))
+    assert str(tmp_path) not in (tmp_path / "model" / "config.json").read_text().replace(
+        f"hf:{tmp_path / 'published'}", ""
+    )
+    larger = ImageClassifier.from_pretrained(tmp_path / "model", 2 * SIZE)
+    assert (
+        larger.encoder(torch.rand(1, 1, 2 * SIZE, 2 * SIZE)).shape[2]
+        > (again.encoder(images).shape[2])
+    )
+    larger.save_pretrained(tmp_path / "larger")
+    ImageClassifier.from_pretrained(tmp_path / "larger")
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", WITH_POSITIONS)
+def test_position_embeddings_are_resized_as_the_model_itself_does(
+    kind: str, tmp_path: Path
+) -> None:
+    reference = publish(kind, tmp_path)
+    model = load(tmp_path)  # 24 px published, 32 px here
+    images = torch.rand(1, 1, SIZE, SIZE)
+    way = {} if kind.startswith("dinov2") else {"interpolate_pos_encoding": True}
+    expected = reference(pixel_values=shown(images), **way).last_hidden_state
+    expected = expected[:, PREFIXES[kind] :].transpose(1, 2).reshape(1, 16, 4, 4)
+    # With registers the library resamples with an antialias filter, which enlarging hardly shows.
+    close = 2e-2 if "registers" in kind else 1e-4
+    torch.testing.assert_close(model.encoder(images), expected, atol=close, rtol=close)
+
+
+def test_a_classifier_s_file_gives_its_backbone_and_names_its_head(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish("dinov2", tmp_path, AutoModelForImageClassification)
+    names = [*load_file(tmp_path / "model.safetensors")]
+    assert any(name.startswith("dinov2.") for name in names)
+    load(tmp_path)
+    assert "classifier.bias" in capsys.readouterr().err
+
+
+@every_kind
+def test_a_file_that_lacks_any_one_weight_is_refused(kind: str, tmp_path: Path) -> None:
+    publish(kind, tmp_path)
+    path = tmp_path / "model.safetensors"
+    state, unused = load_file(path), ("pooler", "mask_token")
+    unused += ("layernorm.",) if "convnext" in kind else ()
+    by_kind = {"".join(c for c in n if not c.isdigit()): n for n in state if state[n].ndim}
+    for name in by_kind.values():
+        if name.startswith(unused) or "mask_token" in name:
+            continue
+        save_file({n: t for n, t in state.items() if n != name}, path, {"format": "pt"})
+        with pytest.raises(ModelError, match="1 are missing: "):
+            load(tmp_path)
+
+
+def test_a_file_with_more_blocks_or_of_another_model_is_refused(tmp_path: Path) -> None:
+    publish("vit", tmp_path)
+    path, config = tmp_path / "model.safetensors", tmp_path / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_hidden_layers": 1}))
+    with pytest.raises(ModelError, match="too much: "):
+        load(tmp_path)
+    publish("convnextv2", tmp_path / "other")
+    path.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
+    with pytest.raises(ModelError, match="are missing: "):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "encoder."])
+def test_a_prefix_is_dropped_and_said(
+    prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish("vit", tmp_path)
+    expected = load(tmp_path).state_dict()
+    path = tmp_path / "model.safetensors"
+    save_file({f"{prefix}{n}": t for n, t in load_file(path).items()}, path, {"format": "pt"})
+    found = load(tmp_path).state_dict()
+    assert f"read without '{prefix}'" in capsys.readouterr().err
+    assert all(torch.equal(found[n], t) for n, t in expected.items() if "encoder." in n)
+
+
+def test_weights_of_another_width_are_refused_by_name(tmp_path: Path) -> None:
+    publish("vit", tmp_path)
+    path = tmp_path / "model.safetensors"
+    state = load_file(path)
+    name = next(n for n in state if n.endswith("embeddings.cls_token"))
+    save_file(state | {name: torch.zeros(1, 1, 8)}, path, {"format": "pt"})
+    with pytest.raises(ModelError, match="cls_token"):
+        load(tmp_path)
+
+
+def test_the_size_must_be_whole_patches(tmp_path: Path) -> None:
+    publish("dinov2", tmp_path)
+    with pytest.raises(ModelError, match=r"images\.size.*patches of 8 px.*write 24 or 32"):
+        build_at(tmp_path, 30)
+
+
+def test_normalisation_is_the_model_s_own_in_every_spelling(tmp_path: Path) -> None:
+    publish("vit", tmp_path)
+    path = tmp_path / "preprocessor_config.json"
+    written = json.loads(path.read_text())
+    encoder = load(tmp_path).encoder
+    assert encoder.mean.flatten().tolist() == pytest.approx(MEAN)
+    path.write_text(json.dumps(written | {"rescale_factor": 1 / 127.5}))
+    images, pixels = torch.rand(1, 1, SIZE, SIZE), 255.0
+    encoder = load(tmp_path).encoder
+    expected = (images * pixels / 127.5 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[
+        :, None, None
+    ]
+    torch.testing.assert_close((images - encoder.mean) / encoder.std, expected)
+    path.write_text(json.dumps(written | {"do_normalize": False}))
+    encoder = load(tmp_path).encoder
+    torch.testing.assert_close((images - encoder.mean) / encoder.std, images.expand(-1, 3, -1, -1))
+    path.unlink()
+    with pytest.raises(ModelError, match=r"preprocessor_config\.json: no such file"):
+        load(tmp_path)
+
+
+def test_a_folder_alone_is_a_backbone_and_its_keys_can_be_changed(tmp_path: Path) -> None:
+    publish("dinov2", tmp_path)
+    model = load(tmp_path, backbone=str(tmp_path), backbone_args={"drop_path_rate": 0.5})
+    assert model.encoder.backbone.model.config.drop_path_rate == 0.5
+    with pytest.raises(ModelError, match="colour"):
+        load(tmp_path, backbone_args={"colour": "grey"})
+    random = load(tmp_path, pretrained="none").state_dict()
+    assert not torch.equal(
+        random["encoder.backbone.model.layernorm.weight"],
+        model.state_dict()["encoder.backbone.model.layernorm.weight"],
+    )
+
+
+def test_a_pickle_and_code_beside_a_model_are_never_read(tmp_path: Path) -> None:
+    publish("vit", tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    mine = {"auto_map": {"AutoConfig": "mine.Mine", "AutoModel": "mine.Mine"}, "model_type": "mine"}
+    (tmp_path / "mine.py").write_text("raise SystemExit('the code ran')")
+    (tmp_path / "config.json").write_text(json.dumps(config | mine))
+    with pytest.raises(ModelError, match=r"config\.json.*never run"):
+        load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="pickle"):
+        load(tmp_path)
+
+
+def test_what_is_no_backbone_is_refused_by_name(tmp_path: Path) -> None:
+    publish("vit", tmp_path)
+    for config in (ViTMAEConfig(**SMALL).to_dict(), {"model_type": "bert"}, {}, {"model_type": 3}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ModelError, match=r"encoder\.backbone"):
+            load(tmp_path)
+    for text in ("", "[]", "not JSON"):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ModelError, match=r"config\.json"):
+            load(tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ModelError, match=r"config\.json: no such file"):
+        load(tmp_path)
+    with pytest.raises(ModelError, match="no such folder"):
+        load(tmp_path / "nowhere")
+
+
+def test_activations_can_be_computed_again(tmp_path: Path) -> None:
+    publish("dinov2", tmp_path)
+    model, images = load(tmp_path).train(), torch.rand(2, 1, SIZE, SIZE)
+    gradients = []
+    for on in (False, True):
+        model.encoder.recompute_activations(on=on)
+        torch.manual_seed(0)
+        model.zero_grad()
+        model(images).sum().backward()
+        gradients.append(model.encoder.backbone.model.layernorm.weight.grad.clone())
+    torch.testing.assert_close(*gradients)
