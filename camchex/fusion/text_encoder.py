@@ -1,22 +1,27 @@
 """The text encoder: a BERT whose first token stands for the text."""
 
-import json
 import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig, RobertaPreLayerNormConfig
+from transformers import PretrainedConfig, RobertaPreLayerNormConfig
 
 from camchex.errors import ModelError
 from camchex.fusion.params import TINY, TextParams
 from camchex.fusion.study_batch import Tokens
 from camchex.fusion.tokenizer import Tokenizer
+from camchex.networks import transformers_models
+from camchex.networks.hub import published_folder
+from camchex.networks.transformers_models import build, described, read_config, read_model, refusing
 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
 NUMBER_SCALE = 0.3
-NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
-"""Keys of a configuration that describe a machine or a file; weights are single precision here."""
+KEY = "text.model"
+PROBE_LENGTHS = (4, 7)  # tokens of the two texts of a probe
+ALIKE, LEAKING = 1e-6, 1e-2
+"""Two embeddings are one within this share of their size; padding may change one by this share of
+the difference between two. Models that pass are at 0 and 1e-6, ConvBERT is at 0.5."""
 
 
 class TextEncoder(nn.Module):
@@ -27,19 +32,18 @@ class TextEncoder(nn.Module):
         width: Width of the fusion; None: the width of the model.
 
     Raises:
-        ModelError: If transformers does not know the model.
+        ModelError: If transformers does not know the model, or it has no hidden size.
 
     Source: paper section 3.2.
     """
 
     def __init__(self, config: dict[str, Any], width: int | None) -> None:
         super().__init__()
-        try:
-            architecture = AutoConfig.for_model(**config)
-            self.model = _without_pooler(AutoModel.from_config(architecture))  # type: ignore[no-untyped-call]
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"transformers cannot build this text encoder: {error}") from error
-        own: int = architecture.hidden_size
+        kind = config.get("model_type")
+        what = f"{KEY}: transformers cannot build this text encoder, a {kind}"
+        self.model = _without_pooler(build(config, what))
+        with refusing(what):
+            own = int(self.model.config.hidden_size)
         self.width = width or own
         self.projection = nn.Identity() if own == self.width else nn.Linear(own, self.width)
 
@@ -53,11 +57,7 @@ class TextEncoder(nn.Module):
 
     def recompute_activations(self, *, on: bool) -> None:
         """Switch whether activations are computed again for the gradient instead of kept."""
-        # The older name is deprecated where the newer one exists.
-        newer = hasattr(self.model, "activation_checkpointing_enable")
-        name = "activation_checkpointing" if newer else "gradient_checkpointing"
-        switch = getattr(self.model, f"{name}_{'enable' if on else 'disable'}")
-        switch(*([{"use_reentrant": False}] if on else []))
+        transformers_models.recompute_activations(self.model, on=on)
 
     @property
     def word_width(self) -> int:
@@ -118,11 +118,41 @@ class TextEncoder(nn.Module):
                     angles = 2 * math.pi * value / waves
                     words[token] = NUMBER_SCALE * torch.cat([angles.sin(), angles.cos()])
             return
-        try:
-            published = AutoModel.from_pretrained(name, use_safetensors=True)
-            self.model.load_state_dict(_without_pooler(published).state_dict())
-        except (OSError, RuntimeError, ValueError) as error:
-            raise _not_to_be_had(name, error) from error
+        folder = published_folder(name, KEY)
+        weights = read_model(folder, read_config(folder, KEY), _is_pooler, KEY)
+        kept = {key: tensor for key, tensor in weights.items() if not _is_pooler(key)}
+        with refusing(f"{KEY}: {name}: its weights do not fit its config.json"):
+            self.model.load_state_dict(kept)
+
+    @torch.no_grad()
+    def require_reading(self, tokenizer: Tokenizer) -> None:
+        """Raise a ModelError unless the embedding of a text depends on that text, and on it alone.
+
+        The first token of a decoder sees itself only, so every text has one embedding; some models
+        let padding through, so an embedding depends on the batch.
+        """
+        mode, kind = self.training, type(self.model).__name__
+        self.eval()
+        with refusing(f"{KEY}: a {kind} cannot be used as text encoder"):
+            few, many = (_some_text(tokenizer, length) for length in PROBE_LENGTHS)
+            both = torch.nn.utils.rnn.pad_sequence(
+                [few, many], batch_first=True, padding_value=tokenizer.padding
+            )
+            mask = torch.arange(len(many)) < torch.tensor([[len(few)], [len(many)]])
+            first, second = self(Tokens(both, mask))
+            alone = self(Tokens(few[None], mask[:1, : len(few)]))[0]
+        self.train(mode)
+        apart = float((first - second).abs().max())
+        if not apart > ALIKE * float(first.abs().max()):
+            raise ModelError(
+                f"{KEY}: a {kind} gives two texts the same embedding, as its first token does not "
+                "see the others: it is a decoder. Name an encoder, such as BERT or RoBERTa"
+            )
+        if not float((alone - first).abs().max()) < LEAKING * apart:
+            raise ModelError(
+                f"{KEY}: a {kind} reads the padding behind a text, so that its embedding depends "
+                "on the other texts of a batch. Name another encoder, such as BERT or RoBERTa"
+            )
 
 
 def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -150,24 +180,23 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
             pad_token_id=tokenizer.padding,
         )
     else:
-        try:
-            config = AutoConfig.from_pretrained(text.model)
-        except (OSError, ValueError) as error:
-            raise _not_to_be_had(text.model, error) from error
+        folder = published_folder(text.model, KEY)
+        config = read_config(folder, KEY)
     with torch.device("meta"):  # no weights: only the shapes are of interest
-        known = _positions(AutoModel.from_config(config))  # type: ignore[no-untyped-call]
+        known = _positions(build(config, f"{KEY}: {text.model}: transformers cannot build it"))
     if known is not None and longest > known:
         raise ModelError(
             f"text.max_tokens_indication, text.max_tokens_vitals: {text.model} reads at most "
             f"{known} tokens, found {longest}"
         )
-    if tokenizer.size > config.vocab_size:
+    with refusing(f"{KEY}: {text.model}: its config.json has no vocabulary: no model of texts"):
+        vocabulary = int(config.vocab_size)
+    if tokenizer.size > vocabulary:
         raise ModelError(
             f"text.model: {text.model}: its tokenizer has {tokenizer.size} tokens, its model knows "
-            f"{config.vocab_size}: they do not belong together"
+            f"{vocabulary}: they do not belong together"
         )
-    described: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
-    return {name: value for name, value in described.items() if name not in NOT_KEPT}
+    return described(config)
 
 
 def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untyped
@@ -180,7 +209,9 @@ def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untype
 def _positions(model: Any) -> int | None:  # noqa: ANN401 - transformers is untyped
     """Return the number of positions that a model knows; None if it has no table of them."""
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    return None if table is None else int(table.num_embeddings) - _first_position(table)
+    if not isinstance(table, nn.Embedding):
+        return None
+    return table.num_embeddings - _first_position(table)
 
 
 def _first_position(table: Any) -> int:  # noqa: ANN401 - transformers is untyped
@@ -188,9 +219,13 @@ def _first_position(table: Any) -> int:  # noqa: ANN401 - transformers is untype
     return 0 if table.padding_idx is None else int(table.padding_idx) + 1
 
 
-def _not_to_be_had(name: str, error: Exception) -> ModelError:
-    return ModelError(
-        f"text.model: {name} is not available as config.json and model.safetensors (a pickle is "
-        "never loaded). Name a transformers model on the Hub, a local folder made by its "
-        f"save_pretrained, or {TINY}. ({error})"
-    )
+def _is_pooler(name: str) -> bool:
+    """Tell whether a weight is of the layer behind the first token, which is dropped."""
+    return name.startswith("pooler.")
+
+
+def _some_text(tokenizer: Tokenizer, length: int) -> Tensor:
+    """Return token ids (length,): the start, then tokens that differ from text to text."""
+    step = max(tokenizer.size // (length + 1), 1)
+    ids = [step * place % tokenizer.size for place in range(1, length)]
+    return torch.tensor([tokenizer.start, *ids])

@@ -15,6 +15,8 @@ from transformers import AutoTokenizer
 from camchex.errors import ModelError
 from camchex.fusion.params import TINY, TextParams
 from camchex.fusion.study_batch import Tokens
+from camchex.networks.hub import described_folder
+from camchex.networks.transformers_models import refusing
 
 NO_INDICATION = "No clinical history available."
 """Placeholder for a missing indication (docs/method.md, section 1.3)."""
@@ -99,19 +101,18 @@ def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
     """
     if text.model == TINY:
         return _word_pieces(text.vocabulary, texts)
-    try:
-        published = AutoTokenizer.from_pretrained(text.model, use_fast=True)
+    folder = described_folder(text.model, "text.model")
+    advice = (
+        f"text.model: {text.model}: no tokenizer that can be used (tokenizer.json or vocab.txt, "
+        "and config.json; code beside a model is never run)"
+    )
+    with refusing(advice):
+        published = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
         backend = published.backend_tokenizer
         backend.no_padding()
         if published.pad_token not in {None, PAD}:  # which token pads, the definition may not say
             backend.enable_padding(pad_id=published.pad_token_id, pad_token=published.pad_token)
         return Tokenizer(backend.to_str())
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(
-            f"text.model: {text.model}: no tokenizer found. Name a transformers model, a "
-            f"folder that holds one (tokenizer.json or vocab.txt, config.json), or {TINY}. "
-            f"({error})"
-        ) from error
 
 
 def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:

@@ -48,6 +48,11 @@ def published_folder(name: str, key: str, page: str = "") -> Path:
     return copy
 
 
+def described_folder(name: str, key: str) -> Path:
+    """Find a folder as :func:`published_folder` does; one that is here may lack weights."""
+    return Path(name) if Path(name).is_dir() else published_folder(name, key)
+
+
 def require_published(name: str, key: str) -> None:
     """Raise a ModelError, within seconds, if a model cannot be had; nothing is downloaded.
 

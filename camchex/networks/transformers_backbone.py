@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import AutoImageProcessor
 
 from camchex.errors import ModelError
-from camchex.networks.hub import published_folder
+from camchex.networks.hub import described_folder
 from camchex.networks.transformers_models import (
     build,
     described,
@@ -49,8 +49,7 @@ def transformers_args(backbone: str, changes: Mapping[str, JsonValue]) -> dict[s
     Raises:
         ModelError: If the model cannot be had, or does not know one of the keys.
     """
-    name = backbone.removeprefix(PREFIX)
-    folder = Path(name) if Path(name).is_dir() else published_folder(name, KEY)
+    folder = described_folder(backbone.removeprefix(PREFIX), KEY)
     known = described(read_config(folder, KEY))
     if strange := [key for key in changes if key not in {*known, "mean", "std"}]:
         raise ModelError(

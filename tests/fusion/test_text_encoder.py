@@ -1,8 +1,36 @@
+import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, BertModel
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AlbertConfig,
+    AutoModel,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    BioGptConfig,
+    ConvBertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    FNetConfig,
+    GemmaConfig,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
+    MPNetConfig,
+    OPTConfig,
+    PretrainedConfig,
+    RobertaConfig,
+    SqueezeBertConfig,
+    T5Config,
+    ViTConfig,
+    XLNetConfig,
+)
 
 from camchex.errors import ModelError
 from camchex.fusion.study_batch import Tokens
@@ -85,24 +113,185 @@ def test_a_text_longer_than_the_model_reads_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_model_without_safetensors_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nowhere.*save_pretrained"):
+    with pytest.raises(ModelError, match=r"nowhere.*no such folder"):
         text_config(text_params(model=str(tmp_path / "nowhere")), tokenizer())
     published(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="pickle"):
-        encoder().load_pretrained(str(tmp_path), tokenizer())
-
-
-def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
-    published(tmp_path)
-    other = BertConfig(**(PUBLISHED.to_dict() | {"hidden_size": 16}))
-    with pytest.raises(ModelError, match=r"text\.model"):
-        TextEncoder(other.to_dict(), None).load_pretrained(str(tmp_path), tokenizer())
+    for step in (
+        lambda: text_config(text_params(model=str(tmp_path)), tokenizer()),
+        lambda: encoder().load_pretrained(str(tmp_path), tokenizer()),
+    ):
+        with pytest.raises(ModelError, match=r"text\.model.*pickle.*camchex convert-text"):
+            step()
 
 
 def test_an_unknown_architecture_is_refused() -> None:
     with pytest.raises(ModelError, match="transformers cannot build"):
         TextEncoder({"model_type": "parchment"}, None)
+
+
+def loaded(folder: Path) -> TextEncoder:
+    """The text encoder of a folder, as the first training builds it."""
+    text = text_params(model=str(folder))
+    model = TextEncoder(text_config(text, tokenizer()), None).eval()
+    model.load_pretrained(text.model, tokenizer())
+    model.require_reading(tokenizer())
+    return model
+
+
+def rename(folder: Path, change: Callable[[str], str | None]) -> None:
+    """Rename the weights of a folder, or drop those whose new name is None."""
+    path = folder / "model.safetensors"
+    named = {change(name): tensor for name, tensor in load_file(path).items()}
+    save_file({n: t for n, t in named.items() if n is not None}, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize("prefix", ["module.", "auto_model.", "model.", "encoder.", "module.bert."])
+def test_a_prefix_of_every_weight_is_dropped_and_said(
+    prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = published(tmp_path)
+    rename(tmp_path, lambda name: f"{prefix}{name}")
+    model = loaded(tmp_path)
+    state = reference.state_dict()
+    assert all(torch.equal(t, state[name]) for name, t in model.model.state_dict().items())
+    assert f"read without '{prefix.removesuffix('bert.')}'" in capsys.readouterr().err
+
+
+WRONG: dict[str, Callable[[str], str | None]] = {
+    "of RoBERTa": lambda name: f"roberta.{name}",
+    "of no model": lambda name: f"x.{name}",
+    "without its layer": lambda name: None if "layer.0" in name else name,
+    "without its embeddings": lambda name: None if "embeddings" in name else name,
+    "without a weight": lambda name: None if name.endswith("query.weight") else name,
+    "without a norm": lambda name: None if name.endswith("LayerNorm.bias") else name,
+    "with another spelling": lambda name: name.replace("query", "q"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_weights_that_are_not_the_model_s_are_refused_by_name(kind: str, tmp_path: Path) -> None:
+    published(tmp_path)
+    rename(tmp_path, WRONG[kind])
+    with pytest.raises(ModelError, match=r"not the weights of BertModel: .*missing: "):
+        loaded(tmp_path)
+
+
+def test_a_pooler_may_be_missing_and_a_head_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    BertForMaskedLM(PUBLISHED).save_pretrained(tmp_path)
+    names = [*load_file(tmp_path / "model.safetensors")]
+    assert not any("pooler" in name for name in names)
+    loaded(tmp_path)
+    assert "not read, as BertModel has no such weights: cls." in capsys.readouterr().err
+
+
+def test_more_layers_than_the_configuration_has_are_refused(tmp_path: Path) -> None:
+    deeper = BertConfig(**(PUBLISHED.to_dict() | {"num_hidden_layers": 2}))
+    BertModel(deeper).save_pretrained(tmp_path)
+    PUBLISHED.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"too much: .*layer\.1"):
+        loaded(tmp_path)
+
+
+def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
+    published(tmp_path)
+    BertConfig(**(PUBLISHED.to_dict() | {"hidden_size": 16})).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"text\.model.*not of the shapes.*embeddings"):
+        loaded(tmp_path)
+
+
+SIZES: dict[str, object] = {"vocab_size": 150, "pad_token_id": 0}
+WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+BERTS = SIZES | WIDE | {"intermediate_size": 16, "max_position_embeddings": 40}
+REFUSED: dict[str, PretrainedConfig] = {
+    "gpt2": GPT2Config(**SIZES, n_embd=16, n_layer=1, n_head=2),
+    "llama": LlamaConfig(**BERTS),
+    "opt": OPTConfig(**BERTS, ffn_dim=16, word_embed_proj_dim=16),
+    "gemma": GemmaConfig(**BERTS, head_dim=8, num_key_value_heads=1),
+    "biogpt": BioGptConfig(**BERTS),
+    "convbert": ConvBertConfig(**BERTS, embedding_size=16),
+    "fnet": FNetConfig(**BERTS),
+    "squeezebert": SqueezeBertConfig(**BERTS, embedding_size=16),
+    "t5": T5Config(**SIZES, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2),
+    "xlnet": XLNetConfig(**SIZES, d_model=16, n_layer=1, n_head=2, d_inner=16),
+    "vit": ViTConfig(**WIDE, intermediate_size=16, image_size=16, patch_size=8),
+    "bert as a decoder": BertConfig(**BERTS, is_decoder=True),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_model_that_cannot_stand_for_a_text_is_refused_by_name(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = AutoModel.from_config(REFUSED[kind])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) / 10)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"text\.model"):
+        loaded(tmp_path)
+
+
+ENDS = ("sep_token_id", "eos_token_id")
+ACCEPTED: dict[str, PretrainedConfig] = {
+    "bert": BertConfig(**BERTS),
+    "roberta": RobertaConfig(**BERTS),
+    "electra": ElectraConfig(**BERTS),
+    "distilbert": DistilBertConfig(
+        vocab_size=150, dim=16, hidden_dim=16, n_layers=1, n_heads=2, max_position_embeddings=40
+    ),
+    "albert": AlbertConfig(**BERTS, embedding_size=8),
+    "mpnet": MPNetConfig(**BERTS),
+    "deberta": DebertaV2Config(**BERTS),
+    "modernbert": ModernBertConfig(
+        **BERTS, cls_token_id=2, sep_token_id=3, eos_token_id=3, bos_token_id=2
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ACCEPTED)
+def test_an_encoder_of_texts_is_accepted(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    AutoModel.from_config(ACCEPTED[kind]).save_pretrained(tmp_path)
+    loaded(tmp_path)
+
+
+def test_the_probe_leaves_mode_and_random_state_alone() -> None:
+    for mode in (True, False):
+        model = encoder().train(mode)
+        before = torch.get_rng_state()
+        model.require_reading(tokenizer())
+        assert model.training is mode
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_code_beside_a_model_is_never_run(tmp_path: Path) -> None:
+    published(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    mine = {"auto_map": {"AutoConfig": "mine.Mine", "AutoModel": "mine.Mine"}, "model_type": "mine"}
+    (tmp_path / "mine.py").write_text("raise SystemExit('the code ran')")
+    (tmp_path / "config.json").write_text(json.dumps(config | mine))
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"auto_map": {"AutoTokenizer": ["mine.Mine", None]}})
+    )
+    with pytest.raises(ModelError, match=r"config\.json.*never run"):
+        text_config(text_params(model=str(tmp_path)), tokenizer())
+    with pytest.raises(ModelError, match="never run"):
+        build_tokenizer(text_params(model=str(tmp_path)), [])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"not JSON", b"\xff\xfe", b'{"model_type": "bert"']
+)
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_broken_file_is_one_message(name: str, content: bytes, tmp_path: Path) -> None:
+    published(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    text = text_params(model=str(tmp_path))
+    step = partial(build_tokenizer, text, []) if "token" in name else partial(loaded, tmp_path)
+    with pytest.raises(ModelError, match=r"text\.model|model\.safetensors"):
+        step()
 
 
 def test_the_configuration_names_no_machine(tmp_path: Path) -> None:
