@@ -1,6 +1,6 @@
 """Results of ``camchex check`` as a person reads them in a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group
 from rich.padding import Padding
@@ -30,6 +30,15 @@ def render_arithmetic(test: ArithmeticTest) -> Text:
     if not test.differs:
         return _line("arithmetic: the recorded bytes", good=True)
     return _line(f"arithmetic: {', '.join(test.differs)} differ: {test.advice}", good=False)
+
+
+def render_pretrained(found: Mapping[str, str | None]) -> Iterator[Text | Padding]:
+    """Say of each published model whether it can be had; found: what is wrong, or None."""
+    yield from [Text()] if found else []
+    for key, problem in found.items():
+        yield _line(f"{key}: {'cannot be had' if problem else 'can be had'}", good=not problem)
+        if problem:
+            yield Padding(Text(problem), INDENT, expand=False)
 
 
 def _data_set(data_set: checked.CheckedDataSet) -> Iterator[Text | Padding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Column, Table
 
 from camchex import __version__
@@ -17,6 +17,8 @@ from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
 
 if TYPE_CHECKING:
+    from camchex.fusion.params import TextParams
+    from camchex.networks.params import EncoderParams
     from camchex.scores.calibration_file import Calibration, Rule
 
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
@@ -94,18 +96,22 @@ def check(
     Also computes every kind of operation of the networks on fixed numbers, and says whether this
     machine's arithmetic gives the recorded bytes, where section runtime asks for these.
 
+    Where section encoder or text names a published model, says whether it can be had.
+
     With --tables or --stores, check your own canonical tables, or prepared images, instead. The
     exit status is 1 if anything is missing, wrong or unreadable.
     """
     from camchex.check import check_data, check_stores, check_tables, render_data, render_tables
     from camchex.check.arithmetic import self_test
-    from camchex.check.rendering import render_arithmetic
+    from camchex.check.rendering import render_arithmetic, render_pretrained
     from camchex.profiles.profiles import validate_file
 
     params = validate_file()
     if tables is None and stores is None:
         checked = check_data(params.data, params.external, params.labels, params.indications)
-        shown, complete = render_data(checked), checked.complete
+        pretrained = _pretrained(params.encoder, params.text, params.images.size)
+        shown = Group(render_data(checked), *render_pretrained(pretrained))
+        complete = checked.complete and not any(pretrained.values())
     else:
         found = [] if stores is None else check_stores(stores)
         if tables is not None:
@@ -116,6 +122,29 @@ def check(
     if tables is None and stores is None and params.runtime.portable:
         Console(soft_wrap=True).print(render_arithmetic(self_test()))
     raise typer.Exit(0 if complete else 1)
+
+
+def _pretrained(encoder: "EncoderParams", text: "TextParams", size: int) -> dict[str, str | None]:
+    """What is wrong with published models, by parameter; without any, torch is not imported."""
+    timm_name = "/" not in encoder.backbone and ":" not in encoder.backbone
+    if (encoder.pretrained, text.model) == ("none", "tiny") and timm_name:
+        return {}
+    from camchex.cli.pretrained import check_pretrained
+
+    return check_pretrained(encoder, text, size)
+
+
+@app.command("convert-text", epilog="Example: [bold]camchex convert-text biobert-v1.1[/]")
+def convert_text(
+    folder: Annotated[Path, typer.Argument(help="A downloaded model, with pytorch_model.bin.")],
+) -> None:
+    """Make the pickle of a downloaded text model into safetensors, without running code in it.
+
+    Then text.model can name the folder. It needs config.json and the files of the tokenizer, too.
+    """
+    from camchex.cli.pretrained import convert_pickle
+
+    typer.echo(f"wrote {convert_pickle(folder)}: text.model can be {folder}")
 
 
 @app.command(epilog="Example: [bold]camchex estimate --profile paper --devices 4[/]")
