@@ -112,11 +112,13 @@ class TextEncoder(nn.Module):
         """
         if name == TINY:
             words, (shortest, longest) = self.model.get_input_embeddings().weight, WAVELENGTHS
-            waves = torch.logspace(math.log10(shortest), math.log10(longest), self.word_width // 2)
+            count = -(-self.word_width // 2)
+            waves = torch.logspace(math.log10(shortest), math.log10(longest), count)
             with torch.no_grad():
                 for token, value in tokenizer.numbers().items():
                     angles = 2 * math.pi * value / waves
-                    words[token] = NUMBER_SCALE * torch.cat([angles.sin(), angles.cos()])
+                    both = torch.cat([angles.sin(), angles.cos()])
+                    words[token] = NUMBER_SCALE * both[: self.word_width]
             return
         folder = published_folder(name, KEY)
         weights = read_model(folder, read_config(folder, KEY), _is_pooler, KEY)
@@ -146,7 +148,8 @@ class TextEncoder(nn.Module):
         if not apart > ALIKE * float(first.abs().max()):
             raise ModelError(
                 f"{KEY}: a {kind} gives two texts the same embedding, as its first token does not "
-                "see the others: it is a decoder. Name an encoder, such as BERT or RoBERTa"
+                "see the others (it is a decoder), or its weights are empty. Name an encoder, such "
+                "as BERT or RoBERTa"
             )
         if not float((alone - first).abs().max()) < LEAKING * apart:
             raise ModelError(

@@ -13,7 +13,7 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 NESTED = ["*/*"]
 REACH_SECONDS = 5
-NEEDS_NOTHING = ("none", "tiny")  # values of encoder.pretrained and text.model
+TINY = "tiny"  # a value of text.model that is made here
 CONVERT = "`camchex convert-text FOLDER` turns a local pickle into one"
 
 
@@ -30,7 +30,7 @@ def published_folder(name: str, key: str, page: str = "") -> Path:
             safetensors, or cannot be reached and no copy of the model is here.
     """
     folder = Path(name)
-    if folder.is_dir():
+    if name and folder.is_dir():
         require_safetensors(folder, key, page)
         return folder
     if (reached := _on_the_hub(name, key)) is not None:
@@ -50,17 +50,17 @@ def published_folder(name: str, key: str, page: str = "") -> Path:
 
 def described_folder(name: str, key: str) -> Path:
     """Find a folder as :func:`published_folder` does; one that is here may lack weights."""
-    return Path(name) if Path(name).is_dir() else published_folder(name, key)
+    return Path(name) if name and Path(name).is_dir() else published_folder(name, key)
 
 
 def require_published(name: str, key: str) -> None:
     """Raise a ModelError, within seconds, if a model cannot be had; nothing is downloaded.
 
-    ``none`` and ``tiny`` are always there; else as :func:`published_folder`.
+    ``tiny`` is always there; else as :func:`published_folder`.
     """
-    if name in NEEDS_NOTHING:
+    if name == TINY:
         return
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         require_safetensors(Path(name), key)
     else:
         _on_the_hub(name, key)
@@ -84,6 +84,8 @@ def _on_the_hub(name: str, key: str) -> tuple[str, str] | None:
 
     One question of ``REACH_SECONDS``: the library would repeat each of its own for half a minute.
     """
+    if not name or Path(name).is_file():
+        raise ModelError(f"{key}: {name or 'nothing'}: not a folder. Name the one with {WEIGHTS}")
     repository, _, revision = name.partition("@")
     try:
         found = HfApi().model_info(repository, revision=revision or None, timeout=REACH_SECONDS)

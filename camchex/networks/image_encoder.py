@@ -27,10 +27,12 @@ from camchex.networks.weights import best_fit, read_published, require_same, say
 NO_WEIGHTS = "none"
 HUB = "hub"
 MAP_AXES = 4
+CHANNELS = 3  # of every backbone of timm here
 NORMALISATION = ("mean", "std")  # of grey values from 0 to 1; keys of backbone_args
 LOCAL, ON_THE_HUB = "local-dir", "hf-hub"  # what timm calls its sources
 BUILDER = logging.getLogger("timm.models._builder")
 SURPLUS = re.compile(r"Unexpected keys \((.*)\) found")
+ALIKE = 1e-6  # two maps are one within this share of their largest value
 HEADS = ("head.", "classifier.", "fc.")  # of timm's backbones; nothing here reads them
 
 
@@ -55,7 +57,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, params: EncoderParams, image_size: int) -> None:
         super().__init__()
-        self.params = params
+        self.params, self.image_size = params, image_size
         if is_transformers(params.backbone):
             args = params.backbone_args
             self.backbone = TransformersBackbone(params.backbone, args, image_size)
@@ -68,10 +70,18 @@ class ImageEncoder(nn.Module):
 
     def _normalisation(self) -> dict[str, Any]:
         """Return mean and standard deviation by channel, (3,) each: the model's own, or given."""
-        given = {k: v for k, v in self.params.backbone_args.items() if k in NORMALISATION}
+        args: dict[str, Any] = self.params.backbone_args
+        given = {name: args[name] for name in NORMALISATION if name in args}
         if len(given) < len(NORMALISATION):
             published = resolve_model_data_config(self.backbone)
             given = {name: published[name] for name in NORMALISATION} | given
+        channels = getattr(self.backbone, "in_channels", CHANNELS)
+        for name, values in given.items():
+            if len(values) != channels:
+                raise ModelError(
+                    f"encoder.backbone_args: {name}: {len(values)} numbers, where "
+                    f"{self.params.backbone} reads {channels} channels"
+                )
         return given
 
     def forward(self, images: Tensor) -> Tensor:
@@ -129,6 +139,22 @@ class ImageEncoder(nn.Module):
             self.adopt(self.backbone.published(folder), str(folder))
         else:
             self.adopt(read_published(folder), str(folder))
+        self._require_seeing(str(folder))
+
+    @torch.no_grad()
+    def _require_seeing(self, source: str) -> None:
+        """Raise a ModelError unless two images give two maps of numbers: weights may be empty."""
+        mode = self.training
+        self.eval()
+        ramp = torch.linspace(0, 1, self.image_size).expand(1, 1, self.image_size, -1)
+        first, second = (self(image) for image in (ramp, ramp.mT * ramp))
+        self.train(mode)
+        apart = float((first - second).abs().max())
+        if not apart > ALIKE * float(first.abs().max()):
+            raise ModelError(
+                f"{source}: with these weights {self.params.backbone} sees no difference between "
+                "two images, or gives no numbers. Take another copy of the file"
+            )
 
     def adopt(self, weights: Mapping[str, Tensor], source: str) -> None:
         """Load weights of this backbone that were trained on images of any size.

@@ -1,5 +1,6 @@
 """Section ``encoder``: the image classifier of every generation and of both views."""
 
+from math import isfinite
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -42,6 +43,15 @@ class EncoderParams(Section):
                 f"backbone_args: {refused[0]}: weights come from `pretrained` alone, and the "
                 "network decides its channels, its head and its pooling"
             )
+        for name in ("mean", "std"):
+            if name in self.backbone_args:
+                values = self.backbone_args[name]
+                numbers = isinstance(values, list) and [
+                    isinstance(v, int | float) and isfinite(v) and (name == "mean" or v > 0)
+                    for v in values
+                ]
+                if not numbers or not all(numbers):
+                    raise ValueError(f"backbone_args: {name}: expected a number for each channel")
         return self
 
     @model_validator(mode="after")

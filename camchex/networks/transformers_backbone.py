@@ -105,17 +105,19 @@ class TransformersBackbone(nn.Module):
         if config["model_type"] in RANDOM_PATCHES:
             raise ModelError(f"{KEY}: {name}: a {config['model_type']} reads patches at random")
         patch = config.get("patch_size")
+        patch = patch[0] if isinstance(patch, list) and len({*patch}) == 1 else patch
         self.patch = patch if isinstance(patch, int) else 1
+        self.registers = int(config.get("num_register_tokens") or 0)
         if image_size % self.patch:
             fits = image_size // self.patch * self.patch
             raise ModelError(
                 f"images.size: {KEY}: {name} reads patches of {self.patch} px, which do not fill "
                 f"{image_size} px: write {fits or self.patch} or {fits + self.patch}"
             )
-        self.name = name
+        self.name, self.in_channels = name, int(config.get("num_channels") or 3)
         what = f"{KEY}: {name}: transformers cannot build it"
         with torch.device("meta"):
-            shape, self.unused = self._probe(build(config, what), config, image_size)
+            shape, self.unused = self._probe(build(config, what), image_size)
         self.model = build(config, what)
         for child, module in self.model.named_children():
             inside = [f"{child}.{part}" for part, _ in module.named_parameters()]
@@ -128,12 +130,11 @@ class TransformersBackbone(nn.Module):
     def _probe(
         self,
         model: Any,  # noqa: ANN401 - untyped
-        config: Mapping[str, Any],
         image_size: int,
     ) -> tuple[torch.Size, set[str]]:
         """Find the shape of the result, and the weights without effect on it; computes nothing."""
         model.eval()
-        images = torch.zeros(1, int(config.get("num_channels", 3)), image_size, image_size)
+        images = torch.zeros(1, self.in_channels, image_size, image_size)
         what = f"{KEY}: {self.name}: reads no images of {image_size} px (images.size) as a backbone"
         with refusing(what), torch.inference_mode(mode=False), torch.enable_grad():
             states = model(pixel_values=images).last_hidden_state
@@ -149,7 +150,8 @@ class TransformersBackbone(nn.Module):
         if side**2 > tokens:  # patches were merged, as in Swin
             side = isqrt(tokens)
         prefix = tokens - side**2
-        if len(shape) != 3 or (side < image_size // self.patch and prefix > 1):  # noqa: PLR2004
+        most = 2 + self.registers  # a class token, one of distillation
+        if len(shape) != 3 or prefix > most:  # noqa: PLR2004 - (1, tokens, C)
             raise ModelError(f"{KEY}: {self.name}: gives no map but {tuple(shape[1:])}")
         return channels, prefix, side
 

@@ -20,6 +20,7 @@ from camchex.errors import ModelError
 from camchex.networks.weights import best_fit, read_published, require_same, some
 
 CONFIG = "config.json"
+MOST_LETTERS = 400  # of what the library says
 NOT_KEPT = (
     *("_name_or_path", "transformers_version", "dtype", "torch_dtype"),
     *("architectures", "auto_map", "id2label", "label2id"),
@@ -39,7 +40,7 @@ def refusing(what: str) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = " ".join(str(error).split())[:MOST_LETTERS]
         raise ModelError(f"{what}: {type(error).__name__}: {reason}") from error
 
 

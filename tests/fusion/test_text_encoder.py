@@ -294,6 +294,16 @@ def test_a_broken_file_is_one_message(name: str, content: bytes, tmp_path: Path)
         step()
 
 
+def test_a_tiny_text_encoder_may_have_any_width_that_its_heads_divide() -> None:
+    for width, heads in ((9, 3), (1, 1), (10, 2)):
+        text, read = text_params(width=width, heads=heads), tokenizer()
+        model = TextEncoder(text_config(text, read), None)
+        model.load_pretrained(text.model, read)
+        assert model(read.encode(INDICATIONS, 16)).shape == (4, width)
+    with pytest.raises(ValueError, match="10 channels cannot be shared by 3 heads"):
+        text_params(width=10, heads=3)
+
+
 def test_the_configuration_names_no_machine(tmp_path: Path) -> None:
     published(tmp_path)
     config = text_config(text_params(model=str(tmp_path)), tokenizer())

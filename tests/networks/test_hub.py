@@ -10,6 +10,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from camchex.errors import ModelError
+from camchex.fusion.params import TINY
 from camchex.networks import hub
 from camchex.networks.hub import published_folder, require_published
 
@@ -112,7 +113,14 @@ def test_what_is_neither_a_folder_nor_a_name_is_said(tmp_path: Path) -> None:
         published_folder(str(tmp_path / "nowhere"), KEY)
 
 
-@pytest.mark.parametrize("name", ["tiny", "none"])
-def test_what_is_made_here_is_always_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_made_here_is_always_there(monkeypatch: pytest.MonkeyPatch) -> None:
     silence(monkeypatch)
-    require_published(name, KEY)
+    require_published(TINY, KEY)
+
+
+def test_a_file_and_nothing_are_no_folders(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    for name in ("", str(tmp_path / "model.safetensors")):
+        for look in (published_folder, require_published):
+            with pytest.raises(ModelError, match="not a folder"):
+                look(name, KEY)

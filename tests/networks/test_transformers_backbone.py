@@ -242,6 +242,16 @@ def test_normalisation_is_the_model_s_own_in_every_spelling(tmp_path: Path) -> N
         load(tmp_path)
 
 
+def test_a_model_of_grey_images_is_shown_one_channel(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    AutoModel.from_config(ViTConfig(**SMALL, num_channels=1)).save_pretrained(tmp_path)
+    BitImageProcessor(image_mean=[0.5], image_std=[0.25]).save_pretrained(tmp_path)
+    assert load(tmp_path).encoder(torch.rand(2, 1, SIZE, SIZE)).shape == (2, 16, 4, 4)
+    BitImageProcessor(image_mean=MEAN, image_std=STD).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"mean: 3 numbers, where .* reads 1 channels"):
+        load(tmp_path)
+
+
 def test_a_folder_alone_is_a_backbone_and_its_keys_can_be_changed(tmp_path: Path) -> None:
     publish("dinov2", tmp_path)
     model = load(tmp_path, backbone=str(tmp_path), backbone_args={"drop_path_rate": 0.5})

@@ -15,7 +15,7 @@ from camchex.errors import ModelError
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.image_encoder import ImageEncoder
 from camchex.networks.weights import best_fit, read_published, require_finite
-from tests.networks.small import SIZE, classifier, encoder_params
+from tests.networks.small import ENCODER, SIZE, classifier, encoder_params
 from tests.networks.test_image_classifier import BACKBONES, RESNET, VIT
 
 State = dict[str, Tensor]
@@ -28,7 +28,7 @@ def published(changes: dict[str, object]) -> State:
     torch.manual_seed(5)
     model = timm.create_model(params.backbone, **params.backbone_args)
     return {
-        name: torch.randn_like(t) if t.is_floating_point() else t
+        name: (torch.rand_like(t) + 0.1) / 8 if t.is_floating_point() else t
         for name, t in model.state_dict().items()
     }
 
@@ -193,6 +193,22 @@ def test_the_network_s_own_prefix_stays(capsys: pytest.CaptureFixture[str]) -> N
     wrapped = {f"encoder.{name}": tensor for name, tensor in state.items()}
     assert best_fit(wrapped, own, load, "file") == sorted(own)
     assert "'encoder.'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("changes", [RESNET, VIT, {}])
+def test_weights_that_are_empty_are_refused(changes: dict[str, object], tmp_path: Path) -> None:
+    empty = {name: torch.zeros_like(tensor) for name, tensor in published(changes).items()}
+    with pytest.raises(ModelError, match="no difference between two images"):
+        load(empty, tmp_path, **changes)
+
+
+def test_normalisation_is_numbers_by_channel() -> None:
+    for wrong in ([0, 0, 0], "x", [], [1, "a", 1], [float("inf"), 1, 1]):
+        with pytest.raises(ValueError, match="std: expected a number"):
+            encoder_params(backbone_args={"std": wrong})
+    args = {**ENCODER["backbone_args"], "mean": [0.5]}  # type: ignore[dict-item]
+    with pytest.raises(ModelError, match="mean: 1 numbers, where convnext_atto reads 3 channels"):
+        classifier(backbone_args=args)
 
 
 @pytest.mark.parametrize("key", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"])
