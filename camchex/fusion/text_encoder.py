@@ -134,6 +134,10 @@ class TextEncoder(nn.Module):
         let padding through, so an embedding depends on the batch.
         """
         mode, kind = self.training, type(self.model).__name__
+        if self.model.config.is_encoder_decoder:
+            raise ModelError(
+                f"{KEY}: a {kind} writes texts. Name an encoder, such as BERT or RoBERTa"
+            )
         self.eval()
         with refusing(f"{KEY}: a {kind} cannot be used as text encoder"):
             few, many = (_some_text(tokenizer, length) for length in PROBE_LENGTHS)

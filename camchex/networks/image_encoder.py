@@ -61,6 +61,11 @@ class ImageEncoder(nn.Module):
         if is_transformers(params.backbone):
             args = params.backbone_args
             self.backbone = TransformersBackbone(params.backbone, args, image_size)
+        elif ":" in params.backbone:
+            raise ModelError(
+                f"encoder.backbone: {params.backbone}: a trained model names its network itself; "
+                "take the folder as its training wrote it"
+            )
         else:
             self.backbone = _create(params)
             _require_size(self.backbone, params, image_size)

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import (
     AlbertConfig,
     AutoModel,
+    BartConfig,
     BertConfig,
     BertForMaskedLM,
     BertModel,
@@ -216,6 +217,16 @@ REFUSED: dict[str, PretrainedConfig] = {
     "squeezebert": SqueezeBertConfig(**BERTS, embedding_size=16),
     "t5": T5Config(**SIZES, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2),
     "xlnet": XLNetConfig(**SIZES, d_model=16, n_layer=1, n_head=2, d_inner=16),
+    "bart": BartConfig(
+        **SIZES,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+    ),
     "vit": ViTConfig(**WIDE, intermediate_size=16, image_size=16, patch_size=8),
     "bert as a decoder": BertConfig(**BERTS, is_decoder=True),
 }

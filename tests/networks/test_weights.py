@@ -223,6 +223,20 @@ def test_a_backbone_that_is_not_there_is_one_message(name: str) -> None:
         classifier(backbone=name)
 
 
+@pytest.mark.parametrize("name", ["local-dir:/tmp", "hf-hub:nobody/nothing", "hf:nobody/nothing"])
+def test_a_model_folder_that_names_another_place_asks_nobody(name: str, tmp_path: Path) -> None:
+    classifier().save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["encoder"] |= {"backbone": name, "backbone_args": {}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="as its training wrote it"):
+        ImageClassifier.from_pretrained(tmp_path)
+    config["encoder"] |= {"backbone": "resnet10t", "backbone_args": {"checkpoint_path": "x.pth"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="checkpoint_path"):
+        ImageClassifier.from_pretrained(tmp_path)
+
+
 def test_a_timm_folder_lives_on_in_the_model(tmp_path: Path) -> None:
     args = {"depths": [1, 1, 1, 1], "dims": [8, 8, 8, 16]}
     config = {"architecture": "convnext_atto", "num_classes": 5, "model_args": args}
