@@ -223,8 +223,7 @@ class TestPredictions:
         at = table.column_names.index("Edema")
         tables.write(table.set_column(at, schema.field("Edema"), [bad]), path, schema)
         test = labelled_split(self.cohort, "test", CXR_LT_2023)
-        study = table["study_id"][3]
-        with pytest.raises(DataError, match=f"study {study}, Edema: .* found 1.5"):
+        with pytest.raises(DataError, match=r"'Edema': .* 1.5 in row 3 "):
             read_probabilities(path, test)
 
 
