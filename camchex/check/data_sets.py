@@ -1,9 +1,10 @@
 """Every data set in turn: its files, its tables, and the images its tables refer to."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,6 +48,10 @@ Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
 CURATED = "mimic-cxr-2.1.0-test-set-labeled.csv"
 CONTRADICTIONS = "with No Finding beside a finding, which is read as 0"
+ODD = {
+    "view_position_against_view_code": "whose ViewPosition and view code contradict each other",
+    "studies_of_over_a_day": "studies with images over a day apart",
+}
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 ED_READERS = {
     "edstays": mimic_iv_ed.read_edstays,
@@ -68,10 +73,12 @@ def check_data(
     ``indications``; with None there are no rules, and none is.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
-    images, studies = _listed(data.root / data.mimic_cxr_jpg / METADATA)
+    listed = _listed(data)
+    _, images, studies = listed
+    of_studies = tuple(_reports(data, studies, indications))
     sets = [
-        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, images))),
-        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data, indications))),
+        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, listed))),
+        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], of_studies),
         CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, studies))),
     ]
     if said.reads_cxr_lt:
@@ -85,25 +92,42 @@ def check_data(
     return CheckedData(data.root, tuple(sets))
 
 
-def _mimic_cxr(data: DataParams, images: pa.Table) -> Iterator[CheckedFile]:
+class Listed(NamedTuple):
+    """The metadata, read once: a file to be checked, and what other tables are held against."""
+
+    file: CheckedFile
+    images: pa.Table  # none if the file is damaged, which is said of it alone
+    studies: pa.Table
+
+
+def _listed(data: DataParams) -> Listed:
+    images, studies = IMAGES.empty_table(), STUDIES.empty_table()
+
+    def read(path: Path) -> TableCounts:
+        nonlocal images, studies
+        odd = Counter[str]()
+        images, studies = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg, odd)
+        counts = {**image_counts(images), **_counts(images["view"], ("frontal", "lateral"))}
+        unknown = _counts(images["view_source"], (UNKNOWN_VIEW,))[UNKNOWN_VIEW]
+        counts["of unknown view, read as frontal"] = unknown
+        counts |= {ODD[name]: number for name, number in odd.items() if number}
+        return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
+
+    file = check_file(data.root / data.mimic_cxr_jpg / METADATA, read)
+    return Listed(file, images, studies)
+
+
+def _mimic_cxr(data: DataParams, listed: Listed) -> Iterator[CheckedFile]:
     folder = data.root / data.mimic_cxr_jpg
-    yield check_file(folder / METADATA, partial(_metadata, data=data))
-    read_split = partial(_official_split, images=images)
+    yield listed.file
+    read_split = partial(_official_split, images=listed.images)
     yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", read_split)
-    read_labels = partial(_mimic14, images=images)
+    read_labels = partial(_mimic14, images=listed.images)
     yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", read_labels)
     named = {folder / name for name in data.curated_tests.values()}
     for path in sorted(named | ({folder / CURATED} if (folder / CURATED).is_file() else set())):
-        yield check_file(path, partial(_curated, images=images, scored=path in named))
+        yield check_file(path, partial(_curated, images=listed.images, scored=path in named))
     yield check_watched(data.root / data.watch_images, "data.watch_images")
-
-
-def _listed(metadata: Path) -> tuple[pa.Table, pa.Table]:
-    """Read the images and studies that other tables are held against; none if they are damaged."""
-    try:
-        return mimic_cxr.read_metadata(metadata, "")
-    except DataError:  # which is said of the metadata themselves
-        return IMAGES.empty_table(), STUDIES.empty_table()
 
 
 def _curated(path: Path, images: pa.Table, *, scored: bool) -> TableCounts:
@@ -114,14 +138,6 @@ def _curated(path: Path, images: pa.Table, *, scored: bool) -> TableCounts:
     if not scored:
         counts["that no model is scored on: name the file in data.curated_tests"] = labels.num_rows
     return TableCounts(counts, COUNTS["curated"], _class_counts(labels, MIMIC_14))
-
-
-def _metadata(path: Path, data: DataParams) -> TableCounts:
-    images, _ = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg)
-    counts = {**image_counts(images), **_counts(images["view"], ("frontal", "lateral"))}
-    unknown = "of unknown view, read as frontal"
-    counts[unknown] = _counts(images["view_source"], (UNKNOWN_VIEW,))[UNKNOWN_VIEW]
-    return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
 
 
 def _official_split(path: Path, images: pa.Table) -> TableCounts:
@@ -139,20 +155,22 @@ def _mimic14(path: Path, images: pa.Table) -> TableCounts:
     return TableCounts({"studies": labels.num_rows}, COUNTS["mimic14"], classes)
 
 
-def _reports(data: DataParams, rules: IndicationParams | None) -> Iterator[CheckedFile]:
-    metadata = data.root / data.mimic_cxr_jpg / METADATA
-    read = partial(_report_paths, metadata=metadata, rules=rules)
+def _reports(
+    data: DataParams, studies: pa.Table, rules: IndicationParams | None
+) -> Iterator[CheckedFile]:
+    read = partial(_report_paths, studies=studies, rules=rules)
     yield check_file(data.root / data.reports, read)
     if data.watch_reports != data.reports:
         yield check_watched(data.root / data.watch_reports, "data.watch_reports")
 
 
-def _report_paths(reports: Path, metadata: Path, rules: IndicationParams | None) -> TableCounts:
+def _report_paths(reports: Path, studies: pa.Table, rules: IndicationParams | None) -> TableCounts:
     """List the reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive.
 
     Of evenly spaced ones, at most ``SAMPLE``, the indication is looked for, as the stage does.
     """
-    _, studies = mimic_cxr.read_metadata(metadata, "")
+    if not studies.num_rows:
+        raise DataError(f"not looked for, since {METADATA} does not tell the studies")
     paths = [reports / name for name in report_names(studies)]
     names = archived_names(reports)
     archived = {reports / name for name in names or ()}

@@ -6,6 +6,7 @@ import io
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -15,6 +16,7 @@ from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
 from camchex.comparisons.paper import paper_numbers
 from camchex.contract import params
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
+from camchex.sources.mimic.mimic_cxr import read_metadata
 from camchex.sources.params import DataParams, ExternalSets
 from camchex.texts.params import IndicationParams
 from tests.sources.raw import published
@@ -102,6 +104,37 @@ def test_reports_are_looked_for_in_their_archive(real_data: Path, copy: Path, ki
     missing = partial / report.relative_to(reports)
     shown = text(look(copy, reports=partial.name, watch_reports=partial.name))
     assert f"146 of 147 files are there; missing for example {missing}" in shown
+
+
+def test_the_metadata_are_read_once(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = []
+
+    def counted(path: Path, *others: object) -> tuple[pa.Table, pa.Table]:
+        paths.append(path)
+        return read_metadata(path, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(data_sets.mimic_cxr, "read_metadata", counted)
+    look(real_data / "open_cohort")
+    assert len(paths) == 1
+
+
+def test_without_metadata_no_report_is_said_to_be_there(copy: Path) -> None:
+    (copy / "mimic-cxr-jpg" / data_sets.METADATA).unlink()
+    checked = look(copy)
+    _, reports, *_ = checked.data_sets
+    assert "does not tell the studies" in str(reports.files[0].problem)
+    assert not reports.complete
+
+
+def test_images_of_one_study_that_are_years_apart_are_said(copy: Path) -> None:
+    path = copy / "mimic-cxr-jpg" / data_sets.METADATA
+    rows = list(csv.DictReader(gzip.decompress(path.read_bytes()).decode().splitlines()))
+    studies = [row["study_id"] for row in rows]
+    second = next(row for n, row in enumerate(rows) if row["study_id"] in studies[:n])
+    second["StudyDate"] = str(int(second["StudyDate"]) + 30000)
+    path.unlink()
+    published(path, list(rows[0]), rows)
+    assert "1 studies with images over a day apart" in text(look(copy))
 
 
 def test_a_damaged_archive_of_reports_is_reported(copy: Path) -> None:

@@ -59,7 +59,7 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
 
     Source: docs/method.md, sections 2, 4, 10.6 and 10.7.
     """
-    notes = Counter(view_position_against_view_code=0)
+    notes = Counter(view_position_against_view_code=0, studies_of_over_a_day=0)
     images, studies = mimic_cxr.read_metadata(files.metadata, folder, notes)
     official = mimic_cxr.read_official_split(files.split)
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
