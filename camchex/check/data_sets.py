@@ -31,7 +31,7 @@ from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.contract.schemas import IMAGES, STUDIES, UNKNOWN_VIEW
 from camchex.contract.tables import require_disjoint_patients, require_distinct_images
 from camchex.errors import DataError
-from camchex.reports.files import archived_names, report_names
+from camchex.reports.files import archived_names, has_report, report_names, report_places
 from camchex.reports.indications import extract_indications
 from camchex.sources.csv.lookup import image_counts
 from camchex.sources.csv.matches import require_matches
@@ -171,10 +171,16 @@ def _report_paths(reports: Path, studies: pa.Table, rules: IndicationParams | No
     """
     if not studies.num_rows:
         raise DataError(f"not looked for, since {METADATA} does not tell the studies")
-    paths = [reports / name for name in report_names(studies)]
-    names = archived_names(reports)
-    archived = {reports / name for name in names or ()}
-    exists = Path.is_file if names is None else archived.__contains__
+    names = report_names(studies)
+    paths, archived = [reports / name for name in names], archived_names(reports)
+    places = report_places(reports, names) if archived is None else [[]] * len(names)
+    placed = dict(zip(paths, places, strict=True))
+
+    def exists(path: Path) -> bool:
+        if archived is None:
+            return has_report(reports, placed[path])
+        return path.relative_to(reports).as_posix() in archived
+
     counts = {"studies": len(paths)}
     if rules and any(exists(path) for path in paths):
         rows = range(0, studies.num_rows, max(studies.num_rows // SAMPLE, 1))
