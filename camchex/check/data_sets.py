@@ -33,11 +33,11 @@ from camchex.contract.tables import require_disjoint_patients, require_distinct_
 from camchex.errors import DataError
 from camchex.reports.files import archived_names, has_report, report_names, report_places
 from camchex.reports.indications import extract_indications
-from camchex.sources.csv.lookup import image_counts
+from camchex.sources.csv.lookup import image_counts, positions
 from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.external import vindr
-from camchex.sources.external.read import read_external
+from camchex.sources.external.read import official_test, read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.curated import read_curated
 from camchex.sources.mimic.mimic_tables import require_known_images
@@ -255,12 +255,13 @@ def _external(
 ) -> Iterator[CheckedFile]:
     """Check the files of one set; its images are added to those of its source, by key."""
     folder = root / external.folder
-    test_list = folder / external.test_list
+    table = folder / external.table
+    images = IMAGES.empty_table()
 
     def read(path: Path) -> TableCounts:
-        listed = test_list if test_list.exists() else path
+        nonlocal images
         every = external.model_copy(update={"hold_out_test": False})
-        images, known, counted = read_external(key, every, path, listed, root, labels)
+        images, known, counted = read_external(key, every, path, path, root, labels)
         of_source[key] = images["image_id"]
         require_distinct_images(of_source, external.source)
         rows = read_csv(path, read_header(path)[:1]).table.num_rows
@@ -269,6 +270,7 @@ def _external(
         odd = {
             OFFICIAL_TEST: counted.official_test["images"],
             CONTRADICTIONS: counted.contradictions,
+            "studies whose images have different labels": counted.studies_with_several_labels,
         }
         return TableCounts(
             {
@@ -282,9 +284,19 @@ def _external(
             refers_to=_image_files(root, images),
         )
 
-    yield check_file(folder / external.table, read)
+    def listed(path: Path) -> TableCounts:
+        official = official_test(key, external, images, table, path)
+        tested = pc.is_valid(positions(images["patient_id"], official.patients))
+        counts = {f"images {OFFICIAL_TEST}": pc.sum(tested).as_py() or 0}
+        lost = {"names of no image": official.not_in_table} if official.not_in_table else {}
+        published = COUNTS[external.source].get(OFFICIAL_TEST)
+        return TableCounts(
+            {**counts, **lost}, dict.fromkeys(counts, published) if published else {}
+        )
+
+    yield check_file(table, read)
     if external.test_list != external.table:
-        yield check_file(test_list, lambda _: TableCounts())
+        yield check_file(folder / external.test_list, listed)
     yield check_watched(folder / external.watch_images, f"external.{key}.watch_images")
 
 

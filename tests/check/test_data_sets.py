@@ -34,6 +34,8 @@ def look(root: Path, **data_params: object) -> CheckedData:
     update = {"root": root, **TREES, **data_params}
     data = params.load("data", DataParams).model_copy(update=update)
     external = params.load("external", ExternalSets)
+    # The open cohort has no image of the official test, and an empty list.
+    external["nih"] = external["nih"].model_copy(update={"hold_out_test": False})
     rules = params.load("indications", IndicationParams)
     return check_data(data, external, params.load("labels", LabelParams), rules)
 
@@ -289,9 +291,15 @@ def test_patients_of_the_official_test_are_counted_and_the_list_looked_for(copy:
     folder = copy / "ChestX-ray14"
     _, first, *_ = (folder / "Data_Entry_2017_v2020.csv").read_text().splitlines()
     (folder / "some.txt").write_text(first.partition(",")[0])
-    assert "of the official test" not in text(look_at(copy))
-    assert "1 of the official test" in text(look_at(copy, nih={"test_list": "some.txt"}))
+    empty = text(look_at(copy))
+    assert "test_list.txt: present, but cannot be used" in empty
+    assert "external.nih.hold_out_test to false" in empty
+    some = text(look_at(copy, nih={"test_list": "some.txt"}))
+    assert "1 images of the official test (published: 25,596)" in some
     assert "none.txt: missing" in text(look_at(copy, nih={"test_list": "none.txt"}))
+    (folder / "other.txt").write_text("a.png")
+    other = text(look_at(copy, nih={"test_list": "other.txt"}))
+    assert "other.txt: none of its 1 rows belong to" in other
 
 
 def test_contradictions_are_said(copy: Path) -> None:
