@@ -110,7 +110,8 @@ def check(
         found = [] if stores is None else check_stores(stores)
         if tables is not None:
             classes, ranges = params.labels.classes, params.vitals.ranges
-            found += check_tables(tables, params.data.root, classes, params.external, ranges)
+            sources = {key: one.source for key, one in params.external.items()}
+            found += check_tables(tables, params.data.root, classes, sources, ranges)
         shown, complete = render_tables(found), not any(table.problems for table in found)
     Console().print(shown)
     if tables is None and stores is None and params.runtime.portable:
