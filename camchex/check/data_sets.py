@@ -43,6 +43,8 @@ from camchex.sources.mimic.curated import read_curated
 from camchex.sources.mimic.mimic_tables import require_known_images
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 from camchex.texts.params import IndicationParams
+from camchex.vitals.params import VitalRanges
+from camchex.vitals.plausible import drop_implausible, is_lost
 
 Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
@@ -65,21 +67,24 @@ def check_data(
     external: ExternalSets,
     labels: LabelParams,
     indications: IndicationParams | None = None,
+    ranges: VitalRanges | None = None,
 ) -> CheckedData:
     """Look for the raw files of every data set, read their tables, and compare the counts.
 
     A missing or damaged file is part of the result, never an error. No image is opened. Classes are
     counted as published, without implied labels. Some reports are read, by the rules of
-    ``indications``; with None there are no rules, and none is.
+    ``indications``; with None there are no rules, and none is. Vital signs of which almost all are
+    out of ``ranges`` are named.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
     listed = _listed(data)
     _, images, studies = listed
+    of_stays = tuple(_mimic_iv_ed(data, studies, ranges))
     of_studies = tuple(_reports(data, studies, indications))
     sets = [
         CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, listed))),
         CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], of_studies),
-        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, studies))),
+        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], of_stays),
     ]
     if said.reads_cxr_lt:
         sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said, images))))
@@ -191,7 +196,9 @@ def _report_paths(reports: Path, studies: pa.Table, rules: IndicationParams | No
     return TableCounts(counts, COUNTS["reports"], refers_to=paths, exists=exists)
 
 
-def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
+def _mimic_iv_ed(
+    data: DataParams, studies: pa.Table, ranges: VitalRanges | None
+) -> Iterator[CheckedFile]:
     above: tuple[str, pa.Table, Sequence[str]] = (METADATA, studies, mimic_iv_ed.OF_STUDIES)
 
     def rows(path: Path, table: str) -> TableCounts:
@@ -202,7 +209,13 @@ def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
         require_matches((path, read), (name, within), ids)
         if table == "edstays" and studies.num_rows:
             mimic_iv_ed.require_times(path, read, studies)
-        return TableCounts({"rows": read.num_rows}, COUNTS[table])
+        counts = {"rows": read.num_rows}
+        if table != "edstays" and ranges:
+            for name, values in drop_implausible(read, ranges).counts.items():
+                if values["given"] and is_lost(values["given"], values["out_of_range"]):
+                    lost = f"values of {name}, almost all out of vitals.ranges: of another unit?"
+                    counts[lost] = values["given"]
+        return TableCounts(counts, COUNTS[table])
 
     for table in ED_READERS:
         path = data.root / data.mimic_iv_ed / f"{table}.csv.gz"

@@ -104,7 +104,8 @@ def check(
 
     params = validate_file()
     if tables is None and stores is None:
-        checked = check_data(params.data, params.external, params.labels, params.indications)
+        texts, ranges = params.indications, params.vitals.ranges
+        checked = check_data(params.data, params.external, params.labels, texts, ranges)
         shown, complete = render_data(checked), checked.complete
     else:
         found = [] if stores is None else check_stores(stores)

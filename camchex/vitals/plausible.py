@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.vitals.params import VitalRanges
 
@@ -58,6 +59,11 @@ def drop_implausible(measurements: pa.Table, ranges: VitalRanges | None) -> Plau
         at = measurements.column_names.index(name)
         measurements = measurements.set_column(at, name, column)
     return Plausible(measurements, counts)
+
+
+def is_lost(given: int, out_of_range: int) -> bool:
+    """Whether almost all values of a vital sign are out of range, as where its unit is another."""
+    return given - out_of_range < LEAST_SHARE * given
 
 
 def _within(column: pa.ChunkedArray, bounds: tuple[float, float]) -> pa.ChunkedArray:

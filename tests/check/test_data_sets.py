@@ -19,6 +19,7 @@ from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
 from camchex.sources.mimic.mimic_cxr import read_metadata
 from camchex.sources.params import DataParams, ExternalSets
 from camchex.texts.params import IndicationParams
+from camchex.vitals.params import VitalsParams
 from tests.sources.raw import published
 
 # The open cohort ships no checksum lists.
@@ -37,7 +38,8 @@ def look(root: Path, **data_params: object) -> CheckedData:
     # The open cohort has no image of the official test, and an empty list.
     external["nih"] = external["nih"].model_copy(update={"hold_out_test": False})
     rules = params.load("indications", IndicationParams)
-    return check_data(data, external, params.load("labels", LabelParams), rules)
+    ranges = params.load("vitals", VitalsParams).ranges
+    return check_data(data, external, params.load("labels", LabelParams), rules, ranges)
 
 
 def text(checked: CheckedData, width: int = 400) -> str:
@@ -144,6 +146,18 @@ def test_a_damaged_archive_of_reports_is_reported(copy: Path) -> None:
     shown = text(look(copy, reports="reports.zip"))
     assert f"{copy / 'reports.zip'}: present, but cannot be used" in shown
     assert "6 of 7 data sets complete" in shown
+
+
+def test_a_vital_sign_of_another_unit_is_said(copy: Path) -> None:
+    path = copy / "mimic-iv-ed" / "ed" / "triage.csv.gz"
+    rows = list(csv.DictReader(gzip.decompress(path.read_bytes()).decode().splitlines()))
+    assert "another unit" not in text(look(copy))
+    for row in rows:
+        row["o2sat"] = "0.98"
+    path.unlink()
+    published(path, list(rows[0]), rows)
+    said = f"{len(rows):,} values of o2_saturation_pct, almost all out of vitals.ranges"
+    assert said in text(look(copy))
 
 
 def test_a_damaged_table_is_reported(copy: Path) -> None:
