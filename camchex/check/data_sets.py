@@ -52,6 +52,7 @@ CURATED = "mimic-cxr-2.1.0-test-set-labeled.csv"
 CONTRADICTIONS = "with No Finding beside a finding, which is read as 0"
 ODD = {
     "view_position_against_view_code": "whose ViewPosition and view code contradict each other",
+    "view_position_unknown": "whose ViewPosition is not known, which decides nothing",
     "studies_of_over_a_day": "studies with images over a day apart",
 }
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}

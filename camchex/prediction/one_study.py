@@ -23,6 +23,7 @@ from camchex.prediction.unknown_views import require_once
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
 from camchex.views.view_classifier import ViewClassifier
+from camchex.vitals.plausible import require_measurement
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class StudyInput:
             if view not in {"frontal", "lateral"}:
                 raise DataError(f"{path}: view {view!r}; expected frontal or lateral")
         require_once([path for path, _ in self.images])
+        for name, value in (self.vitals or {}).items():
+            if value is not None:
+                require_measurement(name, value, f"vitals: {name}={value!r}")
         if self.gender not in {None, "F", "M"}:
             raise DataError(f"gender {self.gender!r}; expected F or M, or nothing if not known")
 

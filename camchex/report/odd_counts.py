@@ -7,6 +7,8 @@ from camchex.aggregates.results import Results
 
 ODD = (
     ("mimic", "view_position_against_view_code", "images whose ViewPosition and view code differ"),
+    ("mimic", "view_position_unknown", "images whose ViewPosition is not known"),
+    ("mimic", "mimic14.blank_rows", "studies in chexpert.csv without any label"),
     ("mimic", "studies_of_over_a_day", "studies with images over a day apart"),
     ("mimic", "official_split_without_image", "images of the official split that are not listed"),
     ("mimic", "no_finding_beside_a_finding.*.*", "labelled images with {1} beside a finding, {0}"),

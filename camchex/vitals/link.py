@@ -29,7 +29,7 @@ LINKED = pa.schema(
 Values = dict[str, dict[str, dict[str, int]]]
 ROW_COUNTS = (
     *("edstays", "edstays_duplicate", "edstays_untimed", "edstays_ending_before_start"),
-    "edstays_too_long",
+    *("edstays_too_long", "edstays_of_two_genders"),
     *("triage", "triage_duplicate", "triage_orphan"),
     *("vitalsign", "vitalsign_untimed", "vitalsign_orphan"),
     *("vitalsign_before_arrival", "vitalsign_after_departure"),

@@ -17,7 +17,12 @@ from camchex.sources.csv.lookup import (
 )
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.mimic.mimic_ids import PUBLISHED, mimic_ids
-from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, count_contradicted, decide_views
+from camchex.sources.mimic.mimic_views import (
+    VIEW_COLUMNS,
+    count_contradicted,
+    count_unknown_positions,
+    decide_views,
+)
 
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
@@ -60,6 +65,7 @@ def read_metadata(
     views, rules = decide_views(headers, study)
     if notes is not None:
         notes["view_position_against_view_code"] += count_contradicted(headers)
+        notes["view_position_unknown"] += count_unknown_positions(headers)
     images = pa.table(
         {
             "dataset": pa.repeat(MIMIC, len(views)),
