@@ -154,6 +154,8 @@ def _from_folder(reports: Path, some: Iterable[tuple[str, list[str]]]) -> Iterat
     for study, places in some:
         found = {file: _content(file) for place in places for file in _spelt(reports / place)}
         first, *others = found or [reports / places[0]]
+        if not found and first.with_name(f"{first.name}.gz").exists():
+            raise DataError(f"{first}.gz: a packed report. Unpack it.")
         for other in others:
             if found[other] != found[first]:
                 raise DataError(f"{first} and {other} differ. Keep the right one.")

@@ -331,6 +331,13 @@ def test_two_reports_of_one_study_in_two_folders_that_differ_are_an_error(tmp_pa
         extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
 
 
+def test_a_report_that_is_still_packed_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, "50000001", report(INDICATION="One"))
+    path.rename(path.with_name(f"{path.name}.gz"))
+    with pytest.raises(DataError, match=r"s50000001\.txt\.gz: a packed report"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+
+
 def test_a_patient_may_be_named_as_a_group_of_patients_is(tmp_path: Path) -> None:
     """Of a small hospital: patient 10 in group p10, of which the folder has patient 1055, too."""
     rows = [("10", "5"), ("1055", "6")]
