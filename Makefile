@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts uninformative audit-validation truth ceiling verify test lint coverage fuzz chaos bench-data clean
+.PHONY: help install repro ablations table3 baselines parts uninformative audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -47,6 +47,9 @@ truth: install ## Score the pseudo-labels against the synthetic cohort's hidden 
 ceiling: install ## Score models as a share of the best possible on the synthetic cohort
 	dvc repro data/synthetic/dvc.yaml:score_ceiling
 	cp metrics/ceiling.json metrics/shown/ && dvc repro report
+
+stability: install ## Train each kind of training 8 times with weights that differ by rounding; ARGS
+	python benchmarks/stability.py --jobs 2 $(ARGS)
 
 verify: install ## Compare what was made here with the recorded run, stage by stage
 	camchex verify

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")
 CODE = ("camchex", "stages", *PIPELINES, ".dvcignore")
 AT_ONCE = 2
-Settings = Mapping[str, float | Sequence[int]]
+Settings = Mapping[str, object]
 """Values of params.yaml, by dotted key."""
 
 
@@ -69,13 +69,13 @@ def _copy_project(workspace: Path, settings: Settings) -> None:
         _dvc(workspace, "config", key, str(value))
 
 
-def changed_parameters(settings: Settings) -> str:
-    """params.yaml with some values replaced.
+def changed_parameters(settings: Settings, path: Path = PROJECT / "params.yaml") -> str:
+    """Parameters of a file with some values replaced.
 
     Raises:
         KeyError: If there is no such key.
     """
-    content = read_yaml(PROJECT / "params.yaml")
+    content = read_yaml(path)
     for key, value in settings.items():
         *above, last = key.split(".")
         section = content

@@ -33,7 +33,7 @@ from camchex.networks.batches import Batch
 from camchex.networks.samples import prevalence
 from camchex.networks.sampling import BatchRows
 from camchex.training.augmentation import Augmentation
-from camchex.training.fit import Task
+from camchex.training.task import Task
 
 FILES = 24
 INDICATION_TOKENS, VITALS_TOKENS = 15, 40  # of one study, without the special ones

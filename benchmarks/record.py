@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,11 +56,11 @@ def record(name: str, comparisons: Sequence[Comparison], notes: dict[str, object
     for key, value in notes.items():
         print(f"{key}: {value}")
     print(f"machine: {machine()}")
-    result = {
-        "machine": machine(),
-        "comparisons": [asdict(row) for row in comparisons],
-        "notes": notes,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    result = {"comparisons": [asdict(row) for row in comparisons], "notes": notes}
+    write(RESULTS / f"{name}.json", result)
+
+
+def write(path: Path, result: Mapping[str, object]) -> None:
+    """Write a result as JSON, the machine first."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"machine": machine(), **result}, indent=2) + "\n")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from camchex.aggregates.csv_files import write_csv
 from camchex.aggregates.results import write_results
-from camchex.comparisons.variant_tables import read_scores, variant_table
+from camchex.comparisons.variant_tables import read_perturbed, read_scores, variant_table
 from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
 from camchex.comparisons.variants import COMPARISONS, Kind
 from camchex.contract import params
 from camchex.contract.files import write_text
-from stages import Name, Output, origin, run
+from stages import Name, OptionalInput, Output, origin, run
 
 SCORES_OF: Mapping[Kind, str] = {
     "final": "metrics/seeds/seed{seed}.json",
@@ -20,12 +20,15 @@ SCORES_OF: Mapping[Kind, str] = {
 """Where the scores of each kind of model are, for each name and seed."""
 
 
-def main(table: Name, out: Output, csv: Output, text: Output) -> None:
+def main(
+    *, table: Name, out: Output, csv: Output, text: Output, stability: OptionalInput = None
+) -> None:
     """Write the table as JSON, CSV and Markdown."""
     seeds = params.load("seeds", list[int])
     comparison = COMPARISONS[table]
     scores = {row.name: read_scores(row, seeds, SCORES_OF) for row in comparison.rows}
-    joined = variant_table(comparison, scores, seeds, origin(params.load("data.root", Path)))
+    data = origin(params.load("data.root", Path))
+    joined = variant_table(comparison, scores, seeds, data, read_perturbed(stability, data))
     write_results(joined, out)
     write_csv(CSV_HEADER, csv_rows(joined), csv)
     write_text(text, markdown(joined))

@@ -1,7 +1,9 @@
 """Scores of several models over seeds, beside the paper's, and the differences between them."""
 
 from collections.abc import Mapping, Sequence
+from math import hypot
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from camchex.aggregates.results import Results, read_results
@@ -21,6 +23,9 @@ CLEAR = 2  # standard deviations
 
 Scores = Mapping[str, Sequence[float | None]]
 """mAP and AUROC, each with one value, or with one per seed."""
+
+Perturbed = Mapping[str, Mapping[str, float]]
+"""Standard deviation of mAP and AUROC by kind of training, under rounding alone."""
 
 NOT_COMPARABLE: Mapping[Origin, str] = {
     "synthetic": (
@@ -58,8 +63,39 @@ def read_scores(row: Row, seeds: Sequence[int], files: Mapping[Kind, str]) -> Sc
     return found
 
 
+def read_perturbed(path: Path | None, data: Origin) -> Perturbed:
+    """Read how far scores lie apart where initial weights differ by rounding alone.
+
+    Args:
+        path: What ``benchmarks/stability.py`` recorded; None, or no such file: nothing is known.
+        data: On what patients; trainings on others, or with changed settings, do not count.
+
+    Raises:
+        DataError: If the file is no such record.
+    """
+    if path is None or not path.exists():
+        return {}
+    try:
+        trainings = read_results(path)["trainings"]
+        return {
+            kind: {score: float(found["perturbed"][f"test_{score}"]["sd"]) for score in SCORES}
+            for kind, found in trainings.items()
+            if (found["data"], found["settings"]) == (data, [])
+            and found["perturbed"][f"test_{SCORES[0]}"]["sd"] is not None
+        }
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: not a record of benchmarks/stability.py ({error!r}). Record it again, or "
+            "delete it."
+        ) from error
+
+
 def variant_table(
-    comparison: Comparison, scores: Mapping[str, Scores], seeds: Sequence[int], data: Origin
+    comparison: Comparison,
+    scores: Mapping[str, Scores],
+    seeds: Sequence[int],
+    data: Origin,
+    perturbed: Perturbed = MappingProxyType({}),
 ) -> Results:
     """One table of models, and the differences between its rows.
 
@@ -68,6 +104,7 @@ def variant_table(
         scores: Scores by name of the row.
         seeds: The declared seeds.
         data: On what patients the scores were measured.
+        perturbed: Spread under rounding alone, which counts beside that over seeds.
 
     Returns:
         For every row the mean and standard deviation over seeds (``sd`` None for a single model)
@@ -89,11 +126,13 @@ def variant_table(
             }
             for row in comparison.rows
         },
-        "steps": [_step(comparison, scores, *step) for step in comparison.steps],
+        "steps": [_step(comparison, scores, perturbed, *step) for step in comparison.steps],
     }
 
 
-def paired_difference(before: Sequence[float | None], after: Sequence[float | None]) -> Results:
+def paired_difference(
+    before: Sequence[float | None], after: Sequence[float | None], perturbed: float | None = None
+) -> Results:
     """Mean and standard deviation of the differences, seed by seed, and whether they are clear.
 
     A single model is paired with every seed of the other, so that the deviation is that of the
@@ -102,10 +141,14 @@ def paired_difference(before: Sequence[float | None], after: Sequence[float | No
     Args:
         before: One score per seed, or one.
         after: One score per seed, or one.
+        perturbed: Standard deviation of a difference whose trainings differ by rounding alone;
+            None: not known. Its variance is added to that of the seeds, whose models share their
+            image encoders and their machine, and so lie too close together.
 
     Returns:
-        ``mean``, ``sd``, and ``clear``: the mean is further from 0 than twice the sd, either
-        way; None where one of them is not known.
+        ``mean``, ``sd`` over the seeds, ``sd_perturbed`` where it is known, and ``clear``: the mean
+        is further from 0 than twice the deviation, either way; None where the mean or every
+        deviation is not known.
     """
     pairs = max(len(before), len(after))
     first, second = (
@@ -113,8 +156,10 @@ def paired_difference(before: Sequence[float | None], after: Sequence[float | No
     )
     known = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     found = mean_sd([b - a for a, b in known] if len(known) == pairs else [None])
-    mean, sd = found["mean"], found["sd"]
-    return {**found, "clear": None if mean is None or sd is None else abs(mean) > CLEAR * sd}
+    deviations = [sd for sd in (found["sd"], perturbed) if sd is not None]
+    mean, extra = found["mean"], {} if perturbed is None else {"sd_perturbed": perturbed}
+    clear = None if mean is None or not deviations else abs(mean) > CLEAR * hypot(*deviations)
+    return {**found, **extra, "clear": clear}
 
 
 def _paper(row: Row) -> Results | None:
@@ -130,14 +175,26 @@ def _paper(row: Row) -> Results | None:
     return {score: printed[score] for score in SCORES}
 
 
-def _step(comparison: Comparison, scores: Mapping[str, Scores], before: str, after: str) -> Results:
+def _step(
+    comparison: Comparison,
+    scores: Mapping[str, Scores],
+    perturbed: Perturbed,
+    before: str,
+    after: str,
+) -> Results:
+    trainings = [row.training for row in comparison.rows if row.name in {before, after}]
+    known = all(training in perturbed for training in trainings)
     printed = {row.name: _paper(row) for row in comparison.rows if not row.remark}
     first, second = printed.get(before), printed.get(after)
     return {
         "from": before,
         "to": after,
         **{
-            score: paired_difference(scores[before][score], scores[after][score])
+            score: paired_difference(
+                scores[before][score],
+                scores[after][score],
+                hypot(*(perturbed[training][score] for training in trainings)) if known else None,
+            )
             for score in SCORES
         },
         "paper": {score: second[score] - first[score] for score in SCORES}

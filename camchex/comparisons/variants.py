@@ -8,6 +8,7 @@ from typing import Any, Literal
 from camchex.contract.yaml_file import read_data
 
 Kind = Literal["final", "variant", "image_model"]
+Training = Literal["teacher", "student", "view_finetuning", "fusion"]
 OURS = "camchex"
 """Name of the row of the pipeline's own model."""
 
@@ -23,6 +24,7 @@ class Row:
             ``image_model``, which reads one image at a time and has no seeds.
         paper: Table and model of the paper's numbers for it; None if the paper prints none.
         remark: In what the paper's numbers differ from this row, beside the data.
+        training: The last training of the model, whose spread under rounding is its own.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Row:
     kind: Kind = "variant"
     paper: Sequence[str] | None = None
     remark: str = ""
+    training: Training = "fusion"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from camchex.profiles.profiles import Params
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 from camchex.training.augmentation import Augmentation
-from camchex.training.fit import Task, fit
+from camchex.training.fit import fit
 from camchex.training.params import TrainingParams
+from camchex.training.task import Task
 
 CPU_SIDE = 512  # pixels; a CPU needs half a minute for one image of 1024
 IMAGES_PER_STUDY = (2, 1, 2, 1, 2, 1, 2, 3)  # nearly as in CXR-LT (docs/method.md, section 2)

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from camchex.contract.params import Section
 from camchex.errors import ModelError
+from camchex.fusion.input_heads import InputHeads
 from camchex.fusion.mmbt import JointSentence
-from camchex.fusion.params import FusionArchitecture, Preparation, TextParams
-from camchex.fusion.study_batch import StudyBatch
+from camchex.fusion.params import FusionArchitecture, Modality, Preparation, TextParams
+from camchex.fusion.study_batch import StudyBatch, Tokens
 from camchex.fusion.study_fusion import StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
-from camchex.fusion.tokenizer import Tokenizer
+from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS, Tokenizer
 from camchex.networks.folder import (
     check_classes,
     load_weights,
@@ -30,6 +31,18 @@ from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.params import EncoderParams
 
 TOKENIZER = "tokenizer.json"
+PARTS = {
+    "frontal": "encoders",
+    "lateral": "encoders",
+    "text": "text",
+    "lateral_projection": "fusion",
+    "fusion": "fusion",
+    "joint": "fusion",
+    "decoder": "heads",
+    "input_heads": "heads",
+    "classifier": "heads",
+}
+"""Part of ``fusion.rates`` that each submodule of a CaMChex belongs to."""
 
 
 class CaMChexConfig(Section):
@@ -60,6 +73,9 @@ class CaMChex(nn.Module):
 
     Source: paper section 3.2 and Figure 2.
     """
+
+    no_indication: Tensor
+    no_vitals: Tensor
 
     def __init__(self, config: CaMChexConfig, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -93,6 +109,13 @@ class CaMChex(nn.Module):
         head = config.frontal
         sizes = {"width": head.decoder_width, "ffn": head.decoder_ffn, "heads": head.decoder_heads}
         self.decoder = MLDecoder(width, len(config.classes), **sizes)
+        if config.fusion.input_heads:
+            self.input_heads = InputHeads(width, len(config.classes), inputs)
+            for name, text, most in (
+                ("no_indication", NO_INDICATION, config.text.max_tokens_indication),
+                ("no_vitals", NO_VITALS, config.text.max_tokens_vitals),
+            ):
+                self.register_buffer(name, tokenizer.encode([text], most).ids[0], persistent=False)
 
     @property
     def classes(self) -> list[str]:
@@ -110,33 +133,53 @@ class CaMChex(nn.Module):
         found = [getattr(self, view, None) for view in ("frontal", "lateral")]
         return [encoder for encoder in found if encoder is not None]
 
-    def forward(self, batch: StudyBatch) -> Tensor:
+    def forward(
+        self, batch: StudyBatch, *, by_input: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Classify B studies, their images (M, 1, H, W) in [0, 1]: logits (B, Q).
+
+        With ``by_input``, which needs ``fusion.input_heads``, also the logits of each of K inputs
+        alone, (B, K, Q), and whether a study has that input, (B, K), bool.
 
         Raises:
             ModelError: If a study has nothing that the model reads.
         """
-        inputs = self.config.fusion.inputs
-        images = self.encode_images(batch) if "images" in inputs and len(batch.images) else None
-        texts = [batch.indication] if "indication" in inputs else []
-        texts += [batch.vitals] if "vitals" in inputs else []
+        params = self.config.fusion
+        inputs = params.inputs
+        # Learnt padding stands for images also where no study of the batch has one.
+        padded = params.architecture == "camchex" and not params.mask_padding
+        read = "images" in inputs and (padded or len(batch.images) > 0)
+        images = self.encode_images(batch) if read else None
+        both: dict[Modality, Tokens] = {"indication": batch.indication, "vitals": batch.vitals}
+        texts = {name: tokens for name, tokens in both.items() if name in inputs}
         logits: Tensor
-        if self.config.fusion.architecture == "mmbt":
+        if params.architecture == "mmbt":
             start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
-            words = [(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
+            words = [
+                (self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts.values()
+            ]
             sentence = self.joint(start, images, words, batch.size)
             logits = self.classifier(self.text.read_out(*sentence))
             return logits
         # One call for each: together, the shorter would be padded to the longer.
-        embeddings = [self.text(text) for text in texts]
-        logits = self.decoder(*self.fusion(images, embeddings, batch.size))
-        return logits
+        embeddings = {name: self.text(text) for name, text in texts.items()}
+        tokens = self.fusion.tokens(images, embeddings, batch.size)
+        logits = self.decoder(*self.fusion(tokens))
+        if not params.input_heads:
+            return logits
+        nothing = {"indication": self.no_indication, "vitals": self.no_vitals}
+        missing = {name: text.equal(nothing[name]) for name, text in texts.items()}
+        evidence, given = self.input_heads(tokens, missing)
+        logits = logits + evidence.sum(1)
+        return (logits, evidence + self.decoder.pooling_bias, given) if by_input else logits
 
     def encode_images(self, batch: StudyBatch) -> StudyBatch:
         """Replace images by feature maps (M, C, h, w), each by the encoder of its view.
 
         A view without images runs no encoder. The order of the images may change.
         """
+        if not len(batch.images):
+            return batch.map_images(self._maps_of_no_image)
         if self.config.fusion.encoders == "shared":
             return batch.map_images(self.frontal)
         order = batch.lateral.long().argsort(stable=True)  # frontal first
@@ -150,6 +193,16 @@ class CaMChex(nn.Module):
             raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
         study, slot, lateral = (part[order] for part in (batch.study, batch.slot, batch.lateral))
         return replace(batch, images=torch.cat(found), study=study, slot=slot, lateral=lateral)
+
+    @torch.no_grad()
+    def _maps_of_no_image(self, images: Tensor) -> Tensor:
+        """Give the maps (0, C, h, w) of no image: only the encoder knows how large they are."""
+        mode = self.frontal.training
+        self.frontal.eval()  # no statistics of a batch are to follow from nothing
+        # Of one blank image: not every backbone takes a batch of none.
+        maps: Tensor = self.frontal(images.new_zeros(1, 1, self.image_size, self.image_size))
+        self.frontal.train(mode)
+        return maps[:0]
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
         """Switch the mode; frozen encoders stay in evaluation mode."""

@@ -24,6 +24,11 @@ class Tokens(Movable):
     ids: Tensor
     mask: Tensor
 
+    def equal(self, ids: Tensor) -> Tensor:
+        """Tell which texts are the one with the token ids ``ids``, (n,): (B,), bool."""
+        count, longest = len(ids), self.ids.shape[1]
+        return (self.ids[:, :count] == ids[:longest]).all(1) & (self.mask.sum(1) == count)
+
 
 @dataclass(frozen=True)
 class StudyBatch(Movable):

@@ -1,14 +1,24 @@
 """The fusion transformer: one sequence of tokens per study, from its feature maps and texts."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.fusion.params import FusionArchitecture, Segments
+from camchex.fusion.params import FusionArchitecture, Modality, Segments
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.position import position_encoding
 
 VIEWS = 2  # frontal and lateral
+
+
+class InputTokens(NamedTuple):
+    """Tokens of one input of B studies."""
+
+    tokens: Tensor  # (B, n, C)
+    absent: Tensor  # True where a token stands for no image, (B, n), bool
 
 
 class StudyFusion(nn.Module):
@@ -41,40 +51,49 @@ class StudyFusion(nn.Module):
             batch_first=True,
             norm_first=params.norm_first,
         )
-        self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
+        norm = nn.LayerNorm(width) if params.final_norm else None
+        self.encoder = nn.TransformerEncoder(layer, params.layers, norm, enable_nested_tensor=False)
+        if params.zero_init:
+            begin_at_zero(self.encoder)
 
-    def forward(
-        self, encoded: StudyBatch | None, texts: list[Tensor], size: int
-    ) -> tuple[Tensor, Tensor]:
-        """Fuse one batch of studies.
+    def tokens(
+        self, encoded: StudyBatch | None, texts: Mapping[Modality, Tensor], size: int
+    ) -> dict[Modality, InputTokens]:
+        """Mark the tokens of one batch of studies, input by input.
 
         Args:
-            encoded: The batch with feature maps (M, C, h, w) in place of images; None without any.
-            texts: Embeddings of the texts among ``params.inputs``, indication first, each (B, C).
+            encoded: The batch with feature maps (M, C, h, w) in place of images; None where there
+                is nothing to read, M being 0 without learnt padding.
+            texts: Embeddings (B, C) of the texts among ``params.inputs``, indication first.
             size: Number of studies B.
-
-        Returns:
-            Tokens (B, N, C), and which of them the classification head ignores, (B, N), bool.
 
         Raises:
             ModelError: If a study has nothing to read, or more images than it may have.
         """
-        tokens, absent = [], []
+        read: dict[Modality, InputTokens] = {}
         if encoded is not None:
             maps, empty = self._image_tokens(encoded, size)  # (B, S, hw, C), (B, S)
-            tokens.append(maps.flatten(1, 2))
-            absent.append(empty.repeat_interleave(maps.shape[2], dim=1))
-        elif "images" in self.params.inputs and not self.params.mask_padding:
-            raise ModelError("fusion.mask_padding is false: at least one study needs an image")
-        for number, text in enumerate(texts, start=len(self.segments) - len(texts)):
+            absent = empty.repeat_interleave(maps.shape[2], dim=1)
+            read["images"] = InputTokens(maps.flatten(1, 2), absent)
+        for number, (name, text) in enumerate(texts.items(), start=len(self.segments) - len(texts)):
             marked = (text + self.segments[number])[:, None]
-            tokens.append(marked.expand(-1, self.params.text_tokens, -1))
-            absent.append(torch.zeros(tokens[-1].shape[:2], dtype=torch.bool, device=text.device))
-        if not texts and (encoded is None or bool(absent[0].all(dim=1).any())):
+            tokens = marked.expand(-1, self.params.text_tokens, -1)
+            none = torch.zeros(tokens.shape[:2], dtype=torch.bool, device=text.device)
+            read[name] = InputTokens(tokens, none)
+        if not texts and (encoded is None or bool(read["images"].absent.all(dim=1).any())):
             raise ModelError("a study has no image, and the model reads nothing else")
-        ignore = torch.cat(absent, dim=1)
-        fused: Tensor = self.encoder(torch.cat(tokens, dim=1), src_key_padding_mask=ignore)
-        return fused, ignore if self.params.mask_padding else torch.zeros_like(ignore)
+        return read
+
+    def forward(self, read: Mapping[Modality, InputTokens]) -> tuple[Tensor, Tensor]:
+        """Let the tokens of each study attend to each other.
+
+        Returns:
+            Tokens (B, N, C), and which of them the classification head ignores, (B, N), bool.
+        """
+        absent = torch.cat([one.absent for one in read.values()], dim=1)
+        tokens = torch.cat([one.tokens for one in read.values()], dim=1)
+        fused: Tensor = self.encoder(tokens, src_key_padding_mask=absent)
+        return fused, absent if self.params.mask_padding else torch.zeros_like(absent)
 
     def _image_tokens(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
         """Lay image tokens out by study and slot, (B, S, hw, C), beside the empty slots, (B, S)."""
@@ -87,6 +106,22 @@ class StudyFusion(nn.Module):
         blank = tokens.new_zeros(()) if masked else self.padding.to(tokens.dtype)
         slots = None if masked else self.params.max_images
         return place_by_study(tokens, encoded, size, blank, slots)
+
+
+def begin_at_zero(encoder: nn.TransformerEncoder) -> None:
+    """Let each layer add nothing at first, so that a deeper model begins as a shallow one.
+
+    Weights before the last ones are drawn anew: torch makes all layers as copies of one, and equal
+    layers that all add nothing would learn the same.
+
+    Source: Zhang et al., 2019 (Fixup); Bachlechner et al., 2021 (ReZero).
+    """
+    for layer in encoder.layers:
+        nn.init.xavier_uniform_(layer.self_attn.in_proj_weight)
+        layer.linear1.reset_parameters()
+        for last in (layer.self_attn.out_proj, layer.linear2):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
 
 def image_segments(segments: Segments, max_images: int) -> int:
@@ -103,7 +138,7 @@ def segments_of_images(
         ModelError: If a study has more images than slots where slots are marked or fixed.
     """
     by_slot = params.segments == "by_slot"
-    fullest = int(encoded.slot.max()) + 1
+    fullest = int(encoded.slot.max()) + 1 if len(encoded.slot) else 0
     if (by_slot or fixed_slots) and fullest > params.max_images:
         raise ModelError(
             f"fusion.max_images: a study has {fullest} images, at most "

@@ -18,6 +18,11 @@ from camchex.fusion.study_batch import Tokens
 
 NO_INDICATION = "No clinical history available."
 """Placeholder for a missing indication (docs/method.md, section 1.3)."""
+NO_VITALS = (
+    "Temperature: NA | Heart rate: NA | Respiratory rate: NA | O2 Saturation: NA | "
+    "Systolic BP: NA | Diastolic BP: NA | Gender: NA"
+)
+"""Vital signs of a study outside the emergency department, as ``vitals_text`` writes them."""
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 WORDS = rf"{NUMBER.pattern}|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all

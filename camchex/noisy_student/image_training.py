@@ -18,8 +18,8 @@ from camchex.networks.samples import (
     read_cohort,
 )
 from camchex.training.augmentation import Augmentation
-from camchex.training.fit import Task
 from camchex.training.recipe import Recipe
+from camchex.training.task import Task
 
 Start = Callable[[], ImageClassifier]
 """Makes the network that a training starts from."""
@@ -48,6 +48,7 @@ def image_task(start: Start, read: Callable[[], Sets], recipe: Recipe) -> Task:
         development=ImageDataset([development]),
         prevalence=prevalence(images.targets),
         sources={name: len(samples) for name, samples in train.items()},
+        classes=network.classes,
     )
 
 

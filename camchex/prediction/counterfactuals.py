@@ -15,14 +15,12 @@ import pyarrow.compute as pc
 from camchex.contract import schemas
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_data import StudySamples, cohort_studies
+from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.samples import Cohort
 from camchex.prediction.study_predictions import predict_studies
 from camchex.runs.runtime import RuntimeParams
 from camchex.texts.masking import mask_findings
-from camchex.texts.vitals_text import vitals_text
 
-NO_VITALS = vitals_text({}, None)
-"""Vital signs of a study outside the emergency department: NA in every field."""
 Text = TypeVar("Text", str, str | None)
 
 

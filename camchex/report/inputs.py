@@ -88,6 +88,7 @@ class ReportInputs:
         pseudo_labels: Quantiles of the pseudo-labels, by generation.
         training: Curves by quantity (``QUANTITIES``) and run.
         machines: The machine of each training whose bytes no other machine is sure to make.
+        remarks: What each training said of itself, by run: spikes, and classes still being learnt.
         precision_recall: Curves by seed and class.
         reliability: Curves by seed and kind (``as predicted``, ``scaled``), all classes together.
         subgroups: Rows of every seed's ``subgroups.csv``.
@@ -108,6 +109,7 @@ class ReportInputs:
     pseudo_labels: Mapping[str, Results]
     training: Mapping[str, Lines]
     machines: Mapping[str, str]
+    remarks: Mapping[str, Sequence[str]]
     precision_recall: Mapping[int, Lines]
     reliability: Mapping[int, Lines]
     subgroups: Mapping[int, Sequence[CsvRow]]
@@ -173,6 +175,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         },
         training=read_training(sources.training, seeds),
         machines=read_machines(sources.training, seeds),
+        remarks=read_remarks(sources.training, seeds),
         precision_recall=read_lines(curves, seeds, "precision_recall", "class recall precision"),
         reliability=read_lines(
             curves, seeds, "reliability_all", "probability mean_probability share_positive"
@@ -222,6 +225,12 @@ def read_machines(folder: Path, seeds: Sequence[int]) -> dict[str, str]:
         for run, found in made_with.items()
         if not found["portable"]
     }
+
+
+def read_remarks(folder: Path, seeds: Sequence[int]) -> dict[str, list[str]]:
+    """Read what the declared runs said of themselves; runs that wrote no such file are left out."""
+    files = {run: folder / run / "convergence.json" for run in declared_runs(seeds)}
+    return {run: read_results(path)["remarks"] for run, path in files.items() if path.exists()}
 
 
 def declared_runs(seeds: Sequence[int]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from camchex.contract.files import write_text
-from camchex.report.inputs import ReportInputs
+from camchex.report.inputs import IMAGE_RUNS, ReportInputs
 from camchex.report.leakage import leak_sentence
 from camchex.report.render import render
 
@@ -25,6 +25,7 @@ def write_cards(inputs: ReportInputs, folder: Path) -> None:
 
 def model_card(inputs: ReportInputs, seed: int) -> str:
     """Write the card of one model: YAML between two lines of dashes, then Markdown."""
+    made_by = (*IMAGE_RUNS, f"fusion_seed{seed}")  # the trainings behind this model
     return render(
         "card.md",
         metadata=card_data(inputs, seed).to_yaml(),
@@ -39,6 +40,7 @@ def model_card(inputs: ReportInputs, seed: int) -> str:
         cohort=inputs.data["cohort"],
         level=inputs.level,
         leak_sentence=leak_sentence(inputs.audit),
+        remarks={run: inputs.remarks[run] for run in made_by if run in inputs.remarks},
         provenance=inputs.provenance,
     )
 

@@ -129,7 +129,7 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         paper_overall=paper_overall(),
         same_classes=set(summary["per_class"]) == set(paper_numbers()["tableA2"]),
     )
-    yield _section("Training", "training", charts=training_charts(inputs))
+    yield _section("Training", "training", charts=training_charts(inputs), remarks=inputs.remarks)
     yield _section(
         "Pseudo-labels by generation",
         "pseudo_labels",

@@ -2,23 +2,28 @@
 
 The share is (ours - chance) / (ceiling - chance), of an average precision or of its mean over
 classes with the prevalence (or its mean) as chance, and of an AUROC with 0.5.
+
+Joint reading is compared with separate reading: what one model of each input says, put together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import logit
 
 from camchex.aggregates.results import Results
 from camchex.scores.evaluate import class_row
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats, macro, score_classes
+from camchex.scores.seeds import mean_sd
 
 SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP, 0.5 of AUROC"
 Pair = tuple[float | None, float | None]
 CHANCE = 0.5  # AUROC
 FAR_BELOW = 0.5  # a share, of a finding
+EDGE = 1e-12  # least probability, and least distance from 1, that has log-odds of its own
 ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to be far below
 
 
@@ -46,6 +51,74 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
         "studies": len(split.labels),
         "sets": {name: _set(split, one, min_cell) for name, one in compared.items()},
     }
+
+
+def sum_of_log_odds(members: Sequence[Floats], prior: Floats) -> Floats:
+    """Add up the log-odds of separate models, with the prior's counted once.
+
+    These are the log-odds of a joint reading, if the inputs are independent given each label.
+
+    Args:
+        members: Probabilities from each input, (N, Q).
+        prior: Probability of each label without any input, (Q,).
+
+    Returns:
+        Log-odds, (N, Q).
+    """
+    each = logit(np.clip([*members], EDGE, 1 - EDGE))
+    return np.asarray(each.sum(0) - (len(members) - 1) * logit(prior))
+
+
+def read_separately(members: Sequence[Compared], prior: Floats) -> dict[str, Compared]:
+    """Put models of separate inputs together: ceilings with ceilings, and ours of each seed.
+
+    Args:
+        members: One for each input.
+        prior: Probability of each label without any input, (Q,).
+
+    Returns:
+        Numbers that rank, by way of putting together: ``sum_of_log_odds`` and ``mean``.
+    """
+    seeds = [seed for seed in members[0].ours if all(seed in one.ours for one in members)]
+    together: dict[str, Callable[[Sequence[Floats]], Floats]] = {
+        "sum_of_log_odds": lambda all_of: sum_of_log_odds(all_of, prior),
+        "mean": lambda all_of: np.asarray(np.mean(all_of, axis=0)),
+    }
+    return {
+        name: Compared(
+            join([one.ceiling for one in members]),
+            any(one.bound for one in members),
+            {seed: join([one.ours[seed] for one in members]) for seed in seeds},
+        )
+        for name, join in together.items()
+    }
+
+
+def gain(split: Split, joint: Compared, separate: Compared) -> Results:
+    """Gain of joint over separate reading: the ceilings', ours of the same seed, and our share.
+
+    Returns:
+        ``mAP`` and ``AUROC``, each with ``ceiling`` (a difference), ``ours`` (mean and standard
+        deviation over seeds) and ``share`` (mean of ours over the ceilings'; None where it is not
+        known).
+    """
+
+    def differences(one: Floats, other: Floats) -> list[float | None]:
+        better, worse = (
+            macro(score_classes(split.labels, p, split.classes).values()) for p in (one, other)
+        )
+        pairs = (better.ap, worse.ap), (better.auroc, worse.auroc)
+        return [None if a is None or b is None else a - b for a, b in pairs]
+
+    known = differences(joint.ceiling, separate.ceiling)
+    common = [seed for seed in joint.ours if seed in separate.ours]
+    ours = [differences(joint.ours[seed], separate.ours[seed]) for seed in common]
+    found: dict[str, Any] = {}
+    for i, name in enumerate(("mAP", "AUROC")):
+        spread, best = mean_sd([one[i] for one in ours]), known[i]
+        share = share_of_ceiling(spread["mean"], best, 0.0)
+        found[name] = {"ceiling": best, "ours": spread, "share": share}
+    return found
 
 
 def share_of_ceiling(

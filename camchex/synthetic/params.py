@@ -47,6 +47,7 @@ class SyntheticParams(Section):
     in_emergency: Fraction  # share of the studies taken during a stay in the emergency department
     vitals_missing: Fraction  # share of the values missing at triage
     vitals_dirt: Fraction  # share of triage rows in Celsius; as many have a typing error
+    synergy: Fraction  # share of the studies in which two findings may share a shadow
     prevalence: dict[str, Annotated[float, Field(gt=0, lt=1)]]  # share of the studies
 
     @field_validator("prevalence")

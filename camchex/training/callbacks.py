@@ -1,8 +1,9 @@
-"""Lightning callbacks: weights and curves that are kept, log, checkpoint, stop at a bad loss."""
+"""Lightning callbacks: weights and curves that are kept, log, checkpoint."""
 
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,35 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from sklearn.metrics import average_precision_score
 from torch import Tensor
-from torch.nn.functional import pad
 
 from camchex.errors import ModelError
-from camchex.networks.batches import Batch, BatchDataset, Floats
+from camchex.networks.batches import Floats
+from camchex.training.checkpoint import PREVIOUS
+from camchex.training.finite import ADVICE
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage
 
-IDS = "non_finite_batch.txt"
-ADVICE = "lower learning_rate, set clip_norm, or use precision 32-true or bf16-mixed"
-LOOK_EVERY = {"cpu": 1}  # batches between two looks, by type of device
-LOOK_SELDOM = 32  # batches on any other device
 GIB = 2**30
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
 
 
-def mean_average_precision(probabilities: Floats, targets: Floats) -> float | None:
-    """Average the average precision of classes with positives and negatives; None without any.
+def average_precisions(probabilities: Floats, targets: Floats) -> list[float | None]:
+    """Average precision of each class, (Q); None without a positive or without a negative.
 
     Both arguments are (N, Q); unknown ``targets`` are NaN.
     """
-    scores = []
+    scores: list[float | None] = []
     for column, labels in zip(probabilities.T, targets.T, strict=True):
         known = ~np.isnan(labels)
-        if 0 < labels[known].sum() < known.sum():
-            scores.append(average_precision_score(labels[known], column[known]))
-    return float(np.mean(scores)) if scores else None
+        scored = 0 < labels[known].sum() < known.sum()
+        scores.append(average_precision_score(labels[known], column[known]) if scored else None)
+    return scores
+
+
+def mean_known(scores: Iterable[float | None]) -> float | None:
+    """Average the scores that are known; None if none is."""
+    known = [one for one in scores if one is not None]
+    return float(np.mean(known)) if known else None
 
 
 class Selection(Callback):
@@ -52,6 +56,7 @@ class Selection(Callback):
     def __init__(self, targets: Floats, average: MovingAverage | None) -> None:
         self.targets, self.average = targets, average
         self.score: float | None = None  # score of the epoch now in training
+        self.by_class: list[float | None] | None = None  # of the last epoch that was scored
         self.best: float | None = None
         self.weights: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
@@ -73,14 +78,15 @@ class Selection(Callback):
             raise ModelError(
                 f"epoch {trainer.current_epoch + 1}: some probabilities are no numbers: {ADVICE}"
             )
-        self.score = mean_average_precision(everywhere, self.targets)
+        self.by_class = average_precisions(everywhere, self.targets)
+        self.score = mean_known(self.by_class)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the epoch's curves, and keep its weights if no epoch scored as well."""
         assert isinstance(pl_module, Learner)
         mean = torch.stack(pl_module.train_losses).float().mean()
         loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))
-        row = {"train_loss": loss, "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
+        row = {"train_loss": loss, "learning_rate": pl_module.learning_rate}
         norms = torch.stack(pl_module.gradient_norms).float()
         norms = norms[norms.isfinite()]  # 16-mixed skips a step that overflows
         if len(norms):
@@ -104,64 +110,6 @@ class Selection(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         vars(self).update(state_dict)
-
-
-class FiniteLoss(Callback):
-    """Stops a training at the first batch whose loss is no number.
-
-    On a CPU every loss is looked at; elsewhere every 32 losses and at the end of an epoch, because
-    each look waits for the device. No checkpoint is written after such a loss. The ids of such a
-    batch of ``data`` (``batch_size`` rows over all devices) are written to a file in ``folder``
-    that only this machine's user can read.
-    """
-
-    def __init__(self, data: BatchDataset, batch_size: int, folder: Path) -> None:
-        self.data, self.batch_size, self.folder = data, batch_size, folder
-        self.rows: list[Tensor] = []  # one per batch not yet looked at
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, _: object, batch: Batch, batch_idx: int
-    ) -> None:
-        """Look at the losses, once there are enough."""
-        self.rows.append(batch.rows)
-        if len(self.rows) >= LOOK_EVERY.get(pl_module.device.type, LOOK_SELDOM):
-            self._look(trainer, pl_module, batch_idx + 1)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the remaining losses; after a validation there are none."""
-        self._look(trainer, pl_module, int(trainer.num_training_batches))
-
-    on_validation_start = on_train_epoch_end
-
-    def _look(self, trainer: Trainer, module: LightningModule, batches: int) -> None:
-        """Look at the losses since the last look, after ``batches`` batches of this epoch."""
-        assert isinstance(module, Learner)
-        rows, self.rows = self.rows, []
-        if not rows:
-            return
-        finite = torch.stack(module.train_losses[-len(rows) :]).isfinite().float()
-        # Every device sees the mean over all devices, so that all of them stop at once.
-        everywhere = trainer.strategy.reduce(finite, reduce_op="mean")
-        assert isinstance(everywhere, Tensor)
-        bad = (everywhere < 1).nonzero().flatten().tolist()
-        if not bad:
-            return
-        batch = rows[bad[0]]
-        if trainer.world_size > 1:
-            padded = pad(batch, (0, self.batch_size - len(batch)), value=-1)
-            batch = trainer.strategy.all_gather(padded).flatten()
-        ids = self.data.ids(sorted(row for row in batch.tolist() if row >= 0))
-        path = self.folder / IDS
-        if trainer.is_global_zero:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            path.touch(mode=0o600)
-            path.write_text("".join(f"{one}\n" for one in ids))
-        step = batches - len(rows) + bad[0] + 1
-        raise ModelError(
-            f"epoch {trainer.current_epoch + 1}, step {step} of {trainer.num_training_batches}: "
-            f"the training loss is no number: {ADVICE}. What was in the batch: {path}"
-        )
 
 
 class LocalLog(Callback):
@@ -228,11 +176,19 @@ class LocalLog(Callback):
 
 
 class Checkpoint(Callback):
-    """Writes a checkpoint at the end of every epoch, as the last of the callbacks."""
+    """Writes a checkpoint at the end of every epoch, as the last of the callbacks.
+
+    The one of the epoch before is kept beside it, as ``PREVIOUS``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def on_train_epoch_end(self, trainer: Trainer, _: LightningModule) -> None:
         """Save everything that the next epoch depends on."""
-        trainer.save_checkpoint(self.path)
+        new = self.path.with_name("next.safetensors")
+        trainer.save_checkpoint(new)
+        if trainer.is_global_zero:
+            if self.path.exists():
+                self.path.replace(self.path.with_name(PREVIOUS))
+            new.replace(self.path)

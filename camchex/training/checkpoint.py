@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO
-from safetensors import safe_open
+from rich.console import Console
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from camchex.contract.files import whole_file
+
+CHECKPOINT = "last.safetensors"
+PREVIOUS = "previous.safetensors"
+"""Names of the newest checkpoint of a training, and of the one that it replaced."""
 
 
 class SafeCheckpoints(CheckpointIO):
@@ -36,6 +41,43 @@ class SafeCheckpoints(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete a checkpoint."""
         Path(path).unlink(missing_ok=True)
+
+
+def last_good(path: Path) -> Path | None:
+    """Find the newest checkpoint that a training can go on from.
+
+    A file that was cut off, or that holds values that are no numbers, would stop every further
+    run: it is deleted, which is said on standard error.
+
+    Args:
+        path: The newest checkpoint; the one before it is ``PREVIOUS`` beside it.
+
+    Returns:
+        ``path``, the one before, or None where neither is there and whole.
+    """
+    for found in (path, path.with_name(PREVIOUS)):
+        if not found.exists():
+            continue
+        if not (damage := _damage(found)):
+            return found
+        found.unlink(missing_ok=True)
+        Console(stderr=True, soft_wrap=True).print(
+            f"{found}: {damage}; deleted. The training goes on from the checkpoint before it, or "
+            "from its start if there is none."
+        )
+    return None
+
+
+def _damage(path: Path) -> str | None:
+    """Say what is wrong with a checkpoint; None: nothing."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            json.loads(file.metadata()["state"])
+            # One tensor at a time: together they may be larger than the memory of a process.
+            finite = all(bool(file.get_tensor(n).isfinite().all()) for n in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError, TypeError, LookupError, ValueError) as error:
+        return f"not a whole checkpoint ({error})"
+    return None if finite else "holds values that are no numbers"
 
 
 def _to_json(value: object, tensors: dict[str, Tensor]) -> object:

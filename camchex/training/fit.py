@@ -4,9 +4,8 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +17,19 @@ from lightning.pytorch import Callback, Trainer
 from torch import nn
 from torch.utils import deterministic
 
-from camchex.errors import ParamsError
-from camchex.networks.batches import BatchDataset, batch_loader
-from camchex.networks.samples import Prevalence
+from camchex.errors import ModelError, ParamsError
+from camchex.networks.batches import batch_loader
 from camchex.networks.sampling import ShuffledBatches, equal_shares
 from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
-from camchex.training.callbacks import Checkpoint, FiniteLoss, LocalLog, Selection
-from camchex.training.checkpoint import SafeCheckpoints
+from camchex.training.callbacks import Checkpoint, LocalLog, Selection
+from camchex.training.checkpoint import CHECKPOINT, SafeCheckpoints, last_good
+from camchex.training.convergence import CONVERGENCE, Convergence
+from camchex.training.finite import ADVICE, FiniteNumbers
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage, warmup_steps
 from camchex.training.params import TrainingParams
-
-CHECKPOINT = "last.safetensors"
-
-
-@dataclass(frozen=True)
-class Task:
-    """Network to train, in place, and its data."""
-
-    network: nn.Module  # from ``batch.inputs`` to logits (B, Q)
-    augment: nn.Module  # changes training images (M, 1, H, W) in [0, 1]
-    train: BatchDataset
-    development: BatchDataset  # decides the kept epoch; may be empty
-    prevalence: Prevalence  # counts of training images, for the class weights of the loss
-    sources: Mapping[str, int] = field(default_factory=dict)  # training samples by data set
+from camchex.training.task import Task
 
 
 def fit(
@@ -55,24 +42,21 @@ def fit(
     """Train ``task.network``, which holds the kept weights on return.
 
     A stopped training goes on from its checkpoint in the folder ``scratch``. Speed, memory and ids,
-    which stay on this machine, are logged in the folder ``logs``; None: below ``scratch``.
+    which stay on this machine, are logged in the folder ``logs``; None: below ``scratch``. What
+    :class:`Convergence` found is left as ``CONVERGENCE`` in ``scratch``.
 
     Returns:
         One row per epoch: training loss, learning rate, gradient norm, development mAP.
 
     Raises:
-        ModelError: If the loss is no longer a number.
+        ModelError: If a loss, gradient or weight is no longer a number.
         ParamsError: If there is no such device, the device lacks the precision, or a batch has
             fewer rows than there are devices.
     """
     network, size, total = task.network, params.batch_size, len(task.train)
     network.train()  # a loaded network is in evaluation mode, which Lightning would keep
     batches = ShuffledBatches(total, size, params.seed)
-    if batches.batch_size < runtime.processes:
-        raise ParamsError(
-            f"batch_size: batches of {batches.batch_size} cannot be shared by {runtime.processes} "
-            "devices: raise batch_size, or lower runtime.devices or runtime.nodes"
-        )
+    _check_shares(batches.batch_size, runtime.processes)
     steps = -(-len(batches) // params.accumulate)
     if runtime.compile:
         network.compile()
@@ -81,26 +65,54 @@ def fit(
     selection = Selection(task.development.targets, average)
     checkpoint, logs = scratch / CHECKPOINT, logs or scratch / "logs"
     callbacks = [
-        FiniteLoss(task.train, batches.batch_size, logs),
+        FiniteNumbers(task.train, batches.batch_size, logs, average),
         selection,
+        convergence := Convergence(selection),
         LocalLog(logs, selection, len(batches) * batches.batch_size),
         *([average] if average else []),
         Checkpoint(checkpoint),
     ]
-    with _deterministic_and_quiet(), recomputation(network, on=runtime.checkpoint_gradients):
+    recomputed = recomputation(network, on=runtime.checkpoint_gradients)
+    with _deterministic_and_quiet(), recomputed, _way_back(checkpoint):
         trainer = _trainer(params, runtime, callbacks)
         share = {"device": trainer.global_rank, "devices": trainer.world_size}
         shuffled = ShuffledBatches(total, size, params.seed, **share)
         development = equal_shares(len(task.development), size, **share)
         trainer.fit(
-            Learner(network, task.augment, task.prevalence, params, steps),
+            Learner(task, params, steps),
             batch_loader(task.train, shuffled, size, runtime),
             batch_loader(task.development, development, size, runtime) if development else None,
-            ckpt_path=checkpoint if checkpoint.exists() else None,
+            ckpt_path=last_good(checkpoint),
         )
+        if all("gradient_norm_max" not in row for row in selection.history):
+            raise ModelError(f"every step had gradients that are no numbers: {ADVICE}")
+    if trainer.is_global_zero:
+        convergence.write(scratch / CONVERGENCE, task.classes)
     network.load_state_dict(selection.weights)
     network.eval()
     return selection.history
+
+
+def _check_shares(batch_size: int, devices: int) -> None:
+    if batch_size < devices:
+        raise ParamsError(
+            f"batch_size: batches of {batch_size} cannot be shared by {devices} devices: raise "
+            "batch_size, or lower runtime.devices or runtime.nodes"
+        )
+
+
+@contextmanager
+def _way_back(checkpoint: Path) -> Iterator[None]:
+    """Add to an error from where another run would go on, and how to begin anew."""
+    try:
+        yield
+    except ModelError as error:
+        what = (
+            f"Another run goes on from the end of the last good epoch ({checkpoint}); with other "
+            f"parameters, or if you delete {checkpoint.parent}, it begins anew"
+        )
+        anew = "Another run begins anew"
+        raise ModelError(f"{error}. {what if checkpoint.exists() else anew}") from error
 
 
 def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Callback]) -> Trainer:

@@ -5,45 +5,37 @@ from functools import partial
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from camchex.networks.batches import Batch, to_unit_range
 from camchex.networks.inference import probabilities
-from camchex.networks.samples import Prevalence
 from camchex.networks.sampling import derived_seed
 from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
 from camchex.training.optimization import build_optimizer, learning_rate_factor
 from camchex.training.params import TrainingParams
+from camchex.training.task import Task
 
 
 class Learner(LightningModule):
-    """Network with its loss, augmentation and schedule; an epoch has ``steps_per_epoch`` updates.
-
-    Its first three arguments are those of :class:`camchex.training.fit.Task`.
-    """
+    """Network of a task in training; an epoch has ``steps_per_epoch`` optimizer steps."""
 
     positives: Tensor
     known: Tensor
 
-    def __init__(
-        self,
-        network: nn.Module,
-        augment: nn.Module,
-        prevalence: Prevalence,
-        params: TrainingParams,
-        steps_per_epoch: int,
-    ) -> None:
+    def __init__(self, task: Task, params: TrainingParams, steps_per_epoch: int) -> None:
         super().__init__()
-        self.network, self.augment = network, augment
+        self.network, self.augment = task.network, task.augment
         self.params, self.steps_per_epoch = params, steps_per_epoch
+        self.rates, self.input_loss = task.rates, task.input_loss
         for name in ("positives", "known"):
-            counts = torch.from_numpy(getattr(prevalence, name)).float()
+            counts = torch.from_numpy(getattr(task.prevalence, name)).float()
             self.register_buffer(name, counts, persistent=False)
         self.train_losses: list[Tensor] = []
         self.gradient_norms: list[Tensor] = []  # one per optimizer step, before clipping
+        self.learning_rate = 0.0  # of the last optimizer step, the highest of all groups
         self.validated: list[tuple[Tensor, Tensor]] = []  # (rows, probabilities) of an epoch
 
     def on_train_epoch_start(self) -> None:
@@ -55,21 +47,30 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """Compute the loss of one augmented batch; its mean over devices is that of the whole."""
         batch = batch.map_images(to_unit_range).map_images(self.augment)
-        logits, targets, known = self.network(batch.inputs), batch.targets, batch.known
+        if self.input_loss:
+            logits, own, given = self.network(batch.inputs, by_input=True)
+            known: Tensor = batch.known[:, None] & given[..., None]  # (B, K, Q)
+            by_input = self.input_loss * self._loss(own, batch.targets[:, None], known)
+            loss = self._loss(logits, batch.targets, batch.known) + by_input
+        else:
+            loss = self._loss(self.network(batch.inputs), batch.targets, batch.known)
+        self.train_losses.append(loss.detach())
+        return loss
+
+    def _loss(self, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        """Compute the loss of this device, whose mean over devices is that of the whole batch."""
         several = distributed.is_initialized()
         if self.params.loss == "original":  # a sum
             loss = asymmetric_loss(logits, targets, known)
-            loss = loss * distributed.get_world_size() if several else loss
-        else:
-            loss = weighted_asymmetric_loss(logits, targets, self.positives, self.known, known)
-            loss = loss * weight_of_share(known) if several else loss
-        self.train_losses.append(loss.detach())
-        return loss
+            return loss * distributed.get_world_size() if several else loss
+        loss = weighted_asymmetric_loss(logits, targets, self.positives, self.known, known)
+        return loss * weight_of_share(known) if several else loss
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, *_: object, **__: object
     ) -> None:
-        """Measure the gradient norm of an optimizer step, and clip the gradients by it."""
+        """Measure the gradient norm of an optimizer step, clip by it, and note the rate."""
+        self.learning_rate = max(group["lr"] for group in optimizer.param_groups)
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         norm = get_total_norm([p.grad for p in weights if p.grad is not None])
         self.gradient_norms.append(norm.detach())
@@ -83,7 +84,7 @@ class Learner(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Build AdamW, whose learning rate is set at every optimizer step."""
-        optimizer = build_optimizer(self.network.parameters(), self.params)
+        optimizer = build_optimizer(self.network, self.params, self.rates)
         factor = partial(learning_rate_factor, self.params, self.steps_per_epoch)
         schedule = LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

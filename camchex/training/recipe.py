@@ -3,6 +3,7 @@
 import csv
 import json
 import platform
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,10 @@ from camchex.runs.devices import device_of
 from camchex.runs.runtime import RuntimeParams
 from camchex.runs.scratch import LOGS, run_name
 from camchex.runs.training_run import Run, publish, run_once
-from camchex.training.fit import Task, fit
+from camchex.training.convergence import CONVERGENCE
+from camchex.training.fit import fit
 from camchex.training.params import AugmentationParams, TrainingParams
+from camchex.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def train_once(
         logs = LOGS / run_name(recipe.out)
         history = fit(task, recipe.training, recipe.runtime, scratch, logs)
         made_with = arithmetic_of(recipe.runtime)
-        curves = partial(write_training_curves, history, task.sources, made_with)
+        found = scratch / CONVERGENCE
+        curves = partial(write_training_curves, history, task.sources, made_with, found)
         publish(recipe.curves, curves)
         publish(recipe.out, network.save_pretrained)
 
@@ -99,13 +103,15 @@ def write_training_curves(
     history: Sequence[Mapping[str, float]],
     sources: Mapping[str, int],
     made_with: Mapping[str, object],
+    convergence: Path,
     folder: Path,
 ) -> None:
     """Write the curves of a training, and what they were made with.
 
     ``<quantity>.tsv`` holds epoch (from 0) and value, ``sources.tsv`` the samples by data set,
-    ``arithmetic.json`` what :func:`arithmetic_of` says.
+    ``arithmetic.json`` what :func:`arithmetic_of` says. The file ``convergence`` is copied.
     """
+    shutil.copyfile(convergence, folder / CONVERGENCE)
     (folder / "arithmetic.json").write_text(json.dumps(made_with, indent=2) + "\n")
     total = sum(sources.values())
     shares = [(name, count, round(count / total, 6)) for name, count in sources.items()]

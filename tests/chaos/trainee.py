@@ -15,8 +15,8 @@ from camchex.networks.samples import ImageDataset, prevalence
 from camchex.training import recipe
 from camchex.training.augmentation import Augmentation
 from camchex.training.checkpoint import SafeCheckpoints
-from camchex.training.fit import Task
 from camchex.training.learner import Learner
+from camchex.training.task import Task
 from tests.training.factories import AUGMENTATION, RUNTIME, SIZE, TRAINING, samples, small_network
 
 START, EPOCH, VALIDATION, CHECKPOINT, PUBLISH = range(5)

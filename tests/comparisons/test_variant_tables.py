@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from camchex.comparisons.paper import paper_numbers
-from camchex.comparisons.variant_tables import paired_difference, read_scores, variant_table
+from camchex.comparisons.variant_tables import (
+    paired_difference,
+    read_perturbed,
+    read_scores,
+    variant_table,
+)
 from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
 from camchex.comparisons.variants import COMPARISONS, TABLE3, Comparison, Row
 from camchex.contract.yaml_file import read_yaml, yaml_text
@@ -70,6 +75,81 @@ def test_where_no_spread_is_known_nothing_is_clear(
 ) -> None:
     assert paired_difference(before, after)["sd"] is None
     assert paired_difference(before, after)["clear"] is None
+
+
+def test_the_variance_of_rounding_is_added_to_that_of_the_seeds() -> None:
+    before, after = SCORES["before"]["mAP"], SCORES["after"]["mAP"]  # mean 0.10, sd 0.03
+    for perturbed, clear in ((0.0, True), (0.039, True), (0.041, False)):  # 0.05 at 0.04
+        found = paired_difference(before, after, perturbed)
+        assert found["clear"] is clear
+        assert found["sd"] == pytest.approx(0.03)  # what is shown stays that of the seeds
+        assert found["sd_perturbed"] == perturbed
+
+
+def test_two_single_models_are_judged_by_rounding_alone() -> None:
+    assert paired_difference([0.1], [0.2], 0.04)["clear"] is True
+    assert paired_difference([0.1], [0.2], 0.06)["clear"] is False
+    assert paired_difference([0.1], [0.2], 0.06)["sd"] is None
+    assert paired_difference([None], [0.2], 0.06)["clear"] is None
+
+
+def recorded(path: Path, **kinds: tuple[float | None, list[str]]) -> Path:
+    trainings = {
+        kind: {
+            "data": "synthetic",
+            "settings": settings,
+            "perturbed": {f"test_{s}": {"sd": sd} for s in SCORES_SHOWN},
+        }
+        for kind, (sd, settings) in kinds.items()
+    }
+    path.write_text(json.dumps({"machine": "one", "trainings": trainings}))
+    return path
+
+
+SCORES_SHOWN = ("mAP", "AUROC")
+
+
+def test_only_recorded_trainings_with_the_own_settings_count(tmp_path: Path) -> None:
+    path = recorded(
+        tmp_path / "stability.json",
+        teacher=(0.02, []),
+        fusion=(None, []),
+        student=(0.01, ["noisy_student.student.epochs=2"]),
+    )
+    assert read_perturbed(path, "synthetic") == {"teacher": {"mAP": 0.02, "AUROC": 0.02}}
+    assert read_perturbed(tmp_path / "none.json", "real") == read_perturbed(None, "real") == {}
+    assert read_perturbed(path, "real") == {}
+    path.write_text('{"comparisons": []}')
+    with pytest.raises(DataError, match=r"stability.*Record it again"):
+        read_perturbed(path, "synthetic")
+
+
+def test_each_step_adds_the_rounding_of_the_trainings_of_its_two_rows(tmp_path: Path) -> None:
+    rows = (*ROWS[:2], Row("single", "one model", "image_model", training="teacher"))
+    pair = Comparison(PAIR.title, rows, PAIR.steps)
+    perturbed = read_perturbed(
+        recorded(tmp_path / "x", teacher=(0.03, []), fusion=(0.04, [])), "synthetic"
+    )
+    table = variant_table(pair, SCORES, [0, 1, 2], "synthetic", perturbed)
+    both, mixed = (step["mAP"]["sd_perturbed"] for step in table["steps"])
+    assert both == pytest.approx(0.04 * math.sqrt(2))
+    assert mixed == pytest.approx(0.05)
+    assert "differ by rounding" in markdown(table)
+    fusions = {"fusion": perturbed["fusion"]}
+    _, unknown = variant_table(pair, SCORES, [0, 1, 2], "synthetic", fusions)["steps"]
+    assert "sd_perturbed" not in unknown["mAP"]
+    assert "rounding" not in markdown(variant_table(pair, SCORES, [0, 1, 2], "synthetic"))
+
+
+def test_each_row_of_an_image_model_names_its_training() -> None:
+    found = {
+        row.name: row.training
+        for comparison in COMPARISONS.values()
+        for row in comparison.rows
+        if row.kind == "image_model"
+    }
+    students = dict.fromkeys(("gen1", "gen2", "gen3", "gen4"), "student")
+    assert found == {"gen0": "teacher", **students, "views": "view_finetuning"}
 
 
 def test_a_table_has_means_spreads_and_the_papers_numbers() -> None:

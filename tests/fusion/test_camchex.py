@@ -8,8 +8,9 @@ from torch import Tensor
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import ModelError
-from camchex.fusion.camchex import CaMChex, CaMChexConfig, build_camchex
+from camchex.fusion.camchex import PARTS, CaMChex, CaMChexConfig, build_camchex
 from camchex.fusion.params import FusionArchitecture, Preparation
+from camchex.fusion.section import Rates
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.image_classifier import build_image_classifier
 from tests.networks.small import (
@@ -31,7 +32,10 @@ RELEASED: dict[str, object] = {
     "mask_padding": False,
     "position_encoding": "released",
 }
-PROFILES: list[dict[str, object]] = [{}, RELEASED, {"segments": "by_slot"}, {"mask_padding": False}]
+PROFILES: list[dict[str, object]] = [
+    *({}, RELEASED, {"segments": "by_slot"}, {"mask_padding": False}),
+    *({"input_heads": True}, RELEASED | {"input_heads": True}),
+]
 INPUTS = [["images"], ["indication"], ["vitals"], ["vitals", "images"], ["indication", "vitals"]]
 
 
@@ -129,6 +133,30 @@ def test_norms_come_before_attention_and_feed_forward_where_asked_for() -> None:
         assert torch.equal(model.fusion.encoder(wide), wide) is norm_first
 
 
+def test_layers_that_begin_at_zero_add_nothing_but_can_learn_each_its_own() -> None:
+    model = camchex(norm_first=True, zero_init=True, layers=3, dropout=0.0).train()
+    layers = model.fusion.encoder.layers
+    wide = torch.randn(2, 3, layers[0].linear1.in_features)
+    assert torch.equal(model.fusion.encoder(wide), wide)
+    firsts = [torch.cat([layer.self_attn.in_proj_weight, layer.linear1.weight]) for layer in layers]
+    assert not any(torch.equal(firsts[0], other) for other in firsts[1:])
+    model(studies()).square().sum().backward()
+    learnt = [layer.linear2.weight.grad for layer in layers]
+    assert all(gradient.abs().max() > 0 for gradient in learnt)
+    assert not torch.allclose(learnt[0], learnt[1])
+
+
+@torch.no_grad()
+def test_a_final_norm_comes_after_all_layers() -> None:
+    model = camchex(norm_first=True, final_norm=True)
+    plain = camchex(norm_first=True)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    wide = 5 * torch.randn(2, 3, model.fusion.encoder.norm.normalized_shape[0])
+    found = model.fusion.encoder(wide)
+    close(found, torch.nn.functional.layer_norm(plain.fusion.encoder(wide), found.shape[2:]))
+    assert plain.fusion.encoder.norm is None
+
+
 @torch.no_grad()
 def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
     """As if the attention to one token had the logarithm of their number added."""
@@ -136,7 +164,8 @@ def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
     once, batch = camchex(layers=1, inputs=["images", "indication"]), only(studies(), [0])
     many = camchex(layers=1, inputs=["images", "indication"], text_tokens=copies)
     many.load_state_dict(once.state_dict())
-    states = many.fusion(many.encode_images(batch), [many.text(batch.indication)], 1)[0][0]
+    texts = {"indication": many.text(batch.indication)}
+    states = many.fusion(many.fusion.tokens(many.encode_images(batch), texts, 1))[0][0]
     assert len(states) == 2 + copies
     close(states[2:], states[2:3].expand(copies, -1))
     layer = once.fusion.encoder.layers[0]
@@ -234,6 +263,15 @@ def test_every_weight_is_used_in_training() -> None:
         assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
+@pytest.mark.parametrize("changes", [{}, {"architecture": "mmbt"}, {"input_heads": True}])
+def test_every_weight_belongs_to_a_part_that_may_have_a_rate_of_its_own(
+    changes: dict[str, object],
+) -> None:
+    modules = {name.partition(".")[0] for name, _ in camchex(**changes).named_parameters()}
+    assert modules <= set(PARTS)
+    assert set(PARTS.values()) == set(Rates.model_fields)
+
+
 def test_a_view_that_no_study_has_is_not_encoded() -> None:
     model = camchex().train()
     model(only(studies(), [1, 2])).sum().backward()
@@ -242,18 +280,32 @@ def test_a_view_that_no_study_has_is_not_encoded() -> None:
 
 
 @torch.no_grad()
-def test_a_batch_without_any_image_is_read_by_its_texts() -> None:
-    model, batch = camchex(), only(studies(), [2])
+@pytest.mark.parametrize(
+    "changes",
+    [*PROFILES, {"mask_padding": False, "encoders": "shared"}, {"architecture": "mmbt"}],
+)
+def test_a_study_without_image_is_read_alone_as_in_a_batch(changes: dict[str, object]) -> None:
+    model, batch = camchex(**changes), only(studies(), [2])
     close(model(batch), model(studies())[2:3])
-    with pytest.raises(ModelError, match="at least one study needs an image"):
-        camchex(mask_padding=False)(batch)
+
+
+def test_a_batch_without_any_image_trains_the_padding_and_leaves_the_encoders_as_they_were() -> (
+    None
+):
+    model = camchex(mask_padding=False).train()
+    before = {name: value.clone() for name, value in model.frontal.state_dict().items()}
+    model(only(studies(), [2])).sum().backward()
+    assert model.fusion.padding.grad.abs().sum() > 0
+    assert model.frontal.training
+    for name, value in model.frontal.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_a_study_with_nothing_to_read_is_refused() -> None:
-    model = camchex(inputs=["images"])
-    for batch in (studies(), only(studies(), [2])):
-        with pytest.raises(ModelError, match="no image"):
-            model(batch)
+    for model in (camchex(inputs=["images"]), camchex(inputs=["images"], mask_padding=False)):
+        for batch in (studies(), only(studies(), [2])):
+            with pytest.raises(ModelError, match="no image"):
+                model(batch)
 
 
 @torch.no_grad()
@@ -386,7 +438,9 @@ def test_the_published_configuration_has_the_published_size() -> None:
         classes=CXR_LT_2023,
         image_size=1024,
         preparation=Preparation(fit="stretch", jpeg_quality=95, cleaner="released"),
-        fusion=FusionArchitecture(**fusion.model_dump(exclude={"training"})),
+        fusion=FusionArchitecture(
+            **fusion.model_dump(include=set(FusionArchitecture.model_fields))
+        ),
         frontal=published,
         lateral=published,
         text=text_params(),

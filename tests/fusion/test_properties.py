@@ -17,7 +17,7 @@ from camchex.fusion.study_batch import StudyBatch
 from camchex.fusion.study_fusion import place_by_study
 from tests.networks.small import INDICATIONS, SIZE, VITALS, camchex, tokenizer
 
-MODULES: dict[str, ModuleType] = {"camchex": fusion, "mmbt": mmbt}
+MODULES: dict[str, ModuleType] = {"camchex": fusion, "mmbt": mmbt, "input_heads": fusion}
 every_architecture = pytest.mark.parametrize("architecture", MODULES)
 STUDIES = st.lists(st.lists(st.booleans(), max_size=4), min_size=1, max_size=4)  # views of each
 few = settings(max_examples=25, deadline=None)
@@ -26,10 +26,11 @@ few = settings(max_examples=25, deadline=None)
 @cache
 def model(architecture: str) -> CaMChex:
     """With large weights where new ones are so small that no token would matter."""
-    made = camchex(architecture=architecture)
+    heads = architecture == "input_heads"
+    made = camchex(architecture="camchex" if heads else architecture, input_heads=heads)
     with torch.no_grad():
         for name, weight in made.named_parameters():
-            if name.startswith(("text", "joint")) and weight.ndim > 1:
+            if name.startswith(("text", "joint", "input_heads")) and weight.ndim > 1:
                 weight.mul_(10)
     return made
 

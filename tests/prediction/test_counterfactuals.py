@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from camchex.fusion.study_data import StudySamples
+from camchex.fusion.tokenizer import NO_VITALS
 from camchex.prediction.counterfactuals import (
-    NO_VITALS,
     counterfactuals,
     predict_changed,
     swap_indications,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from camchex.report.filled_labels import filled_labels
-from camchex.report.inputs import ReportInputs, read_lines, read_machines
+from camchex.report.inputs import ReportInputs, read_lines, read_machines, read_remarks
 from tests.report.workspace import SEEDS, write_json
 
 
@@ -25,6 +25,13 @@ def test_machines_are_those_of_declared_runs_whose_arithmetic_is_not_portable(
     said = "device x86_64 AVX512, devices 2, threads 8, torch 2.1"
     assert read_machines(tmp_path, SEEDS) == {"gen2": said}
     assert read_machines(tmp_path, [7]) == {"gen2": said, "fusion_seed7": said}
+
+
+def test_remarks_are_those_of_declared_runs_that_wrote_them(tmp_path: Path) -> None:
+    for run, said in {"gen0": [], "gen2": ["not converged"], "fusion_seed7": ["a spike"]}.items():
+        write_json(tmp_path / run / "convergence.json", {"remarks": said})
+    assert read_remarks(tmp_path, SEEDS) == {"gen0": [], "gen2": ["not converged"]}
+    assert read_remarks(tmp_path, [7])["fusion_seed7"] == ["a spike"]
 
 
 def test_lines_are_read_by_seed_and_name(tmp_path: Path) -> None:

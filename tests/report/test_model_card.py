@@ -112,3 +112,15 @@ def test_tables_have_as_many_cells_as_their_header_and_no_gap_stands_before_them
     for block in blocks:
         assert len({line.count("|") for line in block.splitlines()}) == 1
     assert len(re.findall(r"^\| --- ", text, re.MULTILINE)) == len(blocks)
+
+
+def test_a_card_repeats_what_the_trainings_behind_its_model_said(
+    text: str, inputs: ReportInputs
+) -> None:
+    assert "trainings behind it" not in text
+    said = {"gen0": ["not converged: Mass"], f"fusion_seed{SEED}": [], "fusion_seed9": ["a spike"]}
+    card = model_card(replace(inputs, remarks=said), SEED)
+    part = card.partition("### The trainings behind it\n\n")[2].partition("\n\n## ")[0]
+    assert part.strip() == "- `gen0`: not converged: Mass."
+    quiet = model_card(replace(inputs, remarks=dict.fromkeys(said, ())), SEED)
+    assert "No training had a step" in quiet

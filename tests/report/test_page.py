@@ -39,6 +39,21 @@ def test_the_page_names_the_machine_of_trainings_that_are_not_portable(
     assert "gen1" not in text
 
 
+def test_the_page_repeats_what_trainings_said_of_themselves(
+    page: str, inputs: ReportInputs
+) -> None:
+    assert "running median" not in section(page, "training")
+    quiet = {"gen0": [], "fusion_seed0": []}
+    text = section(render_report(replace(inputs, remarks=quiet)), "training")
+    assert "No training had a step" in text
+    loud = quiet | {"gen0": ["not converged: the last epochs were still gaining on Mass"]}
+    text = section(render_report(replace(inputs, remarks=loud)), "training")
+    (row,) = text.partition("<tbody>")[2].strip().split("<tr>")[1:]
+    assert "gen0" in row
+    assert loud["gen0"][0] in row
+    assert "No training had a step" not in text
+
+
 def test_views_and_external_sets_are_shown_where_they_were_counted(
     page: str, inputs: ReportInputs
 ) -> None:

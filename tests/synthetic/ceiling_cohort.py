@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from camchex.contract.labels import CXR_LT_2023
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.contract.yaml_file import read_yaml
+from camchex.synthetic.ceiling.shared_shadows import Seen, places_seen
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.emergency import stays_around
 from camchex.synthetic.people.indication import write_indication
@@ -34,6 +35,8 @@ class Simulated:
     vitals: list[str]  # vitals_text
     labels: NDArray[np.float64]  # (N, Q) as published
     present: NDArray[np.bool_]  # (N, F)
+    places: list[Seen]  # shared shadows
+    ids: list[str]  # study_id
 
 
 def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simulated:
@@ -57,7 +60,9 @@ def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simula
         ]
         vitals.append(_triage(stays[-1].triage) if stays else OUTSIDE)
     present = [[finding in study.severities for finding in DRAWN] for study in studies]
-    return Simulated(texts, vitals, np.array(labels, float), np.array(present))
+    places = [places_seen(study) for study in studies]
+    ids = [study.study_id for study in studies]
+    return Simulated(texts, vitals, np.array(labels, float), np.array(present), places, ids)
 
 
 def _dirty(text: str, params: SyntheticParams, study_id: str) -> str:

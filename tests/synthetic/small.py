@@ -19,6 +19,7 @@ SMALL: dict[str, Any] = {
     "in_emergency": 0.55,
     "vitals_missing": 0.0,
     "vitals_dirt": 0.0,
+    "synergy": 0.0,
     "prevalence": dict.fromkeys(DRAWN, 0.12),
 }
 

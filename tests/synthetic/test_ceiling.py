@@ -25,7 +25,13 @@ from camchex.synthetic.ceiling.measured_signs import (
     summarise_signs,
 )
 from camchex.synthetic.ceiling.naming import WEIGHTS, kept_given, named_given, terms
-from camchex.synthetic.ceiling.observer import Evidence, posteriors, read_evidence, upper_bounds
+from camchex.synthetic.ceiling.observer import (
+    Evidence,
+    Shown,
+    posteriors,
+    read_evidence,
+    upper_bounds,
+)
 from camchex.synthetic.ceiling.posterior import DEVICES, Generator
 from camchex.synthetic.ceiling.vital_signs import MOVING, read_vital_signs
 from camchex.synthetic.params import DRAWN, SyntheticParams
@@ -225,14 +231,14 @@ def test_without_noise_and_leak_the_images_say_every_label() -> None:
     model, cohort = Generator(params), simulate(params, 40)
     for i in range(40):
         seen = read_evidence(cohort.texts[i], cohort.vitals[i])
-        for told in upper_bounds(model, seen, cohort.present[i], {}).values():
+        for told in upper_bounds(model, seen, Shown(cohort.present[i]), {}).values():
             np.testing.assert_allclose(told, cohort.labels[i], atol=1e-12)
 
 
 def test_images_without_signs_say_nothing() -> None:
     model, seen = Generator(demo(signal=0.0)), Evidence([], {})
     exact = posteriors(model, seen)
-    told = upper_bounds(model, seen, drawn_findings(1)[0], exact)
+    told = upper_bounds(model, seen, Shown(drawn_findings(1)[0]), exact)
     np.testing.assert_allclose(told["images"], model.prior_labels)
     np.testing.assert_allclose(told["images+indication+vitals"], exact["indication+vitals"])
 
@@ -264,7 +270,8 @@ def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
     for i in range(4):
         seen = read_evidence(cohort.texts[i], cohort.vitals[i])
         exact = posteriors(model, seen)
-        for name, one in {**exact, **upper_bounds(model, seen, cohort.present[i], exact)}.items():
+        bounds = upper_bounds(model, seen, Shown(cohort.present[i]), exact)
+        for name, one in {**exact, **bounds}.items():
             np.testing.assert_allclose(found.probabilities[name][i], one[columns], atol=1e-12)
     np.testing.assert_allclose(
         found.probabilities["indication"][4:],
@@ -307,6 +314,7 @@ def signs() -> tuple[Simulated, dict[str, Floats]]:
     cohort = Simulated(
         [whole.texts[i] for i in keep], [whole.vitals[i] for i in keep],
         whole.labels[keep], whole.present[keep],
+        [whole.places[i] for i in keep], [whole.ids[i] for i in keep],
     )  # fmt: skip
     pairs = zip(cohort.texts, cohort.vitals, strict=True)
     rows = [posteriors(model, read_evidence(*pair)) for pair in pairs]

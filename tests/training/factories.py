@@ -7,8 +7,8 @@ from torch import nn
 
 from camchex.networks.samples import ImageDataset, ImageSamples, prevalence
 from camchex.runs.runtime import RuntimeParams
-from camchex.training.fit import Task
 from camchex.training.params import AugmentationParams, TrainingParams
+from camchex.training.task import Task
 
 SIZE = 16
 CLASSES = 4

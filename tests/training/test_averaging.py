@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 import camchex
-from camchex.training.callbacks import Selection, mean_average_precision
+from camchex.training.callbacks import Selection, average_precisions, mean_known
 from camchex.training.fit import fit
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage
@@ -82,7 +82,7 @@ def test_the_score_is_of_the_averaged_weights_on_the_whole_development_set(
     )
     with torch.no_grad():
         probabilities = task.network(images[:, None].float() / 255).sigmoid().numpy()
-    expected = mean_average_precision(probabilities, task.development.targets)
+    expected = mean_known(average_precisions(probabilities, task.development.targets))
     assert history[0]["development_mAP"] == pytest.approx(expected, abs=1e-9)
     assert not task.network.training
 
@@ -96,7 +96,9 @@ def test_the_score_of_an_epoch_is_the_average_precision_of_the_report() -> None:
         for labels, column in zip(targets.T, probabilities.T, strict=True)
         for known in [~np.isnan(labels)]
     ]
-    assert mean_average_precision(probabilities, targets) == pytest.approx(np.mean(each), abs=1e-12)
+    assert mean_known(average_precisions(probabilities, targets)) == pytest.approx(
+        np.mean(each), abs=1e-12
+    )
 
 
 def test_the_mean_average_precision_leaves_out_classes_without_both_labels() -> None:
@@ -110,5 +112,5 @@ def test_the_mean_average_precision_leaves_out_classes_without_both_labels() -> 
             average_precision_score(targets[10:, 3], probabilities[10:, 3]),
         ]
     )
-    assert mean_average_precision(probabilities, targets) == pytest.approx(expected)
-    assert mean_average_precision(probabilities[:, 1:3], targets[:, 1:3]) is None
+    assert mean_known(average_precisions(probabilities, targets)) == pytest.approx(expected)
+    assert mean_known(average_precisions(probabilities[:, 1:3], targets[:, 1:3])) is None

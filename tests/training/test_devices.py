@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from camchex.errors import ParamsError
 from camchex.networks.sampling import ShuffledBatches
 from camchex.runs.devices import device_of
-from camchex.training.callbacks import IDS
-from camchex.training.fit import CHECKPOINT, cluster_environments, fit
+from camchex.training.checkpoint import CHECKPOINT
+from camchex.training.finite import IDS
+from camchex.training.fit import cluster_environments, fit
 from tests.training import two_devices
 from tests.training.demo import ROOT
 from tests.training.factories import RUNTIME

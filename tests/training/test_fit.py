@@ -1,6 +1,8 @@
 """Training resumes, repeats, averages, and keeps the best epoch."""
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,13 @@ from torch import nn
 from camchex.errors import ModelError, ParamsError
 from camchex.networks.sampling import BatchRows, ShuffledBatches
 from camchex.runs.devices import device_of
-from camchex.training import callbacks
+from camchex.training import finite
+from camchex.training import fit as fit_module
 from camchex.training.augmentation import Augmentation
 from camchex.training.callbacks import Checkpoint
-from camchex.training.fit import CHECKPOINT, fit
+from camchex.training.checkpoint import CHECKPOINT, PREVIOUS, SafeCheckpoints
+from camchex.training.convergence import CONVERGENCE
+from camchex.training.fit import fit
 from camchex.training.learner import Learner
 from camchex.training.loss import asymmetric_loss, weighted_asymmetric_loss
 from camchex.training.params import TrainingParams
@@ -77,7 +82,7 @@ def count_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_the_loss_is_the_one_that_is_asked_for(loss: str) -> None:
     task = image_task(small_network().eval(), nn.Identity())
     params = TRAINING.model_copy(update={"loss": loss})
-    learner = Learner(task.network, task.augment, task.prevalence, params, steps_per_epoch=1)
+    learner = Learner(task, params, steps_per_epoch=1)
     batch = task.train[BatchRows(0, np.arange(8))]
     logits = task.network(batch.inputs / 255)
     expected = {
@@ -184,7 +189,7 @@ def test_the_determinism_of_torch_is_restored(tmp_path: Path) -> None:
 def test_labels_that_are_not_known_teach_nothing() -> None:
     network = small_network().eval()
     task = image_task(network, nn.Identity())
-    learner = Learner(network, nn.Identity(), task.prevalence, TRAINING, 5)
+    learner = Learner(task, TRAINING, 5)
     batch = task.train[BatchRows(0, np.arange(8))]
     known = torch.rand(batch.targets.shape, generator=torch.Generator().manual_seed(0)) < 0.5
     one = replace(batch, known=known)
@@ -241,7 +246,7 @@ POISONED = 11  # a row whose label overflows the loss
 
 def diverge(scratch: Path, looks: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
     """Train on a poisoned image with a look every so many batches: the message, and the batches."""
-    monkeypatch.setattr(callbacks, "LOOK_EVERY", {"cpu": looks})
+    monkeypatch.setattr(finite, "LOOK_EVERY", {"cpu": looks})
     steps = []
     step = Learner.training_step
     monkeypatch.setattr(
@@ -261,7 +266,7 @@ def test_a_loss_that_is_no_number_names_its_step_and_keeps_the_ids_to_this_user(
     message, steps = diverge(tmp_path, looks, monkeypatch)
     batches = [batch.rows for batch in ShuffledBatches(44, 8, TRAINING.seed)]
     poisoned = next(n for n, rows in enumerate(batches) if POISONED in rows)
-    file = tmp_path / "logs" / callbacks.IDS
+    file = tmp_path / "logs" / finite.IDS
     assert f"epoch 1, step {poisoned + 1} of 5: the training loss is no number" in message
     assert "lower learning_rate" in message
     assert str(file) in message
@@ -271,6 +276,172 @@ def test_a_loss_that_is_no_number_names_its_step_and_keeps_the_ids_to_this_user(
     assert file.stat().st_mode & 0o777 == 0o600
     assert steps == min(-(-(poisoned + 1) // looks) * looks, len(batches))
     assert not (tmp_path / "scratch" / CHECKPOINT).exists()
+
+
+def poison(network: nn.Module, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one gradient of an optimizer step (from 0) be NaN, though its loss is a number."""
+    steps = []
+    clip = Learner.configure_gradient_clipping
+
+    def change(self: Learner, *args: object, **options: object) -> None:
+        if len(steps) == step:
+            network[0].weight.grad[0, 0, 0, 0] = torch.nan
+        steps.append(1)
+        clip(self, *args, **options)
+
+    monkeypatch.setattr(Learner, "configure_gradient_clipping", change)
+
+
+@pytest.mark.parametrize(
+    ("development", "changes"), [(0, {}), (0, {"ema_decay": None, "clip_norm": None}), (20, {})]
+)
+def test_a_gradient_that_is_no_number_in_the_last_step_is_not_kept_and_jams_no_rerun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict, development: int
+) -> None:
+    params = TRAINING.model_copy(update=changes)
+    straight = train(tmp_path / "straight", params, development=development)
+    torch.manual_seed(params.seed)
+    network = small_network()
+    task = image_task(network, Augmentation(AUGMENTATION, SIZE), development=development)
+    folder = tmp_path / "poisoned"
+    with monkeypatch.context() as patch:
+        poison(network, 5 * TRAINING.epochs - 1, patch)
+        with pytest.raises(ModelError) as caught:
+            fit(task, params, RUNTIME, folder)
+    assert "epoch 3, step 5 of 5: the gradient norm is no number" in str(caught.value)
+    assert f"last good epoch ({folder / CHECKPOINT})" in str(caught.value)
+    epochs = count_epochs(monkeypatch)
+    assert_same(train(folder, params, development=development), straight)
+    assert epochs == [2]
+
+
+@pytest.mark.parametrize(("looks", "accumulate"), [(1, 1), (32, 1), (2, 3), (32, 2)])
+def test_a_gradient_that_is_no_number_names_the_batches_of_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int, accumulate: int
+) -> None:
+    monkeypatch.setattr(finite, "LOOK_EVERY", {"cpu": looks})
+    network = small_network()
+    poison(network, 1, monkeypatch)
+    params = TRAINING.model_copy(update={"accumulate": accumulate})
+    with pytest.raises(ModelError, match=f"step {min(2 * accumulate, 5)} of 5: the gradient"):
+        fit(image_task(network, nn.Identity()), params, RUNTIME, tmp_path)
+    batches = [batch.rows for batch in ShuffledBatches(44, 8, TRAINING.seed)]
+    rows = np.concatenate(batches[accumulate : 2 * accumulate])
+    ids = (tmp_path / "logs" / finite.IDS).read_text().splitlines()
+    assert ids == [f"1-{row}" for row in sorted(rows)]
+
+
+@pytest.mark.parametrize(("skipped", "stops"), [(1, False), (15, True)])
+def test_a_step_that_half_precision_skips_is_counted_unless_all_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skipped: int, *, stops: bool
+) -> None:
+    """On a CPU: every step is done in single precision, and an overflow is only reported."""
+    clip, steps = Learner.configure_gradient_clipping, []
+
+    def overflow(self: Learner, *args: object, **options: object) -> None:
+        clip(self, *args, **options)
+        steps.append(1)
+        if len(steps) <= skipped:
+            self.gradient_norms[-1] = torch.tensor(torch.inf)
+
+    monkeypatch.setattr(Learner, "configure_gradient_clipping", overflow)
+    single = fit_module._trainer
+    monkeypatch.setattr(
+        fit_module,
+        "_trainer",
+        lambda params, *rest: single(params.model_copy(update={"precision": "32-true"}), *rest),
+    )
+    half = TRAINING.model_copy(update={"precision": "16-mixed"})
+    if stops:
+        with pytest.raises(ModelError, match="every step had gradients that are no numbers"):
+            train(tmp_path, half)
+        return
+    _, history = train(tmp_path, half)
+    assert all(np.isfinite(row["gradient_norm_max"]) for row in history)
+    found = json.loads((tmp_path / CONVERGENCE).read_text())
+    assert found["skipped_steps"] == skipped
+    assert found["remarks"][0] == "steps skipped, since their gradients overflowed: 1"
+
+
+@pytest.mark.parametrize("development", [0, 20])
+def test_a_weight_that_is_no_number_is_neither_saved_nor_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, development: int
+) -> None:
+    network = small_network()
+    unused = nn.Parameter(torch.ones(3))  # no loss and no probability shows it
+    network.register_parameter("unused", unused)
+    start = Learner.on_train_epoch_start
+
+    def break_it(self: Learner) -> None:
+        start(self)
+        if self.current_epoch == 1:
+            unused.data[1] = torch.inf
+
+    monkeypatch.setattr(Learner, "on_train_epoch_start", break_it)
+    task = image_task(network, nn.Identity(), development=development)
+    with pytest.raises(ModelError, match=r"epoch 2: 1 tensors .* unused among them"):
+        fit(task, TRAINING, RUNTIME, tmp_path)
+    saved = SafeCheckpoints().load_checkpoint(tmp_path / CHECKPOINT)
+    assert saved["epoch"] == 0
+    assert not finite.not_finite(saved["state_dict"])
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def fill_with_nan(path: Path) -> None:
+    checkpoint = SafeCheckpoints().load_checkpoint(path)
+    next(iter(checkpoint["state_dict"].values())).fill_(torch.nan)
+    SafeCheckpoints().save_checkpoint(checkpoint, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "names", "left"),
+    [
+        (cut, [CHECKPOINT], 2),
+        (fill_with_nan, [CHECKPOINT], 2),
+        (lambda path: path.write_bytes(b""), [CHECKPOINT, PREVIOUS], 3),
+    ],
+)
+def test_a_training_goes_back_to_the_last_good_checkpoint(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+    names: list[str],
+    left: int,
+) -> None:
+    straight = train(tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        kill_after(patch, 1, saved=True)
+        with pytest.raises(Killed):
+            train(tmp_path / "killed")
+    for name in names:
+        damage(tmp_path / "killed" / name)
+    epochs = count_epochs(monkeypatch)
+    assert_same(train(tmp_path / "killed"), straight)
+    assert len(epochs) == left
+    said = capsys.readouterr().err
+    assert all(f"{tmp_path / 'killed' / name}: " in said for name in names)
+
+
+@pytest.mark.parametrize("changes", [{}, {"accumulate": 2}, {"schedule": "constant"}])
+def test_the_curve_of_the_learning_rate_is_that_of_the_last_step_of_each_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict
+) -> None:
+    used = []
+    step = torch.optim.AdamW.step
+
+    def watch(self: torch.optim.AdamW, *args: object, **options: object) -> object:
+        used.append(self.param_groups[0]["lr"])
+        return step(self, *args, **options)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watch)
+    _, history = train(tmp_path, TRAINING.model_copy(update=changes))
+    each = len(used) // TRAINING.epochs
+    assert [row["learning_rate"] for row in history] == used[each - 1 :: each]
+    assert min(used) > 0
 
 
 def logged(folder: Path, quantity: str) -> list[float]:

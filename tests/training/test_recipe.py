@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from camchex.errors import ModelError
-from camchex.training.fit import Task
 from camchex.training.recipe import Recipe, arithmetic_of, train_once
+from camchex.training.task import Task
 from tests.training.factories import (
     AUGMENTATION,
     RUNTIME,

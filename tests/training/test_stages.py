@@ -1,5 +1,6 @@
 """Every training stage, one after the other, on a small cohort."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -187,6 +188,7 @@ def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> 
             "development_mAP.tsv",
             "sources.tsv",
             "arithmetic.json",
+            "convergence.json",
         }
         header, *rows = files["development_mAP.tsv"].decode().splitlines()
         assert header == "step\tdevelopment_mAP"
@@ -476,6 +478,7 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
         "learning_rate.tsv",
         "sources.tsv",
         "arithmetic.json",
+        "convergence.json",
     }
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
@@ -515,3 +518,37 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     assert (tmp_path / "out/gen0.json").read_bytes() == (
         here / "metrics/pseudo_labels/gen0.json"
     ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "curves"),
+    [("teacher", "gen0"), ("student", "gen1"), ("view_finetuning", "frontal"), ("fusion", "seed0")],
+)
+def test_the_benchmark_of_stability_trains_as_the_stage_does_but_for_the_noise(
+    here: Path, monkeypatch: pytest.MonkeyPatch, kind: str, curves: str
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    stability = importlib.import_module("stability")
+    before = tracked(here)
+    recorded = (here / CURVES / curves / "development_mAP.tsv").read_text().splitlines()[1:]
+    plain, noisy, again = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5, 5))
+    assert plain["development_mAP"] == max(float(row.split("\t")[1]) for row in recorded)
+    assert noisy == again
+    assert all(0 < noisy[score] < 1 for score in stability.SCORES)
+    other = stability.run(stability.Run(here, kind, {"training.seed": 3}))
+    assert other != plain
+    assert tracked(here) == before
+
+    def losses(_: str) -> dict[str, str]:
+        return {"losses": Path("curves/train_loss.tsv").read_text()}
+
+    monkeypatch.setattr(stability, "scores", losses)
+    monkeypatch.setattr(stability, "NOISE", 1e-3)  # a training this short forgets last digits
+    plain, noisy = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5))
+    assert plain != noisy
+    assert plain["losses"] == (here / CURVES / curves / "train_loss.tsv").read_text()
+
+
+def tracked(folder: Path) -> dict[Path, float]:
+    """Every file and when it was written."""
+    return {path: path.stat().st_mtime for path in folder.rglob("*") if path.is_file()}

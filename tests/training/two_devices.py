@@ -22,7 +22,8 @@ from camchex.networks.samples import ImageDataset, prevalence
 from camchex.runs.runtime import RuntimeParams
 from camchex.training import learner
 from camchex.training.callbacks import Checkpoint
-from camchex.training.fit import Task, fit
+from camchex.training.fit import fit
+from camchex.training.task import Task
 from tests.training.factories import CLASSES, RUNTIME, SIZE, TRAINING, samples
 
 PARAMS = TRAINING.model_copy(update={"batch_size": 7})  # shares of 4 and 3

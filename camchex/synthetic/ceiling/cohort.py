@@ -1,7 +1,7 @@
 """The ceilings' probabilities of every study of one split of a synthetic cohort."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import DataError
 from camchex.synthetic.ceiling.naming import Floats
-from camchex.synthetic.ceiling.observer import posteriors, read_evidence, upper_bounds
+from camchex.synthetic.ceiling.observer import Shown, posteriors, read_evidence, upper_bounds
 from camchex.synthetic.ceiling.posterior import Generator
-from camchex.synthetic.params import DRAWN
+from camchex.synthetic.ceiling.shared_shadows import places_seen
+from camchex.synthetic.params import DRAWN, SyntheticParams
+from camchex.synthetic.people.patients import invent_splits
 
 DIGITS = 12  # equal evidence is then a tie, however its sums were rounded
 
@@ -57,9 +59,9 @@ def ceilings(
     texts = zip(indications, studies["vitals_text"].to_pylist(), strict=True)
     seen = [read_evidence(*pair) for pair in texts]
     rows = []
-    for evidence, present in zip(seen, present_findings(studies, truth), strict=True):
+    for evidence, images in zip(seen, _shown(model.params, studies, truth), strict=True):
         exact = posteriors(model, evidence)
-        rows.append({**exact, **upper_bounds(model, evidence, present, exact)})
+        rows.append({**exact, **upper_bounds(model, evidence, images, exact)})
     read = [bool(evidence.readings) for evidence in seen]
     return Ceilings(
         probabilities={
@@ -69,6 +71,23 @@ def ceilings(
         unread=sum(text is not None for text in indications) - sum(read),
         vitals=sum(bool(evidence.values) for evidence in seen),
     )
+
+
+def _shown(params: SyntheticParams, studies: pa.Table, truth: pa.Table) -> list[Shown]:
+    """Say what the images of each study show; shared shadows are drawn again from the seed."""
+    found = map(Shown, present_findings(studies, truth))
+    if not params.synergy:
+        return list(found)
+    invented = {study.study_id: study for study in invent_splits(params)}
+    ids = studies["study_id"].to_pylist()
+    missing = next((study_id for study_id in ids if study_id not in invented), None)
+    if missing is not None:
+        raise DataError(
+            f"cohort: study {missing!r} is none that `synthetic` of params.yaml invents, so what "
+            "its shared shadows show is not known. Make both again with `dvc repro`."
+        )
+    pairs = zip(found, ids, strict=True)
+    return [replace(shown, places=places_seen(invented[study_id])) for shown, study_id in pairs]
 
 
 def present_findings(studies: pa.Table, truth: pa.Table) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from camchex.synthetic.params import DRAWN
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.indication import REPEATED
-from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES
+from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SIDES
 from camchex.texts.cleaning import clean_indication
 
 STARTS = ("year old woman with", "year old man with", "f with")
@@ -34,6 +34,7 @@ class Reading:
     clues: frozenset[int]  # findings, as positions in ``DRAWN``, of which the text holds a clue
     named: tuple[int, ...]  # findings that the text asks for, in the order asked
     words: float  # probability of the words given all of these
+    cue: int | None = None  # side of the symptoms, where the text names it
 
 
 def read_events(text: str) -> list[Reading]:
@@ -60,6 +61,7 @@ def meant(word: str) -> list[str]:
 def vocabulary() -> frozenset[str]:
     """Collect all words that the generator writes in an indication."""
     texts = [*STARTS, *GENERAL_QUESTIONS, *(form.format("or") for form in ASKING)]
+    texts += SIDES.values()
     texts += [text for words in PHRASES.values() for text in (*words.asked, *words.clues)]
     texts += [text for condition in CONDITIONS.values() for text in condition.histories]
     return frozenset(word for text in texts for word in _words(text))
@@ -72,7 +74,7 @@ def _words(text: str) -> Words:
 
 
 def _readings(words: Words) -> Iterator[Reading]:
-    """Cut a text into start, history, clues and question, in every way."""
+    """Cut a text into start, history, side of the symptoms, clues and question, in every way."""
     start = next((len(s) for s in map(_words, STARTS) if words[: len(s)] == s), None)
     if start is None:
         return
@@ -87,8 +89,18 @@ def _readings(words: Words) -> Iterator[Reading]:
             for end in range(1, len(told) + 1):
                 history = _histories().get(told[:end])
                 if history is not None:
-                    for clues, chance in _clue_lists(told[end:], frozenset()):
-                        yield Reading(history, clues, named, asked * share * chance)
+                    cue, rest = _side(told[end:])
+                    for clues, chance in _clue_lists(rest, frozenset()):
+                        yield Reading(history, clues, named, asked * share * chance, cue)
+
+
+def _side(words: Words) -> tuple[int | None, Words]:
+    """Cut off the side of the symptoms, if the words start with it."""
+    for cue, text in SIDES.items():
+        start = _words(text)
+        if words[: len(start)] == start:
+            return cue, words[len(start) :]
+    return None, words
 
 
 def _clue_lists(words: Words, before: frozenset[int]) -> Iterator[tuple[frozenset[int], float]]:

@@ -79,7 +79,7 @@ def measure_signs(
     bodies: dict[str, list[Array]] = {}
     for study in studies:
         healthy = _transmissions(replace(study, severities={}), params)
-        for view, image in zip(_views(study), healthy, strict=True):
+        for view, image in zip(study.kinds, healthy, strict=True):
             bodies.setdefault(view, []).append(np.log(_resized(image, size)))
     spread = {
         view: np.maximum(np.std(images, axis=0), LEAST_SPREAD)
@@ -92,7 +92,7 @@ def measure_signs(
         for finding in study.severities:
             rest = {name: value for name, value in study.severities.items() if name != finding}
             without = _transmissions(replace(study, severities=rest), params)
-            sign = _measure(list(zip(whole, without, strict=True)), _views(study), size, spread)
+            sign = _measure(list(zip(whole, without, strict=True)), study.kinds, size, spread)
             noise = params.noise * SITE.noise
             strength = sign.strength / noise if noise else math.inf
             found.setdefault(finding, []).append(replace(sign, strength=strength))
@@ -191,10 +191,6 @@ def _summary(signs: Sequence[MeasuredSign], positives: Sequence[set[str]]) -> di
         "view_share": None if lateral is None else max(lateral, 1 - lateral),
         "positives_without_view": float(np.mean(lacking)) if view and lacking else None,
     }
-
-
-def _views(study: Study) -> list[str]:
-    return ["lateral" if view == "LATERAL" else "frontal" for view in study.views]
 
 
 def _transmissions(study: Study, params: SyntheticParams) -> list[Array]:

@@ -1,7 +1,7 @@
 """The best observers of a study: what each set of modalities says of its published labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from camchex.errors import DataError
 from camchex.synthetic.ceiling.events import Reading, read_events
 from camchex.synthetic.ceiling.naming import Floats
 from camchex.synthetic.ceiling.posterior import Belief, Generator
+from camchex.synthetic.ceiling.shared_shadows import Seen, cases, weigh
 from camchex.synthetic.ceiling.vital_signs import read_vital_signs
 
 EXACT = ("indication", "vitals", "indication+vitals")
@@ -22,6 +23,14 @@ class Evidence:
 
     readings: Sequence[Reading]  # readings of the indication; empty without one
     values: Mapping[str, float]  # vital signs by their column in MIMIC-IV-ED; empty without any
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the images of one study show to the best observer."""
+
+    present: NDArray[np.bool_]  # findings that were drawn, (F,)
+    places: Seen = field(default_factory=dict)  # shared shadows, which do not tell their finding
 
 
 def read_evidence(indication: str | None, vitals_text: str) -> Evidence:
@@ -59,16 +68,17 @@ def posteriors(model: Generator, seen: Evidence) -> dict[str, Floats]:
 
 
 def upper_bounds(
-    model: Generator, seen: Evidence, present: NDArray[np.bool_], exact: Mapping[str, Floats]
+    model: Generator, seen: Evidence, shown: Shown, exact: Mapping[str, Floats]
 ) -> dict[str, Floats]:
     """Compute the probability of each published label for an observer who is told the findings.
 
-    Images that show no radiological sign (``signal`` 0) tell nothing.
+    Of a shared shadow the observer is told the place, as far as a view shows it, and not the
+    finding. Images that show no radiological sign (``signal`` 0) tell nothing.
 
     Args:
         model: The generator that wrote the study.
         seen: The rest of the evidence.
-        present: Findings that were drawn, (F).
+        shown: What the images show.
         exact: The result of :func:`posteriors`.
 
     Returns:
@@ -79,7 +89,12 @@ def upper_bounds(
     named = {reading.named for reading in seen.readings}
     # Where a text may ask for one thing or another (none does), the bound is told neither.
     asked = next(iter(named)) if len(named) == 1 else None
-    told = (model.labels_of(present, None), model.labels_of(present, asked))
+    ways = cases(shown.present, shown.places, model.params.synergy)
+    told = [
+        weigh(model, ways, other.readings, other.values)
+        @ np.stack([model.labels_of(case.present, question) for case in ways])
+        for other, question in ((Evidence([], {}), None), (seen, asked))
+    ]
     return dict(zip(BOUNDS, told, strict=True))
 
 

@@ -3,12 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from camchex.aggregates.results import Results
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.errors import DataError
-from camchex.scores.ceiling import SHARE, Compared, compare_with_ceiling
+from camchex.scores.ceiling import (
+    SHARE,
+    Compared,
+    compare_with_ceiling,
+    gain,
+    read_separately,
+)
 from camchex.scores.labelled_split import Split, labelled_split, read_seeds
 from camchex.synthetic.ceiling.cohort import ceilings
 from camchex.synthetic.ceiling.measured_signs import first_of_each, summarise_signs
@@ -18,6 +25,8 @@ from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.patients import invent_studies
 
 SPLITS = ("test", "development")
+INPUTS = ("images", "indication", "vitals")
+JOINT = "images+indication+vitals"
 SIGNS_OF_EACH = 10  # least number of signs measured per finding: takes about 12 s
 
 
@@ -59,7 +68,7 @@ def score_ceilings(
     hidden = tables.read(truth, schemas.labels(CXR_LT_2023))
     splits = {name: labelled_split(studies, name, classes) for name in SPLITS}
     found = {name: ceilings(model, split.table, hidden, classes) for name, split in splits.items()}
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, split in splits.items():
         compared = {}
         for inputs, probabilities in found[name].probabilities.items():
@@ -67,7 +76,9 @@ def score_ceilings(
             trained = folder is not None and folder.is_dir()
             ours = read_seeds(folder, settings.seeds, split) if folder and trained else {}
             compared[inputs] = Compared(probabilities, inputs in BOUNDS, ours)
-        results[name] = compare_with_ceiling(split, compared, settings.min_cell)
+        results[name] = {**compare_with_ceiling(split, compared, settings.min_cell)}
+        if settings.synthetic.synergy:
+            results[name]["separate"] = _separate(split, compared, model, settings.min_cell)
     return {
         "data": "synthetic",
         "labels": "as published, with their noise and leaks",
@@ -82,6 +93,19 @@ def score_ceilings(
         },
         "splits": results,
         "sign_strength": _sign_strength(splits["test"], settings),
+    }
+
+
+def _separate(
+    split: Split, compared: Mapping[str, Compared], model: Generator, min_cell: int
+) -> Results:
+    """Score separate reading like a set of modalities, and the gain of joint reading over it."""
+    prior = model.prior_labels[[CXR_LT_2023.index(name) for name in split.classes]]
+    apart = read_separately([compared[name] for name in INPUTS], prior)
+    rows = compare_with_ceiling(split, apart, min_cell)["sets"]
+    return {
+        name: {**rows[name], "gain_of_joint": gain(split, compared[JOINT], one)}
+        for name, one in apart.items()
     }
 
 

@@ -27,6 +27,7 @@ from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.emergency import (
     EMPTY_TRIAGE,
+    FEVER_SHIFT,
     LATER,
     LIMITS,
     NORMAL,
@@ -85,21 +86,26 @@ class VitalSigns:
         later = lost * (1 - none)
         return float(later / (1 - lost + later))
 
-    def likelihood(self, values: Mapping[str, float]) -> Floats:
+    def likelihood(self, values: Mapping[str, float], fever: float | None = None) -> Floats:
         """Compute the probability of the values that are there, up to what no finding changes.
 
         Args:
             values: Values by column of MIMIC-IV-ED; one that is missing is left out.
+            fever: Probability of a fever that is a cue; None: as often as it is drawn.
 
         Returns:
             Probability given each condition and each set of findings, (K, S), in the order of
             :attr:`bits`.
         """
         product = np.ones((len(CONDITIONS), len(self.bits)))
+        fever = self.params.synergy / 2 if fever is None else fever
         for name, value in values.items():
             means, index = self._means[name]
             if name == "temperature":
-                product *= self._temperature(means, value)[:, index]
+                chance = (1 - fever) * self._temperature(means, value)
+                if fever:
+                    chance += fever * self._temperature(means + FEVER_SHIFT[name], value)
+                product *= chance[:, index]
             elif name == "o2sat":
                 product *= self._saturation(means, value)[:, index]
             elif name not in {"sbp", "dbp"}:

@@ -12,6 +12,7 @@ from camchex.contract.yaml_file import read_data
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Study
+from camchex.synthetic.people.synergy import FEVER, ONE
 from camchex.synthetic.random_streams import pick, stream
 
 OTHER_STAY = 0.25  # share of the studies with a stay at another time
@@ -24,11 +25,13 @@ class VitalSignData(Section):
 
     normal: Mapping[str, tuple[float, float]]  # mean and standard deviation by vital sign
     shifts: Mapping[str, Mapping[str, float]]  # shift of each vital sign's mean by finding
+    fever: Mapping[str, float]  # shift of each vital sign's mean by a fever that is a cue
     typing_errors: tuple[tuple[str, str], ...]  # vital sign and wrong value
 
 
 _DATA = read_data(__package__, "vital_signs.yaml", VitalSignData)
 NORMAL, SHIFTS, TYPING_ERRORS = _DATA.normal, _DATA.shifts, _DATA.typing_errors
+FEVER_SHIFT = _DATA.fever
 LIMITS = {**dict.fromkeys(NORMAL, math.inf), "o2sat": 100.0}
 LATER = 0.2  # standard deviation of what is charted later, in that of the vital sign
 PULSE_PRESSURE = 15.0  # mmHg, the least
@@ -87,6 +90,7 @@ def draw_vital_signs(about: Study | None, rng: np.random.Generator) -> dict[str,
     if about:
         sources = [CONDITIONS[about.condition].vitals]
         sources += [SHIFTS[finding] for finding in about.severities if finding in SHIFTS]
+        sources += [FEVER_SHIFT] if about.cues.get(FEVER) == ONE else []
     drawn = {
         name: mean + sum(source.get(name, 0.0) for source in sources) + rng.normal(0, deviation)
         for name, (mean, deviation) in NORMAL.items()

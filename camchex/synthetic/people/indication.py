@@ -7,7 +7,8 @@ import numpy as np
 from camchex.synthetic.params import DRAWN
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Patient, Study
-from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES
+from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SIDES
+from camchex.synthetic.people.synergy import SYMPTOMS
 from camchex.synthetic.random_streams import pick
 
 PRESENT, ABSENT = 2.2, 0.18  # weight of a finding in the choice of what is asked for
@@ -39,7 +40,8 @@ def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -
     Source:
         docs/method.md, section 1.1: the template, and words that stand on both sides of ``//``.
     """
-    history = [pick(rng, CONDITIONS[about.condition].histories), *_clues(about, rng)]
+    side = [SIDES[about.cues[SYMPTOMS]]] if SYMPTOMS in about.cues else []
+    history = [pick(rng, CONDITIONS[about.condition].histories), *side, *_clues(about, rng)]
     named = _named(about, rng)
     if not named:
         question = pick(rng, GENERAL_QUESTIONS)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from camchex.contract.labels import CXR_LT_2023
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.conditions import NAMES, draw_findings, probabilities, shares
+from camchex.synthetic.people.synergy import Cues, Places, draw_cues, shared_shadows
 from camchex.synthetic.phantom.xray import View
 from camchex.synthetic.random_streams import pick, stream
 
@@ -50,6 +51,13 @@ class Study:
     severities: Mapping[str, float]  # severity in (0, 1] of each finding that is present
     time: datetime  # when the study was taken
     views: tuple[View, ...]  # one per image
+    cues: Cues = field(default_factory=dict)  # cue of each pair of findings that has one
+    shadows: Places = field(default_factory=dict)  # place of each shared shadow, by its finding
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kind of each view, frontal or lateral."""
+        return ["lateral" if view == "LATERAL" else "frontal" for view in self.views]
 
     @property
     def truth(self) -> dict[str, int]:
@@ -94,17 +102,31 @@ def invent_studies(
         patients.append(Patient(f"1{number}", pick(own, "FM"), age))
     kinds = rng.choice(len(VIEWS), size=count, p=np.array([*VIEWS.values()]))
     times = _times(owners, rng)
+    ids = [f"5{_number(params.seed, split, i)}" for i in range(count)]
+    cues = [draw_cues(params, study_id) for study_id in ids]
+    found = [{f for j, f in enumerate(DRAWN) if row[j]} for row in present]
     return [
         Study(
-            study_id=f"5{_number(params.seed, split, i)}",
+            study_id=ids[i],
             patient=patients[owners[i]],
             split=split,
             condition=NAMES[conditions[i]],
             severities={f: float(strength[i, j]) for j, f in enumerate(DRAWN) if present[i, j]},
             time=times[i],
             views=[*VIEWS][kinds[i]],
+            cues=cues[i],
+            shadows=shared_shadows(found[i], cues[i]),
         )
         for i in range(count)
+    ]
+
+
+def invent_splits(params: SyntheticParams) -> list[Study]:
+    """Draw the studies of all splits of CXR-LT with :func:`invent_studies`."""
+    return [
+        study
+        for split, count in params.studies.model_dump().items()
+        for study in invent_studies(params, split, count, params.prevalence)
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from camchex.contract.params import Section
 from camchex.contract.yaml_file import read_data
+from camchex.synthetic.people.synergy import ONE, OTHER
 
 
 class Words(Section):
@@ -20,7 +21,10 @@ class Phrases(Section):
     findings: Mapping[str, Words]  # words by finding
     general_questions: tuple[str, ...]  # questions that name no finding
     asking: tuple[str, ...]  # questions with ``{}`` in the place of the findings that they name
+    left: str  # words of a history that name the side of the symptoms
+    right: str
 
 
 _ALL = read_data(__package__, "phrases.yaml", Phrases)
 PHRASES, GENERAL_QUESTIONS, ASKING = _ALL.findings, _ALL.general_questions, _ALL.asking
+SIDES = {ONE: _ALL.left, OTHER: _ALL.right}

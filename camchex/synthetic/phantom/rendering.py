@@ -21,6 +21,7 @@ from camchex.synthetic.people.patients import Study
 from camchex.synthetic.phantom.anatomy import grow_chest
 from camchex.synthetic.phantom.geometry import Array
 from camchex.synthetic.phantom.radiological_signs import with_findings
+from camchex.synthetic.phantom.shared_shadows import with_shared_shadows
 from camchex.synthetic.phantom.xray import Site, View, aim, attenuation, expose
 from camchex.synthetic.random_streams import stream
 
@@ -72,7 +73,10 @@ def pass_rays(study: Study, params: SyntheticParams) -> Iterator[tuple[Array, np
     patient = study.patient
     chest = grow_chest(stream(params.seed, "anatomy", patient.patient_id), patient.gender)
     strengths = {name: params.signal * value for name, value in study.severities.items()}
-    chest = with_findings(chest, strengths, stream(params.seed, "signs", study.study_id))
+    own = {name: value for name, value in strengths.items() if name not in study.shadows}
+    chest = with_findings(chest, own, stream(params.seed, "signs", study.study_id))
+    rng = stream(params.seed, "shadows", study.study_id)
+    chest = with_shared_shadows(chest, study.shadows, strengths, rng)
     for i, view in enumerate(study.views):
         rng = stream(params.seed, "exposure", study.study_id, str(i))
         yield attenuation(chest, aim(view, image_shape(study, i, params), rng)), rng

@@ -10,7 +10,7 @@ from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.emergency import EDSTAYS, TRIAGE, VITALSIGN, stays_around
 from camchex.synthetic.people.indication import Indication, write_indication
-from camchex.synthetic.people.patients import Study, complete, dicom_id, invent_studies
+from camchex.synthetic.people.patients import Study, complete, dicom_id, invent_splits
 from camchex.synthetic.people.report import write_report
 from camchex.synthetic.phantom.rendering import StudyFiles, image_shape
 from camchex.synthetic.phantom.xray import Site, View
@@ -58,11 +58,7 @@ def write_mimic(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         params: The section ``synthetic``.
         root: The folder ``data.root``.
     """
-    studies = [
-        study
-        for split, count in params.studies.model_dump().items()
-        for study in invent_studies(params, split, count, params.prevalence)
-    ]
+    studies = invent_splits(params)
     studies.sort(key=lambda study: (study.patient.patient_id, study.study_id))
     told = subjects(studies, params, "indication", params.text_informativeness)
     pairs = zip(studies, told, strict=True)
