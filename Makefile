@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts uninformative audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data clean
+.PHONY: help install repro ablations table3 baselines parts uninformative synergy audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -35,6 +35,10 @@ parts: ## Compare CaMChex with itself without the noisy student, the view encode
 uninformative: table3 ## Compare the inputs where one was made to say nothing
 	python -m ablations.uninformative
 	@cat metrics/ablations/uninformative.md
+
+synergy: install ## Compare CaMChex with separate models where only joint reading can know
+	python -m ablations.synergy
+	@cat metrics/ablations/synergy.md
 
 audit-validation: install ## Compare the leakage audit with cohorts whose leak is known
 	python -m ablations.audit_validation

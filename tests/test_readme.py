@@ -95,6 +95,9 @@ def test_make_has_the_target(arguments: tuple[str, ...]) -> None:
     assert all(f"$({setting.partition('=')[0]})" in makefile for setting in settings)
 
 
+COHORTS = ("uninformative", "audit_validation", "synergy")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
 class TestPage:
     def test_its_links_lead_somewhere(self, page: Path) -> None:
@@ -109,7 +112,7 @@ class TestPage:
 
     def test_the_outputs_it_names_are_made(self, page: Path) -> None:
         pipelines = ("dvc.yaml", "ablations/dvc.yaml", "data/synthetic/dvc.yaml")
-        makers = (*pipelines, "ablations/uninformative.py", "ablations/audit_validation.py")
+        makers = (*pipelines, *(f"ablations/{name}.py" for name in COHORTS))
         declared = "".join((REPO / maker).read_text() for maker in makers)
         for path in re.findall(r"`((?:metrics|models)/[\w/.]*|report\.html)`", page.read_text()):
             assert path in declared, path

@@ -86,6 +86,7 @@ def test_make_has_one_command_per_table_and_one_for_all() -> None:
         assert f"{FILE}:{name}" in dry("ablations")
     assert "ablations.uninformative" in dry("uninformative")
     assert "ablations.audit_validation" in dry("audit-validation")
+    assert "ablations.synergy" in dry("synergy")
 
 
 def dry(target: str) -> str:

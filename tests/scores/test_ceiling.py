@@ -7,7 +7,13 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.contract.labels import CXR_LT_2023
-from camchex.scores.ceiling import Compared, compare_with_ceiling, share_of_ceiling
+from camchex.scores.ceiling import (
+    Compared,
+    compare_with_ceiling,
+    gain,
+    read_separately,
+    share_of_ceiling,
+)
 from camchex.scores.labelled_split import Split, labelled_split
 from tests.scores import factories
 
@@ -94,3 +100,33 @@ def test_a_class_with_few_positives_is_averaged_but_not_shown(test_split: Split)
     assert row["ceiling"] == {"AP": None, "AUROC": None}
     assert row["share"] == {"AP": None, "AUROC": None}
     assert CXR_LT_2023[2] not in found["far_below"]
+
+
+def test_separate_models_are_put_together_seed_by_seed(test_split: Split) -> None:
+    prior = np.full(len(CXR_LT_2023), 0.2)
+    shape = test_split.labels.shape
+    low, high = np.full(shape, 0.1), np.full(shape, 0.6)
+    members = [
+        Compared(low, bound=True, ours={0: low, 1: high}),
+        Compared(high, bound=False, ours={1: high}),
+    ]
+    found = read_separately(members, prior)
+    assert all(one.bound and set(one.ours) == {1} for one in found.values())
+    np.testing.assert_allclose(found["mean"].ceiling, 0.35)
+    odds = np.log((0.1 / 0.9) * (0.6 / 0.4) / (0.2 / 0.8))  # the prior is counted once
+    np.testing.assert_allclose(found["sum_of_log_odds"].ceiling, odds)
+
+
+def test_the_gain_is_the_difference_of_the_same_seed(test_split: Split) -> None:
+    perfect, shape = test_split.labels, test_split.labels.shape
+    worse, flat = factories.guesses(perfect, 1, 5), np.full(shape, 0.5)
+    joint = Compared(perfect, bound=True, ours={0: worse, 1: flat, 2: perfect})
+    separate = Compared(flat, bound=True, ours={0: flat, 1: worse})
+    found = gain(test_split, joint, separate)["mAP"]
+    mean = np.mean([average_precision_score(perfect[:, i], worse[:, i]) for i in range(shape[1])])
+    assert found["ceiling"] == pytest.approx(1 - perfect.mean())
+    assert found["ours"]["mean"] == pytest.approx(0)
+    assert found["ours"]["sd"] == pytest.approx(np.sqrt(2) * (mean - perfect.mean()))
+    assert found["share"] == pytest.approx(0)
+    untrained = Compared(perfect, bound=True, ours={})
+    assert gain(test_split, untrained, separate)["AUROC"]["share"] is None

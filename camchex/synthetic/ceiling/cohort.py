@@ -79,15 +79,16 @@ def _shown(params: SyntheticParams, studies: pa.Table, truth: pa.Table) -> list[
     if not params.synergy:
         return list(found)
     invented = {study.study_id: study for study in invent_splits(params)}
-    ids = studies["study_id"].to_pylist()
-    missing = next((study_id for study_id in ids if study_id not in invented), None)
-    if missing is not None:
-        raise DataError(
-            f"cohort: study {missing!r} is none that `synthetic` of params.yaml invents, so what "
-            "its shared shadows show is not known. Make both again with `dvc repro`."
-        )
-    pairs = zip(found, ids, strict=True)
-    return [replace(shown, places=places_seen(invented[study_id])) for shown, study_id in pairs]
+    drawn = []
+    for shown, study_id in zip(found, studies["study_id"].to_pylist(), strict=True):
+        study = invented.get(study_id)
+        if study is None or {*study.severities} != {*np.array(DRAWN)[shown.present].tolist()}:
+            raise DataError(
+                f"truth.parquet: study {study_id!r} is not as `synthetic` of params.yaml invents "
+                "it, so its shared shadows are not known. Make both again with `dvc repro`."
+            )
+        drawn.append(replace(shown, places=places_seen(study)))
+    return drawn
 
 
 def present_findings(studies: pa.Table, truth: pa.Table) -> NDArray[np.bool_]:
