@@ -15,12 +15,6 @@ from camchex.fusion.tokenizer import Tokenizer
 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
 NUMBER_SCALE = 0.3
-BERT_RANGE, BERT_WIDTH = 0.02, 768
-"""Standard deviation of BERT's first weights, and the width that it suits.
-
-A narrower model needs larger ones: with BERT's own, three trainings on the vital signs of the demo
-alone ended at a development mAP of .227, .270 and .301; with these, at .288, .298 and .291.
-"""
 NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
 """Keys of a configuration that describe a machine or a file; weights are single precision here."""
 
@@ -151,7 +145,6 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
             intermediate_size=text.ffn,
             max_position_embeddings=longest + tokenizer.padding + 1,
             type_vocab_size=1,
-            initializer_range=BERT_RANGE * math.sqrt(BERT_WIDTH / text.width),
             hidden_dropout_prob=0.0,  # a short training from scratch fits little enough
             attention_probs_dropout_prob=0.0,
             pad_token_id=tokenizer.padding,
