@@ -131,9 +131,9 @@ def test_the_best_reading_is_that_of_all_that_may_have_been_drawn(synergy: float
     params = demo(synergy=synergy)
     model, cohort = Generator(params), simulate(params, 500)
     studies = invent_studies(params, "test", 500, params.prevalence)
-    both = [i for i, p in enumerate(cohort.places) if len(p) > 1 and cohort.texts[i]][:6]
-    one = [i for i, p in enumerate(cohort.places) if len(p) == 1 and cohort.texts[i]][:6]
-    none = [i for i, p in enumerate(cohort.places) if not p and cohort.texts[i]][:2]
+    both = [i for i, p in enumerate(cohort.places) if len(p) > 1 and cohort.texts[i]][:4]
+    one = [i for i, p in enumerate(cohort.places) if len(p) == 1 and cohort.texts[i]][:4]
+    none = [i for i, p in enumerate(cohort.places) if not p and cohort.texts[i]][:1]
     silent = Generator(demo(synergy=synergy, label_leak=0.0))  # labels without a part of the text
     for i in (*both, *one, *none):
         text, vitals = cohort.texts[i], cohort.vitals[i]
@@ -154,7 +154,7 @@ def test_the_best_reading_is_that_of_all_that_may_have_been_drawn(synergy: float
 @pytest.fixture(scope="module")
 def joint() -> tuple[SyntheticParams, Simulated, dict[str, Floats]]:
     params = demo(synergy=1.0)
-    cohort = simulate(params, 800)
+    cohort = simulate(params, 600)
     return params, cohort, probabilities(params, cohort)
 
 
@@ -212,7 +212,7 @@ def test_joint_reading_gains_where_shadows_are_shared_and_nowhere_else(
         assert gain[paired].mean() > 0.08
         assert gain[~paired].mean() < 0.03  # that of the leak
     params = demo(label_leak=0.0)
-    cohort = simulate(params, 400)
+    cohort = simulate(params, 250)
     for gain in gains(params, cohort, probabilities(params, cohort)).values():
         assert abs(gain.mean()) < 0.01
 
