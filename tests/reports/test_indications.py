@@ -405,15 +405,15 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     "text",
     [
         "",
-        report(INDICATION="no aaaa " * 1_250_000),
-        report(INDICATION="no aa\n \n 1-1: " * 50_000),
+        report(INDICATION="no aaaa " * 250_000),
+        report(INDICATION="no aa\n \n 1-1: " * 25_000),
         report(INDICATION="CHEST, " * 300_000),
-        report(INDICATION="1-" * 1_000_000 + ":"),
+        report(INDICATION="1-" * 500_000 + ":"),
         report(INDICATION="\n" * 2_000_000),
-        "\n " + "A" * 10_000_000,
+        "\n " + "A" * 2_000_000,
         "\n A:" * 100_000,
-        report(INDICATION="/" * 10_000_000),
-        "\n" + " " * 10_000_000,
+        report(INDICATION="/" * 2_000_000),
+        "\n" + " " * 2_000_000,
     ],
     ids=[
         "empty",
@@ -435,7 +435,7 @@ def test_an_odd_report_takes_time_in_proportion_to_its_length(
     start = time.process_time()
     found = found_in(text, rules=rules)
     assert found.outcome in OUTCOMES
-    assert time.process_time() - start < 30  # seconds; the square of ten million is days
+    assert time.process_time() - start < 30  # seconds; the square of two million is hours
 
 
 @pytest.mark.parametrize("use", [[], ["history", "history"], ["findings"]])
