@@ -483,30 +483,6 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
 
-BOTH = """
-from pathlib import Path
-from stages import predict, pseudo_label
-
-out = Path("out")
-predict.main(
-    model=Path("models/fusion/seed0"),
-    cohort=Path("data/cohort.parquet"),
-    store=Path("data/images/mimic"),
-    out=out / "seed0.parquet",
-    counterfactual=out / "changed",
-)
-pseudo_label.main(
-    teacher=Path("models/noisy_student/gen0"),
-    labels=Path("data/interim/external"),
-    stores=Path("data/images/external"),
-    out=out / "gen0",
-    metrics=out / "gen0.json",
-    quantiles=out / "gen0.csv",
-    generation=0,
-)
-"""
-
-
 @pytest.mark.slow
 def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     here: Path, tmp_path: Path
@@ -517,11 +493,24 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     for name in ("data", "models"):
         (tmp_path / name).symlink_to(here / name)
-    (tmp_path / "both.py").write_text(BOTH)
-    done = subprocess.run(
-        [sys.executable, "-m", "both"], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-    assert "MEMBER: 2/2" in done.stderr
+    store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
+    outs = ("--out", "out/seed0.parquet", "--counterfactual", "out/changed")
+    labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
+    quantiles = ("--quantiles", "out/gen0.csv", "--generation", "0")
+    sets = ("--labels", "data/interim/external", "--stores", str(STORES))
+    commands = [
+        ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
+        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled, *quantiles),
+    ]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert "MEMBER: 2/2" in done.stderr
     name = "data/predictions/seed0.parquet"
     assert (tmp_path / "out/seed0.parquet").read_bytes() == (here / name).read_bytes()
     assert content(tmp_path / "out/changed") == content(here / "data/counterfactuals/seed0")
@@ -540,23 +529,24 @@ def test_the_benchmark_of_stability_trains_as_the_stage_does_but_for_the_noise(
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     stability = importlib.import_module("stability")
-    before, scores = tracked(here), stability.scores
-
-    def scores_and_losses(kind: str) -> dict[str, object]:
-        return {**scores(kind), "losses": Path("curves/train_loss.tsv").read_text()}
-
-    monkeypatch.setattr(stability, "scores", scores_and_losses)
-    monkeypatch.setattr(stability, "NOISE", 1e-3)  # a training this short forgets last digits
+    before = tracked(here)
     recorded = (here / CURVES / curves / "development_mAP.tsv").read_text().splitlines()[1:]
     plain, noisy, again = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5, 5))
-    assert plain["losses"] == (here / CURVES / curves / "train_loss.tsv").read_text()
     assert plain["development_mAP"] == max(float(row.split("\t")[1]) for row in recorded)
     assert noisy == again
-    assert noisy["losses"] != plain["losses"]
     assert all(0 < noisy[score] < 1 for score in stability.SCORES)
     other = stability.run(stability.Run(here, kind, {"training.seed": 3}))
-    assert other["losses"] != plain["losses"]
+    assert other != plain
     assert tracked(here) == before
+
+    def losses(_: str) -> dict[str, str]:
+        return {"losses": Path("curves/train_loss.tsv").read_text()}
+
+    monkeypatch.setattr(stability, "scores", losses)
+    monkeypatch.setattr(stability, "NOISE", 1e-3)  # a training this short forgets last digits
+    plain, noisy = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5))
+    assert plain != noisy
+    assert plain["losses"] == (here / CURVES / curves / "train_loss.tsv").read_text()
 
 
 def tracked(folder: Path) -> dict[Path, float]:

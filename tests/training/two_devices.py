@@ -1,13 +1,12 @@
 """What two processes do together in ``test_devices``; torchrun starts them.
 
-``python -m torch.distributed.run --nproc-per-node 2 -m tests.training.two_devices FOLDER``
+``python -m torch.distributed.run --nproc-per-node 2 -m tests.training.two_devices FOLDER PART``
 """
 
 import json
 import os
 import signal
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from camchex.networks.samples import ImageDataset, prevalence
 from camchex.runs.runtime import RuntimeParams
 from camchex.training import learner
 from camchex.training.callbacks import Checkpoint
-from camchex.training.checkpoint import CHECKPOINT
 from camchex.training.fit import fit
 from camchex.training.task import Task
 from tests.training.factories import CLASSES, RUNTIME, SIZE, TRAINING, samples
@@ -88,27 +86,12 @@ def die_after_an_epoch() -> None:
     Checkpoint.on_train_epoch_end = die  # type: ignore[method-assign]
 
 
-def killed(folder: Path) -> int:
-    """Train in a process of each device, of which the first is killed; how that process ended.
-
-    It is forked, since to import torch takes longer than everything else here.
-    """
-    if child := os.fork():
-        return os.waitpid(child, 0)[1]
-    with suppress(RuntimeError):  # the other device has gone
-        die_after_an_epoch()
-        train(folder, TWO)
-        os._exit(0)
-    os._exit(1)
-
-
-def main(folder: Path) -> None:
+def main(folder: Path, part: str) -> None:
     torch.set_num_threads(1)
-    status = killed(folder / "resumed")
-    assert (folder / "resumed" / CHECKPOINT).exists()
-    assert not list(folder.glob("resumed/process*"))
-    (folder / f"killed{os.environ['RANK']}.txt").write_text(str(status))
-    os.environ["TORCHELASTIC_RESTART_COUNT"] = "1"  # as torchrun has it after a failure
+    if part == "killed":
+        die_after_an_epoch()
+        train(folder / "resumed", TWO)
+        return
     train(folder / "resumed", TWO)
     train(folder / "straight", TWO)
     np.save(folder / f"predictions{os.environ['RANK']}.npy", predictions(TWO))
@@ -120,4 +103,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     assert SIZE == 16
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
