@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from camchex.contract.schemas import ORIGIN, VITAL_SIGNS, VITALS
 from camchex.texts.vitals_text import TITLES
+from camchex.vitals.link import LONGEST
 from camchex.vitals.params import VitalRanges, VitalsParams
 from camchex.vitals.plausible import CELSIUS, PRESSURES
 
@@ -35,7 +36,8 @@ def link_with_pandas(folder: Path, params: VitalsParams, engine: Engine) -> pa.T
     linked = _linked(studies, stays, params)
     triage = _plausible(_read(folder / "triage.csv.gz", engine, [], PUBLISHED), params.ranges)
     chart = _read(folder / "vitalsign.csv.gz", engine, ["charttime"], PUBLISHED)
-    measured = _measured(linked, stays, triage, _plausible(chart, params.ranges))
+    begun = _begun(linked, stays)
+    measured = _measured(begun, triage, _plausible(chart, params.ranges), params)
     vitals = studies[["study_id"]].merge(linked, on="study_id", how="left").set_index("study_id")
     for name in SIGNS:
         rows = measured[measured[name].notna()].sort_values(["turn", name, "place"])
@@ -45,12 +47,11 @@ def link_with_pandas(folder: Path, params: VitalsParams, engine: Engine) -> pa.T
     crossed = vitals["diastolic_bp_mmhg"] >= vitals["systolic_bp_mmhg"]
     for name in PRESSURES:
         vitals.loc[crossed, [name, *(f"{name}_{origin}" for origin in ORIGIN)]] = None
-    before = vitals["study_time"] < vitals["intime"]
-    after = vitals["study_time"] > vitals["outtime"]
-    taken = pd.Series(np.select([before, after], ["before", "after"], "during"), vitals.index)
-    vitals["taken"] = taken.where(vitals["stay_id"].notna())
+    vitals["taken"] = _taken(vitals).where(vitals["stay_id"].notna())
     vitals["minutes_since_arrival"] = _minutes(vitals["study_time"] - vitals["intime"])
     texts = [f"{TITLES[n]}: " + vitals[n].astype(str).fillna("NA") for n in SIGNS]
+    of_visit = begun[begun["gender"].notna()].drop_duplicates("study_id", keep="last")
+    vitals["gender"] = of_visit.set_index("study_id")["gender"]
     gender = "Gender: " + vitals["gender"].fillna("NA")
     vitals["vitals_text"] = texts[0].str.cat([*texts[1:], gender], sep=" | ")
     return _canonical(vitals.sort_index().reset_index())
@@ -76,14 +77,17 @@ def _plausible(table: pd.DataFrame, ranges: VitalRanges) -> pd.DataFrame:
 
 
 def _visits(stays: pd.DataFrame, params: VitalsParams) -> pd.DataFrame:
-    """Stays with the number of their visit, and when that ends."""
-    stays = stays[stays["intime"] <= stays["outtime"]].sort_values(["patient_id", "intime"])
+    """Stays with the number of their visit, and when that begins and ends."""
+    possible = stays["outtime"].between(stays["intime"], stays["intime"] + LONGEST)
+    stays = stays[possible].sort_values(["patient_id", "intime"])
     end_before = (
         stays.groupby("patient_id")["outtime"].cummax().groupby(stays["patient_id"]).shift()
     )
     gap = pd.Timedelta(hours=params.visit_gap_hours or 0)
     visit = (~(stays["intime"] <= end_before + gap)).cumsum()
-    return stays.assign(visit=visit, visit_end=stays.groupby(visit)["outtime"].transform("max"))
+    start = stays.groupby(visit)["intime"].transform("min")
+    end = stays.groupby(visit)["outtime"].transform("max")
+    return stays.assign(visit=visit, visit_start=start, visit_end=end)
 
 
 def _linked(studies: pd.DataFrame, stays: pd.DataFrame, params: VitalsParams) -> pd.DataFrame:
@@ -99,19 +103,26 @@ def _linked(studies: pd.DataFrame, stays: pd.DataFrame, params: VitalsParams) ->
     return pairs.sort_values(by).drop_duplicates("study_id", keep="last")
 
 
-def _measured(
-    linked: pd.DataFrame, stays: pd.DataFrame, triage: pd.DataFrame, chart: pd.DataFrame
-) -> pd.DataFrame:
-    """All values that a study may be given, with their origin; the one of the last turn is best."""
+def _begun(linked: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
+    """The stays that a study may be given values of; the last one is the best."""
     own = linked[["study_id", "study_time", "visit", "stay_id"]]
-    begun = own.merge(stays[["visit", "stay_id", "intime"]], on="visit", suffixes=("_own", ""))
+    others = stays[["visit", "stay_id", "intime", "visit_start", "gender"]]
+    begun = own.merge(others, on="visit", suffixes=("_own", ""))
     is_own = begun["stay_id"] == begun["stay_id_own"]
     begun = begun[(begun["intime"] <= begun["study_time"]) | is_own].assign(own=is_own)
     begun = begun.sort_values(["own", "intime", "stay_id"])
     begun["place"] = np.arange(len(begun))
+    return begun
+
+
+def _measured(
+    begun: pd.DataFrame, triage: pd.DataFrame, chart: pd.DataFrame, params: VitalsParams
+) -> pd.DataFrame:
+    """All values that a study may be given, with their origin; the one of the last turn is best."""
     at_triage = begun.merge(triage.drop_duplicates("stay_id"), on="stay_id")
     charted = begun.merge(chart, on="stay_id")
-    charted = charted[charted["charttime"] <= charted["study_time"]]
+    earliest = charted["visit_start"] - pd.Timedelta(hours=params.hours_before)
+    charted = charted[charted["charttime"].between(earliest, charted["study_time"])]
     charted["turn"] = charted["charttime"].astype("int64") - 2**62  # before all of triage
     rows = [
         at_triage.assign(source="triage", time=at_triage["intime"], turn=at_triage["place"]),
@@ -121,6 +132,13 @@ def _measured(
         ["study_id", "study_time", "stay_id", "place", "source", "time", "turn", *SIGNS]
     ]
     return measured.assign(age_minutes=_minutes(measured["study_time"] - measured["time"]))
+
+
+def _taken(vitals: pd.DataFrame) -> pd.Series:
+    time = vitals["study_time"]
+    conditions = [time < vitals["intime"], time > vitals["visit_end"], time > vitals["outtime"]]
+    names = ["before", "after", "between"]
+    return pd.Series(np.select(conditions, names, "during"), vitals.index)
 
 
 def _minutes(difference: pd.Series) -> pd.Series:

@@ -1,9 +1,13 @@
 """Find the same picture in MIMIC-CXR and in an external set."""
 
+import pyarrow as pa
+
 from camchex.aggregates.small_cells import write_counts
+from camchex.cohort.contradictions import require_sound_sets
 from camchex.cohort.duplicates import DataSet, find_duplicates
 from camchex.contract import params, schemas, tables
 from camchex.contract.image_store import ImageStore
+from camchex.contract.labels import LabelParams
 from camchex.contract.schemas import MIMIC
 from stages import Input, Output, run
 
@@ -18,15 +22,19 @@ def main(
     out: Output,
     metrics: Output,
 ) -> None:
-    """Write the images that show the same picture, and their number by data set."""
-    folders = {MIMIC: (store, images)} | {
-        key: (stores / key, external / key / "images.parquet")
-        for key in params.load("external", dict[str, object])
-    }
-    sets = {
-        name: DataSet(ImageStore(folder), tables.read(table, schemas.IMAGES))
-        for name, (folder, table) in folders.items()
-    }
+    """Write the images that show the same picture, and their number by data set.
+
+    All external sets come together here, so their tables are held against each other, too.
+    """
+    classes = params.load("labels", LabelParams).classes
+    sets = {MIMIC: DataSet(ImageStore(store), tables.read(images, schemas.IMAGES))}
+    known: dict[str, pa.Table] = {}
+    for key in params.load("external", dict[str, object]):
+        table = tables.read(external / key / "images.parquet", schemas.IMAGES)
+        sets[key] = DataSet(ImageStore(stores / key), table)
+        labels = tables.read(external / key / "labels.parquet", schemas.labels(classes))
+        known |= {f"external/{key}/images": table, f"external/{key}/labels": labels}
+    require_sound_sets(known, classes)
     found, counts = find_duplicates(sets, tables.read(studies, schemas.STUDIES))
     tables.write(found, out, schemas.DUPLICATES)
     write_counts(counts, metrics, params.load("evaluation.min_cell", int))

@@ -9,6 +9,7 @@ from camchex.scores.labelled_split import labelled_split, read_seeds
 from camchex.scores.params import EvaluationParams
 from camchex.sources.csv.matches import require_matches
 from camchex.sources.mimic.curated import count_contradictions, read_curated
+from camchex.sources.mimic.mimic_cxr import require_same_ids
 from stages import Input, Output, run
 
 
@@ -22,6 +23,7 @@ def main(
     tables.write(curated, labels, schemas.study_labels(MIMIC_14))
     studies = tables.read(cohort, schemas.cohort(classes))
     require_matches((table, curated), (cohort, studies), ["study_id"])
+    require_same_ids([table], studies)
     test = labelled_split(studies, "test", classes)
     probabilities = read_seeds(predictions, params.load("seeds", list[int]), test)
     write_csv(CURATED, curated_rows(test, curated, probabilities, evaluation), out)

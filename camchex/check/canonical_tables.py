@@ -7,7 +7,7 @@ The folder is laid out as the pipeline's own ``data/interim``::
     external/<key>/{images,labels}.parquet        one folder per entry of ``external``
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from camchex.check.checked import look_for
 from camchex.cohort.contradictions import cohort_schemas, contradictions
 from camchex.contract import rules, schemas
 from camchex.contract.rules import Problem
-from camchex.contract.tables import read_parquet
+from camchex.contract.tables import read_parquet, require_distinct_images
 from camchex.errors import DataError
 from camchex.vitals.params import VitalRanges
 
@@ -35,7 +35,7 @@ def check_tables(
     folder: Path,
     root: Path,
     classes: Sequence[str],
-    external: Iterable[str],
+    external: Mapping[str, str],
     ranges: VitalRanges | None,
 ) -> list[CheckedTable]:
     """Validate a folder of canonical tables, each by itself and then against the others.
@@ -47,18 +47,23 @@ def check_tables(
         folder: Laid out as above.
         root: data.root, which the images' paths start from.
         classes: The label space.
-        external: Keys of the external sets.
+        external: Source of each external set (chexpert, ...), by key.
         ranges: Plausible vital signs, or None to accept every value.
     """
-    of_cohort, keys = cohort_schemas(classes), tuple(external)
     of_set = {"images": schemas.IMAGES, "labels": schemas.labels(classes)}
-    expected = of_cohort | {f"external/{k}/{n}": s for k in keys for n, s in of_set.items()}
+    expected = cohort_schemas(classes)
+    expected |= {f"external/{key}/{n}": s for key in external for n, s in of_set.items()}
     paths = {name: folder / f"{name}.parquet" for name in expected}
     read = {name: _read(path) for name, path in paths.items()}
     problems = {name: list(_by_itself(read[name], schema)) for name, schema in expected.items()}
     sound = {n: t for n, t in read.items() if isinstance(t, pa.Table) and not problems[n]}
     bounds = ranges.model_dump() if ranges else None
-    for name, found in (*contradictions(sound, classes, bounds), *_beside(sound, root)):
+    of_sources = _in_two_sets(sound, external)
+    for name, found in (
+        *contradictions(sound, classes, bounds),
+        *of_sources,
+        *_beside(sound, root),
+    ):
         problems[name].append(found)
     rows = {n: t.num_rows if isinstance(t, pa.Table) else None for n, t in read.items()}
     return [CheckedTable(path, rows[n], tuple(problems[n])) for n, path in paths.items()]
@@ -78,6 +83,22 @@ def _by_itself(table: pa.Table | Problem, schema: pa.Schema) -> Iterator[Problem
         yield table
     else:
         yield from rules.problems(table, schema)
+
+
+def _in_two_sets(
+    tables: Mapping[str, pa.Table], external: Mapping[str, str]
+) -> Iterator[tuple[str, Problem]]:
+    """Yield images that two sets of one source have, each with the later set."""
+    listed: dict[str, dict[str, pa.ChunkedArray]] = {}
+    for key, source in external.items():
+        name = f"external/{key}/images"
+        if name in tables:
+            of_source = listed.setdefault(source, {})
+            of_source[key] = tables[name]["image_id"]
+            try:
+                require_distinct_images(of_source, source)
+            except DataError as error:
+                yield name, Problem("image_id", str(error))
 
 
 def _beside(tables: Mapping[str, pa.Table], root: Path) -> Iterator[tuple[str, Problem]]:

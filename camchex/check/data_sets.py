@@ -1,9 +1,10 @@
 """Every data set in turn: its files, its tables, and the images its tables refer to."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,23 +31,30 @@ from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.contract.schemas import IMAGES, STUDIES, UNKNOWN_VIEW
 from camchex.contract.tables import require_disjoint_patients, require_distinct_images
 from camchex.errors import DataError
-from camchex.reports.files import archived_names, report_names
+from camchex.reports.files import archived_names, has_report, report_names, report_places
 from camchex.reports.indications import extract_indications
-from camchex.sources.csv.lookup import image_counts
+from camchex.sources.csv.lookup import image_counts, positions
 from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import read_csv, read_header
 from camchex.sources.external import vindr
-from camchex.sources.external.read import read_external
+from camchex.sources.external.read import official_test, read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.curated import read_curated
 from camchex.sources.mimic.mimic_tables import require_known_images
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 from camchex.texts.params import IndicationParams
+from camchex.vitals.params import VitalRanges
+from camchex.vitals.plausible import drop_implausible, is_lost
 
 Value = TypeVar("Value", str, int)
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
 CURATED = "mimic-cxr-2.1.0-test-set-labeled.csv"
 CONTRADICTIONS = "with No Finding beside a finding, which is read as 0"
+ODD = {
+    "view_position_against_view_code": "whose ViewPosition and view code contradict each other",
+    "view_position_unknown": "whose ViewPosition is not known, which decides nothing",
+    "studies_of_over_a_day": "studies with images over a day apart",
+}
 UNPUBLISHED = {"chexpert": set[str](), "nih": {"studies"}, "vindr": {"studies", "patients"}}
 ED_READERS = {
     "edstays": mimic_iv_ed.read_edstays,
@@ -60,19 +68,24 @@ def check_data(
     external: ExternalSets,
     labels: LabelParams,
     indications: IndicationParams | None = None,
+    ranges: VitalRanges | None = None,
 ) -> CheckedData:
     """Look for the raw files of every data set, read their tables, and compare the counts.
 
     A missing or damaged file is part of the result, never an error. No image is opened. Classes are
     counted as published, without implied labels. Some reports are read, by the rules of
-    ``indications``; with None there are no rules, and none is.
+    ``indications``; with None there are no rules, and none is. Vital signs of which almost all are
+    out of ``ranges`` are named.
     """
     said = labels.model_copy(update={"imply_no_finding": False})
-    images, studies = _listed(data.root / data.mimic_cxr_jpg / METADATA)
+    listed = _listed(data)
+    _, images, studies = listed
+    of_stays = tuple(_mimic_iv_ed(data, studies, ranges))
+    of_studies = tuple(_reports(data, studies, indications))
     sets = [
-        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, images))),
-        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], tuple(_reports(data, indications))),
-        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], tuple(_mimic_iv_ed(data, studies))),
+        CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, listed))),
+        CheckedDataSet("MIMIC-CXR reports", PAGES["reports"], of_studies),
+        CheckedDataSet("MIMIC-IV-ED", PAGES["mimic_iv_ed"], of_stays),
     ]
     if said.reads_cxr_lt:
         sets.append(CheckedDataSet("CXR-LT", PAGES["cxr_lt"], tuple(_cxr_lt(data, said, images))))
@@ -85,25 +98,42 @@ def check_data(
     return CheckedData(data.root, tuple(sets))
 
 
-def _mimic_cxr(data: DataParams, images: pa.Table) -> Iterator[CheckedFile]:
+class Listed(NamedTuple):
+    """The metadata, read once: a file to be checked, and what other tables are held against."""
+
+    file: CheckedFile
+    images: pa.Table  # none if the file is damaged, which is said of it alone
+    studies: pa.Table
+
+
+def _listed(data: DataParams) -> Listed:
+    images, studies = IMAGES.empty_table(), STUDIES.empty_table()
+
+    def read(path: Path) -> TableCounts:
+        nonlocal images, studies
+        odd = Counter[str]()
+        images, studies = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg, odd)
+        counts = {**image_counts(images), **_counts(images["view"], ("frontal", "lateral"))}
+        unknown = _counts(images["view_source"], (UNKNOWN_VIEW,))[UNKNOWN_VIEW]
+        counts["of unknown view, read as frontal"] = unknown
+        counts |= {ODD[name]: number for name, number in odd.items() if number}
+        return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
+
+    file = check_file(data.root / data.mimic_cxr_jpg / METADATA, read)
+    return Listed(file, images, studies)
+
+
+def _mimic_cxr(data: DataParams, listed: Listed) -> Iterator[CheckedFile]:
     folder = data.root / data.mimic_cxr_jpg
-    yield check_file(folder / METADATA, partial(_metadata, data=data))
-    read_split = partial(_official_split, images=images)
+    yield listed.file
+    read_split = partial(_official_split, images=listed.images)
     yield check_file(folder / "mimic-cxr-2.0.0-split.csv.gz", read_split)
-    read_labels = partial(_mimic14, images=images)
+    read_labels = partial(_mimic14, images=listed.images)
     yield check_file(folder / "mimic-cxr-2.0.0-chexpert.csv.gz", read_labels)
     named = {folder / name for name in data.curated_tests.values()}
     for path in sorted(named | ({folder / CURATED} if (folder / CURATED).is_file() else set())):
-        yield check_file(path, partial(_curated, images=images, scored=path in named))
+        yield check_file(path, partial(_curated, images=listed.images, scored=path in named))
     yield check_watched(data.root / data.watch_images, "data.watch_images")
-
-
-def _listed(metadata: Path) -> tuple[pa.Table, pa.Table]:
-    """Read the images and studies that other tables are held against; none if they are damaged."""
-    try:
-        return mimic_cxr.read_metadata(metadata, "")
-    except DataError:  # which is said of the metadata themselves
-        return IMAGES.empty_table(), STUDIES.empty_table()
 
 
 def _curated(path: Path, images: pa.Table, *, scored: bool) -> TableCounts:
@@ -114,14 +144,6 @@ def _curated(path: Path, images: pa.Table, *, scored: bool) -> TableCounts:
     if not scored:
         counts["that no model is scored on: name the file in data.curated_tests"] = labels.num_rows
     return TableCounts(counts, COUNTS["curated"], _class_counts(labels, MIMIC_14))
-
-
-def _metadata(path: Path, data: DataParams) -> TableCounts:
-    images, _ = mimic_cxr.read_metadata(path, data.mimic_cxr_jpg)
-    counts = {**image_counts(images), **_counts(images["view"], ("frontal", "lateral"))}
-    unknown = "of unknown view, read as frontal"
-    counts[unknown] = _counts(images["view_source"], (UNKNOWN_VIEW,))[UNKNOWN_VIEW]
-    return TableCounts(counts, COUNTS["metadata"], refers_to=_image_files(data.root, images))
 
 
 def _official_split(path: Path, images: pa.Table) -> TableCounts:
@@ -139,24 +161,32 @@ def _mimic14(path: Path, images: pa.Table) -> TableCounts:
     return TableCounts({"studies": labels.num_rows}, COUNTS["mimic14"], classes)
 
 
-def _reports(data: DataParams, rules: IndicationParams | None) -> Iterator[CheckedFile]:
-    metadata = data.root / data.mimic_cxr_jpg / METADATA
-    read = partial(_report_paths, metadata=metadata, rules=rules)
+def _reports(
+    data: DataParams, studies: pa.Table, rules: IndicationParams | None
+) -> Iterator[CheckedFile]:
+    read = partial(_report_paths, studies=studies, rules=rules)
     yield check_file(data.root / data.reports, read)
     if data.watch_reports != data.reports:
         yield check_watched(data.root / data.watch_reports, "data.watch_reports")
 
 
-def _report_paths(reports: Path, metadata: Path, rules: IndicationParams | None) -> TableCounts:
+def _report_paths(reports: Path, studies: pa.Table, rules: IndicationParams | None) -> TableCounts:
     """List the reports that the studies of MIMIC-CXR-JPG should have, in a folder or an archive.
 
     Of evenly spaced ones, at most ``SAMPLE``, the indication is looked for, as the stage does.
     """
-    _, studies = mimic_cxr.read_metadata(metadata, "")
-    paths = [reports / name for name in report_names(studies)]
-    names = archived_names(reports)
-    archived = {reports / name for name in names or ()}
-    exists = Path.is_file if names is None else archived.__contains__
+    if not studies.num_rows:
+        raise DataError(f"not looked for, since {METADATA} does not tell the studies")
+    names = report_names(studies)
+    paths, archived = [reports / name for name in names], archived_names(reports)
+    places = report_places(reports, names) if archived is None else [[]] * len(names)
+    placed = dict(zip(paths, places, strict=True))
+
+    def exists(path: Path) -> bool:
+        if archived is None:
+            return has_report(reports, placed[path])
+        return path.relative_to(reports).as_posix() in archived
+
     counts = {"studies": len(paths)}
     if rules and any(exists(path) for path in paths):
         rows = range(0, studies.num_rows, max(studies.num_rows // SAMPLE, 1))
@@ -167,7 +197,9 @@ def _report_paths(reports: Path, metadata: Path, rules: IndicationParams | None)
     return TableCounts(counts, COUNTS["reports"], refers_to=paths, exists=exists)
 
 
-def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
+def _mimic_iv_ed(
+    data: DataParams, studies: pa.Table, ranges: VitalRanges | None
+) -> Iterator[CheckedFile]:
     above: tuple[str, pa.Table, Sequence[str]] = (METADATA, studies, mimic_iv_ed.OF_STUDIES)
 
     def rows(path: Path, table: str) -> TableCounts:
@@ -178,7 +210,13 @@ def _mimic_iv_ed(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
         require_matches((path, read), (name, within), ids)
         if table == "edstays" and studies.num_rows:
             mimic_iv_ed.require_times(path, read, studies)
-        return TableCounts({"rows": read.num_rows}, COUNTS[table])
+        counts = {"rows": read.num_rows}
+        if table != "edstays" and ranges:
+            for name, values in drop_implausible(read, ranges).counts.items():
+                if values["given"] and is_lost(values["given"], values["out_of_range"]):
+                    lost = f"values of {name}, almost all out of vitals.ranges: of another unit?"
+                    counts[lost] = values["given"]
+        return TableCounts(counts, COUNTS[table])
 
     for table in ED_READERS:
         path = data.root / data.mimic_iv_ed / f"{table}.csv.gz"
@@ -231,12 +269,13 @@ def _external(
 ) -> Iterator[CheckedFile]:
     """Check the files of one set; its images are added to those of its source, by key."""
     folder = root / external.folder
-    test_list = folder / external.test_list
+    table = folder / external.table
+    images = IMAGES.empty_table()
 
     def read(path: Path) -> TableCounts:
-        listed = test_list if test_list.exists() else path
+        nonlocal images
         every = external.model_copy(update={"hold_out_test": False})
-        images, known, counted = read_external(key, every, path, listed, root, labels)
+        images, known, counted = read_external(key, every, path, path, root, labels)
         of_source[key] = images["image_id"]
         require_distinct_images(of_source, external.source)
         rows = read_csv(path, read_header(path)[:1]).table.num_rows
@@ -245,6 +284,7 @@ def _external(
         odd = {
             OFFICIAL_TEST: counted.official_test["images"],
             CONTRADICTIONS: counted.contradictions,
+            "studies whose images have different labels": counted.studies_with_several_labels,
         }
         return TableCounts(
             {
@@ -258,9 +298,19 @@ def _external(
             refers_to=_image_files(root, images),
         )
 
-    yield check_file(folder / external.table, read)
+    def listed(path: Path) -> TableCounts:
+        official = official_test(key, external, images, table, path)
+        tested = pc.is_valid(positions(images["patient_id"], official.patients))
+        counts = {f"images {OFFICIAL_TEST}": pc.sum(tested).as_py() or 0}
+        lost = {"names of no image": official.not_in_table} if official.not_in_table else {}
+        published = COUNTS[external.source].get(OFFICIAL_TEST)
+        return TableCounts(
+            {**counts, **lost}, dict.fromkeys(counts, published) if published else {}
+        )
+
+    yield check_file(table, read)
     if external.test_list != external.table:
-        yield check_file(test_list, lambda _: TableCounts())
+        yield check_file(folder / external.test_list, listed)
     yield check_watched(folder / external.watch_images, f"external.{key}.watch_images")
 
 

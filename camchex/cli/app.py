@@ -108,7 +108,8 @@ def check(
 
     params = validate_file()
     if tables is None and stores is None:
-        checked = check_data(params.data, params.external, params.labels, params.indications)
+        texts, ranges = params.indications, params.vitals.ranges
+        checked = check_data(params.data, params.external, params.labels, texts, ranges)
         pretrained = _pretrained(params.encoder, params.text, params.images.size)
         shown = Group(render_data(checked), *render_pretrained(pretrained))
         complete = checked.complete and not any(pretrained.values())
@@ -116,7 +117,8 @@ def check(
         found = [] if stores is None else check_stores(stores)
         if tables is not None:
             classes, ranges = params.labels.classes, params.vitals.ranges
-            found += check_tables(tables, params.data.root, classes, params.external, ranges)
+            sources = {key: one.source for key, one in params.external.items()}
+            found += check_tables(tables, params.data.root, classes, sources, ranges)
         shown, complete = render_tables(found), not any(table.problems for table in found)
     Console().print(shown)
     if tables is None and stores is None and params.runtime.portable:

@@ -13,7 +13,7 @@ def parse_vital_signs(text: str) -> dict[str, float]:
             degrees Celsius.
     """
     from camchex.contract.schemas import VITAL_SIGNS
-    from camchex.vitals.plausible import CELSIUS
+    from camchex.vitals.plausible import require_measurement
 
     canonical = {published: name for name, published in VITAL_SIGNS.items()}
     values: dict[str, float] = {}
@@ -25,14 +25,6 @@ def parse_vital_signs(text: str) -> dict[str, float]:
             value = float(number)
         except ValueError:
             value = math.nan
-        if not 0 < value < math.inf:
-            raise DataError(
-                f"--vitals: {name}={number}: expected a number above 0; leave out unknowns"
-            )
-        if name == "temperature" and CELSIUS[0] <= value <= CELSIUS[1]:
-            raise DataError(
-                f"--vitals: {name}={number} looks like degrees Celsius. "
-                f"In Fahrenheit that is {name}={value * 1.8 + 32:.1f}."
-            )
+        require_measurement(canonical[name], value, f"--vitals: {name}={number}")
         values[canonical[name]] = value
     return values

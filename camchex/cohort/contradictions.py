@@ -49,7 +49,24 @@ def require_sound(
         for name, schema in cohort_schemas(classes).items()
         for problem in problems(tables[name], schema, in_order=False)
     ]
-    for name, problem in found or contradictions(tables, classes, ranges):
+    _require(found or contradictions(tables, classes, ranges))
+
+
+def require_sound_sets(tables: Mapping[str, pa.Table], classes: Sequence[str]) -> None:
+    """Check what images and labels of external sets say of each other.
+
+    Args:
+        tables: Tables that are right by themselves, by their place in the folder.
+        classes: The label space.
+
+    Raises:
+        DataError: At the first contradiction.
+    """
+    _require(_of_sets(tables, classes))
+
+
+def _require(found: Iterable[tuple[str, Problem]]) -> None:
+    for name, problem in found:
         raise DataError(
             f"{name}.parquet: {problem}. Ingest again; of tables of your own, `camchex check "
             "--tables FOLDER` lists all that is wrong."

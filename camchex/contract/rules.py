@@ -17,8 +17,8 @@ any such ids are those of one of its 425,087 stays; the smallest part that is us
 a folder of a tenth of the patients, ``files/p10``.
 """
 NO_TEXT = r"^[\pZ\s]*$|[\x00-\x08\x0e-\x1b\x7f]"  # blank, or with characters that are no text
-OUTSIDE = r"^(/|$)|(^|/)\.\.(/|$)|\x00"
-"""What no path below a folder has: a start at the root, a step up, a zero byte."""
+OUTSIDE = rf"^/|(^|/)\.\.(/|$)|{NO_TEXT}"
+"""What no path below a folder has: a start at the root, a step up, nothing that can be read."""
 SET = "dataset"  # within which ids tell rows apart, and by which they are sorted first
 
 

@@ -160,7 +160,9 @@ VITALS = pa.schema(
         ),
         _column("minutes_since_arrival", pa.float64(), "study_time less intime of the stay."),
         *(_column(name, pa.float64(), UNITS[name]) for name in VITAL_SIGNS),
-        _column("gender", pa.string(), "F or M, as the stay records it.", ("F", "M")),
+        _column(
+            "gender", pa.string(), "F or M, as the stay, or one of its visit, says.", ("F", "M")
+        ),
         *(
             _column(f"{name}_{origin}", kind, meaning, SOURCES if origin == "source" else ())
             for origin, (kind, meaning) in ORIGIN.items()

@@ -34,6 +34,7 @@ from camchex.images.unreadable import (
 PREFIX = b"DICM"  # PS3.10 7.1, after a preamble of 128 bytes
 PREAMBLE = 128
 FIRST_GROUPS = (b"\x02\0", b"\x08\0")  # file meta information, or what follows where it is missing
+GREY_AXES = 2  # rows and columns; the third axis of pixels in colour has their samples
 FILE_META = slice(4096)  # PS3.10 7.1: comes first, and names the transfer syntax
 
 
@@ -128,10 +129,10 @@ def _guess_syntax(dataset: pydicom.Dataset) -> None:
 def _grey(dataset: pydicom.Dataset, notes: Notes) -> NDArray[np.uint8]:
     stored = stored_values(dataset, notes)
     pixels = stored.values
-    if pixels.ndim == 2 and text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":  # noqa: PLR2004
+    if pixels.ndim == GREY_AXES and text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, dataset)
         pixels = (pixels >> (BITS * (pixels.itemsize - 1))).astype(np.uint8)
-    if pixels.ndim == 2:  # noqa: PLR2004
+    if pixels.ndim == GREY_AXES:
         return grey_levels(dataset, stored, notes)
     if pixels.dtype != np.uint8:
         raise NotSupportedError(f"colour of {stored.bits} bits a sample")

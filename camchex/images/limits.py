@@ -71,8 +71,8 @@ def declared(stream: bytes) -> Declared:
     start = stream.find(_J2K_SIZE)
     if not stream.startswith(b"\xff\xd8") and start >= 0:
         x1, y1, x0, y0 = (number(start + at, 4) for at in (8, 12, 16, 20))
-        depth = number(start + 42, 1)  # the sign, then the bits less one
-        return Declared(y1 - y0, x1 - x0, depth % 128 + 1, depth > 127, number(start + 40, 2))  # noqa: PLR2004
+        sign, bits = divmod(number(start + 42, 1), 128)  # the sign, then the bits less one
+        return Declared(y1 - y0, x1 - x0, bits + 1, bool(sign), number(start + 40, 2))
     at = 2
     while at < len(stream) - 8:
         if stream[at] != _FILL:

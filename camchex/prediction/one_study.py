@@ -19,9 +19,11 @@ from camchex.images.jpeg import prepared_pixels
 from camchex.images.unreadable import Notes
 from camchex.networks.batches import to_unit_range
 from camchex.networks.inference import flip_average
+from camchex.prediction.unknown_views import require_once
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
 from camchex.views.view_classifier import ViewClassifier
+from camchex.vitals.plausible import require_measurement
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class StudyInput:
         for path, view in self.images:
             if view not in {"frontal", "lateral"}:
                 raise DataError(f"{path}: view {view!r}; expected frontal or lateral")
+        require_once([path for path, _ in self.images])
+        for name, value in (self.vitals or {}).items():
+            if value is not None:
+                require_measurement(name, value, f"vitals: {name}={value!r}")
         if self.gender not in {None, "F", "M"}:
             raise DataError(f"gender {self.gender!r}; expected F or M, or nothing if not known")
 

@@ -22,14 +22,29 @@ def look_at_images(
         preparation: Size, fit and quality of the images of the model's training.
 
     Raises:
-        DataError: If there is no classifier, an image cannot be read, or its view is not clear.
+        DataError: If there is no classifier, an image is given twice or cannot be read, or its view
+            is not clear.
     """
+    require_once(paths)
     if paths and classifier is None:
         raise DataError(
             f"{paths[0]}: no view is given, and the model has no view classifier to decide it "
             f"(views.classifier was false in its training). {SAY_IT}"
         )
     return {path: _look(classifier, path, preparation) for path in paths if classifier}
+
+
+def require_once(paths: Sequence[Path]) -> None:
+    """Check that no file is given twice, by whatever path: the model would see it as two images.
+
+    Raises:
+        DataError: Naming the two paths.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if (file := path.resolve()) in found:
+            raise DataError(f"{path}: given twice, also as {found[file]}. Give each image once.")
+        found[file] = path
 
 
 def _look(classifier: ViewClassifier, path: Path, preparation: ImagePreparation) -> Seen:

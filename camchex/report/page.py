@@ -16,6 +16,7 @@ from camchex.report.curve_charts import (
 from camchex.report.filled_labels import filled_labels
 from camchex.report.inputs import ReportInputs
 from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
+from camchex.report.odd_counts import odd_counts
 from camchex.report.other_results import CEILING, TRUTH
 from camchex.report.render import render
 from camchex.report.seed_rows import BENCHMARK, CURATED, SUBGROUP, join_rows, subgroup_chart
@@ -73,9 +74,16 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         for kind in (IMAGES, EXTERNAL)
     )
     cohort, views = inputs.data["cohort"], inputs.data.get("mimic", {}).get("views")
-    warning = inputs.data.get("indications", {}).get("warning")
-    counted = {"images": images, "external": external, "views": views}
-    yield _section("Cohort", "cohort", cohort=cohort, **counted, warning=warning)
+    yield _section(
+        "Cohort",
+        "cohort",
+        cohort=cohort,
+        images=images,
+        external=external,
+        views=views,
+        warnings=[text for found in inputs.data.values() if (text := found.get("warning"))],
+        odd=list(odd_counts(inputs.data)),
+    )
     best_first = sorted(
         summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
     )

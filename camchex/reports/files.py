@@ -1,15 +1,17 @@
 """Report files in a folder, or in one archive that is read without unpacking it."""
 
 import gzip
+import os
 import re
 import tarfile
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -26,6 +28,7 @@ OUT_OF_PLACE = re.compile(
 MACOS = re.compile(r"(?:.*/)?(?:__MACOSX/|\._).*")
 ZIP, TAR = (".zip",), (".tar.gz", ".tgz")
 BLOCK = 1 << 20  # bytes
+DEEPEST = 6  # folders above a patient's: published are files/p10
 # RuntimeError: an encrypted member, or a compression that Python cannot read.
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, zlib.error)
 
@@ -68,15 +71,20 @@ def report_batches(reports: Path, studies: pa.Table, size: int) -> Iterator[Batc
         DataError: If an archive is missing or damaged, or holds two files for one study, or a file
             cannot be read; also raised by a batch.
     """
-    named = zip(studies["study_id"].to_pylist(), report_names(studies), strict=True)
+    ids, names = studies["study_id"].to_pylist(), report_names(studies)
+    named = zip(ids, names, strict=True)
+    if not _is(reports, (*ZIP, *TAR)):
+        placed = zip(ids, report_places(reports, names), strict=True)
+        while several := list(islice(placed, size)):
+            yield partial(_from_folder, reports, several)
+        return
     if _is(reports, TAR):
         left = _from_tar(reports, {name: study for study, name in named})
         while read := list(islice(left, size)):
             yield partial(list, read)
         return
-    read_some = _from_zip if _is(reports, ZIP) else _from_folder
     while some := list(islice(named, size)):
-        yield partial(read_some, reports, some)
+        yield partial(_from_zip, reports, some)
 
 
 def archived_names(reports: Path) -> frozenset[str] | None:
@@ -97,31 +105,79 @@ def _is(reports: Path, endings: tuple[str, ...]) -> bool:
     return reports.name.endswith(endings) and not reports.is_dir()
 
 
-def _from_folder(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:
-    for study, name in some:
-        path = reports / name
-        yield Report(study, str(path), _content(reports, path))
+def report_places(folder: Path, names: Iterable[str]) -> list[list[str]]:
+    """Say where in a folder each report may be, given its name by :func:`report_names`.
+
+    As in an archive, a patient's folder may stand in any others, or in none, or in several.
+
+    Raises:
+        DataError: If the folder is a file, or cannot be read.
+    """
+    split = [name.split("/") for name in names]
+    patients = {patient for _, _, patient, _ in split}
+    groups = {group for _, group, _, _ in split}  # which may be named as patients are
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    left = [PurePosixPath()]
+    while left:
+        above = left.pop()
+        for name in _folders(folder / above):
+            spelt = f"p{name[1:]}"
+            if name[0] in "pP" and spelt in patients:
+                found[spelt].append(str(above / name))
+            if (spelt in groups or spelt not in patients) and len(above.parts) < DEEPEST:
+                left.append(above / name)
+    return [
+        [f"{place}/{file}" for place in sorted(found.get(patient, [f"{top}/{group}/{patient}"]))]
+        for top, group, patient, file in split
+    ]
 
 
-def _content(reports: Path, path: Path) -> bytes | None:
-    capitals = path.with_suffix(".TXT")
-    for spelt in (path, capitals):
-        try:
-            content = spelt.read_bytes()
-        except FileNotFoundError:
-            continue
-        except NotADirectoryError as error:
-            raise DataError(
-                f"{reports}: neither a folder nor a .zip or .tar.gz. "
-                "Set data.reports in params.yaml."
-            ) from error
-        except OSError as error:
-            what = f"cannot be read ({error.strerror}). Expected a report, as a text file."
-            raise DataError(f"{spelt}: {what}") from error
-        if spelt is path and capitals.exists() and capitals.read_bytes() != content:
-            raise DataError(f"{path} and {capitals.name} differ. Keep the right one.")
-        return content
-    return None
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        what = "neither a folder nor a .zip or .tar.gz. Set data.reports in params.yaml."
+        raise DataError(f"{folder}: {what}") from error
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}).") from error
+
+
+def has_report(folder: Path, places: Iterable[str]) -> bool:
+    """Whether a report is in a folder, at any of its :func:`report_places`."""
+    return any(file.is_file() for place in places for file in _spelt(folder / place))
+
+
+def _from_folder(reports: Path, some: Iterable[tuple[str, list[str]]]) -> Iterator[Report]:
+    for study, places in some:
+        found = {file: _content(file) for place in places for file in _spelt(reports / place)}
+        first, *others = found or [reports / places[0]]
+        if not found and first.with_name(f"{first.name}.gz").exists():
+            raise DataError(f"{first}.gz: a packed report. Unpack it.")
+        for other in others:
+            if found[other] != found[first]:
+                raise DataError(f"{first} and {other} differ. Keep the right one.")
+        yield Report(study, str(first), found.get(first))
+
+
+def _spelt(path: Path) -> list[Path]:
+    """Find a report by its name, with ``.txt`` in capitals too, else in any other spelling."""
+    there = [name for name in (path, path.with_suffix(".TXT")) if name.exists()]
+    if there or not path.parent.is_dir():
+        return there
+    letter, rest = path.name[0], path.name[1:].removesuffix(".txt")
+    spelling = re.compile(f"(?i:{letter}){re.escape(rest)}(?i:[.]txt)")
+    return sorted(other for other in path.parent.iterdir() if spelling.fullmatch(other.name))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"cannot be read ({error.strerror}). Expected a report, as a text file."
+        raise DataError(f"{path}: {what}") from error
 
 
 def _from_zip(reports: Path, some: Iterable[tuple[str, str]]) -> Iterator[Report]:

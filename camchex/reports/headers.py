@@ -54,7 +54,11 @@ CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z0-9(_][A-Z0-9 \t()/,.&'#@+*_:-]*")
 # Signs that stand for the line break or the colon of a header, or wrap its name: **Findings**.
 LINE_BREAKS = re.compile(r"\r(?!\n)|[\x0b\x0c\x85\u2028\u2029]|\\n")
 FULL_WIDTH = str.maketrans("\uff1a\uff1b", ":;")
-WRAPPED = re.compile(r"(?<!\S)([*\[<]{1,3})([A-Za-z][^\n*\[\]<>:]{1,60})(:?[*\]>]{1,3})")
+WRAPPED = re.compile(
+    r"(?<!\S)([*\[<({\"'_=~-]{1,5}[ \t]?)([A-Za-z][^\n*\[\]<>(){}\"'_=~:]{1,60})"
+    r"(:?[*\]>)}\"'_=~-]{1,5}(?!\w):?)"
+)
+QUOTES = re.compile(r"[({\"'_=~-]")  # may wrap any word; so only what surely names findings
 PARENTHESIS = re.compile(r"\s*\([^()]*\)\Z")  # Reason for exam (free text)
 BETWEEN_ORGANS = re.compile(r"\s*[/,&]\s*|\s+and\s+")
 ORGAN = "organ"  # in a table: findings, if a colon follows; so are several (lungs/pleura)
@@ -83,11 +87,14 @@ _TITLE_WORD = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
     r"|\d+(?:[:/.-]\d+)*+(?:st|nd|rd|th|v|vws?|h|hrs?)?)(?!\w)"
 )
-TITLE = rf"(?>{_TITLE_WORD}(?:[ \t,&/().@#+*-]{{1,5}}{_TITLE_WORD}){{0,20}})"
+_BETWEEN = r"(?:[ \t,&/()@#+*-]|\.(?!(?-i:\s+[A-Z][a-z]))){1,5}"  # not the end of a sentence
+TITLE = rf"(?>{_TITLE_WORD}(?:{_BETWEEN}{_TITLE_WORD}){{0,20}})"
+_CAPITAL_WORD = rf"(?!(?-i:[A-Z]*[a-z])){_TITLE_WORD}"
+_CAPITAL_TITLE = rf"(?>{_CAPITAL_WORD}(?:{_BETWEEN}{_CAPITAL_WORD}){{0,20}})"
 # Such words without a colon: FINDINGS Large effusion.
 UNMARKED = re.compile(
-    rf"(?<=[\n.;!?])[\s#*>-]*+(?:(?P<seen>{CONCLUSION})(?=[^\S\n]*(?P<mark>[:;=.\u2013\u2014-]?)\s*(?P<next>\S?))"
-    rf"|(?P<title>{TITLE})(?=[).]*\s+(?-i:[A-Z][a-z])))",
+    rf"(?<=[\n.;!?])[\s#*>-]*+(?:(?P<seen>{CONCLUSION})(?=[^\S\n]*(?P<mark>[:;=.,\u2026\u2013\u2014-]*)\s*(?P<next>\S?))"
+    rf"|(?P<title>{_CAPITAL_TITLE})(?=[).]*\s+(?-i:[A-Z][a-z])))",
     re.IGNORECASE,
 )
 PARAGRAPH = re.compile(
@@ -164,7 +171,9 @@ def _with_plain_marks(text: str) -> str:
     """Write a header's colon, or what wraps its name, as a plain colon; the length stays."""
 
     def plain(found: re.Match[str]) -> str:
-        if not _is_name(found[2].strip(), "any"):
+        name = found[2].strip()
+        sure = IS_CONCLUSION.fullmatch(name)
+        if not (sure if QUOTES.search(found[1] + found[3]) else _is_name(name, "any")):
             return found[0]
         return f"{' ' * len(found[1])}{found[2]}{':'.ljust(len(found[3]))}"
 

@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save, save_file
 from scipy.special import expit
@@ -40,6 +41,8 @@ CONTRAST = 1.0  # grey levels added to the standard deviation: a blank image sta
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Confidence = Annotated[float, Field(gt=EVEN, lt=1)]
 
 
 class ViewClassifierConfig(Section):
@@ -47,8 +50,8 @@ class ViewClassifierConfig(Section):
 
     traits: tuple[str, ...] = TRAITS
     side: int = SIDE
-    confidence: float | None = None  # least probability of a view that counts; None: not trained
-    accuracy: Mapping[str, float | None] = {}  # of each trait on development images, or less
+    confidence: Confidence | None = None  # least of a view that counts; None: not trained
+    accuracy: Mapping[str, Probability | None] = {}  # of each trait on development images, or less
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def read_view_classifier(folder: Path) -> ViewClassifier | None:
     """Read what :func:`write_view_classifier` wrote; None where none was trained, or no folder.
 
     Raises:
-        ModelError: If a file is missing, damaged, or of another version of camchex.
+        ModelError: If a file is missing, damaged, or of another version of camchex; if a weight is
+            no number, or a probability of ``config.json`` is not from 0 to 1.
     """
     if not folder.exists():
         return None
@@ -159,6 +163,9 @@ def read_view_classifier(folder: Path) -> ViewClassifier | None:
     shapes = {name: array.shape for name, array in weights.items()}
     if (config.traits, config.side, shapes) != (TRAITS, SIDE, SHAPES):
         raise ModelError(f"{folder}: a view classifier of another version of camchex. {advice}")
+    for name, array in weights.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ModelError(f"{folder}: {name} in {WEIGHTS} holds what is no number. {advice}")
     return ViewClassifier(weights, config)
 
 

@@ -14,7 +14,7 @@ from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import ORIGIN, SOURCES, TAKEN, UNITS, VITAL_SIGNS, VITALS
 from camchex.texts.vitals_text import vitals_texts
 from camchex.vitals.params import VitalsParams
-from camchex.vitals.plausible import drop_implausible
+from camchex.vitals.plausible import drop_implausible, is_lost
 
 LINKED = pa.schema(
     [
@@ -29,7 +29,7 @@ LINKED = pa.schema(
 Values = dict[str, dict[str, dict[str, int]]]
 ROW_COUNTS = (
     *("edstays", "edstays_duplicate", "edstays_untimed", "edstays_ending_before_start"),
-    "edstays_too_long",
+    *("edstays_too_long", "edstays_of_two_genders"),
     *("triage", "triage_duplicate", "triage_orphan"),
     *("vitalsign", "vitalsign_untimed", "vitalsign_orphan"),
     *("vitalsign_before_arrival", "vitalsign_after_departure"),
@@ -141,7 +141,7 @@ def _lost(rows: Mapping[str, int], values: Values) -> Iterator[str]:
         dropped = sum(count.get("out_of_range", 0) for count in counts)
         if not given:
             yield f"{name}: neither triage nor vitalsign has a value."
-        elif given - dropped < LEAST_SHARE * given:
+        elif is_lost(given, dropped):
             yield f"{name}: almost all values are out of range. Are they of another unit? {unit}"
 
 

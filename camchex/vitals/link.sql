@@ -14,7 +14,9 @@
 --         begun is its own triage used. Each value comes from triage (of the linked stay, else of the
 --         latest to begin that has it), else it is the latest one charted at or before the study,
 --         never after it (of two charted at once, the larger), and under `within_stay` not more than
---         $before ahead of the visit. Triage has no time: the arrival of its stay stands for it. Of a stay with two triage rows, the first by value.
+--         $before ahead of the visit. Triage has no time: the arrival of its stay stands for it. Of a
+--         stay with two triage rows, the first by value.
+-- Gender: of the linked stay, else of the latest of these stays that has one.
 WITH stays AS (
     SELECT DISTINCT patient_id, stay_id, intime, outtime, gender
     FROM edstays
@@ -90,13 +92,16 @@ begun AS (
         v.stay_id,
         v.intime,
         v.visit_start,
+        v.gender,
         row_number() OVER (
             PARTITION BY l.study_id
             ORDER BY
                 v.stay_id = l.stay_id AND v.intime = l.intime DESC,
                 v.intime DESC,
                 length(v.stay_id) DESC,
-                v.stay_id DESC
+                v.stay_id DESC,
+                v.outtime DESC,
+                v.gender ASC NULLS LAST
         ) AS place
     FROM linked AS l
     INNER JOIN visits AS v ON l.patient_id = v.patient_id AND l.visit = v.visit
@@ -151,6 +156,14 @@ origins AS MATERIALIZED (  -- numbered once, so that every join below means the 
     FROM measured
 ),
 
+genders AS (
+    SELECT
+        study_id,
+        arg_min(gender, place) FILTER (WHERE gender IS NOT NULL) AS gender
+    FROM begun
+    GROUP BY study_id
+),
+
 chosen AS (
     SELECT
         study_id,
@@ -186,7 +199,7 @@ SELECT
     saturation.o2_saturation_pct,
     systolic.systolic_bp_mmhg,
     diastolic.diastolic_bp_mmhg,
-    l.gender,
+    coalesce(l.gender, g.gender) AS gender,
     temperature.origin AS temperature_f_origin,
     heart_rate.origin AS heart_rate_bpm_origin,
     respiration.origin AS respiratory_rate_bpm_origin,
@@ -195,6 +208,7 @@ SELECT
     diastolic.origin AS diastolic_bp_mmhg_origin
 FROM studies AS s
 LEFT JOIN linked AS l ON s.study_id = l.study_id
+LEFT JOIN genders AS g ON s.study_id = g.study_id
 LEFT JOIN chosen AS c ON s.study_id = c.study_id
 LEFT JOIN origins AS temperature ON c.temperature_f = temperature.number
 LEFT JOIN origins AS heart_rate ON c.heart_rate_bpm = heart_rate.number

@@ -1,11 +1,14 @@
 """Plausible measurements: Celsius converted to Fahrenheit, impossible values missing."""
 
+import math
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from camchex.contract.rules import LEAST_SHARE
 from camchex.contract.schemas import VITAL_SIGNS
+from camchex.errors import DataError
 from camchex.vitals.params import VitalRanges
 
 # No living patient has these in Fahrenheit, and nearly every patient has them in Celsius.
@@ -58,6 +61,31 @@ def drop_implausible(measurements: pa.Table, ranges: VitalRanges | None) -> Plau
         at = measurements.column_names.index(name)
         measurements = measurements.set_column(at, name, column)
     return Plausible(measurements, counts)
+
+
+def require_measurement(name: str, value: object, written: str) -> None:
+    """Refuse a vital sign that is no number above 0, or a temperature in degrees Celsius.
+
+    Args:
+        name: A column of ``schemas.VITAL_SIGNS``.
+        value: The value.
+        written: Name and value as they were given, for the message.
+
+    Raises:
+        DataError: Naming them.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (number and 0 < float(value) < math.inf):  # type: ignore[arg-type]
+        raise DataError(f"{written}: expected a number above 0; leave out unknowns")
+    measured = float(value)  # type: ignore[arg-type]
+    if name == "temperature_f" and CELSIUS[0] <= measured <= CELSIUS[1]:
+        fahrenheit = f"In Fahrenheit that is {measured * 1.8 + 32:.1f}."
+        raise DataError(f"{written} looks like degrees Celsius. {fahrenheit}")
+
+
+def is_lost(given: int, out_of_range: int) -> bool:
+    """Whether almost all values of a vital sign are out of range, as where its unit is another."""
+    return given - out_of_range < LEAST_SHARE * given
 
 
 def _within(column: pa.ChunkedArray, bounds: tuple[float, float]) -> pa.ChunkedArray:

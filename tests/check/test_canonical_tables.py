@@ -1,6 +1,7 @@
 """camchex check --tables: what is wrong with canonical tables of one's own, column by column."""
 
 import io
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -77,9 +78,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(folder: Path) -> dict[str, CheckedTable]:
-    ranges = params.load("vitals", VitalsParams).ranges
-    found = check_tables(folder, folder, CLASSES, ["far"], ranges)
+def look(folder: Path, *sets: str) -> dict[str, CheckedTable]:
+    ranges, sets = params.load("vitals", VitalsParams).ranges, sets or ("far",)
+    found = check_tables(folder, folder, CLASSES, dict.fromkeys(sets, "nih"), ranges)
     return {str(f.path.relative_to(folder).with_suffix("")): f for f in found}
 
 
@@ -216,6 +217,14 @@ def test_a_study_is_of_one_patient_in_an_external_set_too(folder: Path) -> None:
     tables.write(pa.Table.from_pylist(rows, schema=schemas.IMAGES), path, schemas.IMAGES)
     said = [problem.what for problem in look(folder)["external/far/images"].problems]
     assert "study far1 has images with different values of 'patient_id'" in said[0]
+
+
+def test_two_sets_of_one_source_have_no_image_in_common(folder: Path) -> None:
+    shutil.copytree(folder / "external/far", folder / "external/near")
+    for name in ("external/near/images", "external/near/labels"):
+        change(folder, name, with_value("dataset", 0, "near"))
+    (problem,) = look(folder, "far", "near")["external/near/images"].problems
+    assert "external.far and external.near: both are of nih and list image far1" in problem.what
 
 
 def test_a_value_of_a_later_time_is_not_excused_by_a_study_during_its_stay(folder: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -15,8 +16,10 @@ from camchex.cohort.published import COUNTS, CXR_LT_COUNTS, CXR_LT_POSITIVES
 from camchex.comparisons.paper import paper_numbers
 from camchex.contract import params
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, LabelParams
+from camchex.sources.mimic.mimic_cxr import read_metadata
 from camchex.sources.params import DataParams, ExternalSets
 from camchex.texts.params import IndicationParams
+from camchex.vitals.params import VitalsParams
 from tests.sources.raw import published
 
 # The open cohort ships no checksum lists.
@@ -32,8 +35,11 @@ def look(root: Path, **data_params: object) -> CheckedData:
     update = {"root": root, **TREES, **data_params}
     data = params.load("data", DataParams).model_copy(update=update)
     external = params.load("external", ExternalSets)
+    # The open cohort has no image of the official test, and an empty list.
+    external["nih"] = external["nih"].model_copy(update={"hold_out_test": False})
     rules = params.load("indications", IndicationParams)
-    return check_data(data, external, params.load("labels", LabelParams), rules)
+    ranges = params.load("vitals", VitalsParams).ranges
+    return check_data(data, external, params.load("labels", LabelParams), rules, ranges)
 
 
 def text(checked: CheckedData, width: int = 400) -> str:
@@ -104,11 +110,54 @@ def test_reports_are_looked_for_in_their_archive(real_data: Path, copy: Path, ki
     assert f"146 of 147 files are there; missing for example {missing}" in shown
 
 
+def test_the_metadata_are_read_once(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = []
+
+    def counted(path: Path, *others: object) -> tuple[pa.Table, pa.Table]:
+        paths.append(path)
+        return read_metadata(path, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(data_sets.mimic_cxr, "read_metadata", counted)
+    look(real_data / "open_cohort")
+    assert len(paths) == 1
+
+
+def test_without_metadata_no_report_is_said_to_be_there(copy: Path) -> None:
+    (copy / "mimic-cxr-jpg" / data_sets.METADATA).unlink()
+    checked = look(copy)
+    _, reports, *_ = checked.data_sets
+    assert "does not tell the studies" in str(reports.files[0].problem)
+    assert not reports.complete
+
+
+def test_images_of_one_study_that_are_years_apart_are_said(copy: Path) -> None:
+    path = copy / "mimic-cxr-jpg" / data_sets.METADATA
+    rows = list(csv.DictReader(gzip.decompress(path.read_bytes()).decode().splitlines()))
+    studies = [row["study_id"] for row in rows]
+    second = next(row for n, row in enumerate(rows) if row["study_id"] in studies[:n])
+    second["StudyDate"] = str(int(second["StudyDate"]) + 30000)
+    path.unlink()
+    published(path, list(rows[0]), rows)
+    assert "1 studies with images over a day apart" in text(look(copy))
+
+
 def test_a_damaged_archive_of_reports_is_reported(copy: Path) -> None:
     (copy / "reports.zip").write_bytes(b"PK")
     shown = text(look(copy, reports="reports.zip"))
     assert f"{copy / 'reports.zip'}: present, but cannot be used" in shown
     assert "6 of 7 data sets complete" in shown
+
+
+def test_a_vital_sign_of_another_unit_is_said(copy: Path) -> None:
+    path = copy / "mimic-iv-ed" / "ed" / "triage.csv.gz"
+    rows = list(csv.DictReader(gzip.decompress(path.read_bytes()).decode().splitlines()))
+    assert "another unit" not in text(look(copy))
+    for row in rows:
+        row["o2sat"] = "0.98"
+    path.unlink()
+    published(path, list(rows[0]), rows)
+    said = f"{len(rows):,} values of o2_saturation_pct, almost all out of vitals.ranges"
+    assert said in text(look(copy))
 
 
 def test_a_damaged_table_is_reported(copy: Path) -> None:
@@ -256,9 +305,15 @@ def test_patients_of_the_official_test_are_counted_and_the_list_looked_for(copy:
     folder = copy / "ChestX-ray14"
     _, first, *_ = (folder / "Data_Entry_2017_v2020.csv").read_text().splitlines()
     (folder / "some.txt").write_text(first.partition(",")[0])
-    assert "of the official test" not in text(look_at(copy))
-    assert "1 of the official test" in text(look_at(copy, nih={"test_list": "some.txt"}))
+    empty = text(look_at(copy))
+    assert "test_list.txt: present, but cannot be used" in empty
+    assert "external.nih.hold_out_test to false" in empty
+    some = text(look_at(copy, nih={"test_list": "some.txt"}))
+    assert "1 images of the official test (published: 25,596)" in some
     assert "none.txt: missing" in text(look_at(copy, nih={"test_list": "none.txt"}))
+    (folder / "other.txt").write_text("a.png")
+    other = text(look_at(copy, nih={"test_list": "other.txt"}))
+    assert "other.txt: none of its 1 rows belong to" in other
 
 
 def test_contradictions_are_said(copy: Path) -> None:

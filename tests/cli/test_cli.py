@@ -162,7 +162,12 @@ def test_check_reads_a_cohort_in_the_published_layouts(camchex: Camchex, real_da
     assert camchex("profile", "use", "demo", "--data-root", str(real_data / "open_cohort"))[0] == 0
     params = Path("params.yaml")
     text = params.read_text().replace("SHA256SUMS.txt", "files")  # it ships no lists, and no zip
-    params.write_text(text.replace("/mimic-cxr-reports.zip", ""))
+    text = text.replace("/mimic-cxr-reports.zip", "")
+    params.write_text(text)
+    status, shown, _ = camchex("check")
+    assert status == 1
+    assert "hold_out_test to false" in shown  # its list of test images is empty
+    params.write_text(text.replace("hold_out_test: true", "hold_out_test: false"))
     status, shown, _ = camchex("check")
     assert status == 0
     assert "168" in shown  # X-rays of its 147 studies

@@ -23,7 +23,7 @@ def test_vital_signs_are_read_under_their_published_names() -> None:
         ("sbp=high", r"sbp=high"),
         ("sbp=nan", r"sbp=nan"),
         ("heartrate=-3", r"heartrate=-3"),
-        ("temperature=38.5", r"Celsius.*temperature=101\.3"),
+        ("temperature=38.5", r"temperature=38\.5 looks like degrees Celsius.*101\.3"),
     ],
 )
 def test_a_vital_sign_is_never_guessed(given: str, complaint: str) -> None:

@@ -182,7 +182,6 @@ def prediction(value: float) -> tuple[pa.Schema, dict[str, object]]:
 
 RIGHT = [
     image(rows=1, columns=2**31 - 1, view_position="PA"),
-    image(path="/data/a.jpg"),  # of a set that lies elsewhere
     study(),
     indication(indication_raw=" cough\n\tfever\x0c", indication="none"),
     cohort(),
@@ -193,6 +192,7 @@ HELD = {
     "no height": (image(rows=0), "rows"),
     "a negative width": (image(columns=-5), "columns"),
     "a blank source": (image(view_source="   "), "view_source"),
+    "a path from the root": (image(path="/data/a.jpg"), "path"),
     "a blank path": (image(path="\u00a0"), "path"),
     "a word for no position": (image(view_position="nan"), "view_position"),
     "a part of a second": (study(study_time=datetime(2150, 1, 1, 0, 0, 0, 500_000)), "study_time"),

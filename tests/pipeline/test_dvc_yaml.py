@@ -88,7 +88,7 @@ RERUNS = {
     "sources": DATA | {"pseudo_label"},
     "synthetic": set(),
     "texts": {
-        *("extract_indications", "link_vitals", "build_cohort"),
+        *("extract_indications", "link_vitals", "build_cohort", "find_duplicates"),
         *("train_fusion", "predict", "evaluate", "audit_leakage"),
     },
     "training": TRAININGS,

@@ -193,6 +193,11 @@ def test_inputs_that_mean_nothing_are_refused(tmp_path: Path) -> None:
         StudyInput(gender="female")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="pulse"):
         predict_study(camchex(), StudyInput(vitals={"pulse": 80}))
+    for value in (float("nan"), float("inf"), -5.0, 0, True, "98"):
+        with pytest.raises(DataError, match=r"heart_rate_bpm=.*expected a number above 0"):
+            StudyInput(vitals={"heart_rate_bpm": value})  # type: ignore[dict-item]
+    with pytest.raises(DataError, match=r"temperature_f=36\.6 looks like degrees Celsius.* 97\.9"):
+        StudyInput(vitals={"temperature_f": 36.6})
     broken = tmp_path / "broken.png"
     broken.write_text("not an image")
     with pytest.raises(DataError, match=r"broken\.png"):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from camchex.contract.image_store import ImagePreparation
 from camchex.errors import DataError
+from camchex.prediction.one_study import StudyInput
 from camchex.prediction.unknown_views import describe, look_at_images
 from camchex.views.view_classifier import (
     SHAPES,
@@ -53,6 +54,20 @@ def top_bottom_classifier(tmp_path: Path, confidence: float = 0.9) -> ViewClassi
 @pytest.fixture
 def classifier(tmp_path: Path) -> ViewClassifier:
     return top_bottom_classifier(tmp_path)
+
+
+@pytest.mark.parametrize("again", ["a.png", "./b/../a.png", "link.png"])
+def test_an_image_given_twice_is_refused(
+    again: str, classifier: ViewClassifier, tmp_path: Path
+) -> None:
+    first = picture(tmp_path / "a.png", 100)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "link.png").symlink_to(first)
+    paths = [first, tmp_path / again]
+    with pytest.raises(DataError, match=r"a\.png|link\.png: given twice, also as .*a\.png"):
+        look_at_images(paths, classifier, PREPARATION)
+    with pytest.raises(DataError, match="given twice"):
+        StudyInput([(paths[0], "frontal"), (paths[1], "lateral")])
 
 
 def test_the_view_is_that_of_the_classifier(classifier: ViewClassifier, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from camchex.report.examples import Example, Failure, png
 from camchex.report.inputs import ReportInputs
+from camchex.report.odd_counts import ODD, odd_counts
 from camchex.report.page import render_report
 from tests.report.workspace import ABSENT, RARE
 
@@ -72,9 +74,48 @@ def test_views_and_external_sets_are_shown_where_they_were_counted(
 
 def test_a_warning_about_the_reports_stands_in_the_page(page: str, inputs: ReportInputs) -> None:
     assert "Warning" not in section(page, "cohort")
-    counted = {**inputs.data, "indications": {"warning": "More than 10% of <them>"}}
+    counted = {
+        **inputs.data,
+        "indications": {"warning": "More than 10% of <them>"},
+        "vitals": {"warning": "o2_saturation_pct: all are lost"},
+    }
     text = section(render_report(replace(inputs, data=counted)), "cohort")
     assert "Warning: More than 10% of <them>" in text
+    assert "Warning: o2_saturation_pct: all are lost" in text
+
+
+def test_counts_that_should_be_0_are_shown_where_they_are_not(
+    page: str, inputs: ReportInputs
+) -> None:
+    assert "What is odd in the data" not in section(page, "cohort")
+    other = {"images": {"in_training": 9}, "patients": {"in_training": 4321}}
+    counted = {
+        **inputs.data,
+        "mimic": {"studies_of_over_a_day": "<5", "other_tests_in_training": {"a.csv": other}},
+        "vitals": {"rows": {"triage": 70, "triage_orphan": 7, "triage_duplicate": 0}},
+        "external_own": {"studies_with_several_labels": 77},
+    }
+    found = list(odd_counts({k: v for k, v in counted.items() if k != "cohort"}))
+    assert found == [
+        ("mimic", "studies with images over a day apart", "<5"),
+        ("mimic", "patients of a.csv in training", 4321),
+        ("vitals", "rows of the emergency department: triage_orphan", 7),
+        ("external_own", "studies whose images have different labels", 77),
+    ]
+    page = render_report(replace(inputs, data={**inputs.data, "vitals": counted["vitals"]}))
+    text = section(page, "cohort")
+    assert "What is odd in the data" in text
+    (row,) = (row for row in text.split("<tr>") if "triage_orphan" in row)
+    assert "vitals.json" in row
+    assert "<td>7</td>" in row
+
+
+def test_every_odd_count_is_named_by_the_code_that_counts() -> None:
+    rooms = ("sources", "reports", "vitals", "cohort")
+    files = [path for room in rooms for path in Path("camchex", room).rglob("*.py")]
+    code = "".join(path.read_text() for path in files)
+    names = {name for _, keys, _ in ODD for name in keys.split(".") if "*" not in name}
+    assert not [name for name in names if name not in code]
 
 
 def test_curated_labels_have_a_table_where_there_are_any(inputs: ReportInputs) -> None:

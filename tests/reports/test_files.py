@@ -12,7 +12,13 @@ from typing import IO
 import pytest
 
 from camchex.errors import DataError
-from camchex.reports.files import archived_names, report_batches, report_names
+from camchex.reports.files import (
+    archived_names,
+    has_report,
+    report_batches,
+    report_names,
+    report_places,
+)
 from camchex.reports.indications import BATCH, extract_indications
 from tests.reports.test_indications import PATIENT, RELEASED, report, studies, write
 
@@ -289,3 +295,58 @@ def test_two_spellings_of_one_report_that_differ_are_an_error(tmp_path: Path) ->
     path.with_suffix(".TXT").write_text("other")
     with pytest.raises(DataError, match=r"s50000001\.TXT differ"):
         extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+
+
+TOPS = {
+    "published": ("files/p10", "files/p10"),
+    "two top folders": ("part 1/files/p10", "part 2/files/p10"),
+    "no top folder": ("p10", "p10"),
+    "no folder above a patient's": ("", ""),
+    "capitals": ("FILES/P10", "FILES/P10"),
+}
+
+
+@pytest.mark.parametrize("case", TOPS)
+def test_in_a_folder_a_patients_folder_may_stand_in_any_others(tmp_path: Path, case: str) -> None:
+    capital = case == "capitals"
+    for top, study in zip(TOPS[case], ("50000001", "50000002"), strict=True):
+        folder = tmp_path / top / (f"P{PATIENT}" if capital else f"p{PATIENT}")
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"S{study}.Txt" if capital else f"s{study}.txt"
+        (folder / name).write_text(report(INDICATION=f"Cough {study}"))
+    wanted = studies("50000001", "50000002", "50000003")
+    table, counts = extract_indications(wanted, tmp_path, RELEASED, workers=0)
+    assert table["indication"].to_pylist() == ["cough 50000001 .", "cough 50000002 .", None]
+    assert counts["outcomes"]["report_missing"] == 1  # type: ignore[index, call-overload]
+    places = report_places(tmp_path, report_names(wanted))
+    assert [has_report(tmp_path, place) for place in places] == [True, True, False]
+
+
+def test_two_reports_of_one_study_in_two_folders_that_differ_are_an_error(tmp_path: Path) -> None:
+    for top, text in (("a", "One"), ("b", "Two")):
+        folder = tmp_path / top / f"p{PATIENT}"
+        folder.mkdir(parents=True)
+        (folder / "s50000001.txt").write_text(report(INDICATION=text))
+    with pytest.raises(DataError, match=r"a/p10000032/s50000001\.txt and .*b/.* differ"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+
+
+def test_a_report_that_is_still_packed_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, "50000001", report(INDICATION="One"))
+    path.rename(path.with_name(f"{path.name}.gz"))
+    with pytest.raises(DataError, match=r"s50000001\.txt\.gz: a packed report"):
+        extract_indications(studies("50000001"), tmp_path, RELEASED, workers=0)
+
+
+def test_a_patient_may_be_named_as_a_group_of_patients_is(tmp_path: Path) -> None:
+    """Of a small hospital: patient 10 in group p10, of which the folder has patient 1055, too."""
+    rows = [("10", "5"), ("1055", "6")]
+    for patient, study in rows:
+        folder = tmp_path / "files" / "p10" / f"p{patient}"
+        folder.mkdir(parents=True)
+        (folder / f"s{study}.txt").write_text(report(INDICATION=f"Cough {study}"))
+    names = [f"files/p10/p{patient}/s{study}.txt" for patient, study in rows]
+    places = report_places(tmp_path, names)
+    assert [has_report(tmp_path, place) for place in places] == [True, True]
+    assert names[1] in places[1]
+    assert names[0] in places[0]

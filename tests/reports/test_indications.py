@@ -405,15 +405,15 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     "text",
     [
         "",
-        report(INDICATION="no aaaa " * 1_250_000),
-        report(INDICATION="no aa\n \n 1-1: " * 50_000),
+        report(INDICATION="no aaaa " * 250_000),
+        report(INDICATION="no aa\n \n 1-1: " * 25_000),
         report(INDICATION="CHEST, " * 300_000),
-        report(INDICATION="1-" * 1_000_000 + ":"),
+        report(INDICATION="1-" * 500_000 + ":"),
         report(INDICATION="\n" * 2_000_000),
-        "\n " + "A" * 10_000_000,
+        "\n " + "A" * 2_000_000,
         "\n A:" * 100_000,
-        report(INDICATION="/" * 10_000_000),
-        "\n" + " " * 10_000_000,
+        report(INDICATION="/" * 2_000_000),
+        "\n" + " " * 2_000_000,
     ],
     ids=[
         "empty",
@@ -435,7 +435,7 @@ def test_an_odd_report_takes_time_in_proportion_to_its_length(
     start = time.process_time()
     found = found_in(text, rules=rules)
     assert found.outcome in OUTCOMES
-    assert time.process_time() - start < 30  # seconds; the square of ten million is days
+    assert time.process_time() - start < 30  # seconds; the square of two million is hours
 
 
 @pytest.mark.parametrize("use", [[], ["history", "history"], ["findings"]])
@@ -474,8 +474,8 @@ def test_findings_are_told_from_indications_in_published_reports(real_data: Path
         texts = [r[column] for r in rows if r[column].strip()]
         return sum(map(reads_like_findings, texts)) / len(texts)
 
-    assert share("indication") < 0.005
-    assert share("findings") > 0.95
+    assert share("indication") <= 1 / 3765
+    assert share("findings") >= 0.997
 
 
 def test_the_flag_agrees_with_a_reader(real_data: Path) -> None:
@@ -488,8 +488,8 @@ def test_the_flag_agrees_with_a_reader(real_data: Path) -> None:
     read = [row["findings"] == "1" for row in held_out]
     flagged = [reads_like_findings(texts[row["uid"]][row["column"]]) for row in held_out]
     agreed = sum(a and b for a, b in zip(read, flagged, strict=True))
-    assert agreed / sum(flagged) > 0.9  # precision
-    assert agreed / sum(read) > 0.7  # recall
+    assert agreed == sum(flagged)  # precision 1
+    assert agreed / sum(read) >= 33 / 41  # recall
 
 
 HEADERS = (  # of findings; the first nine let findings into an indication by the reference rules
@@ -498,15 +498,17 @@ HEADERS = (  # of findings; the first nine let findings into an indication by th
 )
 
 
-def requests_and_findings(real_data: Path) -> list[tuple[str, str]]:
-    """Indications of published reports, and the first sentence of what was found."""
+def requests_and_findings(real_data: Path, sentences: int = 1) -> list[tuple[str, str]]:
+    """Indications of published reports, and the first sentences of what was found."""
     with (real_data / "openi" / "indiana_reports.csv").open(newline="") as file:
         rows = [
             (r["indication"].strip(), r["findings"] or r["impression"])
             for r in csv.DictReader(file)
         ]
     return [
-        (asked, found.split(". ")[0].strip()) for asked, found in rows if asked and found.strip()
+        (asked, ". ".join(found.split(". ")[:sentences]).strip())
+        for asked, found in rows
+        if asked and found.strip()
     ]
 
 
@@ -524,20 +526,42 @@ def test_findings_behind_a_header_are_flagged_or_cut_off_in_published_reports(
         wrongly += found_in(report(INDICATION=asked), rules=REFERENCE).findings_suspected
         leaked += found_in(whole).indication != alone
         changed += found_in(report(INDICATION=asked)).indication != alone
-    assert flagged / len(pairs) >= 0.999  # recall
-    assert flagged / (flagged + wrongly) >= 0.999  # precision
+    assert flagged == len(pairs) == 3765  # recall 1
+    assert wrongly <= 1
     assert (leaked, changed) == (0, 0)
 
 
+OTHER_HEADERS = (  # of findings, in other hospitals' writing; a line each
+    "Lungs:|Heart:|Lungs/pleura:|Lines and tubes:|CT chest:|Vessels:|Skeleton:|Support devices:",
+    "FINDINGS|Findings|FINDINGS;|FINDINGS.|FINDINGS =|FINDINGS\uff1a|Findings\t:|Findings,",
+    "**FINDINGS**|*Findings*:|[FINDINGS]|<FINDINGS>|# Findings:|(FINDINGS)|{FINDINGS}|_FINDINGS_",
+    '"FINDINGS"|=== Findings ===|--- FINDINGS ---|>>FINDINGS<<|FINDINGS - LUNGS:|FINDING(S):',
+    "Assessment:|Diagnosis:|Read:|WET READ:|Result:|REPORT:|Summary:|IMP:|Impr:|Narrative:",
+    "Final report:|FINAL REPORT:|Preliminary report:|Prelim:|Addendum:|Comment:|Discussion:",
+    "CHEST 2 VIEWS, March 3:|XR CHEST 1 V:|PA and lateral chest:|AP view.|Limited exam:|CXR:",
+    "COMPARISON: None.|Technique: two views.|EXAM: CHEST.|Findings & Impression|Key images:",
+)
+
+
+def test_findings_behind_other_headers_are_cut_off(real_data: Path) -> None:
+    headers = "|".join(OTHER_HEADERS).split("|")
+    some = requests_and_findings(real_data)[::40]
+    for header in headers:
+        for asked, found in some:
+            whole = report(INDICATION=f"{asked}\n \n {header} {found}.")
+            assert found_in(whole).indication == clean_indication(asked), (header, found)
+
+
+@pytest.mark.parametrize(("sentences", "flagged", "left"), [(1, 0.729, 0.271), (99, 0.989, 0.011)])
 def test_findings_without_a_header_below_a_blank_line_are_cut_off_if_they_read_like_it(
-    real_data: Path,
+    sentences: int, flagged: float, left: float, real_data: Path
 ) -> None:
-    pairs = requests_and_findings(real_data)
-    left = 0
-    for asked, found in pairs:
-        kept = found_in(report(INDICATION=f"{asked}\n \n {found}.")).indication
-        left += kept != clean_indication(asked)
-    assert left / len(pairs) <= 0.28  # of single sentences, without any header
+    pairs = requests_and_findings(real_data, sentences)
+    wholes = [(asked, report(INDICATION=f"{asked}\n \n {found}.")) for asked, found in pairs]
+    seen = sum(found_in(text, rules=REFERENCE).findings_suspected for _, text in wholes)
+    kept = sum(found_in(text).indication != clean_indication(asked) for asked, text in wholes)
+    assert seen / len(pairs) >= flagged
+    assert kept / len(pairs) <= left
 
 
 def test_blank_lines_within_a_published_request_do_not_cut_it(real_data: Path) -> None:
@@ -548,5 +572,5 @@ def test_blank_lines_within_a_published_request_do_not_cut_it(real_data: Path) -
         != clean_indication(" ".join(sentences))
         for sentences in paragraphs
     )
-    assert len(paragraphs) > 400
-    assert cut / len(paragraphs) <= 0.01
+    assert len(paragraphs) == 416
+    assert cut <= 2

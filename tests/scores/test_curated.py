@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.contract.yaml_file import read_yaml, yaml_text
+from camchex.errors import DataError
 from camchex.scores.benchmarks import ALL, CURATED, curated_counts, curated_rows
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import EvaluationParams
@@ -104,7 +106,8 @@ def test_the_stage_writes_labels_scores_of_every_seed_and_counts(
     studies = cohort["study_id"].to_pylist()
     raw = [f"{study},1,0" if int(study) % 3 else f"s{study},,-1" for study in studies]
     Path("raw.csv").write_text("\n".join(["study_id,Airspace Opacity,Edema", *raw]))
-    score_curated.main(
+    score = partial(
+        score_curated.main,
         table=Path("raw.csv"),
         cohort=Path("cohort.parquet"),
         predictions=Path("predictions"),
@@ -112,9 +115,14 @@ def test_the_stage_writes_labels_scores_of_every_seed_and_counts(
         out=Path("curated.csv"),
         counts=Path("counts.json"),
     )
+    score()
     labels = tables.read(Path("curated.parquet"), schemas.study_labels(MIMIC_14))
     assert labels.num_rows == 200
     with Path("curated.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["seed"] for row in rows} == {"0", "1"}
     assert json.loads(Path("counts.json").read_text())["by_split"]["test"] == 120
+    other = [f"{study},7777777,1" for study in studies]
+    Path("raw.csv").write_text("\n".join(["study_id,subject_id,Edema", *other]))
+    with pytest.raises(DataError, match=r"raw\.csv, line 2, column 'subject_id': found '7777777'"):
+        score()

@@ -53,6 +53,11 @@ def test_a_file_with_the_names_of_the_labeler_is_read_too(tmp_path: Path) -> Non
         (HEADER, [{"study_id": 50, "Edema": 2}], "line 2, column 'Edema': found '2'"),
         (HEADER, [{"study_id": 50}, {"study_id": "s50"}], "line 3, column 'study_id'"),
         ((*HEADER, "Covid"), [{"study_id": 50}], "unknown column 'Covid'"),
+        (
+            (*HEADER[:-1], "airspace_opacity"),
+            [{"study_id": 50}],
+            "'airspace_opacity'.*: Write 'Airspace Opacity', as published",
+        ),
         ((*HEADER, "Lung Opacity"), [{"study_id": 50}], "Lung Opacity and Airspace Opacity"),
         (("study_id",), [{"study_id": 50}], "no column of a finding"),
     ],

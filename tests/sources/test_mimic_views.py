@@ -11,6 +11,7 @@ from camchex.sources.mimic.mimic_views import (
     RULES,
     VIEW_COLUMNS,
     count_contradicted,
+    count_unknown_positions,
     decide_view,
     decide_views,
     says_two_views,
@@ -249,3 +250,8 @@ def test_positions_that_contradict_their_code_are_counted() -> None:
     columns = [*zip(*rows, strict=True)]
     headers = {n: pa.array(c) for n, c in zip(VIEW_COLUMNS[:2], columns, strict=True)}
     assert count_contradicted(headers) == 3
+
+
+def test_positions_that_no_rule_knows_are_counted() -> None:
+    positions = pa.array(["PA", None, "left_lateral", "TANGENTIAL", "LAO", "TANGENTIAL"])
+    assert count_unknown_positions({"ViewPosition": positions}) == 2

@@ -1,5 +1,6 @@
 """External sets as students see them: without the official test; contradictions are counted."""
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_an_empty_list_is_refused_unless_nobody_is_to_be_held_out(
 def test_a_list_of_which_almost_nothing_matches_is_refused(tmp_path: Path) -> None:
     table = nih(tmp_path, *range(1, 101))
     names = [f"{n}_0.jpg" for n in range(1, 90)]
-    with pytest.raises(DataError, match=r"'1_0\.jpg' is no image .* only 1 of 90"):
+    with pytest.raises(DataError, match=r"only about 1\.1% of its 90 rows .* is 1_0\.jpg here"):
         read(tmp_path, "nih", table, listed(tmp_path, *names, "95_0.png"))
 
 
@@ -109,17 +110,42 @@ def test_names_without_an_image_are_counted(tmp_path: Path) -> None:
 
 def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
     names = listed(tmp_path, "9.png", "8.png")
-    with pytest.raises(DataError, match=r"test_list\.txt: '9\.png' is no image .*0 of 2"):
+    with pytest.raises(DataError, match=r"test_list\.txt: none of its 2 rows .* is 9\.png here"):
         read(tmp_path, "nih", nih(tmp_path, 1, 2), names)
 
 
-@pytest.mark.parametrize("content", [b"1_0.png\0", b"\xff\xfe1\x00", None])
-def test_a_damaged_or_missing_list_is_refused(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"1_0.png\0", "line 1: holds a NUL byte"),
+        ("1_0.png".encode("utf-16"), "is text in UTF-16"),
+        ("1_0.png".encode("utf-32"), "is text in UTF-32"),
+        (codecs.BOM_UTF32_BE + "1_0.png".encode("utf-32-be"), "is text in UTF-32"),
+        (b"2_0.png\n1_0.png, 2_0.png\n", "line 2: 2 cells, expected one name a line"),
+        (None, "no such file"),
+    ],
+)
+def test_a_damaged_or_missing_list_is_refused(
+    tmp_path: Path, content: bytes | None, expected: str
+) -> None:
     path = tmp_path / "test_list.txt"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match=r"test_list\.txt"):
+    with pytest.raises(DataError, match=rf"test_list\.txt.*{expected}"):
         read(tmp_path, "nih", nih(tmp_path, 1), path)
+
+
+def test_a_folder_in_place_of_a_list_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "test_list.txt").mkdir()
+    with pytest.raises(DataError, match=r"test_list\.txt: is a folder"):
+        read(tmp_path, "nih", nih(tmp_path, 1), tmp_path / "test_list.txt")
+
+
+def test_names_in_quotes_are_read(tmp_path: Path) -> None:
+    names = listed(tmp_path, '"2_0.png"', '  "3_0.png" ')
+    found = read(tmp_path, "nih", nih(tmp_path, 1, 2, 3), names)
+    assert kept(found) == ["1_0.png"]
+    assert found.counts.test_list_not_in_table == 0
 
 
 def test_a_set_that_is_all_test_is_refused_with_the_parameter(tmp_path: Path) -> None:
@@ -148,6 +174,17 @@ def test_patients_of_a_further_table_of_chexpert_are_kept_out(tmp_path: Path) ->
     valid = chexpert(tmp_path / "valid.csv", "valid/patient2")
     found = read(tmp_path, "chexpert", table, valid)
     assert kept(found) == ["train/patient1/study1/view1_frontal.jpg"]
+
+
+def test_a_further_table_of_the_same_part_of_chexpert_must_have_images_in_common(
+    tmp_path: Path,
+) -> None:
+    table = chexpert(tmp_path / "train.csv", *(f"train/patient{n}" for n in range(100)))
+    other = chexpert(tmp_path / "list.csv", *(f"train/patient{n}" for n in range(200, 300)))
+    with pytest.raises(DataError, match=r"list\.csv: none of its 100 rows belong to .*train\.csv"):
+        read(tmp_path, "chexpert", table, other)
+    some = chexpert(tmp_path / "list.csv", *(f"train/patient{n}" for n in range(50, 150)))
+    assert len(kept(read(tmp_path, "chexpert", table, some))) == 50
 
 
 def test_the_test_table_of_physionet_is_all_test(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import csv
 import gzip
 import lzma
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -412,9 +412,11 @@ def test_times_are_read_however_iso_8601_writes_them(
     tmp_path: Path, times: list[tuple[datetime, str, str]]
 ) -> None:
     text = "a,b\n" + "".join(f"{t.isoformat(separator, spec)},1\n" for t, separator, spec in times)
-    whole = [
-        t.replace(microsecond=0, second=0 if s == "minutes" else t.second) for t, _, s in times
-    ]
+    digits = {"minutes": timedelta(minutes=1), "seconds": timedelta(seconds=1)}
+    digits |= {"milliseconds": timedelta(milliseconds=1), "microseconds": timedelta(0, 0, 1)}
+    start, second = datetime(1678, 1, 1), timedelta(seconds=1)
+    cut = [(t - start) // digits[spec] * digits[spec] for t, _, spec in times]  # as it is written
+    whole = [start - (-age // second) * second for age in cut]
     assert table(tmp_path, text, "a").times("a").to_pylist() == whole
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2, MIMIC_14
 from camchex.contract.yaml_file import read_yaml, yaml_text
+from camchex.errors import DataError
 from camchex.images.prepare import prepare_images
 from camchex.images.shards import ShardWriter
 from camchex.images.stored_image import stored_image
@@ -192,14 +194,15 @@ def test_pictures_of_the_cohort_are_found_in_the_external_sets(project: Path) ->
             table=project / external["folder"] / external["table"],
             test_list=project / external["folder"] / external["test_list"],
             images=images,
-            labels=Path("labels.parquet"),
+            labels=images.with_name("labels.parquet"),
             metrics=Path("counts.json"),
         )
     for name in ("mimic", *sets):
         table = Path("mimic" if name == "mimic" else f"external/{name}") / "images.parquet"
         images = tables.read(table, schemas.IMAGES)
         prepare_images(images, project, Path("stores") / name, preparation, 0)
-    find_duplicates.main(
+    find = partial(
+        find_duplicates.main,
         images=Path("mimic/images.parquet"),
         external=Path("external"),
         studies=Path("mimic/studies.parquet"),
@@ -208,6 +211,7 @@ def test_pictures_of_the_cohort_are_found_in_the_external_sets(project: Path) ->
         out=Path("duplicates.parquet"),
         metrics=Path("duplicates.json"),
     )
+    find()
     found = tables.read(Path("duplicates.parquet"), schemas.DUPLICATES)
     groups = found.group_by("group").aggregate([("dataset", "list")])["dataset_list"].to_pylist()
     assert sorted(map(sorted, groups)) == [
@@ -217,3 +221,9 @@ def test_pictures_of_the_cohort_are_found_in_the_external_sets(project: Path) ->
         ["mimic", "vindr"],
     ]
     assert json.loads(Path("duplicates.json").read_text())["alike"]["chexpert"]["repeated"] == "<5"
+    images = Path("external/nih/images.parquet")
+    listed = tables.read(images, schemas.IMAGES)
+    tables.write(listed.slice(1), images, schemas.IMAGES)
+    lost = rf"external/nih/labels\.parquet: .*image {listed['image_id'][0]} is not in the table of"
+    with pytest.raises(DataError, match=lost):
+        find()

@@ -1,6 +1,7 @@
 """Studies of the generator without their images, as the pipeline reads them."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from camchex.contract.labels import CXR_LT_2023
 from camchex.contract.schemas import VITAL_SIGNS
 from camchex.contract.yaml_file import read_yaml
+from camchex.synthetic.ceiling.posterior import Generator
 from camchex.synthetic.ceiling.shared_shadows import Seen, places_seen
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.emergency import stays_around
@@ -27,6 +29,12 @@ OUTSIDE = vitals_text({}, None)
 def demo(**changes: object) -> SyntheticParams:
     """The demo's section ``synthetic`` with other values."""
     return SyntheticParams(**{**DEMO, **changes})
+
+
+@cache
+def generator(**changes: float) -> Generator:
+    """The generating model of such a demo; its tables take a second, so that tests share it."""
+    return Generator(demo(**changes))
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,10 @@ from camchex.synthetic.people.indication import (
 from camchex.synthetic.people.patients import Study, invent_studies
 from camchex.synthetic.phantom.rendering import image_shape
 from camchex.synthetic.random_streams import stream
-from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, simulate
+from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, generator, simulate
 
 EDGES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001])
+TESTED = 5_000  # of the texts; a leak left out is seen in as many
 Floats = NDArray[np.float64]
 
 
@@ -130,7 +131,7 @@ TEXTS = (
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_summing_over_u_equals_summing_over_sets_of_findings(text: str) -> None:
-    model = Generator(demo())
+    model = generator()
     (reading,) = read_events(text)
     one, other = model.by_text(reading), model.by_both(reading, model.states)
     assert one.evidence == pytest.approx(other.evidence, rel=1e-9)
@@ -140,7 +141,7 @@ def test_summing_over_u_equals_summing_over_sets_of_findings(text: str) -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_posterior_of_a_text_is_that_of_weighted_draws(text: str) -> None:
-    model, rng = Generator(demo()), np.random.default_rng(1)
+    model, rng = generator(), np.random.default_rng(1)
     (reading,) = read_events(text)
     size = 40_000
     condition = rng.choice(
@@ -158,7 +159,7 @@ def test_the_posterior_of_a_text_is_that_of_weighted_draws(text: str) -> None:
 
 
 def test_signs_that_say_nothing_leave_the_prior() -> None:
-    model = Generator(demo())
+    model = generator()
     belief = model.by_vital_signs(model.states)
     np.testing.assert_allclose(belief.findings, model.prior.findings, rtol=1e-12)
     assert belief.clean == pytest.approx(model.prior.clean, rel=1e-12)
@@ -172,7 +173,7 @@ def test_the_prevalence_is_the_prior_of_a_finding() -> None:
 
 @pytest.mark.parametrize("sign", NORMAL)
 def test_the_chances_of_all_values_of_a_sign_add_up_to_one(sign: str) -> None:
-    signs = Generator(demo(vitals_missing=0.3, vitals_dirt=0.0)).vital_signs
+    signs = generator(vitals_missing=0.3, vitals_dirt=0.0).vital_signs
     step = 0.1 if sign == "temperature" else 1.0
     grid = np.round(np.arange(-400, 401) * step + round(NORMAL[sign][0]), 1)
     total = sum(signs.likelihood({sign: float(v)}) for v in grid if sign != "o2sat" or v <= 100)
@@ -180,7 +181,7 @@ def test_the_chances_of_all_values_of_a_sign_add_up_to_one(sign: str) -> None:
 
 
 def test_the_chances_of_all_diastolic_pressures_add_up_to_that_of_the_systolic_one() -> None:
-    signs = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0)).vital_signs
+    signs = generator(vitals_missing=0.0, vitals_dirt=0.0).vital_signs
     total = sum(signs.likelihood({"sbp": 84.0, "dbp": float(d)}) for d in range(-40, 70))
     np.testing.assert_allclose(total, signs.likelihood({"sbp": 84.0}), rtol=1e-9)
 
@@ -260,7 +261,7 @@ def tables_of(cohort: Simulated) -> tuple[pa.Table, pa.Table]:
 
 
 def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
-    cohort, model = simulate(demo(), 6), Generator(demo())
+    cohort, model = simulate(demo(), 6), generator()
     studies, truth = tables_of(cohort)
     classes = ("Pneumonia", "No Finding")
     found = ceilings(model, studies, truth, classes)
@@ -281,7 +282,7 @@ def test_every_study_of_a_table_gets_its_own_probabilities() -> None:
 
 
 def test_vital_signs_that_nobody_can_have_are_refused() -> None:
-    model = Generator(demo(vitals_missing=0.0, vitals_dirt=0.0))
+    model = generator(vitals_missing=0.0, vitals_dirt=0.0)
     with pytest.raises(DataError, match=r"'dbp': 119.0"):
         posteriors(model, Evidence([], {"sbp": 120.0, "dbp": 119.0}))
 
@@ -291,7 +292,7 @@ def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
     with pytest.raises(DataError, match="no image 'image 3'"):
         present_findings(studies, truth.slice(1))
     with pytest.raises(DataError, match="Azygos Lobe"):
-        ceilings(Generator(demo()), studies, truth, ("Azygos Lobe",))
+        ceilings(generator(), studies, truth, ("Azygos Lobe",))
 
 
 # ----- the generator and trained classifiers ----------------------------------------------------
@@ -299,18 +300,19 @@ def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
 
 @pytest.fixture(scope="module")
 def texts() -> tuple[Simulated, Floats]:
-    cohort, model = simulate(demo(), 20_000), Generator(demo())
-    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts]
+    """Studies, and the best probabilities of the last ``TESTED`` of them."""
+    cohort = simulate(demo(), 16_000)
+    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[-TESTED:]]
     assert all(len(one.readings) == 1 for one in seen)
-    return cohort, np.stack([posteriors(model, one)["indication"] for one in seen])
+    return cohort, np.stack([posteriors(generator(), one)["indication"] for one in seen])
 
 
 @pytest.fixture(scope="module")
 def signs() -> tuple[Simulated, dict[str, Floats]]:
-    """1,500 studies in a stay."""
-    whole, model = simulate(demo(), 3_000, "development"), Generator(demo())
+    """900 studies in a stay."""
+    whole, model = simulate(demo(), 1_500, "development"), generator()
     stays = np.array([text != OUTSIDE for text in whole.vitals])
-    keep = np.flatnonzero(stays)[:1_500]
+    keep = np.flatnonzero(stays)[:900]
     cohort = Simulated(
         [whole.texts[i] for i in keep], [whole.vitals[i] for i in keep],
         whole.labels[keep], whole.present[keep],
@@ -342,7 +344,7 @@ def test_probabilities_given_a_text_come_true_as_often_as_they_say(
     texts: tuple[Simulated, Floats],
 ) -> None:
     cohort, given = texts
-    by_bin, by_class = standard_errors(cohort.labels, given)
+    by_bin, by_class = standard_errors(cohort.labels[-TESTED:], given)
     assert len(by_bin) >= 11
     assert np.abs(by_bin).max() < 4
     assert np.abs(by_class).max() < 4
@@ -352,9 +354,9 @@ def test_probabilities_given_a_text_come_true_as_often_as_they_say(
 def test_the_check_of_calibration_sees_a_leak_left_out(texts: tuple[Simulated, Floats]) -> None:
     cohort, _ = texts
     wrong = Generator(demo(label_leak=0.0))
-    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[:5_000]]
+    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[-TESTED:]]
     given = np.stack([posteriors(wrong, one)["indication"] for one in seen])
-    assert np.abs(standard_errors(cohort.labels[:5_000], given)[0]).max() > 6
+    assert np.abs(standard_errors(cohort.labels[-TESTED:], given)[0]).max() > 6
 
 
 @pytest.mark.slow
@@ -381,17 +383,16 @@ def test_a_regression_on_the_words_of_many_texts_comes_near_but_not_above(
     texts: tuple[Simulated, Floats],
 ) -> None:
     cohort, given = texts
-    half = len(cohort.texts) * 3 // 4
     counter = CountVectorizer(ngram_range=(1, 2), min_df=5, binary=True, token_pattern=r"\S+")  # noqa: S106
     words = counter.fit_transform(cohort.texts)
     ceiling, reached = [], []
     for column in range(26):
-        truth = cohort.labels[half:, column]
+        truth = cohort.labels[-TESTED:, column]
         model = LogisticRegression(C=0.3, solver="liblinear")
-        model.fit(words[:half], cohort.labels[:half, column])
-        ceiling.append(average_precision_score(truth, given[half:, column]))
-        reached.append(average_precision_score(truth, model.predict_proba(words[half:])[:, 1]))
-    chance = cohort.labels[half:].mean()
+        model.fit(words[:-TESTED], cohort.labels[:-TESTED, column])
+        ceiling.append(average_precision_score(truth, given[:, column]))
+        reached.append(average_precision_score(truth, model.predict_proba(words[-TESTED:])[:, 1]))
+    chance = cohort.labels[-TESTED:].mean()
     assert np.mean(reached) <= np.mean(ceiling)
     assert (np.mean(reached) - chance) / (np.mean(ceiling) - chance) > 0.9
 
@@ -401,7 +402,7 @@ def test_boosted_trees_on_vital_signs_come_near_but_not_above(
     signs: tuple[Simulated, dict[str, Floats]],
 ) -> None:
     cohort, given = signs
-    trained = simulate(demo(), 20_000, "train")
+    trained = simulate(demo(), 12_000, "train")
     fit, test = numbers(trained.vitals), numbers(cohort.vitals)
     stays = np.isfinite(fit).any(1)
     ceiling, reached = [], []
@@ -412,7 +413,7 @@ def test_boosted_trees_on_vital_signs_come_near_but_not_above(
         ceiling.append(roc_auc_score(cohort.labels[:, column], given["vitals"][:, column]))
         guess = model.predict_proba(test)[:, 1]
         reached.append(roc_auc_score(cohort.labels[:, column], guess))
-    assert np.mean(reached) <= np.mean(ceiling) + 0.01  # standard error of the difference
+    assert np.mean(reached) <= np.mean(ceiling) + 0.013  # standard error of the difference
     assert np.mean(reached) > np.mean(ceiling) - 0.03
 
 

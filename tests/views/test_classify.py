@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageParams, ImageStore
@@ -358,6 +359,8 @@ class TestFolder:
             ("config.json", b"{"),
             ("config.json", b'{"confidence": 0.9, "side": 16}'),
             ("config.json", b'{"unknown": 1}'),
+            *(("config.json", b'{"confidence": %s}' % n) for n in (b"0.5", b"1", b"90", b"NaN")),
+            ("config.json", b'{"confidence": 0.9, "accuracy": {"lateral": 1.5}}'),
             ("model.safetensors", b"pickle"),
             ("model.safetensors", None),
         ],
@@ -369,6 +372,18 @@ class TestFolder:
         if damage is not None:
             (folder / name).write_bytes(damage)
         with pytest.raises(ModelError, match=r"(?s)view_classifier: .*dvc repro classify_views"):
+            read_view_classifier(folder)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1.0])
+    def test_a_weight_that_is_no_number_is_refused(self, folder: Path, value: float) -> None:
+        weights = {
+            name: array.copy() for name, array in load_file(folder / "model.safetensors").items()
+        }
+        weights["output.bias"][0] = value
+        dtype = np.float32 if not np.isfinite(value) else np.float64
+        weights["output.bias"] = weights["output.bias"].astype(dtype)
+        save_file(weights, folder / "model.safetensors")
+        with pytest.raises(ModelError, match=r"view_classifier: output\.bias .*dvc repro"):
             read_view_classifier(folder)
 
     def test_it_is_found_in_the_model_or_where_the_pipeline_puts_it(self, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def row_of(
     best = max(fits, key=lambda fit: rank(study, fit[0], params)) if fits else None
     values: Values = dict.fromkeys(VITAL_SIGNS)
     origins: dict[str, Row] = {}
-    when = minutes = None
+    when = minutes = gender = None
     stay: Row | None = None
     if best is not None:
         stay, within = best
@@ -126,6 +126,7 @@ def row_of(
         begun = [s for s in within if s["intime"] <= taken]
         begun.sort(key=lambda s: (s["intime"], int(s["stay_id"])), reverse=True)
         in_turn = [stay, *begun]
+        gender = stay["gender"] or gender_of(stay, within, begun)
         for name in VITAL_SIGNS:
             found = at_triage(name, in_turn, triage) or charted(name, taken, in_turn, vitalsign)
             if found:
@@ -141,9 +142,21 @@ def row_of(
         "taken": when,
         "minutes_since_arrival": minutes,
         **values,
-        "gender": stay and stay["gender"],
+        "gender": gender,
         **{f"{name}_{end}": known[name][end] for end in nowhere for name in VITAL_SIGNS},
     }
+
+
+def gender_of(stay: Row, visit: list[Row], begun: list[Row]) -> str | None:
+    """Gender that another row of the stay has, else that of the latest stay that has one."""
+    own = [s for s in visit if all(s[name] == stay[name] for name in ("stay_id", "intime"))]
+    for some in (own, begun):
+        told = {(s["intime"], int(s["stay_id"]), s["outtime"], s["gender"]) for s in some}
+        told = {row for row in told if row[3]}
+        if told:
+            latest = max(row[:3] for row in told)
+            return min(gender for *row, gender in told if tuple(row) == latest)
+    return None
 
 
 Found = tuple[float, str, str, datetime]

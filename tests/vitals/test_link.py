@@ -374,6 +374,20 @@ def test_of_one_stay_listed_twice_the_latest_departure_counts_then_the_first_gen
     assert vitals["gender"].to_pylist() == ["M"]
 
 
+@pytest.mark.parametrize(
+    ("other", "gap", "expected"),
+    [({}, 1.0, "M"), ({}, None, None), ({"intime": after(90), "outtime": after(95)}, 1.0, None)],
+)
+def test_a_gender_that_the_linked_stay_lacks_is_that_of_a_stay_of_the_visit_that_has_begun(
+    other: dict[str, object], gap: float | None, expected: str | None
+) -> None:
+    other = {"stay_id": "29", "intime": after(-90), "outtime": after(-30), "gender": "M"} | other
+    stays = edstays(ONE_STAY | {"gender": None}, other)
+    rule = WITHIN.model_copy(update={"visit_gap_hours": gap})
+    vitals = link_vitals(studies(STUDY), stays, triage(), vitalsign(), rule)
+    assert (vitals["stay_id"].to_pylist(), vitals["gender"].to_pylist()) == (["30"], [expected])
+
+
 def test_a_stay_that_ends_before_it_starts_never_matches() -> None:
     stays = edstays(ONE_STAY | {"intime": after(60), "outtime": after(30)})
     for rule in (WITHIN, NEAREST):

@@ -70,6 +70,7 @@ def test_rows_that_cannot_be_used_are_counted() -> None:
         "edstays_untimed": 1,
         "edstays_ending_before_start": 1,
         "edstays_too_long": 1,
+        "edstays_of_two_genders": 0,
         "triage": 2,
         "triage_duplicate": 0,
         "triage_orphan": 1,
@@ -126,3 +127,11 @@ def test_a_vital_sign_of_which_almost_all_is_lost_is_a_warning(
     if expected:
         assert counts["warning"].startswith(expected)
         assert counts["warning"] in shown
+
+
+def test_stays_of_a_patient_of_two_genders_are_counted() -> None:
+    stays = edstays(ONE_STAY, ONE_STAY | {"gender": None}, ONE_STAY | {"gender": "M"})
+    same = edstays(ONE_STAY, ONE_STAY | {"gender": None})
+    for table, number in ((stays, 3), (same, 0)):
+        rows = counts_of(studies(STUDY), table, triage(), vitalsign())["rows"]
+        assert rows["edstays_of_two_genders"] == number

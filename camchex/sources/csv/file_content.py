@@ -14,6 +14,7 @@ NOT_TEXT = (  # how a file begins, what it is then, and what to do
     (b"\xfd7zXZ\0", "is packed by xz", "Unpack it"),
     (b"\x28\xb5\x2f\xfd", "is packed by zstd", "Unpack it"),
     (b"\xff\xfe\0\0", "is text in UTF-32", "Save it as UTF-8"),
+    (b"\0\0\xfe\xff", "is text in UTF-32", "Save it as UTF-8"),
     (b"\xff\xfe", "is text in UTF-16", "Save it as UTF-8"),
     (b"\xfe\xff", "is text in UTF-16", "Save it as UTF-8"),
     (b"version https://git-lfs", "is a pointer of Git LFS", "Fetch the file: `git lfs pull`"),

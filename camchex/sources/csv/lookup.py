@@ -1,5 +1,6 @@
 """Rows found by id, and checks that the tables of every data set share."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -46,11 +47,21 @@ def require_known_columns(header: Sequence[str], known: Collection[str], where: 
     """
     unknown = [name for name in header if name and name not in known]
     if unknown:
+        folded = {_folded(name): name for name in known}
+        meant = [repr(folded[_folded(name)]) for name in unknown if _folded(name) in folded]
+        advice = (
+            f"Write {', '.join(meant)}, as published."
+            if meant
+            else "is it the file of this release? If the column is no label, take it out."
+        )
         raise DataError(
             f"{where}: unknown column {', '.join(map(repr, unknown))}. A label in it would be "
-            "lost: is it the file of this release? If the column is no label, take it out. "
-            f"Known: {', '.join(known)}."
+            f"lost: {advice} Known: {', '.join(known)}."
         )
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name).strip().casefold()
 
 
 def require_one_value_per_study(

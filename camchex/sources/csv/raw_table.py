@@ -33,6 +33,7 @@ SHOWN = 80  # characters of a wrong value: a value that swallowed others may hol
 LAYOUT = "%Y-%m-%d %H:%M:%S"
 ISO_TIME = "a date and time, as 2150-03-01 22:00:00, without time zone"
 SEPARATORS = "- :"  # in the text that Arrow prints of a time
+FRACTION = r"\.0*[1-9]\d*$"
 ISO = (  # a time as ISO 8601 and databases write it, in the layout of MIMIC
     (r"^(\d{4}-\d\d-\d\d)T", r"\1 "),
     (r"^(.{10} \d\d:\d\d:\d\d)\.\d+$", r"\1"),
@@ -173,8 +174,9 @@ class RawTable:
     def times(self, column: str) -> pa.Array:
         """Return a column of times, to the second; a blank is null, and so is ``NULL`` or the like.
 
-        Times read ``2150-03-01 22:00:00``. ``T`` may separate date and time, seconds may be left
-        out, and a fraction of a second is cut off.
+        Times read ``2150-03-01 22:00:00``. ``T`` may separate date and time, and seconds may be
+        left out. A fraction of a second is rounded up: what came after a study, whose fraction is
+        cut off, must not seem to be of the same second.
 
         Raises:
             DataError: At a cell that is no such time.
@@ -182,10 +184,12 @@ class RawTable:
         parsed, wrong = _parsed(self._cells(column), LAYOUT)
         if not pc.any(wrong).as_py():  # as published
             return parsed
-        stamps = self.text(column)
+        written = stamps = self.text(column)
         for pattern, rewritten in ISO:
             stamps = pc.replace_substring_regex(stamps, pattern, rewritten)
-        return self.stamps(column, stamps, LAYOUT)
+        parsed = self.stamps(column, stamps, LAYOUT)
+        begun = pc.match_substring_regex(written, FRACTION).cast(pa.int64())
+        return pc.add(parsed, begun.cast(pa.duration("s")))
 
     def stamps(
         self, column: str, stamps: pa.Array, layout: str, expected: str = ISO_TIME

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from camchex.contract.labels import MIMIC_14
 from camchex.sources.csv.lookup import positions, repeated, require_known_columns
+from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.external.label_map import (
     Classes,
@@ -102,7 +103,8 @@ def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTes
         test_list: The table itself, or one of the parts that are no training: ``valid.csv``.
 
     Raises:
-        DataError: At a path that is not CheXpert's.
+        DataError: At a path that is not CheXpert's, or if the list and the table have parts in
+            common, and of these (almost) no image.
     """
     part = pc.list_element(pc.split_pattern(images["image_id"], "/", max_splits=1), 0)
     held = images.filter(pc.is_in(part, pa.array(OFFICIAL_TEST)))["patient_id"]
@@ -110,6 +112,11 @@ def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTes
         return OfficialTest(held.unique(), 0)
     parts = _parts(read_csv(test_list, ["Path"]))
     image_id = _joined(parts, ["part", "file"])
+    # Of parts that the table lacks, as ``valid`` of train.csv, no image is in it, and rightly so.
+    shared = pc.is_in(parts["part"].combine_chunks(), pc.unique(part))
+    listed = pa.table({"image_id": image_id}).filter(shared)
+    of_parts = images.filter(pc.is_in(part, pc.unique(parts["part"])))
+    require_matches((test_list, listed), (table, of_parts), ["image_id"])
     patients = pa.chunked_array([*held.chunks, *parts["patient"].chunks]).unique()
     return OfficialTest(patients, positions(image_id, images["image_id"]).null_count)
 

@@ -1,11 +1,13 @@
 """The files of a set's images, found by name, and lists of such names."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from camchex.errors import DataError
+from camchex.sources.csv.file_content import file_content
 
 
 def image_paths(
@@ -38,16 +40,15 @@ def image_paths(
 def read_names(path: Path) -> pa.Array:
     """Read a list with one name of an image per line; blank lines are passed over.
 
+    A name may stand in quotes, as programs write a column.
+
     Raises:
-        DataError: If the file is missing or no text.
+        DataError: If the file is missing or no text, or a line holds several cells.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. `camchex check` says where to get it.")
-    try:
-        names = [name.strip() for name in path.read_text("utf-8-sig").splitlines()]
-    except (UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}). Download it again.") from error
-    for line, name in enumerate(names, 1):
-        if "\0" in name:
-            raise DataError(f"{path}, line {line}: holds a NUL byte. Download it again.")
-    return pa.array([name for name in names if name], pa.string())
+    names = []
+    for line, text in enumerate(file_content(path).decode("utf-8-sig").splitlines(), 1):
+        cells = next(csv.reader([text], skipinitialspace=True), [])
+        if len(cells) > 1:
+            raise DataError(f"{path}, line {line}: {len(cells)} cells, expected one name a line.")
+        names += [name for cell in cells if (name := cell.strip())]
+    return pa.array(names, pa.string())

@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.labels import NO_FINDING
-from camchex.contract.rules import LEAST_SHARE
-from camchex.errors import DataError
 from camchex.sources.csv.lookup import repeated, values_of
+from camchex.sources.csv.matches import require_matches
 from camchex.sources.csv.raw_table import RawTable, read_csv
 from camchex.sources.external.image_files import image_paths, read_names
 from camchex.sources.external.label_map import (
@@ -111,21 +110,14 @@ def official_test(images: pa.Table, table: Path, test_list: Path) -> OfficialTes
         test_list: One name of an image per line.
 
     Raises:
-        DataError: If the list is missing or damaged, or almost none of its names is of an
-            image of the table.
+        DataError: If the list is missing or damaged, or of its names (almost) none is an image of
+            the table, and of the images of the table (almost) none is named.
     """
     if test_list == table:
         return OfficialTest(pa.array([], pa.string()), 0)
     listed = read_names(test_list)
     if not len(listed):
         return OfficialTest(listed, 0, empty_list=True)
+    require_matches((test_list, pa.table({"image_id": listed})), (table, images), ["image_id"])
     patients = values_of(listed, images, "image_id", "patient_id")
-    matched = len(listed) - patients.null_count
-    if matched < LEAST_SHARE * min(len(listed), images.num_rows):
-        first = listed.filter(pc.is_null(patients))[0].as_py()
-        raise DataError(
-            f"{test_list}: {first!r} is no image of {table}, and only {matched} of "
-            f"{len(listed)} names are of one; the table has, for example, "
-            f"{images['image_id'][0].as_py()!r}. Give the test_list of this table in params.yaml."
-        )
     return OfficialTest(patients.drop_null().unique(), patients.null_count)

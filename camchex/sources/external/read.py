@@ -17,7 +17,7 @@ from camchex.contract.labels import CXR_LT_2023, LabelParams
 from camchex.errors import DataError
 from camchex.sources.csv.lookup import image_counts, positions
 from camchex.sources.external import chexpert, nih, vindr
-from camchex.sources.external.label_map import imply_no_finding, label_map
+from camchex.sources.external.label_map import OfficialTest, imply_no_finding, label_map
 from camchex.sources.params import RECOMMENDED, ExternalSet, LabelPolicy
 
 SOURCES = {"chexpert": chexpert, "nih": nih, "vindr": vindr}
@@ -73,15 +73,8 @@ def read_external(
     known, contradictions = _labels(external.source, table, labels.classes, external.labels, key)
     if labels.imply_no_finding:
         known = imply_no_finding(known, labels.classes)
-    official = SOURCES[external.source].official_test(images, table, test_list)
-    patients, not_in_table = official.patients, official.not_in_table
-    if external.hold_out_test and official.empty_list:
-        raise DataError(
-            f"{test_list}: names no image, so that no patient of the official test would be held "
-            "out. Download it again; or, if this copy holds none of them, set "
-            f"external.{key}.hold_out_test to false in params.yaml."
-        )
-    tested = pc.is_valid(positions(images["patient_id"], patients))
+    official = official_test(key, external, images, table, test_list)
+    tested = pc.is_valid(positions(images["patient_id"], official.patients))
     kept = pc.invert(tested) if external.hold_out_test else pc.is_valid(tested)
     if not pc.any(kept).as_py():
         raise DataError(
@@ -95,10 +88,35 @@ def read_external(
         contradictions,
         _differing_studies(images, known, labels.classes),
         image_counts(images.filter(tested)),
-        not_in_table,
+        official.not_in_table,
         image_counts(chosen),
     )
     return ExternalTables(chosen, known.filter(kept), counts)  # both are sorted by image
+
+
+def official_test(
+    key: str, external: ExternalSet, images: pa.Table, table: Path, test_list: Path
+) -> OfficialTest:
+    """Return whom the publisher keeps for testing.
+
+    Args:
+        key: The entry of section ``external``.
+        external: Its values.
+        images: image_id and patient_id of the table.
+        table: The published table.
+        test_list: What names the images of the official test.
+
+    Raises:
+        DataError: If the list is not what the source publishes, or an empty one is to hold out.
+    """
+    official: OfficialTest = SOURCES[external.source].official_test(images, table, test_list)
+    if external.hold_out_test and official.empty_list:
+        raise DataError(
+            f"{test_list}: names no image, so that no patient of the official test would be held "
+            "out. Download it again; or, if this copy holds none of them, set "
+            f"external.{key}.hold_out_test to false in params.yaml."
+        )
+    return official
 
 
 def _differing_studies(images: pa.Table, known: pa.Table, classes: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,11 +17,17 @@ from camchex.sources.csv.lookup import (
 )
 from camchex.sources.csv.raw_table import RawTable, read_csv, read_header
 from camchex.sources.mimic.mimic_ids import PUBLISHED, mimic_ids
-from camchex.sources.mimic.mimic_views import VIEW_COLUMNS, count_contradicted, decide_views
+from camchex.sources.mimic.mimic_views import (
+    VIEW_COLUMNS,
+    count_contradicted,
+    count_unknown_positions,
+    decide_views,
+)
 
 METADATA = ("dicom_id", "subject_id", "study_id", "Rows", "Columns", "StudyDate", "StudyTime")
 DATE = r"^\d{8}$"  # YYYYMMDD, shifted into the future
 CLOCK = r"^\d{1,6}(\.\d*)?$"  # HHMMSS.fff without its leading zeros
+DAY = pa.scalar(timedelta(days=1), pa.duration("s"))
 A_DATE, A_CLOCK = "a date, YYYYMMDD", "a time, HHMMSS, with or without fraction"
 OFFICIAL_SPLITS = {"train": "train", "validate": "development", "test": "test"}
 """Our name of each official split."""
@@ -34,7 +41,8 @@ def read_metadata(
     Args:
         path: The file.
         folder: Folder of the images.
-        notes: How many images contradict themselves is added here, if given.
+        notes: How many images, and studies by the times of their images, contradict themselves is
+            added here, if given.
 
     Returns:
         ``schemas.IMAGES``, and ``schemas.STUDIES`` with every split null. The time of a study is
@@ -57,6 +65,7 @@ def read_metadata(
     views, rules = decide_views(headers, study)
     if notes is not None:
         notes["view_position_against_view_code"] += count_contradicted(headers)
+        notes["view_position_unknown"] += count_unknown_positions(headers)
     images = pa.table(
         {
             "dataset": pa.repeat(MIMIC, len(views)),
@@ -71,7 +80,12 @@ def read_metadata(
     )
     require_one_value_per_study(images, ["patient_id"], str(path))
     timed = images.select(["study_id", "patient_id"]).append_column("study_time", study_times(raw))
-    studies = timed.group_by("study_id").aggregate([("patient_id", "min"), ("study_time", "min")])
+    found = [("patient_id", "min"), ("study_time", "min"), ("study_time", "max")]
+    studies = timed.group_by("study_id").aggregate(found)
+    long = pc.subtract(studies["study_time_max"], studies["study_time_min"])
+    if notes is not None:
+        notes["studies_of_over_a_day"] += pc.sum(pc.greater(long, DAY)).as_py() or 0
+    studies = studies.drop_columns("study_time_max")
     studies = studies.rename_columns(["study_id", "patient_id", "study_time"])
     studies = studies.append_column("split", pa.nulls(studies.num_rows, pa.string()))
     images, studies = images.cast(IMAGES), studies.cast(STUDIES)
@@ -109,7 +123,7 @@ def require_same_ids(paths: Iterable[Path], images: pa.Table) -> None:
 
     Args:
         paths: Tables with ``dicom_id`` or ``study_id``, whose other ids, if any, are compared.
-        images: ``schemas.IMAGES``; what is none of them is passed over.
+        images: ``schemas.IMAGES``, or a cohort; what is none of them is passed over.
 
     Raises:
         DataError: At the first image or study that is of another study or patient.
@@ -124,9 +138,7 @@ def require_same_ids(paths: Iterable[Path], images: pa.Table) -> None:
         for name in others:
             known = values_of(ids[key], images, key, name)
             other = pc.fill_null(pc.not_equal(known, ids[name]), fill_value=False)
-            whose = (
-                f"the {name.removesuffix('_id')} of this {key.removesuffix('_id')} in the metadata"
-            )
+            whose = f"the {name[:-3]} of this {key[:-3]} in the metadata"
             raw.refuse(other, PUBLISHED[name][0], whose)
 
 

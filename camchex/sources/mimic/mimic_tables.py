@@ -22,6 +22,7 @@ from camchex.sources.mimic import cxr_lt, mimic_cxr
 from camchex.sources.mimic.mimic_views import RULES
 
 NO_SPLIT = "none"
+ODDITIES = ("view_position_against_view_code", "view_position_unknown", "studies_of_over_a_day")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_mimic(files: MimicFiles, folder: str, params: LabelParams) -> tuple[Mim
 
     Source: docs/method.md, sections 2, 4, 10.6 and 10.7.
     """
-    notes = Counter(view_position_against_view_code=0)
+    notes = Counter(dict.fromkeys(ODDITIES, 0))
     images, studies = mimic_cxr.read_metadata(files.metadata, folder, notes)
     official = mimic_cxr.read_official_split(files.split)
     mimic14 = mimic_cxr.read_mimic14(files.chexpert)
@@ -239,6 +240,7 @@ def count(
             "studies": mimic14.num_rows,
             "no_finding_beside_a_finding": _contradictions(mimic14, MIMIC_14, NO_FINDING),
             "studies_without_labels": lacking(studies, mimic14, "study_id"),
+            "blank_rows": int(pc.sum(pc.invert(any_known(mimic14, MIMIC_14))).as_py() or 0),
             "labels_without_study": lacking(mimic14, studies, "study_id"),
         },
     }

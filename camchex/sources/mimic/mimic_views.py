@@ -101,6 +101,12 @@ def count_contradicted(headers: Mapping[str, pa.Array]) -> int:
     )
 
 
+def count_unknown_positions(headers: Mapping[str, pa.Array]) -> int:
+    """Count the images whose ``ViewPosition`` says something that no rule knows."""
+    positions = Counter(headers[VIEW_COLUMNS[0]].drop_null().to_pylist())
+    return sum(n for name, n in positions.items() if _words(name).upper() not in VIEW_POSITIONS)
+
+
 def _is_plain(position: str | None, decided: tuple[View, str]) -> bool:
     """Whether an image is known to be one of the two views that make a pair."""
     view, rule = decided
