@@ -17,6 +17,9 @@ from camchex.networks.transformers_models import build, described, read_config, 
 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
 NUMBER_SCALE = 0.3
+BERT_RANGE, BERT_WIDTH = 0.02, 768
+"""Standard deviation of BERT's first weights, and the width that it suits. A narrower model needs
+larger ones, by the root of the widths' ratio: with BERT's own, a layer of it adds next to nothing."""
 KEY = "text.model"
 PROBE_LENGTHS = (4, 7)  # tokens of the two texts of a probe
 ALIKE, LEAKING = 1e-6, 1e-2
@@ -182,6 +185,7 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
             intermediate_size=text.ffn,
             max_position_embeddings=longest + tokenizer.padding + 1,
             type_vocab_size=1,
+            initializer_range=BERT_RANGE * math.sqrt(BERT_WIDTH / text.width),
             hidden_dropout_prob=0.0,  # a short training from scratch fits little enough
             attention_probs_dropout_prob=0.0,
             pad_token_id=tokenizer.padding,
