@@ -18,8 +18,11 @@ from camchex.networks.transformers_models import build, described, read_config, 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
 NUMBER_SCALE = 0.3
 BERT_RANGE, BERT_WIDTH = 0.02, 768
-"""Standard deviation of BERT's first weights, and the width that it suits. A narrower model needs
-larger ones, by the root of the widths' ratio: with BERT's own, a layer of it adds next to nothing."""
+"""Standard deviation of BERT's first weights, and the width that it suits.
+
+A narrower model needs larger ones, by the root of the ratio of widths: with BERT's own, its layers
+add next to nothing.
+"""
 KEY = "text.model"
 PROBE_LENGTHS = (4, 7)  # tokens of the two texts of a probe
 ALIKE, LEAKING = 1e-6, 1e-2
