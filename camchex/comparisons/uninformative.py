@@ -13,7 +13,7 @@ from camchex.comparisons.variant_tables import (
     variant_table,
 )
 from camchex.comparisons.variant_text import VERDICT, mean_sd_text
-from camchex.comparisons.variants import TABLE3, Comparison, Kind
+from camchex.comparisons.variants import TABLE3, Comparison, Files
 
 CHANCE = 0.5  # AUROC
 
@@ -54,7 +54,7 @@ SILENCED: Mapping[str, Silenced] = MappingProxyType(
 )
 
 
-def silenced_table(silenced: Silenced, seeds: Sequence[int], files: Mapping[Kind, str]) -> Results:
+def silenced_table(silenced: Silenced, seeds: Sequence[int], files: Files) -> Results:
     """The rows of Table 3 that an input decides.
 
     Args:

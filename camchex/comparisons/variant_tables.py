@@ -1,14 +1,14 @@
 """Scores of several models over seeds, beside the paper's, and the differences between them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import hypot
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Literal
 
 from camchex.aggregates.results import Results, read_results
 from camchex.comparisons.paper import paper_numbers
-from camchex.comparisons.variants import Comparison, Kind, Row
+from camchex.comparisons.variants import Comparison, Files, Row
 from camchex.errors import DataError
 from camchex.scores.seeds import mean_sd
 
@@ -27,6 +27,23 @@ Scores = Mapping[str, Sequence[float | None]]
 Perturbed = Mapping[str, Mapping[str, float]]
 """Standard deviation of mAP and AUROC by kind of training, under rounding alone."""
 
+Intervals = Mapping[tuple[str, str], Mapping[str, list[float] | None]]
+"""Low and high of the differences of mAP and AUROC by step, over resampled patients."""
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """What differences are judged by where the seeds say too little, or there is no spread of them.
+
+    Attributes:
+        perturbed: Spread under rounding alone, which counts beside that over seeds.
+        intervals: Intervals of the steps between ensembles, which are judged by them alone.
+    """
+
+    perturbed: Perturbed = field(default_factory=dict)
+    intervals: Intervals = field(default_factory=dict)
+
+
 NOT_COMPARABLE: Mapping[Origin, str] = {
     "synthetic": (
         "Synthetic data: measured on invented patients. The paper's numbers are of MIMIC-CXR and "
@@ -39,14 +56,13 @@ NOT_COMPARABLE: Mapping[Origin, str] = {
 }
 
 
-def read_scores(row: Row, seeds: Sequence[int], files: Mapping[Kind, str]) -> Scores:
+def read_scores(row: Row, seeds: Sequence[int], files: Files) -> Scores:
     """Scores per study of one row.
 
     Args:
         row: A row of a table.
         seeds: The declared seeds; files of others are left alone.
-        files: Path of the scores of each kind of model, with ``{name}`` for the row and, where a
-            model is trained with several, ``{seed}`` for the seed.
+        files: Path of the scores of a row.
 
     Raises:
         DataError: If a file is missing, or holds no scores per study.
@@ -95,7 +111,8 @@ def variant_table(
     scores: Mapping[str, Scores],
     seeds: Sequence[int],
     data: Origin,
-    perturbed: Perturbed = MappingProxyType({}),
+    spreads: Spreads = Spreads(),
+    trained: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Results:
     """One table of models, and the differences between its rows.
 
@@ -104,11 +121,14 @@ def variant_table(
         scores: Scores by name of the row.
         seeds: The declared seeds.
         data: On what patients the scores were measured.
-        perturbed: Spread under rounding alone, which counts beside that over seeds.
+        spreads: What differences are judged by, beside the spread over seeds.
+        trained: What was trained for each row (:mod:`camchex.comparisons.variant_trainings`), by
+            name; None: not known.
 
     Returns:
-        For every row the mean and standard deviation over seeds (``sd`` None for a single model)
-        and the paper's numbers; for every step those of the paired differences.
+        For every row the mean and standard deviation over seeds (``sd`` None for a single model),
+        what was trained for it, and the paper's numbers; for every step those of the paired
+        differences.
     """
     return {
         "title": comparison.title,
@@ -120,13 +140,14 @@ def variant_table(
             row.name: {
                 "label": row.label,
                 "models": len(scores[row.name][SCORES[0]]),
+                "trained": trained and trained[row.name],
                 **{score: mean_sd(scores[row.name][score]) for score in SCORES},
                 "paper": _paper(row),
                 "paper_differs": row.remark or None,
             }
             for row in comparison.rows
         },
-        "steps": [_step(comparison, scores, perturbed, *step) for step in comparison.steps],
+        "steps": [_step(comparison, scores, spreads, *step) for step in comparison.steps],
     }
 
 
@@ -162,6 +183,12 @@ def paired_difference(
     return {**found, **extra, "clear": clear}
 
 
+def judged_by(interval: list[float] | None) -> Results:
+    """The verdict on a difference by its interval: clear if it leaves out 0; None: not known."""
+    clear = None if interval is None else not interval[0] <= 0 <= interval[1]
+    return {"interval": interval, "clear": clear}
+
+
 def _paper(row: Row) -> Results | None:
     if row.paper is None:
         return None
@@ -178,23 +205,26 @@ def _paper(row: Row) -> Results | None:
 def _step(
     comparison: Comparison,
     scores: Mapping[str, Scores],
-    perturbed: Perturbed,
+    spreads: Spreads,
     before: str,
     after: str,
 ) -> Results:
     trainings = [row.training for row in comparison.rows if row.name in {before, after}]
-    known = all(training in perturbed for training in trainings)
+    perturbed, intervals = spreads.perturbed, spreads.intervals.get((before, after))
+    known = not intervals and all(training in perturbed for training in trainings)
     printed = {row.name: _paper(row) for row in comparison.rows if not row.remark}
     first, second = printed.get(before), printed.get(after)
     return {
         "from": before,
         "to": after,
         **{
-            score: paired_difference(
-                scores[before][score],
-                scores[after][score],
-                hypot(*(perturbed[training][score] for training in trainings)) if known else None,
-            )
+            score: {
+                **paired_difference(
+                    *(scores[before][score], scores[after][score]),
+                    hypot(*(perturbed[t][score] for t in trainings)) if known else None,
+                ),
+                **(judged_by(intervals[score]) if intervals else {}),
+            }
             for score in SCORES
         },
         "paper": {score: second[score] - first[score] for score in SCORES}

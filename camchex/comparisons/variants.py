@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from camchex.contract.yaml_file import read_data
 
-Kind = Literal["final", "variant", "image_model"]
+Kind = Literal["final", "variant", "image_model", "student", "ensemble"]
+Files = Mapping[Kind, str]
+"""Path for each kind of model, with ``{name}`` for a row and ``{seed}`` for a seed."""
 Training = Literal["teacher", "student", "view_finetuning", "fusion"]
 OURS = "camchex"
 """Name of the row of the pipeline's own model."""
@@ -20,11 +22,14 @@ class Row:
     Attributes:
         name: Name of the model among those of its kind.
         label: What the model is, to a reader.
-        kind: ``final``, the model of the pipeline; ``variant``, trained anew for a table; or
-            ``image_model``, which reads one image at a time and has no seeds.
+        kind: ``final``, the model of the pipeline; ``variant``, made anew for a table;
+            ``image_model``, which reads one image at a time and has no seeds; ``student``, one that
+            was trained with several; or ``ensemble``.
         paper: Table and model of the paper's numbers for it; None if the paper prints none.
         remark: In what the paper's numbers differ from this row, beside the data.
         training: The last training of the model, whose spread under rounding is its own.
+        trained: Names of the trainings that made it, if it is not one of the row's own name.
+        of: Row of the table whose seeds an ensemble averages; empty for other kinds.
     """
 
     name: str
@@ -33,6 +38,8 @@ class Row:
     paper: Sequence[str] | None = None
     remark: str = ""
     training: Training = "fusion"
+    trained: Sequence[str] = ()
+    of: str = ""
 
 
 @dataclass(frozen=True)

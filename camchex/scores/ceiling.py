@@ -53,6 +53,12 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
     }
 
 
+def log_odds(probabilities: Floats) -> Floats:
+    """Log-odds of probabilities of any shape; those of 0 and 1 are finite."""
+    found: Floats = logit(np.clip(probabilities, EDGE, 1 - EDGE))
+    return found
+
+
 def sum_of_log_odds(members: Sequence[Floats], prior: Floats) -> Floats:
     """Add up the log-odds of separate models, with the prior's counted once.
 
@@ -65,8 +71,7 @@ def sum_of_log_odds(members: Sequence[Floats], prior: Floats) -> Floats:
     Returns:
         Log-odds, (N, Q).
     """
-    each = logit(np.clip([*members], EDGE, 1 - EDGE))
-    return np.asarray(each.sum(0) - (len(members) - 1) * logit(prior))
+    return np.asarray(log_odds(np.stack(members)).sum(0) - (len(members) - 1) * logit(prior))
 
 
 def read_separately(members: Sequence[Compared], prior: Floats) -> dict[str, Compared]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from camchex.contract import arithmetic, params
 from camchex.contract.params import Section
@@ -74,12 +75,18 @@ def train_once(
         history = fit(task, recipe.training, recipe.runtime, scratch, logs)
         made_with = arithmetic_of(recipe.runtime)
         found = scratch / CONVERGENCE
-        curves = partial(write_training_curves, history, task.sources, made_with, found)
+        size = {"parameters": trained_parameters(task.network), "epochs": len(history)}
+        curves = partial(write_training_curves, history, task.sources, made_with, size, found)
         publish(recipe.curves, curves)
         publish(recipe.out, network.save_pretrained)
 
     sections = [*sections, recipe.training, recipe.augmentation]
     run_once(Run(stage, inputs, sections, [recipe.out, recipe.curves]), train)
+
+
+def trained_parameters(network: nn.Module) -> int:
+    """Count the parameters that a training changes; those of frozen encoders it does not."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
 def arithmetic_of(runtime: RuntimeParams) -> dict[str, object]:
@@ -103,16 +110,19 @@ def write_training_curves(
     history: Sequence[Mapping[str, float]],
     sources: Mapping[str, int],
     made_with: Mapping[str, object],
+    size: Mapping[str, int],
     convergence: Path,
     folder: Path,
 ) -> None:
     """Write the curves of a training, and what they were made with.
 
     ``<quantity>.tsv`` holds epoch (from 0) and value, ``sources.tsv`` the samples by data set,
-    ``arithmetic.json`` what :func:`arithmetic_of` says. The file ``convergence`` is copied.
+    ``arithmetic.json`` what :func:`arithmetic_of` says, ``size.json`` the number of trained
+    parameters and of epochs. The file ``convergence`` is copied.
     """
     shutil.copyfile(convergence, folder / CONVERGENCE)
-    (folder / "arithmetic.json").write_text(json.dumps(made_with, indent=2) + "\n")
+    for name, said in (("arithmetic", made_with), ("size", size)):
+        (folder / f"{name}.json").write_text(json.dumps(said, indent=2) + "\n")
     total = sum(sources.values())
     shares = [(name, count, round(count / total, 6)) for name, count in sources.items()]
     tables: dict[str, list[tuple[object, ...]]] = {

@@ -10,16 +10,21 @@ import pytest
 
 from camchex.comparisons.paper import paper_numbers
 from camchex.comparisons.variant_tables import (
+    Spreads,
     paired_difference,
     read_perturbed,
     read_scores,
     variant_table,
 )
 from camchex.comparisons.variant_text import CSV_HEADER, csv_rows, markdown
+from camchex.comparisons.variant_trainings import read_trained
 from camchex.comparisons.variants import COMPARISONS, TABLE3, Comparison, Row
+from camchex.contract import schemas, tables
+from camchex.contract.labels import CXR_LT_2023
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
 from stages import compare_variants as stage
+from tests.scores import factories
 
 ROWS = (
     Row("before", "without", paper=("table3", "Multi-View")),
@@ -42,6 +47,15 @@ def scores_of(row: Row, seed: int) -> Path:
 def write(path: Path, value: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"study": {"mAP": value, "AUROC": value + 0.4}, "image": {}}))
+
+
+def size_of(row: Row) -> Path:
+    return Path(stage.SIZE_OF[row.kind].format(name=row.name, seed=0))
+
+
+def write_size(path: Path, parameters: int, epochs: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"parameters": parameters, "epochs": epochs}))
 
 
 def test_differences_are_paired_by_seed() -> None:
@@ -130,12 +144,12 @@ def test_each_step_adds_the_rounding_of_the_trainings_of_its_two_rows(tmp_path: 
     perturbed = read_perturbed(
         recorded(tmp_path / "x", teacher=(0.03, []), fusion=(0.04, [])), "synthetic"
     )
-    table = variant_table(pair, SCORES, [0, 1, 2], "synthetic", perturbed)
+    table = variant_table(pair, SCORES, [0, 1, 2], "synthetic", Spreads(perturbed))
     both, mixed = (step["mAP"]["sd_perturbed"] for step in table["steps"])
     assert both == pytest.approx(0.04 * math.sqrt(2))
     assert mixed == pytest.approx(0.05)
     assert "differ by rounding" in markdown(table)
-    fusions = {"fusion": perturbed["fusion"]}
+    fusions = Spreads({"fusion": perturbed["fusion"]})
     _, unknown = variant_table(pair, SCORES, [0, 1, 2], "synthetic", fusions)["steps"]
     assert "sd_perturbed" not in unknown["mAP"]
     assert "rounding" not in markdown(variant_table(pair, SCORES, [0, 1, 2], "synthetic"))
@@ -223,22 +237,50 @@ def test_the_stage_says_on_what_data_it_all_was_measured(
     parameters = read_yaml(Path("params.yaml"))
     parameters["data"]["root"], parameters["seeds"] = root, [0, 1]
     (tmp_path / "params.yaml").write_text(yaml_text(parameters))
+    invented = factories.invent({"test": 20})
+    cohort = factories.cohort(invented, invented.truth.astype(float))
+    tables.write(cohort, tmp_path / "cohort.parquet", schemas.cohort(CXR_LT_2023))
     for number, row in enumerate(TABLE3.rows):
         for seed in (0, 1):
             write(tmp_path / scores_of(row, seed), number / 10 + seed / 100)
+        write_size(tmp_path / size_of(row), 1000 * number, 7)
     monkeypatch.chdir(tmp_path)
     out, rows, text = (Path(f"out/table.{end}") for end in ("json", "csv", "md"))
-    stage.main(table="table3", out=out, csv=rows, text=text)
+    stage.main("table3", Path("cohort.parquet"), out, rows, text, Path("stability.json"))
     assert (json.loads(out.read_text())["data"] == "synthetic") is says
     shown = text.read_text()
     assert ("Synthetic data" in shown and "not comparable" in shown) is says
     assert "0.405 ± 0.007" in shown  # mv_ci: 0.40 and 0.41
-    assert "| 0.551 | 0.903 | MIMIC-CXR |" in shown
+    assert "| 4,000 | 7 | 0.551 | 0.903 | MIMIC-CXR |" in shown
     assert len(list(csv.DictReader(rows.read_text().splitlines()))) == len(TABLE3.rows)
 
 
-def test_every_row_of_the_text_and_of_the_file_has_every_column() -> None:
-    table = variant_table(PAIR, SCORES, [0, 1, 2], "synthetic")
+def test_what_was_trained_is_summed_over_the_models_put_together_and_over_averaged_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = (
+        Row("joint", "one", "final"),
+        Row("apart", "two", trained=("images", "words")),
+        Row("averaged", "two, averaged", "ensemble", of="apart"),
+    )
+    write_size(size_of(rows[0]), 500, 7)
+    write_size(size_of(Row("images", "")), 300, 7)
+    write_size(size_of(Row("words", "")), 40, 9)
+    table = Comparison("sizes", rows, [])
+    found = [read_trained(row, table, [0, 1, 2], stage.SIZE_OF) for row in rows]
+    assert [list(each.values()) for each in found] == [[1, 500, 7], [2, 340, 16], [6, 1020, 48]]
+    write_size(size_of(rows[0]), None, 7)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"fusion_seed0/size\.json: not the size"):
+        read_trained(rows[0], table, [0], stage.SIZE_OF)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_every_row_of_the_text_and_of_the_file_has_every_column(*, known: bool) -> None:
+    size = {"trainings": 3, "parameters": 1234567, "epochs": 21}
+    trained = dict.fromkeys(SCORES, size) if known else None
+    table = variant_table(PAIR, SCORES, [0, 1, 2], "synthetic", trained=trained)
+    assert ("1,234,567 | 21 in 3 trainings" in markdown(table)) is known
     assert {len(list(row)) for row in csv_rows(table)} == {len(CSV_HEADER)}
     lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
     widths = [line.count("|") for line in lines]

@@ -127,6 +127,20 @@ def test_the_losses_of_the_inputs_are_added_by_their_weight_and_only_where_an_in
     assert all(p.grad is not None for p in net.input_heads.parameters())
 
 
+@pytest.mark.parametrize("name", ["images", "indication", "vitals"])
+def test_a_model_of_one_input_counts_its_prior_once_and_its_input_as_given(name: str) -> None:
+    net, batch = model(inputs=(name,)), only(studies(), [0, 1, 3])
+    with torch.no_grad():
+        logits, own, given = net(batch, by_input=True)
+        bare = camchex(inputs=(name,))
+        bare.load_state_dict(net.state_dict(), strict=False)
+        close(logits - bare(batch), own[:, 0] - net.decoder.pooling_bias)
+        net.input_heads.heads[name][1].weight.zero_()
+        close(net(batch), bare(batch))
+    assert own.shape == (3, 1, len(CLASSES))
+    assert given.all()
+
+
 def test_the_loss_of_the_inputs_needs_their_heads() -> None:
     with pytest.raises(ParamsError, match=r"input_loss.*input_heads"):
         vary(fusion_params(), 0, ["input_loss=0.5"])

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from camchex.comparisons.variants import COMPARISONS, Row
+from camchex.comparisons.variants import COMPARISONS
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
 from camchex.training.params import load_section
-from stages.compare_variants import SCORES_OF
+from stages.compare_variants import PREDICTIONS_OF, SCORES_OF, SIZE_OF
 from stages.predict_images import GENERATIONS
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT, STAGES, is_declared, paths
 
@@ -29,8 +29,19 @@ VARIANTS = {
 }
 
 
-def scores_of(row: Row) -> str:
-    return SCORES_OF[row.kind].format(name=row.name, seed=0)
+def read_by(table: str) -> set[str]:
+    """Files that a table is made of, of seed 0."""
+    rows = {row.name: row for row in COMPARISONS[table].rows}
+    read = {"data/cohort.parquet"}
+    for row in rows.values():
+        if row.of:
+            folder = PREDICTIONS_OF[rows[row.of].kind].format(name=row.of)
+            read.add(f"{folder}/seed0.parquet")
+        else:
+            read.add(SCORES_OF[row.kind].format(name=row.name, seed=0))
+            names = row.trained or [row.name]
+            read |= {SIZE_OF[row.kind].format(name=name, seed=0) for name in names}
+    return read
 
 
 def settings(cmd: str) -> list[str]:
@@ -42,8 +53,8 @@ def settings(cmd: str) -> list[str]:
 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_a_table_depends_on_the_results_of_every_row_and_of_no_other(name: str) -> None:
-    declared = {p for p in paths(ABLATIONS[name].deps) if p.startswith("metrics/")}
-    read = {scores_of(row) for row in COMPARISONS[name].rows}
+    declared = {p for p in paths(ABLATIONS[name].deps) if p.startswith(("metrics/", "data/"))}
+    read = read_by(name)
     assert all(is_declared(file, declared) for file in read)
     assert all(any(is_declared(file, {folder}) for file in read) for folder in declared)
 
@@ -51,8 +62,38 @@ def test_a_table_depends_on_the_results_of_every_row_and_of_no_other(name: str) 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_every_row_of_a_table_is_made_by_a_stage(name: str) -> None:
     made = {path for stage in STAGES.values() for path in paths(stage.outs)}
-    for row in COMPARISONS[name].rows:
-        assert is_declared(scores_of(row), made)
+    assert all(is_declared(file, made) for file in read_by(name))
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_an_ensemble_averages_a_row_of_its_table_and_is_compared_with_ensembles_alone(
+    name: str,
+) -> None:
+    rows = {row.name: row for row in COMPARISONS[name].rows}
+    for row in rows.values():
+        assert bool(row.of) == (row.kind == "ensemble")
+        assert not row.of or rows[row.of].kind in PREDICTIONS_OF
+    for before, after in COMPARISONS[name].steps:
+        assert bool(rows[before].of) == bool(rows[after].of)
+
+
+def test_late_fusion_and_the_model_read_the_same_inputs_with_the_same_settings() -> None:
+    section = load_section("fusion", FusionParams, ROOT / "params.yaml")
+    for row in COMPARISONS["baselines"].rows:
+        if row.name in {"late", "late_log_odds"}:
+            alone = [vary(section, 0, settings(VARIANTS[one].cmd)) for one in row.trained]
+            assert [one.inputs for one in alone] == [(name,) for name in section.inputs]
+            whole = {
+                one.model_copy(update={"inputs": section.inputs}).model_dump_json() for one in alone
+            }
+            assert whole == {vary(section, 0).model_dump_json()}
+
+
+def test_no_variant_with_settings_is_the_model_itself() -> None:
+    section = load_section("fusion", FusionParams, ROOT / "params.yaml")
+    for name, stage in VARIANTS.items():
+        given = settings(stage.cmd)
+        assert not given or vary(section, 0, given) != vary(section, 0), name
 
 
 def test_every_variant_is_a_row_of_a_table() -> None:

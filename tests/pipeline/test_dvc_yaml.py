@@ -51,7 +51,7 @@ DATA_STAGES = (
     "report",
     "make_synthetic",
     "compare_variants",
-    "average_late",
+    "late_fusion",
     "score_curated",
     "score_predictions",
 )

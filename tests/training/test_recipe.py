@@ -1,5 +1,6 @@
 """From a recipe to published outputs, once."""
 
+import json
 import platform
 from pathlib import Path
 
@@ -61,6 +62,20 @@ def test_images_of_another_size_are_refused_before_anything_is_trained(
     with pytest.raises(ModelError, match=f"{2 * SIZE} px.*{SIZE} px"):
         train_once(recipe(tmp_path), lambda: task, Path(__file__), [], [])
     assert not (tmp_path / "net").exists()
+
+
+def test_a_training_says_how_many_epochs_it_had_and_how_many_parameters_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = Saved(*small_network())
+    network[0].requires_grad_(requires_grad=False)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    task = image_task(network, nn.Identity())
+    train_once(recipe(tmp_path, 2), lambda: task, Path(__file__), [], [])
+    changed = [p.numel() for name, p in network.named_parameters() if not p.equal(before[name])]
+    size = json.loads((tmp_path / "curves/size.json").read_text())
+    assert size == {"parameters": sum(changed), "epochs": 2}
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="portable on x86-64 alone")

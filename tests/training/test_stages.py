@@ -189,6 +189,7 @@ def test_curves_are_tables_of_one_row_per_epoch_and_nothing_else(here: Path) -> 
             "sources.tsv",
             "arithmetic.json",
             "convergence.json",
+            "size.json",
         }
         header, *rows = files["development_mAP.tsv"].decode().splitlines()
         assert header == "step\tdevelopment_mAP"
@@ -479,6 +480,7 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
         "sources.tsv",
         "arithmetic.json",
         "convergence.json",
+        "size.json",
     }
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
