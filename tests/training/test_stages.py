@@ -24,8 +24,17 @@ from camchex.fusion.study_training import vary
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from camchex.networks.params import EncoderParams
 from camchex.networks.samples import label_matrix
+from camchex.prediction.student_chains import Chain
 from camchex.training.params import load_section
-from stages import finetune_view, predict, pseudo_label, train_fusion, train_student, train_teacher
+from stages import (
+    finetune_view,
+    predict,
+    pseudo_label,
+    train_fusion,
+    train_student,
+    train_students,
+    train_teacher,
+)
 from tests.networks.small import camchex, classifier
 from tests.training.demo import ROOT, SETS, SIZE, STUDIES, write_demo
 
@@ -163,6 +172,35 @@ def test_another_seed_trains_another_fusion(here: Path) -> None:
     assert (here / "again/fusion/seed1" / weights).read_bytes() != (
         here / MODELS / "fusion/seed0" / weights
     ).read_bytes()
+
+
+def test_the_first_student_of_a_chain_is_that_of_the_pipeline(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chains = {"students": Chain("pseudo", generations=1), "longer": Chain("again", generations=2)}
+    monkeypatch.setattr(train_students, "CHAINS", chains)
+    out = tmp_path / "models"
+    train_students.main(
+        seed=0,
+        cohort=COHORT,
+        store=STORE,
+        pseudo=Path("data/pseudo/gen0"),
+        stores=STORES,
+        teacher=GEN0,
+        out=out,
+        curves=tmp_path / "curves",
+        predictions=tmp_path / "predictions",
+    )
+    assert content(out / "students/gen1") == content(here / GEN1)
+    assert {path.name for path in (out / "longer").iterdir()} == {"gen1", "gen2"}
+    sources = (tmp_path / "curves/longer/gen2/sources.tsv").read_text().splitlines()[1:]
+    counts = {row.split("\t")[0]: int(row.split("\t")[1]) for row in sources}
+    assert counts["mimic_again"] == sum(SETS.values())
+    for name in chains:
+        table = tables.read(
+            tmp_path / f"predictions/{name}.parquet", schemas.predictions(CXR_LT_2023)
+        )
+        assert len(table) == STUDIES["development"] + STUDIES["test"]
 
 
 def test_nothing_is_left_in_the_scratch_folder_but_locks_and_records(here: Path) -> None:
