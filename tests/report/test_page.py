@@ -21,6 +21,12 @@ def section(page: str, anchor: str) -> str:
 
 
 @pytest.fixture(scope="module")
+def inputs(inputs: ReportInputs) -> ReportInputs:
+    """Without curves, whose charts take nearly all the time of a page; test_stages has them all."""
+    return replace(inputs, precision_recall={0: {}}, reliability={0: {}}, training={})
+
+
+@pytest.fixture(scope="module")
 def page(inputs: ReportInputs) -> str:
     return render_report(inputs)
 
@@ -160,9 +166,8 @@ def test_other_labels_are_not_set_beside_the_papers(inputs: ReportInputs) -> Non
     assert "CheXFusion" in text
 
 
-def test_without_a_class_to_show_there_is_no_curve(inputs: ReportInputs) -> None:
-    text = render_report(replace(inputs, precision_recall={0: {}}))
-    assert "<svg" not in section(text, "precision-and-recall")
+def test_without_a_class_to_show_there_is_no_curve(page: str) -> None:
+    assert "<svg" not in section(page, "precision-and-recall")
 
 
 def test_studies_of_real_patients_are_refused(inputs: ReportInputs) -> None:

@@ -27,15 +27,9 @@ RARE, ABSENT = "Hernia", "Pneumomediastinum"
 """Findings of which the test studies have too few to show, and none."""
 
 
-def write_workspace(folder: Path, root: str = "data/synthetic/raw") -> factories.Invented:
-    """Write params.yaml, cohort, images, predictions and the other stages' metrics.
-
-    Args:
-        folder: Where the stages then run.
-        root: ``data.root``.
-    """
+def write_workspace(folder: Path) -> factories.Invented:
+    """Write params.yaml, cohort, images, predictions and the other stages' metrics in a folder."""
     values = read_yaml(PROJECT / "params.yaml")
-    values["data"]["root"] = root
     values["seeds"] = list(SEEDS)
     values["audit"]["shuffles"] = 5
     values["evaluation"]["bootstrap"]["resamples"] = 100
