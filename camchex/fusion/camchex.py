@@ -15,7 +15,7 @@ from camchex.fusion.input_heads import InputHeads
 from camchex.fusion.mmbt import JointSentence
 from camchex.fusion.params import FusionArchitecture, Modality, Preparation, TextParams
 from camchex.fusion.study_batch import StudyBatch, Tokens
-from camchex.fusion.study_fusion import StudyFusion
+from camchex.fusion.study_fusion import InputTokens, StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS, Tokenizer
 from camchex.networks.folder import (
@@ -31,18 +31,6 @@ from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.params import EncoderParams
 
 TOKENIZER = "tokenizer.json"
-PARTS = {
-    "frontal": "encoders",
-    "lateral": "encoders",
-    "text": "text",
-    "lateral_projection": "fusion",
-    "fusion": "fusion",
-    "joint": "fusion",
-    "decoder": "heads",
-    "input_heads": "heads",
-    "classifier": "heads",
-}
-"""Part of ``fusion.rates`` that each submodule of a CaMChex belongs to."""
 
 
 class CaMChexConfig(Section):
@@ -110,7 +98,7 @@ class CaMChex(nn.Module):
         sizes = {"width": head.decoder_width, "ffn": head.decoder_ffn, "heads": head.decoder_heads}
         self.decoder = MLDecoder(width, len(config.classes), **sizes)
         if config.fusion.input_heads:
-            self.input_heads = InputHeads(width, len(config.classes), inputs)
+            self.input_heads = InputHeads(width, len(config.classes), inputs, sizes)
             for name, text, most in (
                 ("no_indication", NO_INDICATION, config.text.max_tokens_indication),
                 ("no_vitals", NO_VITALS, config.text.max_tokens_vitals),
@@ -139,7 +127,8 @@ class CaMChex(nn.Module):
         """Classify B studies, their images (M, 1, H, W) in [0, 1]: logits (B, Q).
 
         With ``by_input``, which needs ``fusion.input_heads``, also the logits of each of K inputs
-        alone, (B, K, Q), and whether a study has that input, (B, K), bool.
+        alone, (B, K, Q), and whether a study has that input, (B, K), bool. Encoders and input heads
+        then learn from the logits of each input alone; what is read jointly learns the rest.
 
         Raises:
             ModelError: If a study has nothing that the model reads.
@@ -164,13 +153,15 @@ class CaMChex(nn.Module):
         # One call for each: together, the shorter would be padded to the longer.
         embeddings = {name: self.text(text) for name, text in texts.items()}
         tokens = self.fusion.tokens(images, embeddings, batch.size)
-        logits = self.decoder(*self.fusion(tokens))
         if not params.input_heads:
+            logits = self.decoder(*self.fusion(tokens))
             return logits
         nothing = {"indication": self.no_indication, "vitals": self.no_vitals}
         missing = {name: text.equal(nothing[name]) for name, text in texts.items()}
         evidence, given = self.input_heads(tokens, missing)
-        logits = logits + evidence.sum(1)
+        # Nothing flows back: once images explain a finding, its words would no longer be learnt.
+        fixed = {name: InputTokens(one.tokens.detach(), one.absent) for name, one in tokens.items()}
+        logits = self.decoder(*self.fusion(fixed)) + evidence.detach().sum(1)
         return (logits, evidence + self.decoder.pooling_bias, given) if by_input else logits
 
     def encode_images(self, batch: StudyBatch) -> StudyBatch:

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from camchex.fusion.params import Modality
 from camchex.fusion.study_fusion import InputTokens
-from camchex.networks import linear as linear  # decides how every linear layer is computed
+from camchex.networks.ml_decoder import MLDecoder
 
 
 class InputHeads(nn.Module):
-    """A linear head for each input: the mean evidence of the input's tokens, none of another's.
+    """A head for each input: an ML-Decoder over image tokens, a linear layer on a text's token.
 
     Evidence has no bias: an input that says nothing adds nothing, and the prior of a class is
     counted once, in the head that reads all inputs together.
@@ -20,18 +20,24 @@ class InputHeads(nn.Module):
         width: Width C of the tokens.
         classes: Number of classes Q.
         inputs: Inputs that the model reads.
+        sizes: ``width``, ``ffn`` and ``heads`` of the ML-Decoder.
 
     Source: evidence as a sum of log-odds: Good, 1950 (weight of evidence).
     """
 
-    def __init__(self, width: int, classes: int, inputs: Iterable[Modality]) -> None:
+    def __init__(
+        self, width: int, classes: int, inputs: Iterable[Modality], sizes: Mapping[str, int]
+    ) -> None:
         super().__init__()
-        self.heads = nn.ModuleDict(
+        self.texts = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.LayerNorm(width), nn.Linear(width, classes, bias=False))
-                for name in sorted(inputs)
+                for name in sorted(set(inputs) - {"images"})
             }
         )
+        if "images" in inputs:
+            self.images = MLDecoder(width, classes, **sizes)
+            self.images.pooling_bias.requires_grad_(requires_grad=False)  # 0: no prior of its own
 
     def forward(
         self, read: Mapping[Modality, InputTokens], missing: Mapping[Modality, Tensor]
@@ -48,9 +54,12 @@ class InputHeads(nn.Module):
         """
         evidence, given = [], []
         for name, (tokens, absent) in read.items():
-            weights = (~absent).to(tokens.dtype)[..., None]  # (B, n, 1)
-            mean = (self.heads[name](tokens) * weights).sum(1) / weights.sum(1).clamp(min=1)
-            has = ~absent.all(dim=1)
-            given.append(has & ~missing[name] if name in missing else has)
-            evidence.append(torch.where(given[-1][:, None], mean, 0))
+            if name == "images":
+                has = ~absent.all(dim=1)
+                # A study without images reads its empty slots, and what they say is set to 0.
+                found = self.images(tokens, absent & has[:, None])
+            else:  # its tokens are copies of one
+                has, found = ~missing[name], self.texts[name](tokens[:, 0])
+            given.append(has)
+            evidence.append(torch.where(has[:, None], found, 0))
         return torch.stack(evidence, dim=1), torch.stack(given, dim=1)

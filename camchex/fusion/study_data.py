@@ -14,10 +14,8 @@ from torch import Tensor
 from camchex.contract.image_store import ImageStore
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import draw_images, first_images
-from camchex.fusion.params import Modality
 from camchex.fusion.study_batch import StudyBatch, pack_studies
-from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS, Tokenizer
-from camchex.fusion.withholding import Withholder
+from camchex.fusion.tokenizer import NO_INDICATION, Tokenizer
 from camchex.networks.batches import Batch, Floats, Rows, labelled
 from camchex.networks.samples import Cohort, label_matrix
 from camchex.networks.sampling import BatchRows
@@ -130,20 +128,13 @@ class StudyDataset:
         reader: The limits of what is read of a study.
         seed: Seed of the training: of a study with too many images, each epoch reads other ones.
             None: every epoch reads the same ones, both views in turn.
-        withholder: Draws what a study is shown without; None: it is shown with all its inputs.
 
     Source: docs/method.md, section 7 (random 4 in training; at test by view, then order of the
         table).
     """
 
-    def __init__(
-        self,
-        samples: StudySamples,
-        reader: StudyReader,
-        seed: int | None = None,
-        withholder: Withholder | None = None,
-    ) -> None:
-        self.samples, self.reader, self.seed, self.withholder = samples, reader, seed, withholder
+    def __init__(self, samples: StudySamples, reader: StudyReader, seed: int | None = None) -> None:
+        self.samples, self.reader, self.seed = samples, reader, seed
         self.targets = samples.targets
 
     def __len__(self) -> int:
@@ -159,37 +150,17 @@ class StudyDataset:
         return [self.samples.study_ids[row] for row in rows]
 
     def __getitem__(self, batch: BatchRows) -> Batch:
-        shown = [self._shown(row, batch.epoch) for row in batch.rows]
-        chosen, indications, vitals = zip(*shown, strict=True)
+        chosen = [self._images(row, batch.epoch) for row in batch.rows]
         pairs = list(zip(batch.rows, chosen, strict=True))
         rows = np.concatenate([self.samples.rows[row][images] for row, images in pairs])
         pixels = self.samples.store.batch(rows) if len(rows) else np.empty((0, 1, 1), np.uint8)
         studies = self.reader.read(
             torch.from_numpy(pixels)[:, None],
             [self.samples.lateral[row][images] for row, images in pairs],
-            indications,
-            vitals,
+            [self.samples.indications[row] for row in batch.rows],
+            [self.samples.vitals[row] for row in batch.rows],
         )
         return labelled(studies, self.targets, batch.rows)
-
-    def _shown(self, row: int, epoch: int) -> tuple[Rows, str | None, str]:
-        """Choose what a study is shown with: images as :meth:`_images`, indication, vital signs."""
-        images = self._images(row, epoch)
-        indication, vitals = self.samples.indications[row], self.samples.vitals[row]
-        if self.withholder is None:
-            return images, indication, vitals
-        has: dict[Modality, bool] = {
-            "images": len(images) > 0,
-            "indication": bool(indication),
-            "vitals": vitals != NO_VITALS,
-        }
-        given = {name for name, here in has.items() if here}
-        withheld = self.withholder.draw(given, self.samples.study_ids[row], epoch)
-        return (
-            images[:0] if "images" in withheld else images,
-            None if "indication" in withheld else indication,
-            NO_VITALS if "vitals" in withheld else vitals,
-        )
 
     def _images(self, row: int, epoch: int) -> Rows:
         """Choose the images of a study: positions within the study, ascending."""

@@ -12,12 +12,11 @@ from camchex.contract.params import validate
 from camchex.contract.schemas import MIMIC
 from camchex.contract.yaml_file import parse_yaml
 from camchex.errors import ParamsError
-from camchex.fusion.camchex import PARTS, build_camchex
+from camchex.fusion.camchex import build_camchex
 from camchex.fusion.params import Preparation, TextParams
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_data import StudyDataset, cohort_studies, reader_of
 from camchex.fusion.tokenizer import build_tokenizer
-from camchex.fusion.withholding import Withholder
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import prevalence, read_cohort
 from camchex.training.augmentation import Augmentation
@@ -62,15 +61,6 @@ class Design:
     preparation: Preparation
 
 
-def withholder_of(fusion: FusionParams) -> Withholder | None:
-    """Return the draw of the inputs that a training withholds; None if it withholds none."""
-    chances = {name: getattr(fusion.withhold, name) for name in sorted(fusion.inputs)}
-    if not any(chances.values()):
-        return None
-    training = fusion.training
-    return Withholder(chances, round(fusion.withhold.after * training.epochs), training.seed)
-
-
 def study_task(
     design: Design, frontal: Path, lateral: Path, cohort: Path, store: Path, recipe: Recipe
 ) -> Task:
@@ -100,16 +90,14 @@ def study_task(
     tokenizer = build_tokenizer(design.text, [*filter(None, train.indications), *train.vitals])
     model = build_camchex(design.fusion, design.text, front, side, tokenizer, design.preparation)
     reader = reader_of(model)
-    withholder = withholder_of(design.fusion)
     images = np.array([len(rows) for rows in train.rows])
     return Task(
         network=model,
         augment=Augmentation(recipe.augmentation, model.image_size),
-        train=StudyDataset(train, reader, recipe.training.seed, withholder),
+        train=StudyDataset(train, reader, recipe.training.seed),
         development=StudyDataset(cohort_studies(found, ["development"]), reader),
         prevalence=prevalence(train.targets, images),
-        input_loss=design.fusion.input_loss if hasattr(model, "input_heads") else 0.0,
+        by_input=hasattr(model, "input_heads"),
         sources={MIMIC: len(train)},
-        rates={module: getattr(design.fusion.rates, part) for module, part in PARTS.items()},
         classes=model.classes,
     )

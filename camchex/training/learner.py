@@ -29,7 +29,7 @@ class Learner(LightningModule):
         super().__init__()
         self.network, self.augment = task.network, task.augment
         self.params, self.steps_per_epoch = params, steps_per_epoch
-        self.rates, self.input_loss = task.rates, task.input_loss
+        self.by_input = task.by_input
         for name in ("positives", "known"):
             counts = torch.from_numpy(getattr(task.prevalence, name)).float()
             self.register_buffer(name, counts, persistent=False)
@@ -47,11 +47,11 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """Compute the loss of one augmented batch; its mean over devices is that of the whole."""
         batch = batch.map_images(to_unit_range).map_images(self.augment)
-        if self.input_loss:
+        if self.by_input:
             logits, own, given = self.network(batch.inputs, by_input=True)
             known: Tensor = batch.known[:, None] & given[..., None]  # (B, K, Q)
-            by_input = self.input_loss * self._loss(own, batch.targets[:, None], known)
-            loss = self._loss(logits, batch.targets, batch.known) + by_input
+            inputs = own.shape[1] * self._loss(own, batch.targets[:, None], known)
+            loss = self._loss(logits, batch.targets, batch.known) + inputs
         else:
             loss = self._loss(self.network(batch.inputs), batch.targets, batch.known)
         self.train_losses.append(loss.detach())
@@ -84,7 +84,7 @@ class Learner(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Build AdamW, whose learning rate is set at every optimizer step."""
-        optimizer = build_optimizer(self.network, self.params, self.rates)
+        optimizer = build_optimizer(self.network.parameters(), self.params)
         factor = partial(learning_rate_factor, self.params, self.steps_per_epoch)
         schedule = LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

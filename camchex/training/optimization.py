@@ -1,8 +1,7 @@
 """How weights move: learning rate, weight decay, and a moving average that Lightning keeps."""
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
@@ -43,23 +42,12 @@ def learning_rate_factor(params: TrainingParams, steps_per_epoch: int, step: int
     return 0.5 * (1 + math.cos(math.pi * min(since / max(length, 1), 1.0)))
 
 
-def build_optimizer(
-    network: nn.Module, params: TrainingParams, rates: Mapping[str, float] | None = None
-) -> AdamW:
-    """Build AdamW over the trainable weights; ``params`` say whether norms and biases decay.
-
-    ``rates`` multiply the learning rate of the submodules that they name.
-    """
-    by_rate = defaultdict[float, list[nn.Parameter]](list)
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            by_rate[(rates or {}).get(name.partition(".")[0], 1.0)].append(parameter)
-    groups: list[dict[str, Any]] = []
-    for rate, trainable in by_rate.items():
-        spared = [p for p in trainable if p.ndim <= 1 and not params.decay_norm_and_bias]
-        decayed = [p for p in trainable if p.ndim > 1 or params.decay_norm_and_bias]
-        group = {"params": decayed, "lr": params.learning_rate * rate}
-        groups += [group, group | {"params": spared, "weight_decay": 0.0}]
+def build_optimizer(parameters: Iterable[nn.Parameter], params: TrainingParams) -> AdamW:
+    """Build AdamW over the trainable weights; ``params`` say whether norms and biases decay."""
+    trainable = [p for p in parameters if p.requires_grad]
+    spared = [p for p in trainable if p.ndim <= 1 and not params.decay_norm_and_bias]
+    decayed = [p for p in trainable if p.ndim > 1 or params.decay_norm_and_bias]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
     return AdamW(
         groups,
         lr=params.learning_rate,

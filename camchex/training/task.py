@@ -19,8 +19,5 @@ class Task:
     development: BatchDataset  # decides the kept epoch; may be empty
     prevalence: Prevalence  # counts of training images, for the class weights of the loss
     sources: Mapping[str, int] = field(default_factory=dict)  # training samples by data set
-    rates: Mapping[str, float] = field(default_factory=dict)  # learning-rate factors of submodules
-    input_loss: float = (
-        0.0  # weight of the losses of each input alone, where the network gives them
-    )
+    by_input: bool = False  # each input's own logits are trained too; the network gives them
     classes: Sequence[str] = ()  # names of the Q classes; without names they are numbered

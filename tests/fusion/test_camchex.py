@@ -8,9 +8,8 @@ from torch import Tensor
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.errors import ModelError
-from camchex.fusion.camchex import PARTS, CaMChex, CaMChexConfig, build_camchex
+from camchex.fusion.camchex import CaMChex, CaMChexConfig, build_camchex
 from camchex.fusion.params import FusionArchitecture, Preparation
-from camchex.fusion.section import Rates
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.image_classifier import build_image_classifier
 from tests.networks.small import (
@@ -259,17 +258,13 @@ def test_the_order_in_which_inputs_are_listed_does_not_matter() -> None:
 def test_every_weight_is_used_in_training() -> None:
     for changes in PROFILES:
         model = camchex(**changes).train()
-        model(studies()).sum().backward()
-        assert [name for name, p in model.named_parameters() if p.grad is None] == []
-
-
-@pytest.mark.parametrize("changes", [{}, {"architecture": "mmbt"}, {"input_heads": True}])
-def test_every_weight_belongs_to_a_part_that_may_have_a_rate_of_its_own(
-    changes: dict[str, object],
-) -> None:
-    modules = {name.partition(".")[0] for name, _ in camchex(**changes).named_parameters()}
-    assert modules <= set(PARTS)
-    assert set(PARTS.values()) == set(Rates.model_fields)
+        if "input_heads" in changes:
+            joint, own, _ = model(studies(), by_input=True)
+            (joint.sum() + own.sum()).backward()
+        else:
+            model(studies()).sum().backward()
+        learnt = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+        assert [name for name, grad in learnt.items() if grad is None] == []
 
 
 def test_a_view_that_no_study_has_is_not_encoded() -> None:

@@ -7,10 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from camchex.errors import ParamsError
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_batch import StudyBatch
-from camchex.fusion.study_training import vary
 from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS
 from camchex.networks.batches import Batch
 from camchex.networks.samples import Prevalence
@@ -18,7 +16,7 @@ from camchex.training.learner import Learner
 from camchex.training.loss import weighted_asymmetric_loss
 from camchex.training.task import Task
 from tests.fusion.test_camchex import close
-from tests.networks.small import CLASSES, TEXT, camchex, fusion_params, only, studies, tokenizer
+from tests.networks.small import CLASSES, TEXT, camchex, only, studies, tokenizer
 from tests.training.factories import TRAINING
 
 SILENT = (TEXT["max_tokens_indication"], TEXT["max_tokens_vitals"])
@@ -93,25 +91,55 @@ def test_the_logits_are_those_of_all_inputs_together_plus_the_evidence_of_each()
 
 
 @torch.no_grad()
-def test_the_evidence_of_images_is_the_mean_over_their_normalised_tokens() -> None:
+def test_the_evidence_of_images_is_that_of_a_head_over_their_tokens_without_a_prior() -> None:
     net, batch = model(), only(studies(), [3])
     tokens, absent = net.fusion.tokens(net.encode_images(batch), {}, 1)["images"]
     assert not absent.any()
-    norm, read_out = net.input_heads.heads["images"]
-    variance, middle = torch.var_mean(tokens[0], dim=1, correction=0, keepdim=True)
-    expected = read_out.weight @ ((tokens[0] - middle) / (variance + norm.eps).sqrt()).mean(0)
+    expected = net.input_heads.images(tokens)[0]
     close(net(batch, by_input=True)[1][0, 0] - net.decoder.pooling_bias, expected)
+    assert not net.input_heads.images.pooling_bias.any()
 
 
-def test_the_losses_of_the_inputs_are_added_by_their_weight_and_only_where_an_input_is() -> None:
+@torch.no_grad()
+def test_the_evidence_of_a_text_is_linear_in_its_normalised_token() -> None:
+    net, batch = model(inputs=("vitals",)), studies()
+    token = net.text(batch.vitals) + net.fusion.segments[0]
+    norm, read_out = net.input_heads.texts["vitals"]
+    variance, middle = torch.var_mean(token, dim=1, correction=0, keepdim=True)
+    expected = (token - middle) / (variance + norm.eps).sqrt() @ read_out.weight.T
+    close(net(batch, by_input=True)[1][:, 0] - net.decoder.pooling_bias, expected)
+
+
+def test_encoders_learn_from_each_input_alone_and_the_rest_from_all_together() -> None:
+    net = model(dropout=0.0)
+    joint, own, given = net(studies(), by_input=True)
+    own_parts = ("frontal", "lateral", "text", "input_heads", "fusion.reduce", "fusion.segments")
+
+    def reached(logits: Tensor) -> set[str]:
+        net.zero_grad()
+        logits.sum().backward(retain_graph=True)
+        return {
+            name
+            for name, weight in net.named_parameters()
+            if weight.grad is not None and weight.grad.any()
+        }
+
+    alone, together = reached(own[given]), reached(joint)
+    assert {name for name in alone if not name.startswith(own_parts)} == {"decoder.pooling_bias"}
+    assert not {name for name in together if name.startswith(own_parts)}
+    for part in (*own_parts, "decoder", "fusion.encoder"):
+        assert any(name.startswith(part) for name in alone | together), part
+
+
+def test_the_losses_of_the_inputs_are_added_only_where_an_input_is() -> None:
     """Against sums written out; a study's own loss counts the inputs that it has."""
-    net, weight = model(dropout=0.0), 0.25
+    net = model(dropout=0.0)
     targets = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
     known = torch.tensor([[True, True, False]]).expand(4, 3)
     images = (studies().images * 255).round()
     batch = Batch(studies().map_images(lambda _: images), targets, known, torch.arange(4))
     counts = Prevalence(np.array([3.0, 2, 1]), np.array([9.0, 9, 9]))
-    task = Task(net, nn.Identity(), None, None, counts, input_loss=weight)  # type: ignore[arg-type]
+    task = Task(net, nn.Identity(), None, None, counts, by_input=True)  # type: ignore[arg-type]
     found = Learner(task, TRAINING, 1).training_step(batch)
 
     logits, own, given = net(studies().map_images(lambda _: images / 255), by_input=True)
@@ -121,10 +149,11 @@ def test_the_losses_of_the_inputs_are_added_by_their_weight_and_only_where_an_in
         return weighted_asymmetric_loss(logits[rows], targets[rows], share, 9.0, known[rows])
 
     sums = [loss(own[:, k], given[:, k]) * given[:, k].sum() for k in range(3)]
-    expected = loss(logits, torch.ones(4, dtype=torch.bool)) + weight * sum(sums) / given.sum()
+    expected = loss(logits, torch.ones(4, dtype=torch.bool)) + 3 * sum(sums) / given.sum()
     close(found, expected)
     found.backward()
-    assert all(p.grad is not None for p in net.input_heads.parameters())
+    learnt = [p for p in net.input_heads.parameters() if p.requires_grad]
+    assert all(p.grad is not None for p in learnt)
 
 
 @pytest.mark.parametrize("name", ["images", "indication", "vitals"])
@@ -135,13 +164,8 @@ def test_a_model_of_one_input_counts_its_prior_once_and_its_input_as_given(name:
         bare = camchex(inputs=(name,))
         bare.load_state_dict(net.state_dict(), strict=False)
         close(logits - bare(batch), own[:, 0] - net.decoder.pooling_bias)
-        net.input_heads.heads[name][1].weight.zero_()
+        for weight in net.input_heads.parameters():
+            weight.zero_()
         close(net(batch), bare(batch))
     assert own.shape == (3, 1, len(CLASSES))
     assert given.all()
-
-
-def test_the_loss_of_the_inputs_needs_their_heads() -> None:
-    with pytest.raises(ParamsError, match=r"input_loss.*input_heads"):
-        vary(fusion_params(), 0, ["input_loss=0.5"])
-    vary(fusion_params(), 0, ["input_loss=0.5", "input_heads=true"])

@@ -34,8 +34,6 @@ def test_the_live_parameters_are_accepted(section: str, model: type[Section]) ->
         (FusionParams, FUSION, {"inputs": ["vitals", "vitals"]}, "twice"),
         (FusionParams, FUSION, {"dropout": 1.0}, "dropout"),
         (FusionParams, FUSION, {"text_token": 1}, "text_token"),
-        (FusionParams, FUSION, {"rates": {**FUSION["rates"], "text": 0}}, "rates.text"),
-        (FusionParams, FUSION, {"withhold": {"images": 0.5}}, "withhold.vitals"),
         (TrainingParams, TRAINING, {"learning_rate": 0}, "learning_rate"),
         (TrainingParams, TRAINING, {"epochs": 0}, "epochs"),
         (TrainingParams, TRAINING, {"warmup_fraction": 1.0}, "warmup_fraction"),

@@ -65,9 +65,6 @@ FUSION = {
     "mask_padding": True,
     "freeze_encoders": False,
     "position_encoding": "correct",
-    "input_loss": 0.0,
-    "withhold": {"images": 0.0, "indication": 0.0, "vitals": 0.0, "after": 0.0},
-    "rates": {"encoders": 1.0, "text": 1.0, "fusion": 1.0, "heads": 1.0},
     "training": TRAINING,
 }
 
