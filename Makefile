@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts uninformative synergy audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data clean
+.PHONY: help install repro ablations table3 baselines parts uninformative synergy audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -84,6 +84,9 @@ $(VENV)/pandas: constraints.txt
 bench-data: install $(VENV)/pandas ## Measure the data stages at full size against named baselines
 	PYTHONPATH=$(CURDIR):$(VENV)/pandas python benchmarks/vitals_linkage.py
 	for script in $(DATA_BENCHMARKS); do echo && python benchmarks/$$script.py || exit 1; done
+
+bench-gpu: install ## Measure on a GPU what nothing else can, in 7 minutes; ARGS
+	python benchmarks/bench_gpu.py $(ARGS)
 
 clean: ## Remove everything that can be made again, except .venv
 	rm -rf data/synthetic/raw data/synthetic/truth data/interim data/images data/pseudo \

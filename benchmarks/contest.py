@@ -14,7 +14,6 @@ from camchex.profiles.profiles import Params
 from camchex.runs.runtime import RuntimeParams
 from camchex.training.params import TrainingParams
 
-SKIP = 3  # steps before the clock starts
 EMA_DECAY = 0.9999
 
 
@@ -28,6 +27,9 @@ class Run:
         batch: Studies, or images, per step.
         steps: Steps per repetition.
         repeats: Repetitions of each layout.
+        skip: Steps before the clock starts.
+        compile: Whether our networks are compiled.
+        checkpoint: Whether ours compute activations again for the gradient.
     """
 
     params: Params
@@ -35,11 +37,20 @@ class Run:
     batch: int
     steps: int
     repeats: int
+    skip: int = 3
+    compile: bool = False
+    checkpoint: bool = False
 
     @property
     def runtime(self) -> RuntimeParams:
         """One device; nothing is decoded."""
-        return RuntimeParams(workers=0, accelerator=self.device.type, devices=1, compile=False)
+        return RuntimeParams(
+            workers=0,
+            accelerator=self.device.type,
+            devices=1,
+            compile=self.compile,
+            checkpoint_gradients=self.checkpoint,
+        )
 
     @property
     def per_core(self) -> str:
@@ -53,7 +64,7 @@ class Run:
         clock = time.process_time if self.device.type == "cpu" else time.perf_counter
         nothing = Window.opened
         return Window(
-            SKIP, self.steps, opened=opened or nothing, closed=closed or nothing, clock=clock
+            self.skip, self.steps, opened=opened or nothing, closed=closed or nothing, clock=clock
         )
 
     def training(self, stage: TrainingParams) -> TrainingParams:
@@ -71,13 +82,15 @@ class Contest:
         what: What is compared.
         unit: Of a step's rows.
         ours: Times some steps of ours.
-        theirs: The same of theirs.
+        theirs: The same of the baseline.
+        baseline: Its name.
     """
 
     what: str
     unit: str
     ours: Callable[[Window], Timing]
     theirs: Callable[[Window], Timing]
+    baseline: str = "published layout"
 
 
 def time_loop(
@@ -117,12 +130,12 @@ def compared(contest: Contest, run: Run) -> tuple[Comparison, str]:
         contest.what,
         f"{contest.unit}/s{run.per_core}",
         mine,
-        "published layout",
+        contest.baseline,
         other,
         mine / other,
     )
     spread = ", ".join(
         f"{name} {min(found):.1f} to {max(found):.1f}"
-        for name, found in zip(("ours", "published"), rates, strict=True)
+        for name, found in zip(("ours", contest.baseline), rates, strict=True)
     )
     return row, f"{spread} {contest.unit}/s in {run.repeats} turns of {run.steps} steps"

@@ -16,16 +16,16 @@ import numpy as np
 import published_layout as published
 import pyarrow as pa
 import torch
-from contest import SKIP, Contest, Run, time_loop
+from contest import Contest, Run, time_loop
 from image_decode import QUALITY, full_size_xrays, release
-from layouts import in_slots, parts_of, published_step
+from layouts import fusion_network, in_slots, parts_of, published_step
 from torch.utils.data import DataLoader, Dataset
 
 from camchex.contract import schemas
 from camchex.contract.image_store import ImageParams, ImageStore
 from camchex.estimate.probe import Timing, Window, time_training
 from camchex.estimate.random_batches import POSITIVE, RepeatedBatches, images_of_studies
-from camchex.estimate.random_networks import made_up_words, untrained_camchex, untrained_classifier
+from camchex.estimate.random_networks import made_up_words
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
 from camchex.images.prepare import prepare_images
@@ -105,15 +105,15 @@ def studies_of(store: ImageStore, model: CaMChex, count: int) -> StudySamples:
 
 def files_on_disk(run: Run) -> Contest:
     """Stage 2 from files; the encoders are trained."""
-    params, size = run.params, run.params.images.size
+    params, size, fusion = run.params, run.params.images.size, run.params.fusion
     cv2.setNumThreads(1)
     FOLDERS.append(TemporaryDirectory())
     folder = Path(FOLDERS[-1].name)
     paths = written(folder, size)
-    fusion = params.fusion.model_copy(update={"freeze_encoders": False})
-    classifier = untrained_classifier(params.encoder, params.labels.classes, size)
-    model = untrained_camchex(fusion, params.text, classifier)
-    studies = studies_of(ImageStore(folder / "store"), model, run.batch * (SKIP + run.steps + 2))
+    model = fusion_network(run)
+    studies = studies_of(
+        ImageStore(folder / "store"), model, run.batch * (run.skip + run.steps + 2)
+    )
     training = run.training(fusion.training)
     # Processor time is that of one process: on a CPU there are no others.
     workers = 0 if run.device.type == "cpu" else params.runtime.workers

@@ -15,6 +15,7 @@ from camchex.estimate.random_batches import images_of_studies, random_images, ra
 from camchex.estimate.random_networks import untrained_camchex, untrained_classifier
 from camchex.fusion.camchex import CaMChex
 from camchex.networks.batches import Batch
+from camchex.networks.image_classifier import ImageClassifier
 from camchex.profiles.profiles import Params
 from camchex.training.augmentation import Augmentation
 from camchex.training.params import TrainingParams
@@ -74,10 +75,14 @@ def study_batches(run: Run, model: CaMChex) -> list[Batch]:
 
 
 def ours_on(
-    run: Run, network: nn.Module, batches: Sequence[Batch], stage: TrainingParams
+    run: Run,
+    network: nn.Module,
+    batches: Sequence[Batch],
+    stage: TrainingParams,
+    augment: nn.Module | None = None,
 ) -> Callable[[Window], Timing]:
-    """Times our step over ready batches, which lie on the device."""
-    augment = Augmentation(run.params.augmentation, run.params.images.size)
+    """Times our step over ready batches on the device; without ``augment``, that of the profile."""
+    augment = augment or Augmentation(run.params.augmentation, run.params.images.size)
     placed = [batch.to(run.device) for batch in batches]
 
     def timed(window: Window) -> Timing:
@@ -95,12 +100,36 @@ def theirs_on(
     return lambda window: time_loop(step, over_and_over(batches), run.device, window)
 
 
+def with_one_text_token(params: Params) -> Params:
+    """A profile in our layout: those of the paper are compared in it, not in theirs."""
+    fusion = params.fusion.model_copy(update={"text_tokens": 1})
+    return params.model_copy(update={"fusion": fusion})
+
+
+def fusion_network(run: Run, *, frozen: bool = False) -> CaMChex:
+    """Our network of stage 2, untrained."""
+    params = run.params
+    fusion = params.fusion.model_copy(update={"freeze_encoders": frozen})
+    return untrained_camchex(fusion, params.text, image_network(run))
+
+
+def image_network(run: Run) -> ImageClassifier:
+    """Our network of stage 1, untrained."""
+    params = run.params
+    return untrained_classifier(params.encoder, params.labels.classes, params.images.size)
+
+
+def image_batches(run: Run) -> list[Batch]:
+    """Images of noise."""
+    draw, params = np.random.default_rng(0), run.params
+    classes = len(params.labels.classes)
+    return [random_images(run.batch, params.images.size, classes, draw) for _ in range(BATCHES)]
+
+
 def fusion_contest(run: Run, *, frozen: bool) -> Contest:
     """Stage 2."""
     params = run.params
-    fusion = params.fusion.model_copy(update={"freeze_encoders": frozen})
-    classifier = untrained_classifier(params.encoder, params.labels.classes, params.images.size)
-    model = untrained_camchex(fusion, params.text, classifier)
+    model = fusion_network(run, frozen=frozen)
     batches = study_batches(run, model)
     network = published.PublishedFusion(parts_of(params, model, frozen=frozen))
     slots = [in_slots(batch).to(run.device) for batch in batches]
@@ -108,23 +137,20 @@ def fusion_contest(run: Run, *, frozen: bool) -> Contest:
     return Contest(
         f"fusion step, encoders {kind}",
         "studies",
-        ours_on(run, model, batches, fusion.training),
-        theirs_on(run, network, slots, fusion.training),
+        ours_on(run, model, batches, params.fusion.training),
+        theirs_on(run, network, slots, params.fusion.training),
     )
 
 
 def image_contest(run: Run) -> Contest:
     """Stage 1."""
-    params, draw = run.params, np.random.default_rng(0)
-    classes, size = params.labels.classes, params.images.size
-    model = untrained_classifier(params.encoder, classes, size)
-    batches = [random_images(run.batch, size, len(classes), draw) for _ in range(BATCHES)]
-    network = published.PublishedClassifier(parts_of(params, None, frozen=False))
+    batches = image_batches(run)
+    network = published.PublishedClassifier(parts_of(run.params, None, frozen=False))
     pairs = [(b.inputs.to(run.device), b.targets.to(run.device)) for b in batches]
-    stage = params.noisy_student.teacher
+    stage = run.params.noisy_student.teacher
     return Contest(
         "image step",
         "images",
-        ours_on(run, model, batches, stage),
+        ours_on(run, image_network(run), batches, stage),
         theirs_on(run, network, pairs, stage),
     )

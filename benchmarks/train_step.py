@@ -2,17 +2,13 @@
 
 Ours is what every stage runs, ``camchex.training.fit``, with its trainer and its checks; theirs is
 ``published_layout.py`` in a bare loop. Both have the same backbones, batches, device and process,
-the same augmentation on the device, and the study sizes of CXR-LT; they take turns. On a CPU one
-thread works and its processor time counts. Run it as
-``python benchmarks/train_step.py`` for the demo's networks on the CPU, or with ``--profile paper
---device cuda`` where there is a GPU: then also the share of the roofline, the idle share of the
-device, and the largest batch that fits.
+the same augmentation on the device, and the study sizes of CXR-LT; they take turns. One thread
+works, and its processor time counts. Run it as ``python benchmarks/train_step.py``, in the
+project's folder, for the demo's networks on the CPU; a GPU is measured by ``bench_gpu.py``.
 """
 
 import argparse
-import gc
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import cv2
 import published_layout as published
@@ -20,32 +16,18 @@ import roofline
 import torch
 from contest import Contest, Run, compared, over_and_over, time_loop
 from from_disk import files_on_disk
-from layouts import fusion_contest, image_contest, parts_of
+from layouts import fusion_contest, image_contest, image_network, parts_of, with_one_text_token
 from record import record
 from torch.profiler import ProfilerActivity, profile
 
 from camchex.estimate.probe import Timing, Window
-from camchex.estimate.random_networks import untrained_classifier
 from camchex.profiles.profiles import locate, validate_file
 
 
 def profiled(timed: Callable[[Window], Timing], run: Run) -> tuple[Timing, profile]:
     """Some steps under torch's profiler."""
-    activities = [ProfilerActivity.CPU]
-    activities += [ProfilerActivity.CUDA] if run.device.type == "cuda" else []
-    traced = profile(activities=activities)
+    traced = profile(activities=[ProfilerActivity.CPU])
     return timed(run.window(traced.start, traced.stop)), traced
-
-
-def idle_share(timed: Callable[[Window], Timing], run: Run) -> float:
-    """Share of the wall time in which the device computes nothing."""
-    timing, traced = profiled(timed, run)
-    on_device = [
-        (event.time_range.start, event.time_range.end)
-        for event in traced.events()
-        if event.device_type is torch.autograd.DeviceType.CUDA
-    ]
-    return 1 - roofline.busy(on_device) / (1e6 * timing.seconds)  # microseconds
 
 
 def roofline_notes(run: Run) -> dict[str, object]:
@@ -56,9 +38,8 @@ def roofline_notes(run: Run) -> dict[str, object]:
     shape = (run.batch, 1, size, size)
     count = roofline.counted_step(lambda: published.Backbone(parts), shape, dtype)
     best = roofline.ceilings(run.device, dtype)
-    encoder = untrained_classifier(params.encoder, params.labels.classes, size).encoder
+    encoder = image_network(run).encoder.to(run.device).train()
     images = torch.rand(shape, device=run.device)
-    encoder = encoder.to(run.device).train()
 
     def step(batch: torch.Tensor) -> None:
         with torch.autocast(run.device.type, torch.bfloat16, enabled=run.device.type == "cuda"):
@@ -77,35 +58,6 @@ def roofline_notes(run: Run) -> dict[str, object]:
         "share of the roofline of an unfused step": round(count.least_seconds(best) / taken, 3),
         "share of the product's ceiling": round(count.flops / taken / best.flops, 3),
         "share of the copy's ceiling": round(count.bytes / taken / best.bytes, 3),
-    }
-
-
-def largest_batches(run: Run) -> dict[str, object]:
-    """The largest batch of studies of either layout."""
-
-    def fits(batch: int, name: str) -> bool:
-        window = Window(skip=1, steps=1)
-        try:
-            getattr(fusion_contest(replace(run, batch=batch), frozen=False), name)(window)
-        except torch.OutOfMemoryError:
-            return False
-        finally:
-            gc.collect()
-            torch.cuda.empty_cache()
-        return True
-
-    return {
-        f"largest batch of studies, {layout}": roofline.largest(lambda b, n=name: fits(b, n))
-        for name, layout in (("ours", "ours"), ("theirs", "published layout"))
-    }
-
-
-def idle_notes(run: Run, contests: Sequence[Contest]) -> dict[str, object]:
-    """How long the GPU waits, in either layout."""
-    return {
-        f"idle share of the device, {contest.what}, {name}": round(idle_share(timed, run), 3)
-        for contest in contests
-        for name, timed in (("ours", contest.ours), ("published", contest.theirs))
     }
 
 
@@ -147,7 +99,7 @@ def print_tables(contest: Contest, run: Run) -> None:
     for name, timed in (("ours", contest.ours), ("published layout", contest.theirs)):
         timing, traced = profiled(timed, run)
         table = traced.key_averages().table(
-            sort_by=f"self_{run.device.type}_time_total", row_limit=15, max_name_column_width=40
+            sort_by="self_cpu_time_total", row_limit=15, max_name_column_width=40
         )
         print(f"{contest.what}, {name}: {timing.steps} steps in {timing.seconds:.2f} s\n{table}")
 
@@ -156,7 +108,6 @@ def arguments() -> argparse.Namespace:
     """From the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--profile", default="demo", help="a profile's name, or a YAML file")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--batch", type=int, help="default: that of fusion.training")
     parser.add_argument("--steps", type=int, default=20, help="per repetition")
     parser.add_argument("--repeats", type=int, default=7)
@@ -169,16 +120,12 @@ def main() -> None:
     """Measure what the device allows."""
     asked = arguments()
     cv2.setNumThreads(1)
-    if asked.device == "cpu":
-        torch.set_num_threads(1)  # so that processor time is that of the step, not of waiting
-    params = validate_file(locate(asked.profile))
-    # One token per text: so the profiles of the paper are compared in our layout, not in theirs.
-    fusion = params.fusion.model_copy(update={"text_tokens": 1})
-    params = params.model_copy(update={"fusion": fusion})
-    batch = asked.batch or fusion.training.batch_size
-    run = Run(params, torch.device(asked.device), batch, asked.steps, asked.repeats)
+    torch.set_num_threads(1)  # so that processor time is that of the step, not of waiting
+    params = with_one_text_token(validate_file(locate(asked.profile)))
+    batch = asked.batch or params.fusion.training.batch_size
+    run = Run(params, torch.device("cpu"), batch, asked.steps, asked.repeats)
     contests = [fusion_contest(run, frozen=False), image_contest(run)]
-    if fusion.freeze_encoders:
+    if params.fusion.freeze_encoders:
         contests.insert(1, fusion_contest(run, frozen=True))
     if not asked.no_files:
         contests.append(files_on_disk(run))
@@ -191,16 +138,7 @@ def main() -> None:
     if asked.table:
         for contest in contests[:2]:
             print_tables(contest, run)
-    if asked.device == "cuda":
-        notes |= idle_notes(run, contests)
-        del contest
-        contests.clear()  # their networks lie on the device
-        notes |= largest_batches(run)
-    suffix = (
-        ""
-        if (asked.profile, asked.device) == ("demo", "cpu")
-        else "_".join(["", asked.profile, asked.device])
-    )
+    suffix = "" if asked.profile == "demo" else f"_{asked.profile}"
     record(f"train_step{suffix}", rows, notes)
 
 

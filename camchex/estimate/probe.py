@@ -110,8 +110,8 @@ def time_training(
 ) -> Timing:
     """Train as every stage does, by :func:`fit`, until some steps are timed; show no progress bar.
 
-    A step lasts from one call of the network to the next: forward, loss, backward, optimizer,
-    moving average, the next batch and its augmentation.
+    A step lasts from one call of the augmentation to the next: augmentation, forward, loss,
+    backward, optimizer, moving average, and the next batch.
 
     ``task`` is at least two steps longer than ``window``, and its weights change. The moving
     average takes part from the first step on.
@@ -131,7 +131,7 @@ def time_training(
             window.closed()
             raise _EnoughError from None
 
-    hook = task.network.register_forward_pre_hook(begin_step)
+    hook = task.augment.register_forward_pre_hook(begin_step)  # the network may be compiled
     try:
         with suppress(_EnoughError), TemporaryDirectory() as scratch, redirect_stderr(StringIO()):
             fit(task, at_work, runtime, Path(scratch))
@@ -256,12 +256,8 @@ def probe(params: Params, stage: Stage, rows: int, seconds: float) -> Probe:
         training = stage.training.model_copy(update={"batch_size": rows, "precision": precision})
         network, batches = _on_noise(params, stage.unit, rows, side)
         task = repeated(network, Augmentation(params.augmentation, side), batches, window)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        elif device.type == "cpu":
-            with suppress(OSError):  # Linux only: 5 sets VmHWM back to what is resident now
-                Path("/proc/self/clear_refs").write_text("5")
-        return time_training(task, training, runtime, window), _peak_mb(device)
+        forget_peak(device)
+        return time_training(task, training, runtime, window), peak_mb(device)
 
     fitting = halve_until_it_fits(rows, attempt)
     if fitting is None:
@@ -290,7 +286,16 @@ def _on_noise(
     return network, [random_studies(images, network, draw) for draw in draws]
 
 
-def _peak_mb(device: torch.device) -> float | None:
+def forget_peak(device: torch.device) -> None:
+    """Begin anew to look for the peak memory."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    elif device.type == "cpu":
+        with suppress(OSError):  # Linux only: 5 sets VmHWM back to what is resident now
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mb(device: torch.device) -> float | None:
     """Return the peak memory of the device, or of the process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / MEGABYTE
