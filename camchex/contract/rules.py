@@ -90,7 +90,7 @@ def _values(table: pa.Table, field: pa.Field) -> Iterator[Problem]:
         yield Problem(field.name, f"{column.null_count:,} nulls, the first in row {row}; none may")
     good, expected = _good(column, field)
     if good is not None:
-        good = pc.if_else(pc.is_null(column), pa.scalar(True), good)  # noqa: FBT003 - Arrow's
+        good = pc.if_else(pc.is_null(column), pa.scalar(value=True), good)
         yield from wrong(table, field.name, good, expected)
 
 

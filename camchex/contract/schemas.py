@@ -36,7 +36,7 @@ def _required(
 ) -> pa.Field:
     """Describe a column without nulls."""
     column = _column(name, kind, meaning, one_of, between)
-    return column.with_nullable(False)  # noqa: FBT003 - Arrow's
+    return column.with_nullable(nullable=False)
 
 
 def _key(name: str, meaning: str) -> pa.Field:

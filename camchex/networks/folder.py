@@ -18,6 +18,7 @@ from camchex.networks.hub import WEIGHTS, published_folder
 from camchex.networks.weights import read_weights, require_finite
 
 CONFIG = "config.json"
+HUB_PARTS = 2  # owner and name
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -56,7 +57,7 @@ def open_model(name: str | Path, config: type[C]) -> tuple[Path, C]:
     """
     folder = Path(name)
     if not folder.is_dir():
-        owner_and_name = len(folder.parts) == 2 and not folder.is_absolute()  # noqa: PLR2004
+        owner_and_name = len(folder.parts) == HUB_PARTS and not folder.is_absolute()
         if isinstance(name, Path) or not owner_and_name:
             raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
         folder = published_folder(name, "model")

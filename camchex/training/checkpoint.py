@@ -7,7 +7,7 @@ from typing import Any
 from lightning.fabric.plugins import CheckpointIO
 from rich.console import Console
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from camchex.contract.files import whole_file
@@ -34,8 +34,8 @@ class SafeCheckpoints(CheckpointIO):
     def load_checkpoint(self, path: str | Path, *_: object, **__: object) -> dict[str, Any]:
         """Read a checkpoint of :meth:`save_checkpoint` to the CPU, whatever else Lightning asks."""
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            checkpoint: dict[str, Any] = _from_json(json.loads(file.metadata()["state"]), tensors)
+            state = json.loads(file.metadata()["state"])
+        checkpoint: dict[str, Any] = _from_json(state, load_file(path))
         return checkpoint
 
     def remove_checkpoint(self, path: str | Path) -> None:
@@ -74,7 +74,8 @@ def _damage(path: Path) -> str | None:
         with safe_open(path, framework="pt") as file:
             json.loads(file.metadata()["state"])
             # One tensor at a time: together they may be larger than the memory of a process.
-            finite = all(bool(file.get_tensor(n).isfinite().all()) for n in file.keys())  # noqa: SIM118
+            names = file.keys()
+            finite = all(bool(file.get_tensor(name).isfinite().all()) for name in names)
     except (OSError, SafetensorError, TypeError, LookupError, ValueError) as error:
         return f"not a whole checkpoint ({error})"
     return None if finite else "holds values that are no numbers"

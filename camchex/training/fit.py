@@ -178,7 +178,7 @@ def _deterministic_and_quiet() -> Iterator[None]:
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     fills = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())  # noqa: FBT003
+    torch.use_deterministic_algorithms(mode=True, warn_only=torch.cuda.is_available())
     # Filling new tensors costs a tenth of a step, and no code here reads them before writing.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     log.setLevel(logging.ERROR)

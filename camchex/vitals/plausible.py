@@ -74,10 +74,12 @@ def require_measurement(name: str, value: object, written: str) -> None:
     Raises:
         DataError: Naming them.
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (number and 0 < float(value) < math.inf):  # type: ignore[arg-type]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        measured = float(value)
+    else:
+        measured = math.nan
+    if not 0 < measured < math.inf:
         raise DataError(f"{written}: expected a number above 0; leave out unknowns")
-    measured = float(value)  # type: ignore[arg-type]
     if name == "temperature_f" and CELSIUS[0] <= measured <= CELSIUS[1]:
         fahrenheit = f"In Fahrenheit that is {measured * 1.8 + 32:.1f}."
         raise DataError(f"{written} looks like degrees Celsius. {fahrenheit}")

@@ -28,7 +28,7 @@ def cell_replaced(table: pa.Table, column: int, rng: Rng) -> pa.Table:
         changed = pa.array(values, field.type)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return table
-    return table.set_column(column, field.with_nullable(True), changed)  # noqa: FBT003 - Arrow's
+    return table.set_column(column, field.with_nullable(nullable=True), changed)
 
 
 def cell_of_another_row(table: pa.Table, column: int, rng: Rng) -> pa.Table:
