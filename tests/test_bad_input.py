@@ -4,24 +4,25 @@ import csv
 import gzip
 import io
 import json
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+import stages
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from tests.fuzz.targets import MIMIC, write_cohort
 from tests.pipeline.test_dvc_yaml import HEADLINE, ROOT
 
 RAW = Path("data/synthetic/raw")
-PARAMS = ("evaluation.min_cell", 1), ("images.size", 16)
+PARAMS = ("evaluation.min_cell", 1), ("images.size", 16), ("runtime.workers", 0)
 Rows = list[dict[str, str]]
 
 
@@ -34,32 +35,36 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for key, value in PARAMS:
         set_parameter(folder, key, value)
     for stage in ("ingest_mimic", "prepare_images_mimic", "extract_indications", "link_vitals"):
-        assert run(folder, stage).returncode == 0
+        assert run(folder, stage) == (0, "")
     return folder
 
 
 @pytest.fixture
 def project(whole: Path, tmp_path: Path) -> Path:
-    """The same for one test to spoil."""
-    return shutil.copytree(whole, tmp_path / "project")
+    """The same for one test to spoil; an archive stays open by its path, which is new here."""
+    folder = shutil.copytree(whole, tmp_path / "project")
+    set_parameter(folder, "data.root", str(folder / RAW))
+    return folder
 
 
-def run(folder: Path, stage: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of a stage of dvc.yaml in ``folder``."""
-    _, *words = shlex.split(HEADLINE[stage].cmd)
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *words], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+def run(folder: Path, stage: str) -> tuple[int, str]:
+    """Run the command of a stage of dvc.yaml in ``folder``: its exit status, and what it says."""
+    _, _, module, *words = shlex.split(HEADLINE[stage].cmd)
+    main = import_module(module).main
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as said:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", [module, *words])
+        with pytest.raises(SystemExit) as end:
+            stages.run(main)
+    return int(end.value.code or 0), said.getvalue()
 
 
 def refusal(folder: Path, stage: str) -> str:
     """What a stage that must fail says."""
-    done = run(folder, stage)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    status, said = run(folder, stage)
+    assert status == 1
+    assert said.startswith("error: ")
+    return said
 
 
 def set_parameter(folder: Path, key: str, value: object) -> None:
@@ -148,7 +153,7 @@ def test_a_truncated_jpeg_above_the_declared_fraction(project: Path) -> None:
 def test_a_truncated_jpeg_below_the_declared_fraction_is_quarantined(project: Path) -> None:
     image = cut_a_jpeg(project)
     set_parameter(project, "images.max_unreadable", 0.5)
-    assert run(project, "prepare_images_mimic").returncode == 0
+    assert run(project, "prepare_images_mimic")[0] == 0
     (row,) = pq.read_table(project / "data/images/mimic/quarantine.parquet").to_pylist()
     assert row["image_id"] == image
     assert row["reason"]
@@ -164,7 +169,7 @@ def test_a_study_without_a_report_is_counted(project: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in others:
             archive.writestr(name, content)
-    assert run(project, "extract_indications").returncode == 0
+    assert run(project, "extract_indications")[0] == 0
     counts = json.loads((project / "metrics/data/indications.json").read_text())
     assert counts["outcomes"]["report_missing"] == 1
 
