@@ -116,6 +116,11 @@ class CaMChex(nn.Module):
         return self.config.image_size
 
     @property
+    def mirrored(self) -> bool:
+        """Whether a prediction averages over a study and its mirror."""
+        return self.config.preparation.mirrored
+
+    @property
     def image_encoders(self) -> list[ImageEncoder]:
         """Image encoders: none, one that all views share, or one per view."""
         found = [getattr(self, view, None) for view in ("frontal", "lateral")]

@@ -72,6 +72,7 @@ class Preparation(Section):
     fit: Fit  # images.fit
     jpeg_quality: int = Field(ge=1, le=100)  # images.jpeg_quality
     cleaner: Cleaner  # indications.cleaner
+    mirrored: bool = True  # whether augmentation.flip_p mirrored some images
 
 
 def prepared_as(images: ImageParams, indications: IndicationParams) -> Preparation:

@@ -88,7 +88,9 @@ def study_task(
     train = cohort_studies(found, ["train"])
     torch.manual_seed(recipe.training.seed)
     tokenizer = build_tokenizer(design.text, [*filter(None, train.indications), *train.vitals])
-    model = build_camchex(design.fusion, design.text, front, side, tokenizer, design.preparation)
+    mirrored = {"mirrored": recipe.augmentation.flip_p > 0}
+    preparation = design.preparation.model_copy(update=mirrored)
+    model = build_camchex(design.fusion, design.text, front, side, tokenizer, preparation)
     reader = reader_of(model)
     images = np.array([len(rows) for rows in train.rows])
     return Task(

@@ -20,6 +20,7 @@ class ImageClassifierConfig(Section):
     encoder: EncoderParams  # its `pretrained` is none: the weights lie beside config.json
     classes: tuple[str, ...]
     image_size: int
+    mirrored: bool = True  # trained on mirrored images too (augmentation.flip_p)
 
 
 class ImageClassifier(nn.Module):
@@ -52,6 +53,11 @@ class ImageClassifier(nn.Module):
     def image_size(self) -> int:
         """Height and width of the images, pixels."""
         return self.config.image_size
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a prediction averages over an image and its mirror."""
+        return self.config.mirrored
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute logits (B, Q) from grey images (B, 1, H, W) in [0, 1]."""

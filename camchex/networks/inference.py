@@ -33,13 +33,18 @@ def probabilities(network: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
     """Average the probabilities (B, Q) of images (B, 1, H, W), or studies, and of their mirrors.
 
+    A model that says that it is not ``mirrored`` has learnt from no mirrored image, and its
+    probabilities are those of the images as they are.
+
     Raises:
         ModelError: If one is not a number.
 
     Source: CheXFusion and the release (docs/method.md, section 8).
     """
-    mirrored = map_images(inputs, lambda images: images.flip(-1))
-    found = (probabilities(model, inputs) + probabilities(model, mirrored)) / 2
+    found = probabilities(model, inputs)
+    if getattr(model, "mirrored", True):
+        mirrors = map_images(inputs, lambda images: images.flip(-1))
+        found = (found + probabilities(model, mirrors)) / 2
     if not bool(found.isfinite().all()):
         raise ModelError(
             "the model gives no number (NaN) for a class: its training diverged, or its weights "
@@ -50,7 +55,7 @@ def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 
 @torch.inference_mode()
 def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> Floats:
-    """Predict probabilities (N, Q) of N images or studies, averaged over images and their mirrors.
+    """Predict probabilities (N, Q) of N images or studies, as :func:`flip_average`.
 
     Several devices share the batches; afterwards each of their processes has every row.
 

@@ -42,6 +42,8 @@ def image_task(start: Start, read: Callable[[], Sets], recipe: Recipe) -> Task:
     train, development = read()
     torch.manual_seed(recipe.training.seed)
     network = start()
+    mirrored = {"mirrored": recipe.augmentation.flip_p > 0}
+    network.config = network.config.model_copy(update=mirrored)
     images = ImageDataset(list(train.values()))
     return Task(
         network=network,

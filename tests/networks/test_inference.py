@@ -28,6 +28,13 @@ def test_a_mirror_image_is_given_the_same_probabilities() -> None:
 
 
 @torch.no_grad()
+def test_a_model_trained_without_mirrored_images_reads_them_as_they_are() -> None:
+    model, images = classifier(), torch.rand(2, 1, 32, 32)
+    model.config = model.config.model_copy(update={"mirrored": False})
+    assert torch.equal(flip_average(model, images), model(images).sigmoid())
+
+
+@torch.no_grad()
 def test_every_image_of_a_study_is_flipped_and_nothing_else() -> None:
     model, batch = camchex(), only(studies(), [0, 3])
     seen: list[StudyBatch] = []

@@ -38,7 +38,9 @@ def test_new_weights_follow_from_the_seed_and_every_set_is_counted(
     how = recipe(tmp_path, 5)
     task = partial(image_task, started, lambda: (sets, samples(6, seed=3)), how)
     train_once(how, task, Path(__file__), [], [])
-    found = ImageClassifier.from_pretrained(tmp_path / "net").state_dict()
+    trained = ImageClassifier.from_pretrained(tmp_path / "net")
+    assert not trained.mirrored  # as no training image was
+    found = trained.state_dict()
     for seed, same in ((5, True), (6, False)):
         torch.manual_seed(seed)
         expected = started().state_dict()["encoder.backbone.stem.0.weight"]
