@@ -48,13 +48,11 @@ class FusionArchitecture(Section):
     architecture: Architecture  # mmbt: image regions and words in the one BERT of section text
     inputs: Annotated[tuple[Modality, ...], Field(min_length=1), AfterValidator(unique)]
     encoders: Encoders  # shared: one image encoder, the frontal one, for every view
-    layers: int = Field(ge=1)  # camchex only, as are the next seven
+    layers: int = Field(ge=1)  # camchex only, as are the next five
     heads: int = Field(ge=1)
     ffn: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     norm_first: bool = False  # norms before attention and feed-forward, not after
-    final_norm: bool = False  # after the last layer, as norms before the layers leave it without
-    zero_init: bool = False  # what a layer adds to its tokens begins at 0
     input_heads: bool = False  # each input's own log-odds, and those of all together added up
     regions: int = Field(ge=1)  # per side of an image, mmbt only
     max_images: int = Field(ge=1)  # a study with more is read in part

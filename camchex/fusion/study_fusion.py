@@ -51,10 +51,7 @@ class StudyFusion(nn.Module):
             batch_first=True,
             norm_first=params.norm_first,
         )
-        norm = nn.LayerNorm(width) if params.final_norm else None
-        self.encoder = nn.TransformerEncoder(layer, params.layers, norm, enable_nested_tensor=False)
-        if params.zero_init:
-            begin_at_zero(self.encoder)
+        self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
 
     def tokens(
         self, encoded: StudyBatch | None, texts: Mapping[Modality, Tensor], size: int
@@ -106,22 +103,6 @@ class StudyFusion(nn.Module):
         blank = tokens.new_zeros(()) if masked else self.padding.to(tokens.dtype)
         slots = None if masked else self.params.max_images
         return place_by_study(tokens, encoded, size, blank, slots)
-
-
-def begin_at_zero(encoder: nn.TransformerEncoder) -> None:
-    """Let each layer add nothing at first, so that a deeper model begins as a shallow one.
-
-    Weights before the last ones are drawn anew: torch makes all layers as copies of one, and equal
-    layers that all add nothing would learn the same.
-
-    Source: Zhang et al., 2019 (Fixup); Bachlechner et al., 2021 (ReZero).
-    """
-    for layer in encoder.layers:
-        nn.init.xavier_uniform_(layer.self_attn.in_proj_weight)
-        layer.linear1.reset_parameters()
-        for last in (layer.self_attn.out_proj, layer.linear2):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
 
 
 def image_segments(segments: Segments, max_images: int) -> int:

@@ -132,30 +132,6 @@ def test_norms_come_before_attention_and_feed_forward_where_asked_for() -> None:
         assert torch.equal(model.fusion.encoder(wide), wide) is norm_first
 
 
-def test_layers_that_begin_at_zero_add_nothing_but_can_learn_each_its_own() -> None:
-    model = camchex(norm_first=True, zero_init=True, layers=3, dropout=0.0).train()
-    layers = model.fusion.encoder.layers
-    wide = torch.randn(2, 3, layers[0].linear1.in_features)
-    assert torch.equal(model.fusion.encoder(wide), wide)
-    firsts = [torch.cat([layer.self_attn.in_proj_weight, layer.linear1.weight]) for layer in layers]
-    assert not any(torch.equal(firsts[0], other) for other in firsts[1:])
-    model(studies()).square().sum().backward()
-    learnt = [layer.linear2.weight.grad for layer in layers]
-    assert all(gradient.abs().max() > 0 for gradient in learnt)
-    assert not torch.allclose(learnt[0], learnt[1])
-
-
-@torch.no_grad()
-def test_a_final_norm_comes_after_all_layers() -> None:
-    model = camchex(norm_first=True, final_norm=True)
-    plain = camchex(norm_first=True)
-    plain.load_state_dict(model.state_dict(), strict=False)
-    wide = 5 * torch.randn(2, 3, model.fusion.encoder.norm.normalized_shape[0])
-    found = model.fusion.encoder(wide)
-    close(found, torch.nn.functional.layer_norm(plain.fusion.encoder(wide), found.shape[2:]))
-    assert plain.fusion.encoder.norm is None
-
-
 @torch.no_grad()
 def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
     """As if the attention to one token had the logarithm of their number added."""
