@@ -130,6 +130,7 @@ DIFFERENCES: dict[str, tuple[str, object, object, object]] = {
     "fusion.segments": ("7", "by_type", "by_slot", "by_type"),
     "fusion.text_tokens": ("7", 256, 256, 1),
     "fusion.mask_padding": ("7", True, False, True),
+    "fusion.input_heads": ("7", False, False, True),
     "seeds": ("8", [0, 1, 2], [42], [0, 1, 2]),
     # 5 % of the training, against 100 steps of an epoch (or 5 % of it, where that is more)
     "noisy_student.teacher.warmup_fraction": ("8", 0.05, 0.1, 0.05),
