@@ -1,6 +1,5 @@
 """Train the next generation on MIMIC-CXR and the external sets as its teacher labelled them."""
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +7,8 @@ from camchex.contract import params
 from camchex.contract.image_store import ImageParams
 from camchex.contract.labels import LabelParams
 from camchex.networks.params import EncoderParams
-from camchex.networks.samples import ImageSamples, read_pseudo_labels
-from camchex.noisy_student.image_training import as_learnt, image_task, read_images, student_start
+from camchex.networks.samples import read_pseudo_labels
+from camchex.noisy_student.image_training import image_task, read_images, student_start
 from camchex.noisy_student.params import NoisyStudentParams
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
@@ -34,11 +33,7 @@ def main(
     section = load_section("noisy_student", NoisyStudentParams)
     recipe = read_recipe(section.student, out, curves)
     start = student_start(section.init, teacher, encoder, labels.classes, size)
-
-    def external() -> Mapping[str, ImageSamples]:
-        labelled = read_pseudo_labels(pseudo, stores, keys, labels.classes)
-        return as_learnt(labelled, section.pseudo_labels)
-
+    external = partial(read_pseudo_labels, pseudo, stores, keys, labels.classes)
     read = partial(read_images, cohort, store, labels.classes, external=external)
     task = partial(image_task, start, read, recipe)
     inputs = [cohort, store, pseudo, *(stores / key for key in keys), teacher]

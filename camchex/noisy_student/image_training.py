@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 
 from camchex.contract.schemas import MIMIC
@@ -18,7 +17,6 @@ from camchex.networks.samples import (
     prevalence,
     read_cohort,
 )
-from camchex.noisy_student.params import PseudoLabelParams
 from camchex.training.augmentation import Augmentation
 from camchex.training.recipe import Recipe
 from camchex.training.task import Task
@@ -84,38 +82,3 @@ def read_images(
     studies = read_cohort(cohort, store, classes)
     train, development = (cohort_images(studies, s, view) for s in ("train", "development"))
     return {MIMIC: train, **external()}, development
-
-
-def as_learnt(
-    labelled: Mapping[str, ImageSamples], params: PseudoLabelParams
-) -> Mapping[str, ImageSamples]:
-    """Sharpen predicted labels, and make those unknown of which the teacher is least sure.
-
-    Predicted is what lies strictly between 0 and 1; published labels stay. Of each class, over all
-    sets, the share ``keep`` counts: the lowest half of it and the highest, by quantiles of what was
-    predicted. So each class has thresholds of its own, wherever its probabilities lie.
-
-    Source: temperature: Guo et al. 2017; thresholds by class: Zou et al. 2018 (class-balanced
-        self-training), here on both sides, since a label of a finding is also a no.
-    """
-    if params.temperature == params.keep == 1:
-        return labelled
-    targets = {key: samples.targets.astype(np.float64) for key, samples in labelled.items()}
-    every = np.concatenate([*targets.values()])
-    every[(every <= 0) | (every >= 1)] = np.nan  # published
-    ends = [params.keep / 2, 1 - params.keep / 2]
-    low, high = np.array([_quantiles(c[~np.isnan(c)], ends) for c in every.T]).T
-    learnt = {}
-    for key, samples in labelled.items():
-        found = targets[key]
-        predicted, unsure = (found > 0) & (found < 1), (found > low) & (found < high)
-        with np.errstate(over="ignore", under="ignore"):  # at most infinite: the label is then 0
-            odds_against = (1 / np.where(predicted, found, 0.5) - 1) ** (1 / params.temperature)
-        found = np.where(predicted, np.where(unsure, np.nan, 1 / (1 + odds_against)), found)
-        learnt[key] = ImageSamples(samples.store, samples.rows, found.astype(np.float32))
-    return learnt
-
-
-def _quantiles(values: np.ndarray, shares: Sequence[float]) -> Sequence[float]:
-    """Quantiles of values (N,) that are among them; of none, 0."""
-    return np.quantile(values, shares, method="nearest") if len(values) else [0.0] * len(shares)

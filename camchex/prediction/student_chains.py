@@ -20,7 +20,7 @@ from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.inference import predict
 from camchex.networks.params import EncoderParams
 from camchex.networks.samples import Cohort, ImageDataset, ImageSamples, cohort_images
-from camchex.noisy_student.image_training import as_learnt, image_task, student_start
+from camchex.noisy_student.image_training import image_task, student_start
 from camchex.noisy_student.params import NoisyStudentParams
 from camchex.runs.runtime import RuntimeParams
 from camchex.training.params import TrainingParams
@@ -58,11 +58,11 @@ CHAINS: Mapping[str, Chain] = MappingProxyType(
         "students": Chain("pseudo"),
         "published_labels": Chain("published"),
         "longer_teacher": Chain("again"),
-        "cold": Chain("pseudo", "pretrained", "teacher"),
+        "cold": Chain("pseudo", "pretrained", "teacher", generations=1),
         "cold_alone": Chain("again", "pretrained", "teacher", generations=1),
     }
 )
-"""By name; without pseudo-labels, a student that starts anew owes nothing to its teacher."""
+"""By name; a student that starts anew is trained as a teacher is, and one shows the difference."""
 
 
 def student_task(
@@ -85,7 +85,7 @@ def student_task(
     """
     mimic, development = (cohort_images(cohort, s) for s in ("train", "development"))
     encoder, section = sections
-    beside = as_learnt(beside_mimic(chain, mimic, external, teacher, recipe), section.pseudo_labels)
+    beside = beside_mimic(chain, mimic, external, teacher, recipe)
     start = student_start(chain.init, teacher, encoder, cohort.classes, cohort.store.size)
     return image_task(start, lambda: ({MIMIC: mimic, **beside}, development), recipe)
 
