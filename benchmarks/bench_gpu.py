@@ -18,7 +18,7 @@ from isolated import Options, Outcome, run_all
 from record import RESULTS, write
 
 BUDGETS = {
-    "device": 90,
+    "device": 150,  # with the first import of all libraries
     "image_step": 60,
     "fusion_step": 80,
     "roofline": 40,

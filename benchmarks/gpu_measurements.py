@@ -7,12 +7,13 @@ the processor.
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -29,12 +30,12 @@ from layouts import (
     image_batches,
     image_contest,
     image_network,
+    in_common,
     in_slots,
     ours_on,
     parts_of,
     study_batches,
     theirs_on,
-    with_one_text_token,
 )
 from record import Comparison
 from torch import Tensor, nn
@@ -49,6 +50,7 @@ from camchex.networks.inference import flip_average, predict
 from camchex.networks.samples import Prevalence
 from camchex.prediction.study_predictions import predict_studies
 from camchex.profiles.profiles import locate, validate_file
+from camchex.training import callbacks
 from camchex.training.augmentation import Augmentation
 from camchex.training.checkpoint import CHECKPOINT, PREVIOUS
 from camchex.training.fit import fit
@@ -69,11 +71,16 @@ GIB = 2**30
 def run_of(options: Options) -> Run:
     """The profile and the device that were asked for, in our layout of texts."""
     cv2.setNumThreads(1)
-    params = with_one_text_token(validate_file(locate(options.profile)))
+    params = in_common(validate_file(locate(options.profile)))
     runtime = params.runtime.model_copy(update={"workers": options.workers})
     batch = options.batch or params.fusion.training.batch_size
     params = params.model_copy(update={"runtime": runtime})
     return Run(params, torch.device(options.device), batch, options.steps, options.repeats)
+
+
+def halved(run: Run) -> Run:
+    """Half the batch, which fits where the whole one may not."""
+    return replace(run, batch=max(1, run.batch // 2))
 
 
 def lacks_memory(error: RuntimeError) -> bool:
@@ -88,24 +95,29 @@ def freed() -> None:
         torch.cuda.empty_cache()
 
 
-def rows_of(build: Callable[[Run], Contest], run: Run) -> Iterator[Finding]:
-    """A contest at the batch of the run, or at half of it as long as that does not fit."""
-    contest = build(run)
+def rows_of(
+    build: Callable[[Run], Contest], run: Run
+) -> Generator[Finding, None, tuple[Contest, Run]]:
+    """A contest at the batch of the run, or at half of it as long as that does not fit.
+
+    Returns:
+        The contest, and the run at its batch.
+    """
+    contest: Contest | None = build(run)
     try:
         row, spread = compared(contest, run)
     except RuntimeError as error:
         if not lacks_memory(error) or run.batch == 1:
             raise
-        row = None
-    if row is None:
+        contest = None
+    if contest is None:
         yield "does not fit", f"a batch of {run.batch}"
-        del contest
         freed()
-        yield from rows_of(build, replace(run, batch=run.batch // 2))
-        return
+        return (yield from rows_of(build, replace(run, batch=run.batch // 2)))
     yield row
     yield f"range, {contest.what}", spread
     yield f"batch, {contest.what}", run.batch
+    return contest, run
 
 
 def device(options: Options) -> Iterator[Finding]:
@@ -168,11 +180,7 @@ def roofline_share(options: Options) -> Iterator[Finding]:
 
 def from_store(options: Options) -> Iterator[Finding]:
     """From files on disk to the optimizer step, and how long the device waits meanwhile."""
-    run = run_of(options)
-    contest = files_on_disk(run)
-    row, spread = compared(contest, run)
-    yield row
-    yield f"range, {contest.what}", spread
+    contest, run = yield from rows_of(files_on_disk, run_of(options))
     waits = [idle_share(timed, run) for timed in (contest.ours, contest.theirs)]
     yield lower_is_better("idle share of the device, from files", "share", waits, contest.baseline)
     model = fusion_network(run)
@@ -183,7 +191,7 @@ def from_store(options: Options) -> Iterator[Finding]:
 def lower_is_better(what: str, unit: str, both: Sequence[float], baseline: str) -> Comparison:
     """A row of two figures of which the lower is the better one: ours, and the baseline's."""
     ours, theirs = both
-    return Comparison(what, unit, ours, baseline, theirs, theirs / ours if ours else float("inf"))
+    return Comparison(what, unit, ours, baseline, theirs, theirs / max(ours, 1e-9))
 
 
 def idle_share(timed: Callable[[Window], Timing], run: Run) -> float:
@@ -302,7 +310,8 @@ def small_training(run: Run, scratch: Path, augment: nn.Module) -> dict[str, Ten
     )
     stage = run.params.noisy_student.teacher
     shape = {"batch_size": ROWS, "accumulate": 1, "epochs": EPOCHS}
-    fit(task, stage.model_copy(update=shape), run.runtime, scratch)
+    with patch.object(callbacks, "Live"):  # DVCLive needs git and all of DVC to begin a log
+        fit(task, stage.model_copy(update=shape), run.runtime, scratch)
     return {name: tensor.cpu() for name, tensor in network.state_dict().items()}
 
 
@@ -335,7 +344,8 @@ def resumption(options: Options) -> Iterator[Finding]:
 
 def checkpointing(options: Options) -> Iterator[Finding]:
     """Memory and speed of the fusion's step with and without recomputed activations."""
-    run = run_of(options)
+    run = halved(run_of(options))
+    yield "batch", run.batch
     model = fusion_network(run)
     batches = study_batches(run, model)
     figures = []
@@ -389,8 +399,8 @@ def largest_batch(options: Options) -> Iterator[Finding]:
     yield "largest batch, checkpointing", recomputed
     other = largest(theirs, run)
     for what, found in (("", mine), (", checkpointing", recomputed)):
-        ratio = found / other if other else float("inf")
-        yield Comparison(f"largest batch{what}", "studies", found, BASELINE, other, ratio)
+        name = f"largest batch{what}"
+        yield Comparison(name, "studies", found, BASELINE, other, found / max(other, 1))
 
 
 def trains(build: Callable[[Run], Callable[[Window], Timing]], run: Run) -> bool:
@@ -435,7 +445,8 @@ def compiled_image(options: Options) -> Iterator[Finding]:
 
 def compiled_fusion(options: Options) -> Iterator[Finding]:
     """Stage 2, encoders trained."""
-    run = run_of(options)
+    run = halved(run_of(options))
+    yield "batch", run.batch
     what, stage = ("fusion step, compiled", "studies"), run.params.fusion.training
     yield from compiled(run, what, fusion_network, study_batches(run, fusion_network(run)), stage)
 

@@ -100,10 +100,10 @@ def theirs_on(
     return lambda window: time_loop(step, over_and_over(batches), run.device, window)
 
 
-def with_one_text_token(params: Params) -> Params:
-    """A profile in our layout: those of the paper are compared in it, not in theirs."""
-    fusion = params.fusion.model_copy(update={"text_tokens": 1})
-    return params.model_copy(update={"fusion": fusion})
+def in_common(params: Params) -> Params:
+    """A profile with the network that both layouts have: one token per text, no heads of inputs."""
+    ours = {"text_tokens": 1, "input_heads": False, "input_loss": 0.0}
+    return params.model_copy(update={"fusion": params.fusion.model_copy(update=ours)})
 
 
 def fusion_network(run: Run, *, frozen: bool = False) -> CaMChex:

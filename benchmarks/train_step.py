@@ -16,7 +16,7 @@ import roofline
 import torch
 from contest import Contest, Run, compared, over_and_over, time_loop
 from from_disk import files_on_disk
-from layouts import fusion_contest, image_contest, image_network, parts_of, with_one_text_token
+from layouts import fusion_contest, image_contest, image_network, in_common, parts_of
 from record import record
 from torch.profiler import ProfilerActivity, profile
 
@@ -121,7 +121,7 @@ def main() -> None:
     asked = arguments()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)  # so that processor time is that of the step, not of waiting
-    params = with_one_text_token(validate_file(locate(asked.profile)))
+    params = in_common(validate_file(locate(asked.profile)))
     batch = asked.batch or params.fusion.training.batch_size
     run = Run(params, torch.device("cpu"), batch, asked.steps, asked.repeats)
     contests = [fusion_contest(run, frozen=False), image_contest(run)]

@@ -7,7 +7,7 @@ import numpy as np
 import published_layout as published
 import pytest
 import torch
-from layouts import in_slots, parts_of
+from layouts import in_common, in_slots, parts_of
 from torch import nn
 
 from camchex.estimate.random_batches import images_of_studies, random_studies
@@ -24,7 +24,7 @@ IMAGES = (2, 1, 3, 5)
 
 @pytest.fixture(scope="module")
 def demo() -> Params:
-    return validate_file(locate("demo"))
+    return in_common(validate_file(locate("demo")))
 
 
 def studies(model: CaMChex | None = None) -> object:
