@@ -37,7 +37,7 @@ class InputHeads(nn.Module):
         )
         if "images" in inputs:
             self.images = MLDecoder(width, classes, **sizes)
-            self.images.pooling_bias.requires_grad_(requires_grad=False)  # 0: no prior of its own
+            self.images.pooling_bias.requires_grad = False  # stays 0: it has no prior of its own
 
     def forward(
         self, read: Mapping[Modality, InputTokens], missing: Mapping[Modality, Tensor]

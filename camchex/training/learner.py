@@ -50,8 +50,8 @@ class Learner(LightningModule):
         if self.by_input:
             logits, own, given = self.network(batch.inputs, by_input=True)
             known: Tensor = batch.known[:, None] & given[..., None]  # (B, K, Q)
-            inputs = own.shape[1] * self._loss(own, batch.targets[:, None], known)
-            loss = self._loss(logits, batch.targets, batch.known) + inputs
+            inputs = self._loss(own, batch.targets[:, None], known)  # a mean over inputs
+            loss = self._loss(logits, batch.targets, batch.known) + own.shape[1] * inputs
         else:
             loss = self._loss(self.network(batch.inputs), batch.targets, batch.known)
         self.train_losses.append(loss.detach())
