@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts uninformative synergy audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
+.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -21,9 +21,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 repro: install ## Run the pipeline of params.yaml, to report.html; JOBS=1: one stage at a time
 	python -m stages $(if $(JOBS),--jobs $(JOBS))
 
-ablations: table3 baselines parts ## Make table3, baselines and parts: what each part is worth
+ablations: table3 baselines parts missing ## Make table3, baselines, parts and missing
 
-table3 baselines parts: install
+table3 baselines parts missing: install
 	dvc repro ablations/dvc.yaml:$@
 	cp metrics/ablations/$@.json metrics/shown/ && dvc repro report
 	@cat metrics/ablations/$@.md
@@ -31,6 +31,7 @@ table3 baselines parts: install
 table3: ## Compare the inputs, beside the paper's Table 3
 baselines: ## Compare CheXFusion, MMBT and late fusion with CaMChex
 parts: ## Compare CaMChex with itself without the noisy student, the view encoders, ...
+missing: ## Compare CaMChex where inputs are missing with models trained without them
 
 uninformative: table3 ## Compare the inputs where one was made to say nothing
 	python -m ablations.uninformative

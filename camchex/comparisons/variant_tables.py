@@ -183,6 +183,13 @@ def paired_difference(
     return {**found, **extra, "clear": clear}
 
 
+def step_sd(trainings: Sequence[str], perturbed: Perturbed) -> dict[str, float] | None:
+    """Deviation of the difference of two scores under rounding alone; None where not known."""
+    if not all(training in perturbed for training in trainings):
+        return None
+    return {score: hypot(*(perturbed[t][score] for t in trainings)) for score in SCORES}
+
+
 def judged_by(interval: list[float] | None) -> Results:
     """The verdict on a difference by its interval: clear if it leaves out 0; None: not known."""
     clear = None if interval is None else not interval[0] <= 0 <= interval[1]
@@ -210,8 +217,8 @@ def _step(
     after: str,
 ) -> Results:
     trainings = [row.training for row in comparison.rows if row.name in {before, after}]
-    perturbed, intervals = spreads.perturbed, spreads.intervals.get((before, after))
-    known = not intervals and all(training in perturbed for training in trainings)
+    intervals = spreads.intervals.get((before, after))
+    perturbed = None if intervals else step_sd(trainings, spreads.perturbed)
     printed = {row.name: _paper(row) for row in comparison.rows if not row.remark}
     first, second = printed.get(before), printed.get(after)
     return {
@@ -221,7 +228,7 @@ def _step(
             score: {
                 **paired_difference(
                     *(scores[before][score], scores[after][score]),
-                    hypot(*(perturbed[t][score] for t in trainings)) if known else None,
+                    perturbed and perturbed[score],
                 ),
                 **(judged_by(intervals[score]) if intervals else {}),
             }

@@ -1,6 +1,7 @@
 """Probabilities of studies from image classifiers alone: the mean over the images of a study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,45 @@ def predict_by_image(
         by_image[chosen] = predict(models[view], images, runtime)
     probabilities = study_means(by_image, pc.list_value_length(part["image_ids"]).to_numpy())
     return predictions_table(part["study_id"], part["split"], probabilities, classes)
+
+
+def predict_views(
+    models: Mapping[str, ImageClassifier],
+    cohort: Cohort,
+    splits: Sequence[str],
+    runtime: RuntimeParams,
+) -> Iterator[tuple[str, pa.Table]]:
+    """Predict studies from the images of each view alone, by the classifier of that view.
+
+    Args:
+        models: The classifier of each of ``VIEWS``.
+        cohort: The studies; those without an image of the view are left out.
+        splits: Which splits are predicted.
+        runtime: Section ``runtime``.
+
+    Returns:
+        The view, and its mean over such images of a study: ``schemas.predictions``.
+
+    Raises:
+        ModelError: If the images do not fit a model.
+    """
+    for view in VIEWS:
+        part = replace(cohort, table=images_of(cohort.table, view))
+        yield view, predict_by_image(models, part, splits, runtime)
+
+
+def images_of(table: pa.Table, view: str) -> pa.Table:
+    """Studies (``schemas.cohort``) with the images of one view; those without one are left out."""
+    of_view = pc.equal(pc.list_flatten(table["views"]), view)
+    parents = pc.list_parent_indices(table["views"]).filter(of_view).to_numpy()
+    counts = np.bincount(parents, minlength=table.num_rows)
+    offsets = pa.array(np.cumsum([0, *counts]), pa.int32())
+    for name in ("image_ids", "views"):
+        kept = pc.list_flatten(table[name]).filter(of_view).combine_chunks()
+        column = table.schema.get_field_index(name)
+        lists = pa.ListArray.from_arrays(offsets, kept).cast(table.schema.field(name).type)
+        table = table.set_column(column, table.schema.field(name), lists)
+    return table.filter(pa.array(counts > 0))
 
 
 def study_means(by_image: Floats, counts: Rows) -> Floats:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from camchex.comparisons.missing import VARIANT
 from camchex.comparisons.variants import COMPARISONS
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.fusion.section import FusionParams
@@ -98,7 +99,7 @@ def test_no_variant_with_settings_is_the_model_itself() -> None:
 
 def test_every_variant_is_a_row_of_a_table() -> None:
     shown = {row.name for comparison in COMPARISONS.values() for row in comparison.rows}
-    assert set(VARIANTS) <= shown
+    assert set(VARIANTS) <= shown | set(VARIANT.values())
     assert set(GENERATIONS) <= shown
 
 
@@ -122,7 +123,7 @@ def test_the_headline_pipeline_reads_nothing_of_the_ablations() -> None:
 
 
 def test_make_has_one_command_per_table_and_one_for_all() -> None:
-    for name in COMPARISONS:
+    for name in (*COMPARISONS, "missing"):
         assert f"{FILE}:{name}" in dry(name)
         assert f"{FILE}:{name}" in dry("ablations")
     assert "ablations.uninformative" in dry("uninformative")

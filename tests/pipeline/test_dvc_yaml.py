@@ -50,6 +50,7 @@ DATA_STAGES = (
     "audit_leakage",
     "report",
     "make_synthetic",
+    "compare_missing",
     "compare_variants",
     "late_fusion",
     "score_curated",
