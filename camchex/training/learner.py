@@ -51,7 +51,7 @@ class Learner(LightningModule):
             logits, own, given = self.network(batch.inputs, by_input=True)
             known: Tensor = batch.known[:, None] & given[..., None]  # (B, K, Q)
             inputs = self._loss(own, batch.targets[:, None], known)  # a mean over inputs
-            loss = self._loss(logits, batch.targets, batch.known) + own.shape[1] * inputs
+            loss = self._loss(logits, batch.targets, batch.known) + len(own[0]) * inputs
         else:
             loss = self._loss(self.network(batch.inputs), batch.targets, batch.known)
         self.train_losses.append(loss.detach())
