@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from camchex.contract.params import Section
 from camchex.errors import ModelError
+from camchex.fusion.image_maps import require_one_size
 from camchex.fusion.input_heads import InputHeads
 from camchex.fusion.mmbt import JointSentence
 from camchex.fusion.params import FusionArchitecture, Modality, Preparation, TextParams
@@ -172,21 +174,20 @@ class CaMChex(nn.Module):
     def encode_images(self, batch: StudyBatch) -> StudyBatch:
         """Replace images by feature maps (M, C, h, w), each by the encoder of its view.
 
-        A view without images runs no encoder. The order of the images may change.
+        A view without images runs no encoder. The order of the images may change. Maps that were
+        kept in place of images are not encoded again.
         """
         if not len(batch.images):
             return batch.map_images(self._maps_of_no_image)
         if self.config.fusion.encoders == "shared":
-            return batch.map_images(self.frontal)
+            return batch.map_images(partial(_maps, self.frontal))
         order = batch.lateral.long().argsort(stable=True)  # frontal first
         count = int((~batch.lateral).sum())
         images = batch.images[order]
-        found = [self.frontal(images[:count])] if count else []
+        found = [_maps(self.frontal, images[:count])] if count else []
         if count < len(images):
-            found.append(self.lateral_projection(self.lateral(images[count:])))
-        sizes = [tuple(maps.shape[2:]) for maps in found]
-        if sizes[0] != sizes[-1]:
-            raise ModelError(f"the encoders of the two views give maps of two sizes: {sizes}")
+            found.append(self.lateral_projection(_maps(self.lateral, images[count:])))
+        require_one_size([tuple(maps.shape[2:]) for maps in found])
         study, slot, lateral = (part[order] for part in (batch.study, batch.slot, batch.lateral))
         return replace(batch, images=torch.cat(found), study=study, slot=slot, lateral=lateral)
 
@@ -225,6 +226,11 @@ class CaMChex(nn.Module):
         model = cls(config, Tokenizer(read_text(folder, TOKENIZER)))
         load_weights(folder, model)
         return model.eval()
+
+
+def _maps(encoder: ImageEncoder, images: Tensor) -> Tensor:
+    """Encode images (M, 1, H, W); of maps in their place, take the encoder's channels."""
+    return encoder(images) if images.shape[1] == 1 else images[:, : encoder.channels]
 
 
 def build_camchex(

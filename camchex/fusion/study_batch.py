@@ -35,7 +35,8 @@ class StudyBatch(Movable):
     """All images of B studies in one tensor, and the texts of the studies.
 
     Attributes:
-        images: All M images, in any order, (M, 1, H, W).
+        images: All M images, in any order, (M, 1, H, W); or what frozen encoders made of them,
+            maps (M, C, h, w) of more than one channel.
         study: Position in the batch of the study that each image belongs to, (M,), long.
         slot: Number of each image within its study, from 0, (M,), long.
         lateral: Which images are lateral, (M,), bool; the others are frontal.

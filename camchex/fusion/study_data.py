@@ -14,11 +14,14 @@ from torch import Tensor
 from camchex.contract.image_store import ImageStore
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import draw_images, first_images
+from camchex.fusion.image_maps import StudyMaps, View, keep_study_maps
 from camchex.fusion.study_batch import StudyBatch, pack_studies
 from camchex.fusion.tokenizer import NO_INDICATION, Tokenizer
 from camchex.networks.batches import Batch, Floats, Rows, labelled
+from camchex.networks.image_encoder import ImageEncoder
 from camchex.networks.samples import Cohort, label_matrix
 from camchex.networks.sampling import BatchRows
+from camchex.runs.runtime import RuntimeParams
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,20 @@ class StudyDataset:
         reader: The limits of what is read of a study.
         seed: Seed of the training: of a study with too many images, each epoch reads other ones.
             None: every epoch reads the same ones, both views in turn.
+        maps: Kept maps of all images, which are read in place of these.
 
     Source: docs/method.md, section 7 (random 4 in training; at test by view, then order of the
         table).
     """
 
-    def __init__(self, samples: StudySamples, reader: StudyReader, seed: int | None = None) -> None:
-        self.samples, self.reader, self.seed = samples, reader, seed
+    def __init__(
+        self,
+        samples: StudySamples,
+        reader: StudyReader,
+        seed: int | None = None,
+        maps: StudyMaps | None = None,
+    ) -> None:
+        self.samples, self.reader, self.seed, self.maps = samples, reader, seed, maps
         self.targets = samples.targets
 
     def __len__(self) -> int:
@@ -153,14 +163,31 @@ class StudyDataset:
         chosen = [self._images(row, batch.epoch) for row in batch.rows]
         pairs = list(zip(batch.rows, chosen, strict=True))
         rows = np.concatenate([self.samples.rows[row][images] for row, images in pairs])
-        pixels = self.samples.store.batch(rows) if len(rows) else np.empty((0, 1, 1), np.uint8)
+        lateral = [self.samples.lateral[row][images] for row, images in pairs]
         studies = self.reader.read(
-            torch.from_numpy(pixels)[:, None],
-            [self.samples.lateral[row][images] for row, images in pairs],
+            self._read(rows, np.concatenate(lateral), batch.epoch),
+            lateral,
             [self.samples.indications[row] for row in batch.rows],
             [self.samples.vitals[row] for row in batch.rows],
         )
         return labelled(studies, self.targets, batch.rows)
+
+    def with_maps(
+        self, encoders: Sequence[ImageEncoder], views: Sequence[View], runtime: RuntimeParams
+    ) -> "StudyDataset":
+        """These studies with maps of their images, by :func:`keep_study_maps`."""
+        samples = self.samples
+        rows = np.concatenate([np.empty(0, np.int64), *samples.rows])
+        lateral = np.concatenate([np.empty(0, np.bool_), *samples.lateral])
+        maps = keep_study_maps(encoders, samples.store, (rows, lateral), views, runtime)
+        return StudyDataset(samples, self.reader, self.seed, maps)
+
+    def _read(self, rows: Rows, lateral: NDArray[np.bool_], epoch: int) -> Tensor:
+        """Read images, uint8, (M, 1, H, W), or their maps, (M, C, h, w)."""
+        if self.maps is not None:
+            return self.maps.read(rows, lateral, epoch)
+        pixels = self.samples.store.batch(rows) if len(rows) else np.empty((0, 1, 1), np.uint8)
+        return torch.from_numpy(pixels)[:, None]
 
     def _images(self, row: int, epoch: int) -> Rows:
         """Choose the images of a study: positions within the study, ascending."""

@@ -7,18 +7,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
+from camchex.contract.files import sha256
 from camchex.contract.params import validate
 from camchex.contract.schemas import MIMIC
 from camchex.contract.yaml_file import parse_yaml
 from camchex.errors import ParamsError
 from camchex.fusion.camchex import build_camchex
+from camchex.fusion.image_maps import View
 from camchex.fusion.params import Preparation, TextParams
 from camchex.fusion.section import FusionParams
 from camchex.fusion.study_data import StudyDataset, cohort_studies, reader_of
 from camchex.fusion.tokenizer import build_tokenizer
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import prevalence, read_cohort
+from camchex.training import augmentation
 from camchex.training.augmentation import Augmentation
 from camchex.training.recipe import Recipe
 from camchex.training.task import Task
@@ -75,7 +79,8 @@ def study_task(
         recipe: How to train; the seed decides new weights.
 
     Raises:
-        DataError: If cohort or store is missing, of other classes, or lacks an image.
+        DataError: If cohort or store is missing, of other classes, or lacks an image; or the disk
+            has no room for the maps of ``fusion.cached_views``.
         ModelError: If a classifier is missing or of other classes, or the parts do not fit.
 
     Source: paper section 3.2; docs/method.md, section 8.
@@ -93,11 +98,21 @@ def study_task(
     model = build_camchex(design.fusion, design.text, front, side, tokenizer, preparation)
     reader = reader_of(model)
     images = np.array([len(rows) for rows in train.rows])
+    augment: nn.Module = Augmentation(recipe.augmentation, model.image_size)
+    learnt = StudyDataset(train, reader, recipe.training.seed)
+    development = StudyDataset(cohort_studies(found, ["development"]), reader)
+    if design.fusion.cached_views and (encoders := model.image_encoders):
+        code = sha256(Path(augmentation.__file__))
+        follows_from = f"{code} {recipe.augmentation.model_dump_json()}"
+        views = [View(augment, follows_from, seed) for seed in range(design.fusion.cached_views)]
+        learnt = learnt.with_maps(encoders, views, recipe.runtime)
+        development = development.with_maps(encoders, [View()], recipe.runtime)
+        augment = nn.Identity()
     return Task(
         network=model,
-        augment=Augmentation(recipe.augmentation, model.image_size),
-        train=StudyDataset(train, reader, recipe.training.seed),
-        development=StudyDataset(cohort_studies(found, ["development"]), reader),
+        augment=augment,
+        train=learnt,
+        development=development,
         prevalence=prevalence(train.targets, images),
         by_input=hasattr(model, "input_heads"),
         sources={MIMIC: len(train)},

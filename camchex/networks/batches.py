@@ -94,8 +94,8 @@ class BatchDataset(Sized, Protocol):
 
 
 def to_unit_range(images: Tensor) -> Tensor:
-    """Turn grey values from 0 to 255 into floats from 0 to 1."""
-    return images.float() / 255
+    """Turn grey values from 0 to 255 into floats from 0 to 1; maps, which are floats, stay."""
+    return images if images.is_floating_point() else images.float() / 255
 
 
 def check_size(data: BatchDataset, image_size: int) -> None:

@@ -136,7 +136,7 @@ def test_the_losses_of_the_inputs_are_added_only_where_an_input_is() -> None:
     net = model(dropout=0.0)
     targets = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
     known = torch.tensor([[True, True, False]]).expand(4, 3)
-    images = (studies().images * 255).round()
+    images = (studies().images * 255).round().to(torch.uint8)
     batch = Batch(studies().map_images(lambda _: images), targets, known, torch.arange(4))
     counts = Prevalence(np.array([3.0, 2, 1]), np.array([9.0, 9, 9]))
     task = Task(net, nn.Identity(), None, None, counts, by_input=True)  # type: ignore[arg-type]
