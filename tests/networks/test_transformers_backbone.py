@@ -24,8 +24,8 @@ from transformers import (
 )
 
 from camchex.errors import ModelError
-from camchex.networks.image_classifier import ImageClassifier
-from tests.networks.small import CLASSES, SIZE, classifier
+from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
+from tests.networks.small import CLASSES, SIZE, classifier, encoder_params
 
 MEAN, STD = [0.53, 0.5, 0.4], [0.25, 0.2, 0.3]
 SMALL = {
@@ -68,9 +68,12 @@ def publish(kind: str, folder: Path, auto: Any = AutoModel) -> Any:  # noqa: ANN
     return model
 
 
+def encoder_of(folder: Path, **changes: object) -> dict[str, object]:
+    return {"backbone": f"hf:{folder}", "pretrained": "hub", "backbone_args": {}} | changes
+
+
 def load(folder: Path, **changes: object) -> ImageClassifier:
-    encoder = {"backbone": f"hf:{folder}", "pretrained": "hub", "backbone_args": {}} | changes
-    return classifier(**encoder)
+    return classifier(**encoder_of(folder, **changes))
 
 
 def shown(images: torch.Tensor) -> torch.Tensor:
@@ -100,11 +103,8 @@ def test_a_map_is_what_the_published_model_says_of_each_patch(kind: str, tmp_pat
 
 
 def build_at(folder: Path, size: int, **changes: object) -> ImageClassifier:
-    from camchex.networks.image_classifier import build_image_classifier
-    from tests.networks.small import encoder_params
-
-    encoder = {"backbone": f"hf:{folder}", "pretrained": "hub", "backbone_args": {}} | changes
-    return build_image_classifier(encoder_params(**encoder), CLASSES, size).eval()
+    encoder = encoder_params(**encoder_of(folder, **changes))
+    return build_image_classifier(encoder, CLASSES, size).eval()
 
 
 @every_kind
@@ -172,12 +172,13 @@ def test_a_file_that_lacks_any_one_weight_is_refused(kind: str, tmp_path: Path) 
     state, unused = load_file(path), ("pooler", "mask_token")
     unused += ("layernorm.",) if "convnext" in kind else ()
     by_kind = {"".join(c for c in n if not c.isdigit()): n for n in state if state[n].ndim}
+    encoder, params = load(tmp_path).encoder, encoder_params(**encoder_of(tmp_path))
     for name in by_kind.values():
         if name.startswith(unused) or "mask_token" in name:
             continue
         save_file({n: t for n, t in state.items() if n != name}, path, {"format": "pt"})
         with pytest.raises(ModelError, match="1 are missing: "):
-            load(tmp_path)
+            encoder.load_pretrained(params)
 
 
 def test_a_file_with_more_blocks_or_of_another_model_is_refused(tmp_path: Path) -> None:
