@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,12 +14,14 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from camchex import __version__
+from camchex.check import arithmetic
 from camchex.cli import app as cli
 from camchex.contract.yaml_file import read_yaml
 from camchex.images.unreadable import Note
 
 REPO = Path(__file__).resolve().parents[2]
 Camchex = Callable[..., tuple[int, str, str]]
+self_test = cache(arithmetic.self_test)  # another process each time, and each time the same
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def camchex(
     (tmp_path / "params.yaml").write_text((REPO / "profiles" / "demo.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(arithmetic, "self_test", self_test)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["camchex", *arguments])
