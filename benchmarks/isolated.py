@@ -73,26 +73,34 @@ class Worker:
         self.process.start()
         other.close()  # so that the end of the process is the end of its messages
 
-    def outcome(self, seconds: float) -> Outcome:
-        """Measure for at most some seconds."""
+    def outcome(self, seconds: float, left: float) -> Outcome:
+        """Measure for at most some seconds, once all is imported, of those that are left."""
         start, found = time.monotonic(), Outcome()
-        with suppress(OSError):
-            self.channel.send(None)
         try:
-            while self.channel.poll(max(0.0, start + seconds - time.monotonic())):
-                said = self.channel.recv()
-                if isinstance(said, str):
-                    found.outcome = said
-                    break
-                found.add(said)
+            if not self.channel.poll(left):
+                found.outcome = "stopped while it imported its libraries"
+            elif isinstance(said := self.channel.recv(), str):
+                found.outcome = said
             else:
-                found.outcome = f"stopped after its {seconds:.0f} s"
+                self.channel.send(None)
+                self._collect(found, min(seconds, start + left - time.monotonic()))
         except (EOFError, OSError):
             self.process.join(5)
             found.outcome = f"failed: its process ended with {self.process.exitcode}"
         self.stop()
         found.seconds = round(time.monotonic() - start, 1)
         return found
+
+    def _collect(self, found: Outcome, seconds: float) -> None:
+        """Take what is found until the end, or until the time is up."""
+        until = time.monotonic() + seconds
+        while self.channel.poll(max(0.0, until - time.monotonic())):
+            said = self.channel.recv()
+            if isinstance(said, str):
+                found.outcome = said
+                return
+            found.add(said)
+        found.outcome = f"stopped after its {seconds:.0f} s"
 
     def stop(self) -> None:
         """End the process, and those that it started."""
@@ -103,10 +111,11 @@ class Worker:
 
 
 def measure(name: str, options: Options, channel: Connection) -> None:
-    """Import, wait for the start, and send what is found, then how it ended."""
+    """Import, say so, wait for the start, and send what is found, then how it ended."""
     os.setpgid(0, 0)
     try:
         measurement = importlib.import_module(options.module).MEASUREMENTS[name]
+        channel.send(None)
         channel.recv()
         for finding in measurement(options):
             channel.send(finding)
@@ -130,7 +139,7 @@ def run_all(
                 continue
             worker = waiting or Worker(name, options)
             waiting = Worker(following, options) if following else None
-            yield name, worker.outcome(min(left, budgets[name]))
+            yield name, worker.outcome(budgets[name], left)
     finally:
         if waiting:
             waiting.stop()

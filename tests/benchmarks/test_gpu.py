@@ -63,11 +63,11 @@ def test_a_failure_is_kept_with_its_message_and_the_rest_goes_on(
     assert (outcomes["good"].outcome, outcomes["good"].comparisons) == ("done", [ROW])
 
 
-def test_a_measurement_without_end_is_stopped(outcomes: dict[str, Outcome]) -> None:
-    """What it found is kept, if its process was there to find it within its second."""
+def test_a_measurement_without_end_is_stopped_and_keeps_what_it_found(
+    outcomes: dict[str, Outcome],
+) -> None:
     assert outcomes["endless"].outcome == "stopped after its 1 s"
-    assert outcomes["endless"].comparisons in ([], [ROW])
-    assert outcomes["endless"].seconds < 30
+    assert outcomes["endless"].comparisons == [ROW]
 
 
 def test_no_measurement_begins_when_the_time_is_up() -> None:
