@@ -228,7 +228,7 @@ def _step(
             score: {
                 **paired_difference(
                     *(scores[before][score], scores[after][score]),
-                    perturbed and perturbed[score],
+                    perturbed[score] if perturbed else None,
                 ),
                 **(judged_by(intervals[score]) if intervals else {}),
             }

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import matplotlib as mpl
 from cycler import cycler
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 Line = Sequence[tuple[float, float]]
+Band = Sequence[tuple[float, float, float]]
+"""Place, low and high."""
 STYLE = {
     "svg.fonttype": "none",  # text stays text: small, and in the reader's own font
     "font.size": 9,
@@ -28,7 +31,7 @@ BLUE, GREY = "#1b6ca8", "#8a939e"
 SMALL, LARGE = (2.5, 1.9), (4.4, 3.0)  # inches
 
 
-def line_chart(
+def line_chart(  # noqa: PLR0913 - what is drawn, and how
     lines: Mapping[str, Line],
     title: str,
     labels: tuple[str, str],
@@ -36,6 +39,7 @@ def line_chart(
     limits: tuple[float, float] | None = None,
     *,
     diagonal: bool = False,
+    bands: Mapping[str, Band] = MappingProxyType({}),
 ) -> Markup:
     """Draw lines into one chart.
 
@@ -46,14 +50,23 @@ def line_chart(
         size: Width and height in inches.
         limits: Limits of the y axis; None: as the lines need.
         diagonal: Whether y = x is drawn too.
+        bands: Intervals of lines, by name, in the line's colour. With bands, a line of one point
+            has the colour of the line before.
 
     Returns:
         An ``<svg>`` element that scales with the page.
     """
     with _figure(title, size) as (figure, axes):
         for name, points in lines.items():
-            marker = "." if len(points) == 1 else ""  # a line of one point is not seen
-            axes.plot(*zip(*points, strict=True), label=name, marker=marker)
+            alone = len(points) == 1  # a line of one point is not seen
+            colour = axes.lines[-1].get_color() if bands and alone and axes.lines else None
+            x_y = zip(*points, strict=True)
+            (line,) = axes.plot(
+                *x_y, label=name, marker="o" if colour else "." * alone, color=colour
+            )
+            if band := bands.get(name):
+                x, low, high = zip(*band, strict=True)
+                axes.fill_between(x, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
         axes.set(xlabel=labels[0], ylabel=labels[1])
         if limits:
             axes.set_ylim(*limits)

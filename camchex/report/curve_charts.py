@@ -1,7 +1,10 @@
-"""The curves of the page: precision and recall, reliability, and training."""
+"""The curves of the page: precision and recall, reliability, what is missing, and training."""
 
 from markupsafe import Markup
 
+from camchex.aggregates.results import Results
+from camchex.comparisons.missing import LABELS, SHARES, WITHOUT
+from camchex.comparisons.variant_tables import SCORES
 from camchex.report.charts import SMALL, line_chart
 from camchex.report.inputs import IMAGE_RUNS, ReportInputs
 from camchex.scores.curves import MACRO
@@ -42,6 +45,35 @@ def reliability_charts(inputs: ReportInputs) -> list[Markup]:
         for kind in ("as predicted", "scaled")
         if all(kind in lines for lines in inputs.reliability.values())
     ]
+
+
+def missing_charts(missing: Results) -> list[Markup]:
+    """Scores by the share of studies that lack an input, beside a model trained without it.
+
+    Args:
+        missing: Results of :func:`camchex.comparisons.missing.missing_inputs`.
+
+    Returns:
+        A chart for each score; none of a score that is hidden.
+    """
+    charts = []
+    for score in SCORES:
+        lines, bands = {}, {}
+        for name, points in missing["curves"].items():
+            known = [point for point in points if point[score] is not None]
+            if not known:
+                continue
+            line = f"no {LABELS[name].removeprefix('all ')}"
+            lines[line] = [(point["share"], point[score]) for point in known]
+            ends = [(p["share"], *p[f"{score}_interval"]) for p in known if p[f"{score}_interval"]]
+            bands[line] = ends
+            dedicated = missing["rows"][WITHOUT[name]]["dedicated"][score]["mean"]
+            if dedicated is not None:
+                lines[f"{line}, trained without"] = [(SHARES[-1], dedicated)]
+        if lines:
+            axes = ("studies that lack it, %", score)
+            charts.append(line_chart(lines, f"What is missing: {score}", axes, bands=bands))
+    return charts
 
 
 def training_charts(inputs: ReportInputs) -> list[Markup]:

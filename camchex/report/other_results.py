@@ -18,8 +18,8 @@ from camchex.comparisons.variant_text import mean_sd_text
 from camchex.comparisons.variants import OURS
 from camchex.contract.files import sha256
 
-CEILING, TRUTH = "ceiling", "pseudo_labels"
-VARIANTS = ("table3", "baselines", "parts")
+CEILING, TRUTH, MISSING = "ceiling", "pseudo_labels", "missing"
+VARIANTS = ("table3", "baselines", "parts", MISSING)
 NAMES = (CEILING, *VARIANTS, TRUTH)
 WHOLE = "images+indication+vitals"  # the set of modalities of the model itself
 SCORES = ("mAP", "AUROC")

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from camchex.comparisons.paper import paper_groups, paper_numbers, paper_overall
 from camchex.report.ceiling_reasons import below_the_ceiling
 from camchex.report.curve_charts import (
+    missing_charts,
     precision_recall_charts,
     reliability_charts,
     training_charts,
@@ -17,7 +18,7 @@ from camchex.report.filled_labels import filled_labels
 from camchex.report.inputs import ReportInputs
 from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
 from camchex.report.odd_counts import odd_counts
-from camchex.report.other_results import CEILING, TRUTH
+from camchex.report.other_results import CEILING, MISSING, TRUTH
 from camchex.report.render import render
 from camchex.report.seed_rows import BENCHMARK, CURATED, SUBGROUP, join_rows, subgroup_chart
 
@@ -118,6 +119,15 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
             why_not=others.why_not.get(CEILING),
             **found,
         )
+    missing = others.found.get(MISSING)
+    yield _section(
+        "What is missing",
+        "missing",
+        missing=missing,
+        note=others.of_another_run.get(MISSING),
+        why_not=others.why_not.get(MISSING),
+        charts=missing_charts(missing) if missing else [],
+    )
     yield _section(
         "Beside the paper",
         "beside_the_paper",

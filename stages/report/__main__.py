@@ -18,6 +18,7 @@ MADE_BY = {
     "table3": "make table3",
     "baselines": "make baselines",
     "parts": "make parts",
+    "missing": "make missing",
     "pseudo_labels": "make truth",
 }
 """Command that measures each result of another pipeline and copies it for this stage."""

@@ -11,3 +11,17 @@ def test_equal_lines_give_an_equal_chart_and_others_another() -> None:
     assert chart.startswith('<figure class="chart"><svg')
     assert "<metadata" not in chart
     assert ">Loss<" in chart  # text stays text
+
+
+def test_a_band_has_the_colour_of_its_line_and_a_dot_that_of_the_line_before() -> None:
+    lines = {"a": [(0.0, 0.1), (1.0, 0.3)], "a dot": [(1.0, 0.4)], "b": [(0.0, 0.2), (1.0, 0.2)]}
+    bands = {"a": [(0.0, 0.0, 0.2), (1.0, 0.2, 0.4)]}
+    chart = line_chart(lines, "Missing", ("share", "mAP"), bands=bands)
+    plain = line_chart(lines, "Missing", ("share", "mAP"))
+    assert chart.count("opacity: 0.12") == 1
+    assert "opacity: 0.12" not in plain
+    first, second, third = "#1b6ca8", "#d1495b", "#3a7d44"
+    assert f"fill: {first}; fill-opacity: 0.12" in chart
+    assert {colour in chart for colour in (first, second)} == {True}
+    assert third not in chart  # the dot took none of its own
+    assert third in plain

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from camchex.errors import DataError
-from camchex.report.other_results import NAMES, OtherResults, read_other_results
+from camchex.report.other_results import NAMES, VARIANTS, OtherResults, read_other_results
 from stages.report.__main__ import MADE_BY
 
 STUDY = {"mAP": {"mean": 0.4, "sd": 0.01}, "AUROC": {"mean": 0.8, "sd": 0.02}}
@@ -33,8 +33,8 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
         path = spread / f"{generation}.json"
         path.write_text(json.dumps({"of": generation}))
         truth[generation] = {"spread_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    contents = {"ceiling": CEILING, "table3": TABLE, "baselines": TABLE, "parts": TABLE}
-    for name, content in {**contents, "pseudo_labels": truth}.items():
+    contents = {"ceiling": CEILING, **dict.fromkeys(VARIANTS, TABLE), "pseudo_labels": truth}
+    for name, content in contents.items():
         (shown / f"{name}.json").write_text(json.dumps(content))
     return shown, spread
 

@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from camchex.comparisons.missing import SHARES, WITHOUT
 from camchex.report.examples import Example, Failure, png
 from camchex.report.inputs import ReportInputs
 from camchex.report.odd_counts import ODD, odd_counts
@@ -189,3 +191,38 @@ def test_an_example_shows_what_the_model_reads_and_what_it_got_right(inputs: Rep
     wrong = section(text, "what-it-is-most-wrong-about")
     assert "Misses" in wrong
     assert "False alarms" not in wrong
+
+
+def missing(*, hidden: bool = False) -> dict[str, Any]:
+    """Results of what is missing, as `make missing` writes them."""
+    scores = dict.fromkeys(("mAP", "AUROC"), {"mean": None if hidden else 0.512, "sd": 0.01})
+    ends = {f"{score}_interval": None if hidden else [0.4, 0.6] for score in scores}
+    values = {score: found["mean"] for score, found in scores.items()}
+    step = {"mean": -0.123, "sd": 0.01, "clear": True, "at_least_as_good": False}
+    plain = {"label": "nothing is missing", "studies": 40, **scores}
+    row = plain | {
+        "label": "a part",
+        "dedicated": scores,
+        "difference": dict.fromkeys(scores, step),
+    }
+    return {
+        **{"data": "synthetic", "seeds": [0, 1], "draws": 5},
+        "rows": {"camchex": plain | {"dedicated": None, "difference": None}}
+        | dict.fromkeys(WITHOUT.values(), row),
+        "curves": {name: [{"share": s, **values, **ends} for s in SHARES] for name in WITHOUT},
+    }
+
+
+def test_what_is_missing_is_drawn_with_bands_and_said_in_a_table(inputs: ReportInputs) -> None:
+    def shown_of(found: dict[str, Any]) -> str:
+        others = replace(inputs.others, found={"missing": found})
+        return section(render_report(replace(inputs, others=others)), "what-is-missing")
+
+    shown = shown_of(missing())
+    assert shown.count("<svg") == 2
+    assert shown.count("fill-opacity: 0.12") == 2 * len(WITHOUT)
+    assert shown.count("trained without") == 2 * len(WITHOUT)
+    assert "-0.123" in shown
+    assert "<td>no</td>" in shown
+    assert "<svg" not in shown_of(missing(hidden=True))
+    assert "<code>make missing</code>" in section(render_report(inputs), "what-is-missing")
