@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
+from camchex.contract import arithmetic
 from camchex.contract.files import sha256, whole_file
 from camchex.contract.image_store import ImageStore
 from camchex.errors import DataError, ModelError
@@ -183,7 +184,8 @@ def _digest(encoder: ImageEncoder, store: ImageStore, rows: Rows, runtime: Runti
     return _digest_of(
         *(sha256(Path(file)) for file in CODE),
         *(f"{name} {version(name)}" for name in LIBRARIES),
-        f"{device_of(runtime).type} {encoder.image_size}",
+        f"{device_of(runtime).type} {torch.backends.cpu.get_cpu_capability()}",
+        f"portable {arithmetic.is_pinned()}, {encoder.image_size} px",
         encoder.params.model_dump_json(),
         hashlib.sha256(save({n: t.contiguous() for n, t in weights.items()})).hexdigest(),
         store.contents.own_sha256,

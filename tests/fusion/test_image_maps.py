@@ -1,5 +1,6 @@
 """Kept maps are what the encoder gives, and a training with them is the training without."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from camchex.contract import arithmetic
 from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import CXR_LT_2023
 from camchex.contract.params import PARAMS
@@ -128,13 +130,21 @@ def change_code(_: list[ImageEncoder], folder: Path) -> None:
     (folder / "code.py").write_text("changed")
 
 
-@pytest.mark.parametrize("change", [change_weight, change_normalisation, change_code])
-def test_maps_of_another_encoder_or_code_are_never_read(
+def change_arithmetic(_: list[ImageEncoder], __: Path) -> None:
+    os.environ["OMP_NUM_THREADS"] = "2"
+
+
+@pytest.mark.parametrize(
+    "change", [change_weight, change_normalisation, change_code, change_arithmetic]
+)
+def test_maps_of_another_encoder_code_or_arithmetic_are_never_read(
     store: ImageStore,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[list[ImageEncoder], Path], None],
 ) -> None:
+    for name, value in arithmetic.pinned(os.environ).items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "code.py").write_text("before")
     monkeypatch.setattr(image_maps, "CODE", (str(tmp_path / "code.py"),))
     by = encoders()[:1]
@@ -258,7 +268,7 @@ def train(demo: Path, name: str, *settings: str) -> dict[str, torch.Tensor]:
         store=demo / "data/images/mimic",
         out=out,
         curves=Path("curves", name),
-        settings=["freeze_encoders=true", "dropout=0.0", *settings],
+        settings=["freeze_encoders=true", "cached_views=0", "dropout=0.0", *settings],
     )
     return load_file(out / "model.safetensors")
 

@@ -11,21 +11,28 @@ from transformers import BertTokenizerFast
 
 from camchex.errors import ModelError
 from camchex.fusion.tokenizer import NO_INDICATION, Tokenizer, build_tokenizer
-from tests.networks.small import INDICATIONS, VITALS, text_params, tokenizer
+from tests.networks.small import INDICATIONS, TEXT, VITALS, text_params, tokenizer
 
 TEXTS = [*INDICATIONS, *VITALS]
+ANOTHER = """
+import json, sys
+from camchex.fusion.params import TextParams
+from camchex.fusion.tokenizer import build_tokenizer
+params, texts = json.load(sys.stdin)
+sys.stdout.write(build_tokenizer(TextParams(**params), texts).definition)
+"""
 
 
 @pytest.mark.slow  # another process imports torch and transformers
 def test_the_tiny_vocabulary_is_the_same_in_every_process_and_for_every_order() -> None:
     here = build_tokenizer(text_params(), reversed(TEXTS)).definition
-    script = (
-        "from tests.networks.small import tokenizer; import sys; "
-        "sys.stdout.write(tokenizer().definition)"
-    )
-    root = Path(__file__).resolve().parents[2]
     there = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root
+        [sys.executable, "-c", ANOTHER],
+        input=json.dumps([TEXT, TEXTS]),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[2],
     )
     assert there.stdout == here
 
