@@ -2,6 +2,9 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
@@ -15,10 +18,12 @@ from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
 from stages import Input, Output, run
 
+Seed = Annotated[int, typer.Option(help="Seed of the students.")]
+
 
 def main(
     *,
-    seed: int,
+    seed: Seed,
     cohort: Input,
     store: Input,
     pseudo: Input,
