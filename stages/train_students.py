@@ -2,9 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
@@ -16,9 +13,7 @@ from camchex.prediction.image_predictions import VIEWS, predict_by_image
 from camchex.prediction.student_chains import CHAINS, student_task
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
-from stages import Input, Output, run
-
-Seed = Annotated[int, typer.Option(help="Seed of the students.")]
+from stages import Input, Output, Seed, run
 
 
 def main(
