@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import distributed, nn
 
 from camchex.errors import ModelError
 from camchex.networks.inference import predict
@@ -89,6 +89,7 @@ def train_until_killed(folder: Path, runtime: RuntimeParams) -> None:
     try:
         train(folder, runtime)
     except Killed:
+        distributed.barrier()  # a next training starts when both have ended
         left = sorted(path.name for path in folder.iterdir())
         (folder.parent / f"left{os.environ['RANK']}.json").write_text(json.dumps(left))
     finally:
