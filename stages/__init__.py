@@ -21,6 +21,7 @@ Output = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as an 
 OptionalInput = Annotated[Path | None, typer.Option(help="A dependency, where there is one.")]
 OptionalOutput = Annotated[Path | None, typer.Option(help="An output, where it is wanted.")]
 Name = Annotated[str, typer.Option(help="Which item of the stage this is.")]
+Seed = Annotated[int, typer.Option(help="Seed of the training.")]
 SEED = "{seed}"
 """Stands in a command for every seed of params.yaml: the stage is run once for each."""
 INVENTED = Path("data/synthetic/raw")

@@ -13,12 +13,12 @@ from camchex.prediction.image_predictions import VIEWS, predict_by_image
 from camchex.prediction.student_chains import CHAINS, student_task
 from camchex.training.params import load_section
 from camchex.training.recipe import read_recipe, train_once
-from stages import Input, Output, run
+from stages import Input, Output, Seed, run
 
 
 def main(
     *,
-    seed: int,
+    seed: Seed,
     cohort: Input,
     store: Input,
     pseudo: Input,
