@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
+.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy cohort-size encoders audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -40,6 +40,13 @@ uninformative: table3 ## Compare the inputs where one was made to say nothing
 synergy: install ## Compare CaMChex with separate models where only joint reading can know
 	python -m ablations.synergy
 	@cat metrics/ablations/synergy.md
+
+cohort-size: install ## Compare CaMChex with separate models as the synthetic cohort grows (needs a GPU)
+	python -m ablations.cohort_size --out metrics/ablations $(ARGS)
+
+encoders: install ## Compare image encoders by heads over kept maps; ENCODERS='FOLDER NAME ...'
+	python -m ablations.encoders $(addprefix --encoder ,$(ENCODERS)) $(ARGS)
+	@cat metrics/ablations/encoders.md
 
 audit-validation: install ## Compare the leakage audit with cohorts whose leak is known
 	python -m ablations.audit_validation

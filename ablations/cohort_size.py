@@ -232,6 +232,7 @@ def settings_of(
         **{f"{name}.epochs": number for name, number in epochs.items()},
         **{f"{name}.learning_rate": rate for name, rate in rates.items()},
         "fusion.freeze_encoders": False,
+        "fusion.cached_views": 0,  # maps are kept of frozen encoders alone
         "seeds": options.seeds,
         "runtime.workers": workers,
         "runtime.accelerator": "auto",

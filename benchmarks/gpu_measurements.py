@@ -63,7 +63,7 @@ PREDICTED = {"cuda": 96, "cpu": 2}  # studies
 LARGEST = {"cuda": 64, "cpu": 1}  # where the search for the largest batch ends, in its units
 COMPARED, REAL = 24, 2  # studies whose predictions are compared, of small and of real networks
 EPOCHS, STEPS, ROWS = 6, 4, 16  # of the training that is killed
-START_SECONDS = 60  # that it may take to write two checkpoints
+START_SECONDS = 150  # that it may take to import all libraries and write two checkpoints
 BASELINE = "published layout"
 GIB = 2**30
 

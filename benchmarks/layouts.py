@@ -81,12 +81,14 @@ def ours_on(
     stage: TrainingParams,
     augment: nn.Module | None = None,
 ) -> Callable[[Window], Timing]:
-    """Times our step over ready batches on the device; without ``augment``, that of the profile."""
+    """Times our step over ready batches in memory; without ``augment``, that of the profile.
+
+    The loader copies them to the device while the step before is computed, as in every training.
+    """
     augment = augment or Augmentation(run.params.augmentation, run.params.images.size)
-    placed = [batch.to(run.device) for batch in batches]
 
     def timed(window: Window) -> Timing:
-        task = repeated(network, augment, placed, window)
+        task = repeated(network, augment, batches, window)
         return time_training(task, run.training(stage), run.runtime, window)
 
     return timed

@@ -129,6 +129,7 @@ def test_make_has_one_command_per_table_and_one_for_all() -> None:
     assert "ablations.uninformative" in dry("uninformative")
     assert "ablations.audit_validation" in dry("audit-validation")
     assert "ablations.synergy" in dry("synergy")
+    assert "ablations.cohort_size" in dry("cohort-size")
 
 
 def dry(target: str) -> str:

@@ -3,17 +3,21 @@
 import importlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 import torch
 
+from camchex.comparisons.missing import VARIANT, WHOLE, WITHOUT
+from camchex.comparisons.variants import OURS
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
 from camchex.contract.labels import CXR_LT_2023
@@ -23,12 +27,15 @@ from camchex.fusion.section import FusionParams
 from camchex.fusion.study_training import vary
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from camchex.networks.params import EncoderParams
-from camchex.networks.samples import label_matrix
+from camchex.networks.samples import label_matrix, read_cohort
+from camchex.prediction.image_predictions import VIEWS, predict_views
 from camchex.prediction.student_chains import Chain
 from camchex.training.params import load_section
 from stages import (
+    compare_missing,
     finetune_view,
     predict,
+    predict_missing,
     pseudo_label,
     train_fusion,
     train_student,
@@ -37,6 +44,7 @@ from stages import (
 )
 from tests.networks.small import camchex, classifier
 from tests.training.demo import ROOT, SETS, SIZE, STUDIES, write_demo
+from tests.training.factories import RUNTIME
 
 MODELS = Path("models")
 GEN0, GEN1 = MODELS / "noisy_student" / "gen0", MODELS / "noisy_student" / "gen1"
@@ -275,6 +283,40 @@ def test_predictions_cover_every_development_and_test_study(here: Path) -> None:
     assert table["study_id"].to_pylist() == sorted(table["study_id"].to_pylist())
     values = label_matrix(table, CXR_LT_2023)
     assert ((values > 0) & (values < 1)).all()
+
+
+def test_what_is_missing_is_predicted_and_compared(here: Path) -> None:
+    """Every dedicated model is the model itself, which is then as good as itself."""
+    seeds = load_section("seeds", list[int], here / "params.yaml")
+    schema = schemas.predictions(CXR_LT_2023)
+    whole = tables.read(here / "data/predictions/seed0.parquet", schema)
+    whole = whole.filter(pc.equal(whole["split"], "test"))
+    out = Path("data/ablations/missing")
+    model = MODELS / "fusion" / "seed0"
+    predict_missing.main(model=model, cohort=COHORT, store=STORE, out=out / f"seed{seeds[0]}")
+    for seed in seeds:
+        shutil.copytree(out / f"seed{seeds[0]}", out / f"seed{seed}", dirs_exist_ok=True)
+        for combination, variant in VARIANT.items():
+            table = tables.read(out / f"seed{seed}/{combination}.parquet", schema)
+            tables.write(table, Path(f"data/ablations/{variant}/seed{seed}.parquet"), schema)
+    same = tables.read(out / f"seed{seeds[0]}/{WHOLE}.parquet", schema)
+    for name in CXR_LT_2023:
+        np.testing.assert_allclose(same[name].to_numpy(), whole[name].to_numpy(), atol=1e-6)
+    views = {v: ImageClassifier.from_pretrained(MODELS / "views" / v) for v in VIEWS}
+    cohort = read_cohort(COHORT, STORE, CXR_LT_2023)
+    for view, table in predict_views(views, cohort, ["test"], RUNTIME):
+        tables.write(table, Path(f"data/ablations/one_view/{view}.parquet"), schema)
+    written = [Path(f"metrics/ablations/missing.{end}") for end in ("json", "csv", "md")]
+    compare_missing.main(COHORT, *written, stability=Path("none.json"))
+    found = json.loads(written[0].read_text())
+    for combination in VARIANT:
+        assert found["rows"][combination]["difference"]["mAP"]["mean"] == 0
+        assert found["rows"][combination]["difference"]["mAP"]["at_least_as_good"] is True
+    for name, points in found["curves"].items():
+        ends = (found["rows"][row]["AUROC"]["mean"] for row in (OURS, WITHOUT[name]))
+        assert [points[0]["AUROC"], points[-1]["AUROC"]] == pytest.approx(list(ends))
+    assert f"| {found['rows'][OURS]['label']} |" in written[2].read_text()
+    assert written[1].read_text().count("\n") == 1 + sum(map(len, found["curves"].values()))
 
 
 def test_counterfactuals_are_of_the_test_studies_and_change_predictions(here: Path) -> None:
@@ -523,6 +565,26 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
 
+BOTH = f"""
+from camchex.contract import arithmetic
+arithmetic.pin()  # as a stage does
+from pathlib import Path
+from stages import predict, pseudo_label
+
+model, cohort, store = Path("models/fusion/seed0"), Path("{COHORT}"), Path("{STORE}")
+predict.main(model, cohort, store, Path("out/seed0.parquet"), Path("out/changed"))
+pseudo_label.main(
+    teacher=Path("{GEN0}"),
+    labels=Path("data/interim/external"),
+    stores=Path("{STORES}"),
+    out=Path("out/gen0"),
+    metrics=Path("out/gen0.json"),
+    quantiles=Path("out/gen0.csv"),
+    generation=0,
+)
+"""
+
+
 @pytest.mark.slow
 def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     here: Path, tmp_path: Path
@@ -533,24 +595,11 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     for name in ("data", "models"):
         (tmp_path / name).symlink_to(here / name)
-    store = ("--cohort", "data/cohort.parquet", "--store", "data/images/mimic")
-    outs = ("--out", "out/seed0.parquet", "--counterfactual", "out/changed")
-    labelled = ("--out", "out/gen0", "--metrics", "out/gen0.json")
-    quantiles = ("--quantiles", "out/gen0.csv", "--generation", "0")
-    sets = ("--labels", "data/interim/external", "--stores", str(STORES))
-    commands = [
-        ("stages.predict", "--model", "models/fusion/seed0", *store, *outs),
-        ("stages.pseudo_label", "--teacher", str(GEN0), *sets, *labelled, *quantiles),
-    ]
-    for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=tmp_path,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        assert "MEMBER: 2/2" in done.stderr
+    (tmp_path / "both.py").write_text(BOTH)
+    done = subprocess.run(
+        [sys.executable, "-m", "both"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert "MEMBER: 2/2" in done.stderr
     name = "data/predictions/seed0.parquet"
     assert (tmp_path / "out/seed0.parquet").read_bytes() == (here / name).read_bytes()
     assert content(tmp_path / "out/changed") == content(here / "data/counterfactuals/seed0")
@@ -571,22 +620,25 @@ def test_the_benchmark_of_stability_trains_as_the_stage_does_but_for_the_noise(
     stability = importlib.import_module("stability")
     before = tracked(here)
     recorded = (here / CURVES / curves / "development_mAP.tsv").read_text().splitlines()[1:]
+    losses = []
+    scores = stability.scores
+
+    def scores_and_losses(run: str) -> dict[str, float]:
+        losses.append(Path("curves/train_loss.tsv").read_text())
+        return scores(run)
+
+    monkeypatch.setattr(stability, "scores", scores_and_losses)
     plain, noisy, again = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5, 5))
     assert plain["development_mAP"] == max(float(row.split("\t")[1]) for row in recorded)
     assert noisy == again
     assert all(0 < noisy[score] < 1 for score in stability.SCORES)
     other = stability.run(stability.Run(here, kind, {"training.seed": 3}))
     assert other != plain
-    assert tracked(here) == before
-
-    def losses(_: str) -> dict[str, str]:
-        return {"losses": Path("curves/train_loss.tsv").read_text()}
-
-    monkeypatch.setattr(stability, "scores", losses)
     monkeypatch.setattr(stability, "NOISE", 1e-3)  # a training this short forgets last digits
-    plain, noisy = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5))
-    assert plain != noisy
-    assert plain["losses"] == (here / CURVES / curves / "train_loss.tsv").read_text()
+    stability.run(stability.Run(here, kind, {}, 5))
+    assert losses[0] == (here / CURVES / curves / "train_loss.tsv").read_text()
+    assert losses[-1] != losses[0]
+    assert tracked(here) == before
 
 
 def tracked(folder: Path) -> dict[Path, float]:
