@@ -5,7 +5,6 @@ import inspect
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
@@ -34,6 +33,7 @@ from tests.pipeline.code_of_stages import (
     rooms,
     source,
 )
+from tests.pipeline.test_imports import forbidden
 
 MOST_CODE = 6  # files and folders of code of one stage
 MOST_LINES = 480  # of dvc.yaml
@@ -184,7 +184,6 @@ def test_every_path_option_is_a_declared_dependency_or_output(stage: PipelineSta
 
 
 @every_stage
-@every_stage
 def test_the_command_line_of_a_stage_reads_every_option_that_it_is_given(
     stage: PipelineStage,
 ) -> None:
@@ -195,6 +194,7 @@ def test_the_command_line_of_a_stage_reads_every_option_that_it_is_given(
     assert {option for option, _ in options} <= known
 
 
+@every_stage
 def test_every_output_is_private_or_a_tracked_aggregate(stage: PipelineStage) -> None:
     for out in stage.outs:
         tracked = not out.use_cache and out.def_path.startswith("metrics/")
