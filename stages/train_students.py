@@ -37,7 +37,7 @@ def main(
         last = teacher
         for place in (Path(name, f"gen{n + 1}") for n in range(chain.generations)):
             recipe = read_recipe(chain.training_of(section, seed), out / place, curves / place)
-            task = partial(student_task, chain, studies, external, last, (encoder, section), recipe)
+            task = partial(student_task, chain, studies, external, last, encoder, recipe)
             inputs, sections = [cohort, store, pseudo, stores, last], [labels, encoder, section]
             train_once(recipe, task, Path(__file__), inputs, sections)
             last = recipe.out

@@ -70,7 +70,7 @@ def student_task(
     cohort: Cohort,
     external: Mapping[str, ImageSamples],
     teacher: Path,
-    sections: tuple[EncoderParams, NoisyStudentParams],
+    encoder: EncoderParams,
     recipe: Recipe,
 ) -> Task:
     """Prepare the training of the student of ``teacher`` in a chain.
@@ -80,11 +80,10 @@ def student_task(
         cohort: MIMIC-CXR.
         external: External sets as the chain's first teacher labelled them, by set.
         teacher: Folder of the student's own teacher.
-        sections: Sections ``encoder``, of a student that starts anew, and ``noisy_student``.
+        encoder: Network of a student that starts anew.
         recipe: How to train.
     """
     mimic, development = (cohort_images(cohort, s) for s in ("train", "development"))
-    encoder, section = sections
     beside = beside_mimic(chain, mimic, external, teacher, recipe)
     start = student_start(chain.init, teacher, encoder, cohort.classes, cohort.store.size)
     return image_task(start, lambda: ({MIMIC: mimic, **beside}, development), recipe)
