@@ -15,10 +15,10 @@ from tests.networks.small import CLASSES, camchex, classifier, only, studies, te
 
 
 def mmbt(**changes: object) -> CaMChex:
-    """With weights ten times as large: a new BERT attends to all alike, and hardly to images."""
+    """With regions ten times as large: beside new words, those of a new model hardly count."""
     model = camchex(**({"architecture": "mmbt"} | changes))
     with torch.no_grad():
-        for weight in (*model.text.parameters(), *model.joint.parameters()):
+        for weight in model.joint.parameters():
             weight.mul_(10 if weight.ndim > 1 else 1)
     return model
 
