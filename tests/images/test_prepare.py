@@ -2,6 +2,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from camchex.images.resize import fit_square, sufficient_side
 from camchex.images.unreadable import Note, Reason, UnreadableImage
 from camchex.images.workers import Outcome, prepare_files
 from camchex.runs.processes import AHEAD
+from stages import prepare_images as stage
 from tests.images.files import PARAMS, dicom, dicom_bytes, encoded, images_table, picture, saved
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -302,15 +304,10 @@ def test_the_stage_writes_a_store_and_its_counts(root: Path, tmp_path: Path) -> 
     shutil.copy(REPOSITORY / "params.yaml", tmp_path / "params.yaml")
     text = (tmp_path / "params.yaml").read_text()
     old = params.read_file(tmp_path / "params.yaml")["data"]["root"]
-    (tmp_path / "params.yaml").write_text(text.replace(f"root: {old}", f"root: {root}", 1))
+    text = text.replace(f"root: {old}", f"root: {root}", 1)
+    (tmp_path / "params.yaml").write_text(re.sub(r"workers: \d+", "workers: 0", text))
     tables.write(images_table(paths(root)), tmp_path / "images.parquet", schemas.IMAGES)
-    options = ["--images", "images.parquet", "--out", "store/x", "--metrics", "metrics/x.json"]
-    subprocess.run(
-        [sys.executable, "-m", "stages.prepare_images", *options],
-        cwd=tmp_path,
-        check=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    )
+    stage.main(Path("images.parquet"), Path("store/x"), Path("metrics/x.json"))
     counts = json.loads((tmp_path / "metrics" / "x.json").read_text())
     assert (counts["images"], counts["prepared"]) == (GOOD, GOOD)
     assert set(counts["unreadable"].values()) == set(counts["notes"].values()) == {0}

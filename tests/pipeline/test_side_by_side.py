@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from dvc.lock import Lock
+from dvc.repo import Repo
 
 from stages.side_by_side import jobs
 from stages.side_by_side.reproduce import urgencies
@@ -79,7 +80,7 @@ def repository(folder: Path, stages: Mapping[str, str], seconds: float = 0.2) ->
     (folder / "dvc.yaml").write_text(json.dumps({"stages": pipeline}))
     (folder / ".gitignore").write_text("/times\n/.camchex\n")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    assert call(folder, "dvc", "init", "-q").returncode == 0
+    Repo.init(folder).close()
     (folder / ".dvc/config").write_bytes((ROOT / ".dvc/config").read_bytes())
     return folder
 

@@ -168,7 +168,7 @@ def test_signs_that_say_nothing_leave_the_prior() -> None:
 def test_the_prevalence_is_the_prior_of_a_finding() -> None:
     params = demo()
     expected = [params.prevalence[finding] for finding in DRAWN]
-    np.testing.assert_allclose(Generator(params).prior.findings, expected, rtol=1e-9)
+    np.testing.assert_allclose(generator().prior.findings, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("sign", NORMAL)
@@ -187,8 +187,8 @@ def test_the_chances_of_all_diastolic_pressures_add_up_to_that_of_the_systolic_o
 
 
 def test_the_likelihood_of_signs_is_how_often_the_generator_draws_them() -> None:
-    params = demo(vitals_missing=0.0, vitals_dirt=0.0)
-    signs = Generator(params).vital_signs
+    model = generator(vitals_missing=0.0, vitals_dirt=0.0)
+    params, signs = model.params, model.vital_signs
     study = next(
         s for s in invent_studies(params, "test", 500, params.prevalence)
         if {"Pneumoperitoneum"} <= set(s.severities)
@@ -353,7 +353,7 @@ def test_probabilities_given_a_text_come_true_as_often_as_they_say(
 @pytest.mark.slow
 def test_the_check_of_calibration_sees_a_leak_left_out(texts: tuple[Simulated, Floats]) -> None:
     cohort, _ = texts
-    wrong = Generator(demo(label_leak=0.0))
+    wrong = generator(label_leak=0.0)
     seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[-TESTED:]]
     given = np.stack([posteriors(wrong, one)["indication"] for one in seen])
     assert np.abs(standard_errors(cohort.labels[-TESTED:], given)[0]).max() > 6
