@@ -16,7 +16,7 @@ SETTINGS: Mapping[str, str] = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     # MKL (products within attention, vector functions) chooses by vendor, whatever the instruction
     # set; this path alone is equal on Intel and AMD. Cost: half of MKL's speed, which is why
-    # linear layers go through oneDNN (camchex/networks/linear.py).
+    # linear layers go through oneDNN (camchex/networks/portable.py).
     "MKL_CBWR": "COMPATIBLE",
     # One thread: a sum's order follows from the number of threads, and a second one gains less than
     # a second training beside the first does. Cost: a third of the speed of a lone training.

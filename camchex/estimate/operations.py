@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from camchex.networks.ml_decoder import MLDecoder
+from camchex.networks.portable import FUNCTIONS
 
 DIGITS = 12
 STEPS = 12
@@ -112,6 +113,9 @@ OPERATIONS: dict[str, Callable[[Numbers], Iterable[Tensor]]] = {
     "sigmoid": lambda n: _both(torch.sigmoid, n(7000)),
     "logarithm": lambda n: _both(torch.log, n(7000).abs() + 1),
     "exponential": lambda n: _both(torch.exp, n(7000)),
+    "functions by numpy": lambda n: [
+        one for name in FUNCTIONS for one in _both(getattr(torch, name), n(7000).abs() / 4 + 2**-20)
+    ],
     "sums": lambda n: [n(700, 301).sum(), n(700, 301).sum(0), n(700, 301).mean(1)],
     "variance": lambda n: [n(700, 301).var(0), torch.linalg.vector_norm(n(70001))],
     "resizing": lambda n: _both(

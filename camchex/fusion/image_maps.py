@@ -27,7 +27,7 @@ from camchex.contract import arithmetic
 from camchex.contract.files import sha256, whole_file
 from camchex.contract.image_store import ImageStore
 from camchex.errors import DataError, ModelError
-from camchex.networks import image_encoder, linear, transformers_backbone
+from camchex.networks import image_encoder, portable, transformers_backbone
 from camchex.networks.batches import Rows, to_unit_range
 from camchex.networks.image_encoder import ImageEncoder
 from camchex.networks.sampling import derived_seed
@@ -38,7 +38,7 @@ from camchex.runs.runtime import RuntimeParams
 MAPS = Path(".camchex/maps")
 IMAGES = 32  # in a file, and encoded at a time
 GIB = 2**30
-CODE = (__file__, image_encoder.__file__, transformers_backbone.__file__, linear.__file__)
+CODE = (__file__, image_encoder.__file__, transformers_backbone.__file__, portable.__file__)
 LIBRARIES = ("torch", "timm", "transformers", "kornia")
 KEY = "maps"
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.networks import linear as linear  # decides how every linear layer is computed
+from camchex.networks import portable as portable  # decides what computes linear layers and roots
 from camchex.networks.batches import (
     BatchDataset,
     Floats,

@@ -1,11 +1,17 @@
-"""Linear layers on a CPU through oneDNN, where arithmetic is to be equal on every processor.
+"""What replaces MKL on a CPU, where arithmetic is to be equal on every processor.
 
-torch computes them with MKL, whose only path that is equal on all processors takes twice the time
-of its others; oneDNN's kernels for AVX2 are equal and as fast (docs/reproducibility.md).
+- Linear layers go through oneDNN. MKL's only path that is equal on all processors takes twice the
+  time of its others; oneDNN's kernels for AVX2 are equal and as fast.
+- Square roots and some other functions go through numpy. MKL's start from approximations of the
+  processor's own (``rsqrtps``, ``rcpps``), which differ between vendors on every path.
+
+Evidence: docs/reproducibility.md.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -59,10 +65,41 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return product if bias is None else product + bias
 
 
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "sqrt": np.sqrt,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "log10": np.log10,
+}
+"""Functions of single numbers that MKL rounds by the processor, and numpy's in their place."""
+
+
+def _register_function(name: str, function: Callable[..., Any]) -> None:
+    """Make torch compute a function on a CPU with numpy; its gradient stays torch's."""
+
+    def compute(inputs: Tensor) -> Tensor:
+        kind = torch.result_type(inputs, 1.0)  # whole numbers give torch's default type
+        wide = inputs.detach().to(torch.promote_types(kind, torch.float32))  # not of 16 bits
+        return torch.from_numpy(np.asarray(function(wide.numpy()))).to(kind)
+
+    def in_place(inputs: Tensor) -> Tensor:
+        return inputs.copy_(compute(inputs))
+
+    def out(inputs: Tensor, *, out: Tensor) -> Tensor:
+        return out.resize_(inputs.shape).copy_(compute(inputs))
+
+    for suffix, kernel in (("", compute), ("_", in_place), (".out", out)):
+        _LIBRARY.impl(name + suffix, kernel, "CPU")
+
+
 def _register() -> None:
-    """Make every linear layer on a CPU use :func:`linear`, with and without gradients."""
+    """Make linear layers and :data:`FUNCTIONS` on a CPU portable, with and without gradients."""
     for key in ("CPU", "AutogradCPU"):
         _LIBRARY.impl("linear", linear, key)
+    for name, function in FUNCTIONS.items():
+        _register_function(name, function)
 
 
 if arithmetic.is_pinned() and hasattr(torch.ops.mkldnn, "_linear_pointwise"):

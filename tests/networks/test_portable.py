@@ -1,5 +1,6 @@
-"""Linear layers by oneDNN, beside the same layers computed with float64."""
+"""Linear layers by oneDNN and functions by numpy, beside the same computed with float64."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -7,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from camchex.networks import linear as module
-from camchex.networks.linear import linear
+from camchex.networks import portable as module
 from camchex.networks.ml_decoder import MLDecoder
+from camchex.networks.portable import FUNCTIONS, linear
 
 IN, OUT = 24, 7
 UNIT = 2.0**-24  # rounding of float32, relative
@@ -220,3 +221,34 @@ def test_a_compiled_network_computes_the_same_but_for_rounding(
     assert products
     for compiled, plain in zip(*results, strict=True):
         torch.testing.assert_close(compiled, plain, rtol=1e-5, atol=1e-5)
+
+
+VALUES = tuple((2 * n + 1) / 4096 for n in range(2048))  # between 0 and 1, exact in float32
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_rounded_as_the_c_library_rounds_it(name: str) -> None:
+    exact = torch.tensor([getattr(math, name)(one) for one in VALUES], dtype=torch.float64)
+    values = torch.tensor(VALUES)
+    found = getattr(torch, name)(values)
+    if name == "sqrt":  # IEEE 754 asks for the nearest number, which MKL often misses
+        assert torch.equal(found, exact.float())
+        assert torch.equal(torch._foreach_sqrt([values])[0], found)
+    torch.testing.assert_close(found.double(), exact, rtol=4 * UNIT, atol=0)
+    torch.testing.assert_close(getattr(torch, name)(values.double()), exact, rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_takes_what_torch_takes(name: str) -> None:
+    function, values = getattr(torch, name), torch.tensor(VALUES)
+    expected = function(values)
+    assert torch.autograd.gradcheck(function, torch.tensor(VALUES[::99]).double().requires_grad_())
+    assert torch.equal(function(values.expand(3, -1)[:, ::2]), expected[::2].expand(3, -1))
+    assert torch.equal(function(values, out=torch.empty(1)[:0]), expected)
+    assert torch.equal(getattr(values.clone(), f"{name}_")(), expected)
+    assert torch.equal(function(values[7]), expected[7])
+    assert function(values[:0]).shape == (0,)
+    assert torch.equal(function(torch.tensor([1])), function(torch.tensor([1.0])))
+    half = function(values.bfloat16())
+    assert torch.equal(half, function(values.bfloat16().float()).bfloat16())
+    assert function(values.to(torch.complex64)).dtype == torch.complex64
