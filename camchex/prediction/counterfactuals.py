@@ -4,24 +4,24 @@ The part of a score that a model owes to a text is the part it loses when the te
 another study, or gone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from camchex.contract import schemas
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
+from camchex.networks.batches import Rows
 from camchex.networks.samples import Cohort
-from camchex.prediction.study_predictions import predict_studies
+from camchex.prediction.study_predictions import Variant, predict_variants
 from camchex.runs.runtime import RuntimeParams
 from camchex.texts.masking import mask_findings
 
 Text = TypeVar("Text", str, str | None)
+PLAIN = "plain"
 
 
 def counterfactuals(
@@ -87,38 +87,50 @@ def _exchange(
     return [texts[donor] for donor in donors]
 
 
-def predict_counterfactuals(
-    model: CaMChex, cohort: Cohort, known: pa.Table, seed: int, runtime: RuntimeParams
-) -> Iterator[tuple[str, pa.Table]]:
-    """Predict the test studies under every name of :func:`counterfactuals`.
+def predict_cohort(
+    model: CaMChex, cohort: Cohort, runtime: RuntimeParams, swap_seed: int | None = None
+) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """Predict the development and test studies, and the test studies under counterfactuals.
 
-    ``known`` holds the predictions of the studies as they are; ``seed`` decides the exchanges.
+    Args:
+        model: The model.
+        cohort: The studies.
+        runtime: Section ``runtime``.
+        swap_seed: Decides the exchanges; None: no counterfactuals.
+
+    Returns:
+        Predictions of the studies as they are, and of the test studies under every name of
+        :func:`counterfactuals`: ``schemas.predictions``.
+
+    Raises:
+        ModelError: If the images do not fit the model.
     """
-    test = cohort_studies(cohort, ["test"])
-    known = known.filter(pc.equal(known["split"], "test"))
-    for name, changed in counterfactuals(test, seed, model.classes).items():
-        yield name, predict_changed(model, test, known, changed, runtime)
+    plain = cohort_studies(cohort, ["development", "test"])
+    tested = np.flatnonzero(np.array(plain.splits, dtype=str) == "test")
+    test = plain.take(tested)
+    variants = {PLAIN: Variant(plain, np.arange(len(plain)))}
+    changes: dict[str, Rows] = {}
+    if swap_seed is not None:
+        for name, samples in counterfactuals(test, swap_seed, model.classes).items():
+            changes[name] = changed_texts(test, samples)
+            variants[name] = Variant(samples.take(changes[name]), tested[changes[name]])
+    found = predict_variants(model, variants, runtime)
+    known = found[PLAIN].take(pa.array(tested))
+    return found[PLAIN], {
+        name: replaced(known, rows, found[name]) for name, rows in changes.items()
+    }
 
 
-def predict_changed(
-    model: CaMChex,
-    plain: StudySamples,
-    known: pa.Table,
-    changed: StudySamples,
-    runtime: RuntimeParams,
-) -> pa.Table:
-    """Predict changed studies (``schemas.predictions``); unchanged studies are not predicted again.
-
-    ``changed`` are the studies of ``plain`` with other texts, ``known`` the predictions of
-    ``plain``, all in the same order.
-    """
+def changed_texts(plain: StudySamples, changed: StudySamples) -> Rows:
+    """Find the studies that have other texts in ``changed``, of the same studies in their order."""
     texts = zip(plain.indications, plain.vitals, strict=True)
     others = zip(changed.indications, changed.vitals, strict=True)
-    rows = [i for i, (a, b) in enumerate(zip(texts, others, strict=True)) if a != b]
-    if not rows:
-        return known
-    found = predict_studies(model, changed.take(rows), runtime)
-    source = np.arange(len(plain))
-    source[rows] = len(plain) + np.arange(len(rows))
-    both = pa.concat_tables([known, found]).combine_chunks()
-    return both.take(pa.array(source)).cast(schemas.predictions(model.classes))
+    differ = [a != b for a, b in zip(texts, others, strict=True)]
+    return np.flatnonzero(differ)
+
+
+def replaced(table: pa.Table, rows: Rows, by: pa.Table) -> pa.Table:
+    """Replace some rows of a table by those of another one, in their order."""
+    source = np.arange(len(table))
+    source[rows] = len(table) + np.arange(len(rows))
+    return pa.concat_tables([table, by]).combine_chunks().take(pa.array(source))

@@ -1,6 +1,5 @@
 """Studies without some of their inputs, read by the model that was trained with all of them."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 
@@ -15,7 +14,7 @@ from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.samples import Cohort
 from camchex.prediction.image_predictions import VIEWS
-from camchex.prediction.study_predictions import predict_studies
+from camchex.prediction.study_predictions import Variant, predict_variants
 from camchex.runs.runtime import RuntimeParams
 
 INPUTS: tuple[Modality, ...] = ("images", "indication", "vitals")
@@ -59,7 +58,7 @@ def _kept(lateral: NDArray[np.bool_], images: str) -> NDArray[np.bool_]:
 
 def predict_combinations(
     model: CaMChex, cohort: Cohort, runtime: RuntimeParams
-) -> Iterator[tuple[str, pa.Table]]:
+) -> dict[str, pa.Table]:
     """Predict the test studies under each of ``COMBINATIONS``: ``schemas.predictions``.
 
     Raises:
@@ -72,5 +71,6 @@ def predict_combinations(
             f"of every combination of {', '.join(INPUTS)}: train it with `fusion.inputs` of all"
         )
     test = cohort_studies(cohort, ["test"])
-    for combination in COMBINATIONS:
-        yield combination, predict_studies(model, only(test, combination), runtime)
+    rows = np.arange(len(test))
+    variants = {name: Variant(only(test, name), rows) for name in COMBINATIONS}
+    return predict_variants(model, variants, runtime)

@@ -1,12 +1,21 @@
 """Studies with more images than the fusion takes: some stand for all, or all are read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
-from camchex.fusion.study_data import StudySamples
-from camchex.prediction.study_predictions import mean_by_study, predict_studies
+from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
+from camchex.fusion.tokenizer import NO_VITALS
+from camchex.networks.inference import predict
+from camchex.prediction.study_predictions import (
+    Variant,
+    mean_by_study,
+    predict_studies,
+    predict_variants,
+)
 from tests.networks.small import CLASSES, INDICATIONS, SIZE, VITALS, camchex
 from tests.training.factories import RUNTIME, MemoryStore
 
@@ -83,3 +92,40 @@ def test_the_mean_is_that_of_each_study() -> None:
     found = mean_by_study(values, np.array([0, 1, 1, 2]))
     assert found.tolist() == [[1.0], [3.0], [5.0]]
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"encoders": "shared", "mask_padding": False},
+        {"architecture": "mmbt"},
+        {"inputs": ["images", "vitals"], "input_heads": True},
+        {"inputs": ["indication"]},
+    ],
+)
+def test_shared_maps_and_embeddings_give_the_probabilities_of_whole_studies(
+    changes: dict[str, object],
+) -> None:
+    model, of = camchex(**changes), samples()
+    if changes == {"inputs": ["images", "vitals"], "input_heads": True}:
+        of = replace(of, vitals=[NO_VITALS, *of.vitals[1:]])
+    whole = predict(model, StudyDataset(of, reader_of(model)), RUNTIME)
+    np.testing.assert_allclose(predicted(model, of), whole, atol=1e-6)
+
+
+def test_variants_with_other_images_are_predicted_together_as_each_alone() -> None:
+    model, of = camchex(), samples()
+    frontal = replace(of, lateral=[np.zeros_like(views) for views in of.lateral])
+    fewer = replace(of, rows=[rows[:1] for rows in of.rows], lateral=[v[:1] for v in of.lateral])
+    variants = {
+        "plain": Variant(of, np.arange(4)),
+        "frontal": Variant(frontal.take([1, 3]), np.array([1, 3])),
+        "fewer": Variant(fewer, np.arange(4)),
+        "none": Variant(of.take([]), np.arange(0)),
+    }
+    for name, table in predict_variants(model, variants, RUNTIME).items():
+        samples_of = variants[name].samples
+        assert table["study_id"].to_pylist() == samples_of.study_ids
+        found = np.stack([table[name].to_numpy() for name in CLASSES], axis=1)
+        np.testing.assert_allclose(found, predicted(model, samples_of), atol=1e-6)
