@@ -106,19 +106,35 @@ def predict_cohort(
         ModelError: If the images do not fit the model.
     """
     plain = cohort_studies(cohort, ["development", "test"])
-    tested = np.flatnonzero(np.array(plain.splits, dtype=str) == "test")
-    test = plain.take(tested)
+    tested = tested_rows(plain)
     variants = {PLAIN: Variant(plain, np.arange(len(plain)))}
-    changes: dict[str, Rows] = {}
     if swap_seed is not None:
-        for name, samples in counterfactuals(test, swap_seed, model.classes).items():
-            changes[name] = changed_texts(test, samples)
-            variants[name] = Variant(samples.take(changes[name]), tested[changes[name]])
+        variants |= changed_variants(plain, swap_seed, model.classes)
     found = predict_variants(model, variants, runtime)
-    known = found[PLAIN].take(pa.array(tested))
-    return found[PLAIN], {
-        name: replaced(known, rows, found[name]) for name, rows in changes.items()
+    table = found.pop(PLAIN)
+    test = table.take(pa.array(tested))
+    return table, {
+        name: replaced(test, np.searchsorted(tested, variants[name].rows), changed)
+        for name, changed in found.items()
     }
+
+
+def changed_variants(
+    plain: StudySamples, swap_seed: int, classes: Sequence[str]
+) -> dict[str, Variant]:
+    """Make the counterfactuals of the test studies among some studies: those that they change."""
+    tested = tested_rows(plain)
+    test = plain.take(tested)
+    variants = {}
+    for name, changed in counterfactuals(test, swap_seed, classes).items():
+        rows = changed_texts(test, changed)
+        variants[name] = Variant(changed.take(rows), tested[rows])
+    return variants
+
+
+def tested_rows(samples: StudySamples) -> Rows:
+    """Find the test studies."""
+    return np.flatnonzero(np.array(samples.splits, dtype=str) == "test")
 
 
 def changed_texts(plain: StudySamples, changed: StudySamples) -> Rows:
