@@ -4,7 +4,8 @@ The former way predicts each changed study as a study of its own, images and all
 direction. Both ways predict the same studies with the same untrained networks (the demo's, at its
 image size and at that of most published backbones), in turns, in processor time of one thread. Run
 it as ``python benchmarks/prediction.py``, in the project's folder; ``--profile paper --sizes 384
---studies 6 --repeats 1`` takes networks of the published sizes, in which images cost most.
+--studies 6 --repeats 1 --no-missing`` takes networks of the published sizes, in which images cost
+most.
 """
 
 import argparse
@@ -27,7 +28,6 @@ from record import Comparison, record
 
 from camchex.contract.image_store import ImageStore
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.params import TINY
 from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.batches import Rows
@@ -91,14 +91,15 @@ def seconds(
 
 
 def compared(
-    model: CaMChex, store: ImageStore, run: Run, count: int
+    model: CaMChex, store: ImageStore, run: Run, asked: argparse.Namespace
 ) -> tuple[list[Comparison], dict[str, object]]:
-    """Both ways, with counterfactuals and, of small networks, with missing inputs."""
+    """Both ways, with counterfactuals and with missing inputs."""
+    count = asked.studies
     everything, where = studies(store, model, count), f"at {store.size} px"
     plain = {PLAIN: Variant(everything, np.arange(count))}
     changed = plain | changed_variants(everything, SEED, model.classes)
     named = {"plain": plain, "counterfactuals too": changed}
-    if model.config.text.model == TINY:
+    if not asked.no_missing:
         whole = {name: only(everything, name) for name in COMBINATIONS}
         named["missing inputs"] = {n: Variant(of, np.arange(count)) for n, of in whole.items()}
     ways = {"once": once, "every time": every_time}
@@ -134,6 +135,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="px")
     parser.add_argument("--studies", type=int, default=STUDIES)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--no-missing", action="store_true", help="leave out missing inputs")
     return parser.parse_args()
 
 
@@ -150,7 +152,7 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             written(Path(folder), size)
             store = Repeated(Path(folder) / "store")
-            found, more = compared(fusion_network(run).eval(), store, run, asked.studies)
+            found, more = compared(fusion_network(run).eval(), store, run, asked)
         rows += found
         notes |= more
     suffix = "" if asked.profile == "demo" else f"_{asked.profile}"

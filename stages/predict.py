@@ -33,7 +33,7 @@ def main(
     studies = read_cohort(cohort, store, camchex.classes)
     schema = schemas.predictions(camchex.classes)
     seed = swap_seed if counterfactual else None
-    table, changed = predict_cohort(camchex, studies, runtime, seed)
+    table, changed = predict_cohort(camchex, studies, runtime, seed, out)
     if not first_device():
         return
     tables.write(table, out, schema)

@@ -6,6 +6,7 @@ another study, or gone.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -88,7 +89,11 @@ def _exchange(
 
 
 def predict_cohort(
-    model: CaMChex, cohort: Cohort, runtime: RuntimeParams, swap_seed: int | None = None
+    model: CaMChex,
+    cohort: Cohort,
+    runtime: RuntimeParams,
+    swap_seed: int | None = None,
+    out: Path | None = None,
 ) -> tuple[pa.Table, dict[str, pa.Table]]:
     """Predict the development and test studies, and the test studies under counterfactuals.
 
@@ -97,6 +102,7 @@ def predict_cohort(
         cohort: The studies.
         runtime: Section ``runtime``.
         swap_seed: Decides the exchanges; None: no counterfactuals.
+        out: As of :func:`predict_variants`.
 
     Returns:
         Predictions of the studies as they are, and of the test studies under every name of
@@ -110,7 +116,7 @@ def predict_cohort(
     variants = {PLAIN: Variant(plain, np.arange(len(plain)))}
     if swap_seed is not None:
         variants |= changed_variants(plain, swap_seed, model.classes)
-    found = predict_variants(model, variants, runtime)
+    found = predict_variants(model, variants, runtime, out)
     table = found.pop(PLAIN)
     test = table.take(pa.array(tested))
     return table, {

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -57,9 +58,11 @@ def _kept(lateral: NDArray[np.bool_], images: str) -> NDArray[np.bool_]:
 
 
 def predict_combinations(
-    model: CaMChex, cohort: Cohort, runtime: RuntimeParams
+    model: CaMChex, cohort: Cohort, runtime: RuntimeParams, out: Path | None = None
 ) -> dict[str, pa.Table]:
     """Predict the test studies under each of ``COMBINATIONS``: ``schemas.predictions``.
+
+    ``out`` is as of :func:`predict_variants`.
 
     Raises:
         ModelError: If the model does not read all inputs, or the images do not fit it.
@@ -73,4 +76,4 @@ def predict_combinations(
     test = cohort_studies(cohort, ["test"])
     rows = np.arange(len(test))
     variants = {name: Variant(only(test, name), rows) for name in COMBINATIONS}
-    return predict_variants(model, variants, runtime)
+    return predict_variants(model, variants, runtime, out)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from camchex.networks.batches import Floats, Rows, batch_loader, check_size, to_
 from camchex.networks.inference import BATCH_SIZE, Part, mean_of_looks, on_all_devices
 from camchex.networks.samples import ImageDataset, ImageSamples
 from camchex.networks.sampling import BatchRows
+from camchex.prediction.kept_batches import kept_for, prediction_key
 from camchex.prediction.shared_inputs import SharedTexts, encode, images_by_encoder
 from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
@@ -75,7 +77,10 @@ def predict_studies(model: CaMChex, samples: StudySamples, runtime: RuntimeParam
 
 @torch.inference_mode()
 def predict_variants(
-    model: CaMChex, variants: Mapping[str, Variant], runtime: RuntimeParams
+    model: CaMChex,
+    variants: Mapping[str, Variant],
+    runtime: RuntimeParams,
+    out: Path | None = None,
 ) -> dict[str, pa.Table]:
     """Predict variants of the same studies together, averaged over images and their mirrors.
 
@@ -85,11 +90,15 @@ def predict_variants(
         model: The model.
         variants: By name, at least one; all of one image store.
         runtime: Section ``runtime``.
+        out: First file or folder that is made of the predictions. If they are interrupted, the next
+            call for it goes on where they were, and ends with the same bytes, provided that code,
+            model, studies and kind of device are the same. None: they start anew.
 
     Returns:
         Predictions of each variant, ``schemas.predictions`` in the order of its studies.
 
     Raises:
+        DataError: If a kept result is damaged.
         ModelError: If the images do not fit the model, or a probability is not a number.
         ParamsError: If there is no such device.
 
@@ -101,8 +110,18 @@ def predict_variants(
     ends = np.cumsum([0, *map(len, samples)])
     shape = (int(ends[-1]), len(model.classes))
     placed = list(zip(ends.tolist(), variants.values(), strict=False))
-    by_batch = partial(_predict_batches, model, placed, runtime)
-    found = on_all_devices(model, total, shape, runtime, by_batch)
+    read = [(variant.samples, variant.rows) for variant in variants.values()]
+    with kept_for(out, partial(prediction_key, model, read, runtime)) as kept:
+
+        def by_batch(batches: Sequence[BatchRows], device: torch.device) -> Iterator[Part]:
+            yield from (kept.read(batch) for batch in batches if kept.has(batch))
+            lacking = [batch for batch in batches if not kept.has(batch)]
+            parts = _predict_batches(model, placed, runtime, lacking, device)
+            for batch, part in zip(lacking, parts, strict=True):
+                kept.write(batch, part)
+                yield part
+
+        found = on_all_devices(model, total, shape, runtime, by_batch)
     return {
         name: predictions_table(of.study_ids, of.splits, found[start:end], model.classes)
         for name, of, (start, end) in zip(variants, samples, pairwise(ends), strict=True)
