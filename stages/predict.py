@@ -8,10 +8,8 @@ import typer
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.study_data import cohort_studies
 from camchex.networks.samples import read_cohort
-from camchex.prediction.counterfactuals import predict_counterfactuals
-from camchex.prediction.study_predictions import predict_studies
+from camchex.prediction.counterfactuals import predict_cohort
 from camchex.runs.devices import first_device
 from camchex.runs.runtime import RuntimeParams
 from stages import Input, Output, run
@@ -34,14 +32,14 @@ def main(
     runtime = params.load("runtime", RuntimeParams)
     studies = read_cohort(cohort, store, camchex.classes)
     schema = schemas.predictions(camchex.classes)
-    table = predict_studies(camchex, cohort_studies(studies, ["development", "test"]), runtime)
-    if first_device():
-        tables.write(table, out, schema)
-    if counterfactual is None:
+    seed = swap_seed if counterfactual else None
+    table, changed = predict_cohort(camchex, studies, runtime, seed, out)
+    if not first_device():
         return
-    for name, changed in predict_counterfactuals(camchex, studies, table, swap_seed, runtime):
-        if first_device():
-            tables.write(changed, counterfactual / f"{name}.parquet", schema)
+    tables.write(table, out, schema)
+    if counterfactual is not None:
+        for name, other in changed.items():
+            tables.write(other, counterfactual / f"{name}.parquet", schema)
 
 
 if __name__ == "__main__":

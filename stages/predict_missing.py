@@ -16,7 +16,7 @@ def main(model: Input, cohort: Input, store: Input, out: Output) -> None:
     runtime = params.load("runtime", RuntimeParams)
     studies = read_cohort(cohort, store, camchex.classes)
     schema = schemas.predictions(camchex.classes)
-    for combination, table in predict_combinations(camchex, studies, runtime):
+    for combination, table in predict_combinations(camchex, studies, runtime, out).items():
         if first_device():
             tables.write(table, out / f"{combination}.parquet", schema)
 

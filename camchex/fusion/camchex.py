@@ -1,6 +1,6 @@
 """CaMChex: the network that reads images, indication and vital signs of a study together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -129,9 +129,15 @@ class CaMChex(nn.Module):
         return [encoder for encoder in found if encoder is not None]
 
     def forward(
-        self, batch: StudyBatch, *, by_input: bool = False
+        self,
+        batch: StudyBatch,
+        *,
+        by_input: bool = False,
+        embeddings: Mapping[Modality, Tensor] | None = None,
     ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Classify B studies, their images (M, 1, H, W) in [0, 1]: logits (B, Q).
+
+        ``embeddings`` of :meth:`encode_texts`, which mmbt has none of, are not computed again.
 
         With ``by_input``, which needs ``fusion.input_heads``, also the logits of each of K inputs
         alone, (B, K, Q), and whether a study has that input, (B, K), bool. Encoders and input heads
@@ -157,9 +163,8 @@ class CaMChex(nn.Module):
             sentence = self.joint(start, images, words, batch.size)
             logits = self.classifier(self.text.read_out(*sentence))
             return logits
-        # One call for each: together, the shorter would be padded to the longer.
-        embeddings = {name: self.text(text) for name, text in texts.items()}
-        tokens = self.fusion.tokens(images, embeddings, batch.size)
+        embedded = self.encode_texts(texts) if embeddings is None else embeddings
+        tokens = self.fusion.tokens(images, embedded, batch.size)
         if not params.input_heads:
             logits = self.decoder(*self.fusion(tokens))
             return logits
@@ -170,6 +175,11 @@ class CaMChex(nn.Module):
         fixed = {name: InputTokens(one.tokens.detach(), one.absent) for name, one in tokens.items()}
         logits = self.decoder(*self.fusion(fixed)) + evidence.detach().sum(1)
         return (logits, evidence + self.decoder.pooling_bias, given) if by_input else logits
+
+    def encode_texts(self, texts: Mapping[Modality, Tokens]) -> dict[Modality, Tensor]:
+        """Embed texts, (B, C) for each kind; mmbt reads them with the images, so not by this."""
+        # One call for each kind: together, the shorter would be padded to the longer.
+        return {name: self.text(text) for name, text in texts.items()}
 
     def encode_images(self, batch: StudyBatch) -> StudyBatch:
         """Replace images by feature maps (M, C, h, w), each by the encoder of its view.

@@ -96,10 +96,32 @@ class EncoderMaps:
 
 
 @dataclass(frozen=True)
+class HeldMaps:
+    """Maps of N images by one encoder in one view, in memory.
+
+    Attributes:
+        rows: Positions of the images in their store, ascending, (N,).
+        maps: The maps, (N, C, h, w); of no image, also (0, 0, 0, 0).
+    """
+
+    rows: Rows
+    maps: Tensor
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Shape (C, h, w) of a map."""
+        return self.maps.shape[1:]
+
+    def read(self, rows: Rows) -> Tensor:
+        """Select the maps of some images: (n, C, h, w)."""
+        return self.maps[torch.from_numpy(np.searchsorted(self.rows, rows))]
+
+
+@dataclass(frozen=True)
 class StudyMaps:
     """Maps of the images of studies: of every view, by one encoder, or by those of both views."""
 
-    views: Sequence[Sequence[EncoderMaps]]
+    views: Sequence[Sequence[EncoderMaps | HeldMaps]]
 
     def read(self, rows: Rows, lateral: NDArray[np.bool_], epoch: int) -> Tensor:
         """Read the maps of some images as one epoch sees them: (n, C, h, w), float32.
@@ -115,10 +137,12 @@ class StudyMaps:
         by_encoder = self.views[epoch % len(self.views)]
         owner = lateral.astype(int) if len(by_encoder) > 1 else np.zeros(len(rows), int)
         channels, *size = np.max([maps.shape for maps in by_encoder], axis=0).tolist()
-        found = torch.zeros(len(rows), channels, *size)
-        for number, maps in enumerate(by_encoder):
-            at = np.flatnonzero(owner == number)
-            found[at, : maps.shape[0]] = maps.read(rows[at])
+        places = [np.flatnonzero(owner == number) for number in range(len(by_encoder))]
+        parts = [maps.read(rows[at]) for maps, at in zip(by_encoder, places, strict=True)]
+        found = parts[0].new_zeros(len(rows), channels, *size)
+        for at, part in zip(places, parts, strict=True):
+            if len(at):
+                found[at, : part.shape[1]] = part
         # As encoders lay them out: in another layout, convolutions sum in another order.
         return found.contiguous(memory_format=torch.channels_last)
 

@@ -1,6 +1,6 @@
 """Probabilities from a network: for one batch, and for a whole data set on all devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,18 +16,35 @@ from camchex.networks.batches import (
     map_images,
     to_unit_range,
 )
-from camchex.networks.sampling import whole_batches
+from camchex.networks.sampling import BatchRows, whole_batches
 from camchex.runs.devices import device_of, join_processes
 from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
 
 BATCH_SIZE = 32  # changes nothing but the speed
 Inputs = Tensor | HasImages
+Part = tuple[Tensor, Tensor]
+"""Rows of a matrix, (n,), and their values, (n, Q)."""
 
 
 def probabilities(network: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
     """Compute probabilities (B, Q) in single precision, whatever the precision of the logits."""
     return network(inputs).float().sigmoid()
+
+
+def mean_of_looks(model: Callable[[Any], Tensor], looks: Sequence[Inputs]) -> Tensor:
+    """Average the probabilities (B, Q) of the same B inputs, looked at in several ways.
+
+    Raises:
+        ModelError: If one is not a number.
+    """
+    found = torch.stack([probabilities(model, look) for look in looks]).sum(0) / len(looks)
+    if not bool(found.isfinite().all()):
+        raise ModelError(
+            "the model gives no number (NaN) for a class: its training diverged, or its weights "
+            "are damaged or too large. Take another copy, or train it anew"
+        )
+    return found
 
 
 def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
@@ -41,16 +58,10 @@ def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
 
     Source: CheXFusion and the release (docs/method.md, section 8).
     """
-    found = probabilities(model, inputs)
+    looks = [inputs]
     if getattr(model, "mirrored", True):
-        mirrors = map_images(inputs, lambda images: images.flip(-1))
-        found = (found + probabilities(model, mirrors)) / 2
-    if not bool(found.isfinite().all()):
-        raise ModelError(
-            "the model gives no number (NaN) for a class: its training diverged, or its weights "
-            "are damaged or too large. Take another copy, or train it anew"
-        )
-    return found
+        looks.append(map_images(inputs, lambda images: images.flip(-1)))
+    return mean_of_looks(model, looks)
 
 
 @torch.inference_mode()
@@ -65,15 +76,44 @@ def predict(network: nn.Module, data: BatchDataset, runtime: RuntimeParams) -> F
 
     Source: docs/method.md, section 8 (test-time augmentation of CheXFusion and of the release).
     """
+
+    def by_batch(batches: Sequence[BatchRows], device: torch.device) -> Iterator[Part]:
+        for batch in progress(batch_loader(data, batches, BATCH_SIZE, runtime), "predicting"):
+            inputs = batch.to(device).map_images(to_unit_range).inputs
+            yield batch.rows, flip_average(network, inputs)
+
+    return on_all_devices(network, len(data), data.targets.shape, runtime, by_batch)
+
+
+def on_all_devices(
+    network: nn.Module,
+    total: int,
+    shape: tuple[int, ...],
+    runtime: RuntimeParams,
+    by_batch: Callable[[Sequence[BatchRows], torch.device], Iterable[Part]],
+) -> Floats:
+    """Compute the rows of a matrix on all devices, each of which takes some batches.
+
+    Args:
+        network: Moved to the device of the process.
+        total: Number of inputs, which are divided into batches of ``BATCH_SIZE``.
+        shape: Shape of the matrix; an input may have any number of its rows.
+        runtime: Which devices.
+        by_batch: Computes some batches on a device: rows of the matrix, and their values.
+
+    Returns:
+        The matrix, whole in every process.
+
+    Raises:
+        ParamsError: If there is no such device.
+    """
     several = join_processes(runtime) if runtime.processes > 1 else None
     device = several.device if several else device_of(runtime)
     share = (several.global_rank, several.world_size) if several else (0, 1)
-    network = network.to(device).eval()
-    found = torch.zeros(data.targets.shape)
-    batches = whole_batches(len(data), BATCH_SIZE, *share)
-    for batch in progress(batch_loader(data, batches, BATCH_SIZE, runtime), "predicting"):
-        inputs = batch.to(device).map_images(to_unit_range).inputs
-        found[batch.rows] = flip_average(network, inputs).cpu()
+    network.to(device).eval()
+    found = torch.zeros(shape)
+    for rows, values in by_batch(whole_batches(total, BATCH_SIZE, *share), device):
+        found[rows] = values.cpu()
     if several:
         # Exact: a row is a probability on one device, and zero on every other.
         summed = several.all_reduce(found.to(device), reduce_op="sum")

@@ -144,7 +144,8 @@ class ImageDataset:
             rows = part.rows[batch.rows[places] - self.starts[number]]
             for place, image in zip(places, part.store.batch(rows), strict=True):
                 images[place] = image
-        return labelled(torch.from_numpy(np.stack(images))[:, None], self.targets, batch.rows)
+        pixels = np.array(images, np.uint8).reshape(-1, self.image_size, self.image_size)
+        return labelled(torch.from_numpy(pixels)[:, None], self.targets, batch.rows)
 
 
 def prevalence(targets: Floats, images: Rows | None = None) -> Prevalence:

@@ -4,24 +4,25 @@ The part of a score that a model owes to a text is the part it loses when the te
 another study, or gone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from camchex.contract import schemas
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
+from camchex.networks.batches import Rows
 from camchex.networks.samples import Cohort
-from camchex.prediction.study_predictions import predict_studies
+from camchex.prediction.study_predictions import Variant, predict_variants
 from camchex.runs.runtime import RuntimeParams
 from camchex.texts.masking import mask_findings
 
 Text = TypeVar("Text", str, str | None)
+PLAIN = "plain"
 
 
 def counterfactuals(
@@ -87,38 +88,71 @@ def _exchange(
     return [texts[donor] for donor in donors]
 
 
-def predict_counterfactuals(
-    model: CaMChex, cohort: Cohort, known: pa.Table, seed: int, runtime: RuntimeParams
-) -> Iterator[tuple[str, pa.Table]]:
-    """Predict the test studies under every name of :func:`counterfactuals`.
-
-    ``known`` holds the predictions of the studies as they are; ``seed`` decides the exchanges.
-    """
-    test = cohort_studies(cohort, ["test"])
-    known = known.filter(pc.equal(known["split"], "test"))
-    for name, changed in counterfactuals(test, seed, model.classes).items():
-        yield name, predict_changed(model, test, known, changed, runtime)
-
-
-def predict_changed(
+def predict_cohort(
     model: CaMChex,
-    plain: StudySamples,
-    known: pa.Table,
-    changed: StudySamples,
+    cohort: Cohort,
     runtime: RuntimeParams,
-) -> pa.Table:
-    """Predict changed studies (``schemas.predictions``); unchanged studies are not predicted again.
+    swap_seed: int | None = None,
+    out: Path | None = None,
+) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """Predict the development and test studies, and the test studies under counterfactuals.
 
-    ``changed`` are the studies of ``plain`` with other texts, ``known`` the predictions of
-    ``plain``, all in the same order.
+    Args:
+        model: The model.
+        cohort: The studies.
+        runtime: Section ``runtime``.
+        swap_seed: Decides the exchanges; None: no counterfactuals.
+        out: As of :func:`predict_variants`.
+
+    Returns:
+        Predictions of the studies as they are, and of the test studies under every name of
+        :func:`counterfactuals`: ``schemas.predictions``.
+
+    Raises:
+        ModelError: If the images do not fit the model.
     """
+    plain = cohort_studies(cohort, ["development", "test"])
+    tested = tested_rows(plain)
+    variants = {PLAIN: Variant(plain, np.arange(len(plain)))}
+    if swap_seed is not None:
+        variants |= changed_variants(plain, swap_seed, model.classes)
+    found = predict_variants(model, variants, runtime, out)
+    table = found.pop(PLAIN)
+    test = table.take(pa.array(tested))
+    return table, {
+        name: replaced(test, np.searchsorted(tested, variants[name].rows), changed)
+        for name, changed in found.items()
+    }
+
+
+def changed_variants(
+    plain: StudySamples, swap_seed: int, classes: Sequence[str]
+) -> dict[str, Variant]:
+    """Make the counterfactuals of the test studies among some studies: those that they change."""
+    tested = tested_rows(plain)
+    test = plain.take(tested)
+    variants = {}
+    for name, changed in counterfactuals(test, swap_seed, classes).items():
+        rows = changed_texts(test, changed)
+        variants[name] = Variant(changed.take(rows), tested[rows])
+    return variants
+
+
+def tested_rows(samples: StudySamples) -> Rows:
+    """Find the test studies."""
+    return np.flatnonzero(np.array(samples.splits, dtype=str) == "test")
+
+
+def changed_texts(plain: StudySamples, changed: StudySamples) -> Rows:
+    """Find the studies that have other texts in ``changed``, of the same studies in their order."""
     texts = zip(plain.indications, plain.vitals, strict=True)
     others = zip(changed.indications, changed.vitals, strict=True)
-    rows = [i for i, (a, b) in enumerate(zip(texts, others, strict=True)) if a != b]
-    if not rows:
-        return known
-    found = predict_studies(model, changed.take(rows), runtime)
-    source = np.arange(len(plain))
-    source[rows] = len(plain) + np.arange(len(rows))
-    both = pa.concat_tables([known, found]).combine_chunks()
-    return both.take(pa.array(source)).cast(schemas.predictions(model.classes))
+    differ = [a != b for a, b in zip(texts, others, strict=True)]
+    return np.flatnonzero(differ)
+
+
+def replaced(table: pa.Table, rows: Rows, by: pa.Table) -> pa.Table:
+    """Replace some rows of a table by those of another one, in their order."""
+    source = np.arange(len(table))
+    source[rows] = len(table) + np.arange(len(rows))
+    return pa.concat_tables([table, by]).combine_chunks().take(pa.array(source))

@@ -1,8 +1,8 @@
 """Studies without some of their inputs, read by the model that was trained with all of them."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.samples import Cohort
 from camchex.prediction.image_predictions import VIEWS
-from camchex.prediction.study_predictions import predict_studies
+from camchex.prediction.study_predictions import Variant, predict_variants
 from camchex.runs.runtime import RuntimeParams
 
 INPUTS: tuple[Modality, ...] = ("images", "indication", "vitals")
@@ -58,9 +58,11 @@ def _kept(lateral: NDArray[np.bool_], images: str) -> NDArray[np.bool_]:
 
 
 def predict_combinations(
-    model: CaMChex, cohort: Cohort, runtime: RuntimeParams
-) -> Iterator[tuple[str, pa.Table]]:
+    model: CaMChex, cohort: Cohort, runtime: RuntimeParams, out: Path | None = None
+) -> dict[str, pa.Table]:
     """Predict the test studies under each of ``COMBINATIONS``: ``schemas.predictions``.
+
+    ``out`` is as of :func:`predict_variants`.
 
     Raises:
         ModelError: If the model does not read all inputs, or the images do not fit it.
@@ -72,5 +74,6 @@ def predict_combinations(
             f"of every combination of {', '.join(INPUTS)}: train it with `fusion.inputs` of all"
         )
     test = cohort_studies(cohort, ["test"])
-    for combination in COMBINATIONS:
-        yield combination, predict_studies(model, only(test, combination), runtime)
+    rows = np.arange(len(test))
+    variants = {name: Variant(only(test, name), rows) for name in COMBINATIONS}
+    return predict_variants(model, variants, runtime, out)

@@ -1,18 +1,68 @@
-"""Probabilities of whole studies."""
+"""Probabilities of whole studies, also of the same studies with some of their inputs changed.
 
-from dataclasses import replace
+What is costly is computed once: of a batch of studies, each image is encoded once in either
+direction, and each text once, however many changed studies read them. What a batch gives follows
+from its studies alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 
+from camchex.contract.image_store import ImageStore
 from camchex.contract.tables import predictions_table
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.image_choice import image_groups
+from camchex.fusion.image_choice import first_images, image_groups
+from camchex.fusion.image_maps import StudyMaps
 from camchex.fusion.params import FusionArchitecture
-from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
-from camchex.networks.batches import Floats, Rows, check_size
-from camchex.networks.inference import predict
+from camchex.fusion.study_data import StudySamples, reader_of
+from camchex.networks.batches import Floats, Rows, batch_loader, check_size, to_unit_range
+from camchex.networks.inference import BATCH_SIZE, Part, mean_of_looks, on_all_devices
+from camchex.networks.samples import ImageDataset, ImageSamples
+from camchex.networks.sampling import BatchRows
+from camchex.prediction.kept_batches import kept_for, prediction_key
+from camchex.prediction.shared_inputs import SharedTexts, encode, images_by_encoder
+from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Some of the studies, as they are or with other inputs.
+
+    Attributes:
+        samples: What is read of these studies.
+        rows: Which they are among all studies, ascending, (n,).
+    """
+
+    samples: StudySamples
+    rows: Rows
+
+    def within(self, batch: BatchRows) -> Rows:
+        """Find the studies of a batch of consecutive studies: positions in ``samples``."""
+        start, stop = np.searchsorted(self.rows, [batch.rows[0], batch.rows[-1] + 1])
+        return np.arange(start, stop)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the model reads of one variant in one batch.
+
+    Attributes:
+        samples: One entry per reading, with the images that are read, (R).
+        owners: The study of each reading, ascending, (R,).
+        places: The studies' rows of the result, (n,).
+    """
+
+    samples: StudySamples
+    owners: Rows
+    places: Rows
 
 
 def predict_studies(model: CaMChex, samples: StudySamples, runtime: RuntimeParams) -> pa.Table:
@@ -21,24 +71,76 @@ def predict_studies(model: CaMChex, samples: StudySamples, runtime: RuntimeParam
     Raises:
         ModelError: If the images do not fit the model.
     """
-    read, owners = readings(samples, model.config.fusion)
-    studies = StudyDataset(read, reader_of(model))
-    check_size(studies, model.image_size)
-    probabilities = mean_by_study(predict(model, studies, runtime), owners)
-    return predictions_table(samples.study_ids, samples.splits, probabilities, model.classes)
+    whole = Variant(samples, np.arange(len(samples)))
+    return predict_variants(model, {"": whole}, runtime)[""]
+
+
+@torch.inference_mode()
+def predict_variants(
+    model: CaMChex,
+    variants: Mapping[str, Variant],
+    runtime: RuntimeParams,
+    out: Path | None = None,
+) -> dict[str, pa.Table]:
+    """Predict variants of the same studies together, averaged over images and their mirrors.
+
+    Several devices share the batches of studies; afterwards each of their processes has all.
+
+    Args:
+        model: The model.
+        variants: By name, at least one; all of one image store.
+        runtime: Section ``runtime``.
+        out: First file or folder that is made of the predictions. If they are interrupted, the next
+            call for it goes on where they were, and ends with the same bytes, provided that code,
+            model, studies and kind of device are the same. None: they start anew.
+
+    Returns:
+        Predictions of each variant, ``schemas.predictions`` in the order of its studies.
+
+    Raises:
+        DataError: If a kept result is damaged.
+        ModelError: If the images do not fit the model, or a probability is not a number.
+        ParamsError: If there is no such device.
+
+    Source: docs/method.md, section 8 (test-time augmentation of CheXFusion and of the release).
+    """
+    samples = [variant.samples for variant in variants.values()]
+    check_size(_images(samples[0].store, [])[0], model.image_size)
+    total = 1 + max(int(variant.rows.max(initial=-1)) for variant in variants.values())
+    ends = np.cumsum([0, *map(len, samples)])
+    shape = (int(ends[-1]), len(model.classes))
+    placed = list(zip(ends.tolist(), variants.values(), strict=False))
+    read = [(variant.samples, variant.rows) for variant in variants.values()]
+    with kept_for(out, partial(prediction_key, model, read, runtime)) as kept:
+
+        def by_batch(batches: Sequence[BatchRows], device: torch.device) -> Iterator[Part]:
+            yield from (kept.read(batch) for batch in batches if kept.has(batch))
+            lacking = [batch for batch in batches if not kept.has(batch)]
+            parts = _predict_batches(model, placed, runtime, lacking, device)
+            for batch, part in zip(lacking, parts, strict=True):
+                kept.write(batch, part)
+                yield part
+
+        found = on_all_devices(model, total, shape, runtime, by_batch)
+    return {
+        name: predictions_table(of.study_ids, of.splits, found[start:end], model.classes)
+        for name, of, (start, end) in zip(variants, samples, pairwise(ends), strict=True)
+    }
 
 
 def readings(samples: StudySamples, fusion: FusionArchitecture) -> tuple[StudySamples, Rows]:
     """List what the model reads: each study once, or under ``average`` each group of its images.
 
     Returns:
-        One entry per reading, (R), and the row in ``samples`` of its study, ascending, (R,).
+        One entry per reading, with the images that are read, (R), and the row in ``samples`` of its
+        study, ascending, (R,).
     """
-    owners = np.arange(len(samples))
-    if fusion.beyond_max_images == "choose" or "images" not in fusion.inputs:
-        return samples, owners
-    groups = [image_groups(lateral, fusion.max_images) for lateral in samples.lateral]
-    owners = np.repeat(owners, [len(of_study) for of_study in groups])
+    most = fusion.max_images if "images" in fusion.inputs else 0
+    if fusion.beyond_max_images == "average" and most:
+        groups = [image_groups(lateral, most) for lateral in samples.lateral]
+    else:
+        groups = [[first_images(lateral, most)] for lateral in samples.lateral]
+    owners = np.repeat(np.arange(len(samples)), [len(of_study) for of_study in groups])
     repeated = samples.take(owners)
     chosen = [group for of_study in groups for group in of_study]
     return replace(
@@ -57,3 +159,60 @@ def mean_by_study(probabilities: Floats, owners: Rows) -> Floats:
     counts = np.diff(starts, append=len(owners))
     sums = np.add.reduceat(probabilities, starts) if len(owners) else probabilities
     return (sums / counts[:, None]).astype(np.float32)
+
+
+def _predict_batches(
+    model: CaMChex,
+    variants: Sequence[tuple[int, Variant]],
+    runtime: RuntimeParams,
+    batches: Sequence[BatchRows],
+    device: torch.device,
+) -> Iterator[Part]:
+    """Predict batches of studies, of each variant that has some of them.
+
+    ``variants`` come with their first row of the result.
+    """
+    read = [
+        [
+            Reading(*readings(of.samples.take(rows), model.config.fusion), start + rows)
+            for start, of in variants
+            if len(rows := of.within(batch))
+        ]
+        for batch in batches
+    ]
+    needed = [images_by_encoder(model, [one.samples for one in of]) for of in read]
+    wanted = [np.unique(np.concatenate(by_encoder)) for by_encoder in needed]
+    images, each = _images(variants[0][1].samples.store, wanted)
+    loader = progress(batch_loader(images, each, BATCH_SIZE, runtime), "predicting")
+    for number, batch in enumerate(loader):
+        pixels = to_unit_range(batch.inputs.to(device))
+        maps = encode(model, pixels, wanted[number], needed[number])
+        yield _predict_readings(model, maps, read[number])
+
+
+def _images(store: ImageStore, batches: Sequence[Rows]) -> tuple[ImageDataset, list[BatchRows]]:
+    """Images of a store, (M), and batches of them, each with its positions in the store."""
+    rows = np.concatenate([np.empty(0, np.int64), *batches])
+    ends = np.cumsum([0, *map(len, batches)])
+    images = ImageSamples(store, rows, np.empty((len(rows), 0), np.float32))
+    return ImageDataset([images]), [BatchRows(0, np.arange(*both)) for both in pairwise(ends)]
+
+
+def _predict_readings(model: CaMChex, maps: StudyMaps, readings: Sequence[Reading]) -> Part:
+    """Predict all that is read of one batch of studies: rows of the result, and their values."""
+    reader, texts = reader_of(model), SharedTexts(model)
+    device = next(model.parameters()).device
+    values = []
+    for read in readings:
+        samples = read.samples
+        rows = np.concatenate(samples.rows)
+        lateral = np.concatenate(samples.lateral)
+        looks = [maps.read(rows, lateral, view) for view in range(len(maps.views))]
+        studies = reader.read(looks[0], samples.lateral, samples.indications, samples.vitals)
+        studies = studies.to(device)
+        network = partial(model, embeddings=texts.embeddings(samples))
+        each = [replace(studies, images=look) for look in looks]
+        found = mean_of_looks(network, each).cpu().numpy()
+        values.append(mean_by_study(found, read.owners))
+    places = np.concatenate([read.places for read in readings])
+    return torch.from_numpy(places), torch.from_numpy(np.concatenate(values))

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
+import pyarrow as pa
 
+from camchex.contract import schemas
+from camchex.contract.labels import MIMIC_14
 from camchex.fusion.study_data import StudySamples
 from camchex.fusion.tokenizer import NO_VITALS
+from camchex.networks.samples import Cohort
 from camchex.prediction.counterfactuals import (
     counterfactuals,
-    predict_changed,
+    predict_cohort,
     swap_indications,
     swap_vitals,
 )
@@ -94,23 +98,51 @@ def test_only_the_texts_named_change() -> None:
 
 
 class WatchedStore(MemoryStore):
-    """Images in memory that note which of them are read."""
+    """Images in memory that note which of them are read, each time."""
 
     def batch(self, rows: Sequence[int]) -> np.ndarray:
-        self.read = {*getattr(self, "read", set()), *np.asarray(rows).tolist()}
+        self.read = [*getattr(self, "read", []), *np.asarray(rows).tolist()]
         return super().batch(rows)
 
 
-def test_only_changed_studies_are_read_and_every_row_is_as_if_all_were() -> None:
-    plain, model = studies().take(range(12)), camchex()
+def cohort(of: StudySamples, store: MemoryStore) -> Cohort:
+    columns = {
+        "study_id": of.study_ids,
+        "patient_id": of.study_ids,
+        "split": of.splits,
+        "image_ids": [[str(row) for row in rows] for rows in of.rows],
+        "views": [["lateral" if side else "frontal" for side in sides] for sides in of.lateral],
+        "indication": of.indications,
+        "vitals_text": of.vitals,
+        **{name: [0.0] * len(of) for name in CLASSES},
+        **{f"mimic14.{name}": [None] * len(of) for name in MIMIC_14},
+    }
+    return Cohort(pa.table(columns, schema=schemas.cohort(CLASSES)), store, CLASSES)
+
+
+def test_every_counterfactual_is_predicted_as_if_it_were_the_study_and_no_image_is_read_twice() -> (
+    None
+):
+    plain, model, seen = studies(), camchex(), []
+    model.frontal.register_forward_hook(lambda _, images, __: seen.append(len(images[0])))
     store = WatchedStore(plain.store.images, plain.store.image_ids)
-    changed = replace(plain, indications=["other", None, *plain.indications[2:]])
-    known = predict_studies(model, plain, RUNTIME)
-    expected = predict_studies(model, changed, RUNTIME)
-    found = predict_changed(model, plain, known, replace(changed, store=store), RUNTIME)
-    assert store.read == {i for i in range(12) if plain.indications[i] != changed.indications[i]}
-    assert found.schema == expected.schema
-    assert found["study_id"].equals(expected["study_id"])
-    for name in CLASSES:
-        np.testing.assert_allclose(found[name].to_numpy(), expected[name].to_numpy(), atol=1e-5)
-    assert predict_changed(model, plain, known, plain, RUNTIME) is known
+    table, changed = predict_cohort(model, cohort(plain, store), RUNTIME, swap_seed=3)
+    assert sorted(store.read) == [*range(TOTAL)]
+    assert sum(seen) == 2 * TOTAL
+    assert table.equals(predict_studies(model, plain, RUNTIME))
+    test = plain.take(range(40))
+    for name, samples in counterfactuals(test, 3, CLASSES).items():
+        expected = predict_studies(model, samples, RUNTIME)
+        assert changed[name].schema == expected.schema
+        assert changed[name]["study_id"].equals(expected["study_id"])
+        for column in CLASSES:
+            found, wanted = changed[name][column].to_numpy(), expected[column].to_numpy()
+            np.testing.assert_allclose(found, wanted, atol=1e-6, err_msg=name)
+    assert not changed["without_text"].equals(table.slice(0, 40))
+
+
+def test_without_a_seed_there_are_no_counterfactuals() -> None:
+    plain = studies()
+    table, changed = predict_cohort(camchex(), cohort(plain, plain.store), RUNTIME)
+    assert len(table) == TOTAL
+    assert changed == {}

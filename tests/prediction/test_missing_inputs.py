@@ -72,7 +72,7 @@ def values(table: pa.Table) -> np.ndarray:
 
 def test_a_combination_is_predicted_as_on_a_cohort_whose_inputs_were_removed() -> None:
     model = camchex()
-    found = dict(predict_combinations(model, cohort(), RUNTIME))
+    found = predict_combinations(model, cohort(), RUNTIME)
     assert list(found) == list(COMBINATIONS)
     for combination, table in found.items():
         expected = predict_studies(model, cohort_studies(removed(combination), ["test"]), RUNTIME)
@@ -82,7 +82,8 @@ def test_a_combination_is_predicted_as_on_a_cohort_whose_inputs_were_removed() -
 
 
 def test_what_is_withheld_matters_and_there_are_all_seven_ways_to_leave_an_input() -> None:
-    found = {n: values(t)[0] for n, t in predict_combinations(camchex(), cohort(), RUNTIME)}
+    tables = predict_combinations(camchex(), cohort(), RUNTIME)
+    found = {name: values(table)[0] for name, table in tables.items()}
     assert len({row.tobytes() for row in found.values()}) == len(COMBINATIONS)
     plain = {
         name for name in COMBINATIONS if not {"frontal", "lateral", "unknown"} & {*name.split("+")}
@@ -98,7 +99,7 @@ def test_what_is_withheld_matters_and_there_are_all_seven_ways_to_leave_an_input
 
 def test_a_model_that_does_not_read_every_input_is_refused() -> None:
     with pytest.raises(ModelError, match="reads images, indication alone"):
-        next(predict_combinations(camchex(inputs=["images", "indication"]), cohort(), RUNTIME))
+        predict_combinations(camchex(inputs=["images", "indication"]), cohort(), RUNTIME)
 
 
 def test_the_classifier_of_a_view_reads_the_studies_that_have_it() -> None:

@@ -1,12 +1,26 @@
 """Studies with more images than the fusion takes: some stand for all, or all are read."""
 
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
-from camchex.fusion.study_data import StudySamples
-from camchex.prediction.study_predictions import mean_by_study, predict_studies
+from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
+from camchex.fusion.tokenizer import NO_VITALS
+from camchex.networks import inference
+from camchex.networks.inference import predict
+from camchex.prediction.kept_batches import prediction_key
+from camchex.prediction.study_predictions import (
+    Variant,
+    mean_by_study,
+    predict_studies,
+    predict_variants,
+)
 from tests.networks.small import CLASSES, INDICATIONS, SIZE, VITALS, camchex
 from tests.training.factories import RUNTIME, MemoryStore
 
@@ -83,3 +97,85 @@ def test_the_mean_is_that_of_each_study() -> None:
     found = mean_by_study(values, np.array([0, 1, 1, 2]))
     assert found.tolist() == [[1.0], [3.0], [5.0]]
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"encoders": "shared", "mask_padding": False},
+        {"architecture": "mmbt"},
+        {"inputs": ["images", "vitals"], "input_heads": True},
+        {"inputs": ["indication"]},
+    ],
+)
+def test_shared_maps_and_embeddings_give_the_probabilities_of_whole_studies(
+    changes: dict[str, object],
+) -> None:
+    model, of = camchex(**changes), samples()
+    if changes == {"inputs": ["images", "vitals"], "input_heads": True}:
+        of = replace(of, vitals=[NO_VITALS, *of.vitals[1:]])
+    whole = predict(model, StudyDataset(of, reader_of(model)), RUNTIME)
+    np.testing.assert_allclose(predicted(model, of), whole, atol=1e-6)
+
+
+def test_variants_with_other_images_are_predicted_together_as_each_alone() -> None:
+    model, of = camchex(), samples()
+    frontal = replace(of, lateral=[np.zeros_like(views) for views in of.lateral])
+    fewer = replace(of, rows=[rows[:1] for rows in of.rows], lateral=[v[:1] for v in of.lateral])
+    variants = {
+        "plain": Variant(of, np.arange(4)),
+        "frontal": Variant(frontal.take([1, 3]), np.array([1, 3])),
+        "fewer": Variant(fewer, np.arange(4)),
+        "none": Variant(of.take([]), np.arange(0)),
+    }
+    for name, table in predict_variants(model, variants, RUNTIME).items():
+        samples_of = variants[name].samples
+        assert table["study_id"].to_pylist() == samples_of.study_ids
+        found = np.stack([table[name].to_numpy() for name in CLASSES], axis=1)
+        np.testing.assert_allclose(found, predicted(model, samples_of), atol=1e-6)
+
+
+def test_an_interrupted_prediction_goes_on_after_the_batches_that_it_had_and_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(inference, "BATCH_SIZE", 1)
+    model, of, out, seen = camchex(), samples(), Path("out.parquet"), []
+    of.store.contents = SimpleNamespace(own_sha256="of these images")
+    variants = {
+        "plain": Variant(of, np.arange(4)),
+        "some": Variant(of.take([1, 3]), np.array([1, 3])),
+    }
+    expected = predict_variants(model, variants, RUNTIME)
+
+    def stop(_: object, images: tuple[torch.Tensor]) -> None:
+        seen.append(len(images[0]))
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with model.frontal.register_forward_pre_hook(stop), pytest.raises(KeyboardInterrupt):
+        predict_variants(model, variants, RUNTIME, out)
+    assert seen == [1, 1, 2, 2]  # the first study, and half of the second
+    with model.frontal.register_forward_pre_hook(stop):
+        found = predict_variants(model, variants, RUNTIME, out)
+    assert seen[4:] == [2, 2, 1, 1]  # the second, the third without images, and the last
+    assert all(found[name].equals(expected[name]) for name in variants)
+    assert not [*Path(".camchex/scratch").glob("*/")]
+
+
+@pytest.mark.parametrize("changed", ["weights", "texts", "images", "store"])
+def test_kept_batches_of_another_prediction_are_not_read(changed: str) -> None:
+    def key(other: str = "") -> str:
+        model, of = camchex(), samples()
+        of.store.contents = SimpleNamespace(own_sha256="other" if other == "store" else "")
+        if other == "weights":
+            next(model.frontal.parameters()).data[0] += 1
+        if other == "texts":
+            of = replace(of, vitals=[*of.vitals[:3], "Temperature: 99.9"])
+        if other == "images":
+            of = replace(of, lateral=[~views for views in of.lateral])
+        return prediction_key(model, [(of, np.arange(4))], RUNTIME)
+
+    assert key() == key()
+    assert key(changed) != key()
