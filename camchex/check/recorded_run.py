@@ -150,11 +150,15 @@ def summary_scores(summary: Results) -> dict[str, SeedScore]:
 
 
 def table_scores(table: Results) -> dict[str, SeedScore]:
-    """Scores of a table of variants; rows of single models have no spread and are left out."""
+    """Scores of a table of variants, or of missing inputs, whose rows all have every seed.
+
+    Rows of single models have no spread and are left out.
+    """
+    seeds = len(table["seeds"])
     return {
-        f"{score}, {row['label']}": SeedScore(**row[score], seeds=row["models"])
+        f"{score}, {row['label']}": SeedScore(**row[score], seeds=row.get("models", seeds))
         for row in table["rows"].values()
-        if row["models"] > 1
+        if row.get("models", seeds) > 1
         for score in SCORES
     }
 

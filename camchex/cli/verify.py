@@ -23,7 +23,9 @@ LOCK = "dvc.lock"
 FURTHER = ("data/synthetic", "ablations")
 """Folders of the pipelines beside the first; a run is complete without them."""
 SUMMARY = "metrics/summary.json"
-TABLES = tuple(f"metrics/ablations/{name}.json" for name in ("table3", "baselines", "parts"))
+TABLES = tuple(
+    f"metrics/ablations/{name}.json" for name in ("table3", "baselines", "parts", "missing")
+)
 MODELS = "models"
 PARAMS, PINS = "params.yaml", "constraints.txt"
 PIPELINE = "dvc.yaml"

@@ -80,7 +80,12 @@ def summary(mean: float = 0.6, sd: float | None = 0.003) -> str:
 def table(mean: float = 0.5) -> str:
     many = {"label": "all images", "models": 2, "mAP": score(mean), "AUROC": score(0.8)}
     one = {"label": "one", "models": 1, "mAP": score(mean, None), "AUROC": score(0.7, None)}
-    return json.dumps({"rows": {"multi_view": many, "gen4": one}})
+    return json.dumps({"seeds": [0, 1], "rows": {"multi_view": many, "gen4": one}})
+
+
+def missing(mean: float) -> str:
+    row = {"label": "indication", "studies": 40, "mAP": score(mean), "AUROC": score(0.8)}
+    return json.dumps({"seeds": [0, 1], "rows": {"indication": row}})
 
 
 def git(*words: str) -> str:
@@ -314,6 +319,21 @@ def test_a_table_of_variants_is_judged_by_its_own_rows(verify: Verify) -> None:
     assert verdicts(verify)[1]["data/synthetic/dvc.yaml:ceiling"] == WITHIN  # judged by all scores
     write("metrics/ablations/table3.json", table(0.4))
     assert verdicts(verify)[1]["data/synthetic/dvc.yaml:ceiling"] == DIFFERENT
+
+
+def test_the_table_of_missing_inputs_is_judged_by_its_own_rows_too(verify: Verify) -> None:
+    path = "metrics/ablations/missing.json"
+    write(path, missing(0.5))
+    further = ABLATIONS | {"missing": entry("metrics/variant.json metrics/seeds", path)}
+    write_locks({"ablations/dvc.lock": further})
+    git("add", ".")
+    git("commit", "-qm", "Record what is missing")
+    edit("ablations/dvc.lock", "missing", out=path)
+    for mean, expected in ((0.504, WITHIN), (0.4, DIFFERENT)):
+        write(path, missing(mean))
+        _, found, printed = verdicts(verify)
+        assert "mAP, indication" in {s["name"] for s in printed["scores"]}
+        assert found["ablations/dvc.yaml:missing"] == expected
 
 
 def test_another_commit_can_be_named(verify: Verify) -> None:
