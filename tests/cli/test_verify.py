@@ -323,6 +323,8 @@ def test_a_table_of_variants_is_judged_by_its_own_rows(verify: Verify) -> None:
 
 def test_the_table_of_missing_inputs_is_judged_by_its_own_rows_too(verify: Verify) -> None:
     path = "metrics/ablations/missing.json"
+    write("data/ablation", "1\n")
+    write("models/ablation/weights", "1\n")
     write(path, missing(0.5))
     further = ABLATIONS | {"missing": entry("metrics/variant.json metrics/seeds", path)}
     write_locks({"ablations/dvc.lock": further})
