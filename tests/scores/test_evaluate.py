@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score
@@ -200,6 +201,18 @@ class TestPredictions:
         test = labelled_split(fewer, "test", CXR_LT_2023)
         with pytest.raises(DataError, match=r"seed0.parquet: 100 studies .* cohort has 99"):
             read_probabilities(folder / "seed0.parquet", test)
+
+    @pytest.mark.parametrize("kind", ["cohort", "predictions"])
+    def test_a_study_twice_is_an_error(self, folder: Path, tmp_path: Path, kind: str) -> None:
+        schema = schemas.cohort(CXR_LT_2023)
+        table = self.cohort
+        if kind == "predictions":
+            schema = schemas.predictions(CXR_LT_2023)
+            table = tables.read(folder / "seed0.parquet", schema)
+        twice = pa.concat_tables([table.slice(0, 3), table.slice(2)])
+        pq.write_table(twice, tmp_path / "twice.parquet")
+        with pytest.raises(DataError, match=r"row 3.* in one row only"):
+            tables.read(tmp_path / "twice.parquet", schema)
 
     def test_a_number_that_is_no_probability_is_an_error(self, folder: Path) -> None:
         path = folder / "seed0.parquet"
