@@ -42,8 +42,8 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
         The number of images.
 
     Raises:
-        DataError: If the sample is none, names an image twice, or has images or findings that were not
-            predicted.
+        DataError: If the sample is none, names an image twice, or has images or findings that were
+            not predicted.
 
     Source: the sample submissions of CXR-LT 2023 and 2024.
     """

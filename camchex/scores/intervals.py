@@ -25,7 +25,7 @@ Counts = NDArray[np.int64]
 Ends = list[float] | None
 NONE = (None, None)
 FEWEST = 5  # patients with the finding, or without: fewer say little about others
-FEW = 100  # patients with the finding, or without: with fewer, its interval is from a formula
+FEW = 250  # patients with the finding, or without: with fewer, its interval is from a formula
 STEPS = 50  # of bisection: more than a float resolves
 
 
