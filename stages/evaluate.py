@@ -4,7 +4,6 @@ from camchex.aggregates.csv_files import write_tables
 from camchex.aggregates.results import write_results
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
-from camchex.runs.runtime import RuntimeParams
 from camchex.scores.calibration_file import write_calibration
 from camchex.scores.evaluate_model import evaluate_model
 from camchex.scores.params import EvaluationParams
@@ -29,7 +28,6 @@ def main(
         predictions,
         params.load("evaluation", EvaluationParams),
         tables.read(images, schemas.IMAGES) if images else None,
-        params.load("runtime", RuntimeParams).workers,
     )
     write_results(metrics, out)
     write_tables(curves_by_name, curves)

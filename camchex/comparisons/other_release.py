@@ -5,11 +5,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.aggregates.results import Results
-from camchex.comparisons.submission import output_for, rows_of_images
+from camchex.comparisons.submission import output_for, require_once, rows_of_images
 from camchex.errors import DataError
-from camchex.scores.bootstrap import bootstrap, draw_patients, mean_over, score_interval
-from camchex.scores.labelled_split import Split, matrix
-from camchex.scores.metrics import Floats, macro, not_scored, score_classes
+from camchex.scores.intervals import intervals_of
+from camchex.scores.labelled_split import Split, matrix, numbered
+from camchex.scores.metrics import Floats, macro, not_scored, optimism, score_classes
 from camchex.scores.params import BootstrapParams
 
 
@@ -34,15 +34,17 @@ def score_other_release(
         params: How intervals are found.
 
     Returns:
-        Scores per image, and how many images of the release are scored, are of a patient in
+        Scores per image (``mAP_optimism``: how far the mAP may lie above that of endlessly many
+        such images), and how many images of the release are scored, are of a patient in
         training or development, or are not in the test split.
 
     Raises:
-        DataError: If nothing is left to score.
+        DataError: If nothing is left to score, or an image has two rows.
     """
     learnt = set(cohort.filter(pc.not_equal(cohort["split"], "test"))["patient_id"].to_pylist())
     row_of = rows_of_images(test)
     images, patients = labels["image_id"].to_pylist(), labels["patient_id"].to_pylist()
+    require_once(images, "labels of the other release")
     overlap = np.array([patient in learnt for patient in patients], bool)
     predicted = np.array([image in row_of for image in images], bool)
     kept = np.flatnonzero(predicted & ~overlap)
@@ -58,21 +60,18 @@ def score_other_release(
     guess = probabilities[[row_of[images[i]] for i in kept]][:, list(columns.values())]
     scores = score_classes(truth, guess, known)
     mean = macro(scores.values())
-    draws = draw_patients([patients[i] for i in kept], params.resamples, params.seed)
-    resampled = bootstrap(truth, guess, draws)
-    scored = [q for q, score in enumerate(scores.values()) if score.ap is not None]
-    found: dict[str, object] = {
+    patient = numbered([patients[i] for i in kept])
+    return {
         "images": len(images),
         "images_scored": len(kept),
         "left_out": {
             "patient in training or development": int(overlap.sum()),
             "not in the test split": int((~predicted & ~overlap).sum()),
         },
+        "mAP": mean.ap,
+        "AUROC": mean.auroc,
+        **intervals_of(truth, guess, known, patient, params.level).of_mean(scores),
+        "mAP_optimism": optimism(scores.values()),
+        "classes_scored": mean.classes,
+        "classes_not_scored": not_scored(scores),
     }
-    for name, value, drawn in (
-        ("mAP", mean.ap, resampled.ap),
-        ("AUROC", mean.auroc, resampled.auroc),
-    ):
-        ends = score_interval(mean_over(drawn, scored), params.level, value)
-        found |= {name: value, f"{name}_interval": ends}
-    return found | {"classes_scored": mean.classes, "classes_not_scored": not_scored(scores)}

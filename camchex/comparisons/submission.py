@@ -42,7 +42,8 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
         The number of images.
 
     Raises:
-        DataError: If the sample is none, or has images or findings that were not predicted.
+        DataError: If the sample is none, names an image twice, or has images or findings that were
+            not predicted.
 
     Source: the sample submissions of CXR-LT 2023 and 2024.
     """
@@ -70,10 +71,28 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
 def _read(sample: Path) -> tuple[list[str], list[str]]:
     """Images and findings of a sample submission."""
     try:
-        with sample.open(newline="") as file:
+        with sample.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except FileNotFoundError as error:
         raise DataError(f"{sample}: no such file. It comes with the labels of CXR-LT.") from error
     if not rows or rows[0][:1] != [ID] or len(rows[0]) == 1:
         raise DataError(f"{sample}: expected {ID} and the findings as its header")
-    return [row[0] for row in rows[1:] if row], rows[0][1:]
+    images = [row[0] for row in rows[1:] if row]
+    require_once(images, str(sample))
+    return images, rows[0][1:]
+
+
+def require_once(images: Sequence[str], where: str) -> None:
+    """Check that no image is in several rows.
+
+    Raises:
+        DataError: Naming the first image that is, and its second row.
+    """
+    first: dict[str, int] = {}
+    for row, image in enumerate(images, start=2):  # as a spreadsheet counts, the header first
+        if image in first:
+            raise DataError(
+                f"{where}: image {image} in row {first[image]} and again in row {row}; a challenge "
+                "takes, and a score counts, every image once. Leave one of them out."
+            )
+        first[image] = row

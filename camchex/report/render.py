@@ -32,6 +32,16 @@ def cell(value: object) -> str:
     return f"{value:,}" if whole else str(value)
 
 
+def classes(count: int) -> str:
+    """How many classes: ``1 class``, ``26 classes``."""
+    return f"{count} class" if count == 1 else f"{count} classes"
+
+
+def p_value(chance: float) -> str:
+    """A p-value with its sign: ``p = 0.012``, ``p < 0.001``, which is not the same as 0."""
+    return "p < 0.001" if chance < 0.001 else f"p = {chance:.3f}"  # noqa: PLR2004 - as it prints
+
+
 def code_in(text: str) -> Markup:
     """Text as HTML in which what stands between backticks is code."""
     parts = [escape(part) for part in text.split("`")]
@@ -63,5 +73,7 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-ENVIRONMENT.filters |= {f.__name__: f for f in (number, percent, points, cell, code_in)}
+ENVIRONMENT.filters |= {
+    f.__name__: f for f in (number, percent, points, cell, classes, p_value, code_in)
+}
 ENVIRONMENT.globals |= {"CHANCE_AUROC": CHANCE_AUROC}

@@ -96,7 +96,10 @@ def summary_metrics(summary: Results) -> Results:
     rule, groups = next(iter(study["groups"].items()))
     return {
         "data": summary["data"],
-        "study": {name: value for score in SCORES for name, value in _flat(study, score)},
+        "study": {
+            **{name: value for score in SCORES for name, value in _flat(study, score)},
+            "mAP_optimism": study["mAP_optimism"]["mean"],
+        },
         "chance": {"mAP": summary["mean_prevalence"]},
         "image": {"mAP": summary["image"]["mAP"]["mean"]},
         f"study_mAP_{rule}": {group: row["mAP"]["mean"] for group, row in groups.items()},

@@ -10,10 +10,9 @@ from camchex.aggregates.csv_files import Row
 from camchex.aggregates.small_cells import Counts, is_small, shown_positives, tells_one_small
 from camchex.contract.labels import MIMIC_14
 from camchex.contract.schemas import SPLITS
-from camchex.scores.bootstrap import Draws, draw_patients
-from camchex.scores.intervals import macro_row
+from camchex.scores.intervals import ByLevel, macro_row, mean_row
 from camchex.scores.labelled_split import Split, mimic14_matrix
-from camchex.scores.metrics import Floats
+from camchex.scores.metrics import ClassScore, Floats, not_scored, score_classes
 from camchex.scores.params import EvaluationParams
 
 BENCHMARKS = (
@@ -39,28 +38,42 @@ Source: docs/method.md, section 4.4. The paper does not say which it used.
 
 
 def benchmark_rows(
-    test: Split, probabilities: Floats, label_space: str, draws: Draws, level: float
+    test: Split,
+    probabilities: Floats,
+    label_space: str,
+    bounds: ByLevel,
 ) -> Iterator[Row]:
     """Macro scores on every set of labels that the cohort has, as rows below ``BENCHMARKS``.
 
-    Probabilities, (N, Q), and draws are those of the test studies; ``label_space`` names the one
-    that was learnt; the level is the share of the resamples within an interval.
+    Probabilities, (N, Q), and bounds are those of the test studies; ``label_space`` names the set
+    that was learnt.
     """
     shared = [name for name in test.classes if name in MIMIC_14]
     columns = [list(test.classes).index(name) for name in shared]
-    sets = [((label_space, "", ""), test.labels, list(range(len(test.classes))))]
+    learnt = {label_space: list(test.classes)}
     if shared and len(shared) < len(test.classes):
-        subset = f"{label_space}, the classes of MIMIC-CXR-JPG"
-        sets.append(((subset, "", ""), test.labels[:, columns], columns))
+        learnt[f"{label_space}, the classes of MIMIC-CXR-JPG"] = shared
+    patient, guesses = test.patient, probabilities[:, columns]
+    units = (("study", None), ("image", test.images))
+    each = {u: score_classes(test.labels, probabilities, test.classes, t) for u, t in units}
+    for name, names in learnt.items():
+        labels = test.labels[:, [list(test.classes).index(one) for one in names]]
+        for unit, _ in units:
+            scores = {one: each[unit][one] for one in names}
+            yield name, "", "", *_row(unit, labels, scores, mean_row(scores, bounds[unit]))
     for policy, (blank, uncertain) in POLICIES.items() if shared else ():
         labels = mimic14_matrix(test.table, shared, blank, uncertain)
-        sets.append((("mimic-14", *policy), labels, columns))
-    for name, labels, chosen in sets:
-        studies = int((~np.isnan(labels)).any(axis=1).sum())
-        for unit, times in (("study", None), ("image", test.images)):
-            scores, means = macro_row(labels, probabilities[:, chosen], draws, level, times)
-            missing = [test.classes[q] for q, s in zip(chosen, scores, strict=True) if s.ap is None]
-            yield *name, unit, studies, len(scores) - len(missing), "; ".join(missing), *means
+        for unit, times in units:
+            level = bounds[unit].level
+            found, means = macro_row(labels, guesses, patient, level, times)
+            scores = dict(zip(shared, found, strict=True))
+            yield "mimic-14", *policy, *_row(unit, labels, scores, means)
+
+
+def _row(unit: str, labels: Floats, scores: Mapping[str, ClassScore], means: Row) -> Row:
+    """The columns of ``BENCHMARKS`` after the set of labels."""
+    studies, missing = int((~np.isnan(labels)).any(axis=1).sum()), not_scored(scores)
+    return unit, studies, len(scores) - len(missing), "; ".join(missing), *means
 
 
 def curated_rows(
@@ -76,7 +89,7 @@ def curated_rows(
         test: The test studies.
         curated: ``schemas.study_labels(MIMIC_14)``; other studies in it are ignored.
         predictions: Probabilities of the test studies, (N, Q), by seed.
-        params: Resamples of the intervals, and the smallest count that may be shown.
+        params: Level of the intervals, and the smallest count that may be shown.
     """
     row = pc.index_in(test.table["study_id"], value_set=curated["study_id"].combine_chunks())
     kept = pc.is_valid(row).to_numpy()
@@ -87,8 +100,7 @@ def curated_rows(
     found = curated.take(row.drop_null())
     published = found.rename_columns({name: f"mimic14.{name}" for name in MIMIC_14})
     labels = {meaning: mimic14_matrix(published, shared, *to) for meaning, to in POLICIES.items()}
-    patients = [p for p, here in zip(test.patients, kept, strict=True) if here]
-    draws = draw_patients(patients, params.bootstrap.resamples, params.bootstrap.seed)
+    patient, level = test.patient[kept], params.bootstrap.level
     recommended = next(iter(POLICIES))
     single = [(name, recommended, [q]) for q, name in enumerate(shared)]
     every = [(ALL, meaning, list(range(len(shared)))) for meaning in POLICIES]
@@ -96,7 +108,7 @@ def curated_rows(
         predicted = probabilities[kept][:, columns]
         for name, meaning, chosen in (*every, *single):
             truth = labels[meaning][:, chosen]
-            scores, bounds = macro_row(truth, predicted[:, chosen], draws, params.bootstrap.level)
+            scores, bounds = macro_row(truth, predicted[:, chosen], patient, level)
             small = [s.is_small(params.min_cell) for s in scores if s.ap is not None]
             shown = HIDDEN if tells_one_small(small) else bounds
             first = scores[0]

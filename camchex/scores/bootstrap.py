@@ -7,15 +7,14 @@ resample is then no new table but how often each patient counts, and its score t
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from camchex.scores.metrics import METRICS
-from camchex.scores.ranking import Floats, Ranking, Weights, rank
+from camchex.scores.ranking import Floats, rank
 
-CELLS = 700_000  # rows times resamples at a time: their running sums stay in the cache
+BLOCK = 16  # resamples at a time: the sums of a frequent class stay in the cache
 HALF = 0.5
 
 
@@ -77,23 +76,23 @@ def bootstrap(
     Raises:
         DataError: If a label is none, or a score is NaN.
     """
-    rankings = [rank(truth, guess) for truth, guess in zip(labels.T, scores.T, strict=True)]
-    resamples, size = len(draws.counts), max(CELLS // max(len(labels), 1), 1)
-    blocks = [slice(start, start + size) for start in range(0, resamples, size)]
+    rankings = [
+        rank(truth, guess, draws.patient, times)
+        for truth, guess in zip(labels.T, scores.T, strict=True)
+    ]
+    units = int(draws.patient.max(initial=-1)) + 1  # of some rows, not all patients
 
-    def score(task: tuple[Ranking, slice]) -> tuple[Floats, Floats]:
-        ranking, block = task
-        weights: Weights = np.take(draws.counts[block], draws.patient[ranking.order], axis=1)
-        if times is not None:
-            weights = weights.astype(np.int32) * times[ranking.order].astype(np.int32)
-        return ranking.scores(weights)
+    found = np.empty((2, len(draws.counts), len(rankings)))
 
-    with ThreadPoolExecutor(max(workers, 1)) as pool:  # NumPy lets go of the lock as it sums
-        parts = list(pool.map(score, product(rankings, blocks)))
-    # Parts are class by class, and block by block within each; there may be no class.
-    found = np.concatenate([np.empty((2, 0)), *parts], axis=1)
-    ap, auroc = found.reshape(2, len(rankings), resamples)
-    return Resampled(ap.T, auroc.T)
+    def score(start: int) -> None:
+        block = slice(start, start + BLOCK)
+        drawn = draws.counts[block, :units].T.astype(np.float64, order="C")
+        for q, ranking in enumerate(rankings):
+            found[:, block, q] = ranking.scores(drawn)
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        list(pool.map(score, range(0, len(draws.counts), BLOCK)))
+    return Resampled(*found)
 
 
 def seed_means(
@@ -110,17 +109,28 @@ def seed_means(
     return Resampled(*(np.mean([getattr(s, key) for s in found], axis=0) for key in METRICS))
 
 
+def same_classes(values: Floats) -> Floats:
+    """Scores of every resample, (R, Q), with a class that one cannot score at its mean over others.
+
+    Without it, the mean over classes of a resample is one over fewer classes, and these are the
+    frequent ones, whose average precision is high. It stays NaN where no resample has the class.
+    """
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0).sum(axis=0)
+    mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    filled: Floats = np.where(known, values, mean)
+    return filled
+
+
 def mean_over(values: Floats, columns: Sequence[int] | None = None) -> Floats:
-    """Macro mean of every resample, (R,), over the classes that the resample can score.
+    """Macro mean of every resample, (R,), over the :func:`same_classes` in each; NaN over none.
 
     The scores, (R, Q), are NaN where there is none; only the given columns count.
     """
-    chosen = values if columns is None else values[:, list(columns)]
-    scored = ~np.isnan(chosen)
-    count = scored.sum(axis=1)
-    mean: Floats = np.full(len(chosen), np.nan)
-    np.divide(np.where(scored, chosen, 0).sum(axis=1), count, out=mean, where=count > 0)
-    return mean
+    chosen = same_classes(values if columns is None else values[:, list(columns)])
+    nothing: Floats = np.full(len(chosen), np.nan)
+    return chosen.mean(axis=1) if chosen.shape[1] else nothing
 
 
 def interval(values: ArrayLike, level: float, score: float | None) -> list[float] | None:

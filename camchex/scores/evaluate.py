@@ -11,7 +11,15 @@ from camchex.aggregates.small_cells import shown_positives, tells_one_small
 from camchex.scores.groups import groupings
 from camchex.scores.intervals import NO_INTERVALS, ByLevel, Intervals
 from camchex.scores.labelled_split import Split, labelled_split
-from camchex.scores.metrics import ClassScore, Floats, by_class, macro, not_scored, score_classes
+from camchex.scores.metrics import (
+    ClassScore,
+    Floats,
+    by_class,
+    macro,
+    not_scored,
+    optimism,
+    score_classes,
+)
 
 Scores = Mapping[str, ClassScore]
 
@@ -33,7 +41,8 @@ def evaluate(
 
     Returns:
         Scores per study (``study``) and, each study's prediction repeated for its images, per
-        image (``image``), each with its micro and weighted means and its frequency groups; the
+        image (``image``), each with its micro and weighted means, its frequency groups, and how far
+        the mAP may lie above that of endlessly many such studies (``mAP_optimism``); the
         mean prevalence of the classes shown, which is the mAP of chance; and the scores per study
         of each class.
 
@@ -52,6 +61,7 @@ def evaluate(
     for unit, scores in by_unit.items():
         found[unit] = {
             **_means(scores, levels[unit]),
+            "mAP_optimism": optimism(scores.values()),
             "classes_scored": macro(scores.values()).classes,
             "classes_not_scored": not_scored(scores),
             "groups": {

@@ -9,7 +9,6 @@ from camchex.aggregates.csv_files import Table
 from camchex.aggregates.results import Results
 from camchex.contract.labels import LabelParams
 from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
-from camchex.scores.bootstrap import draw_patients
 from camchex.scores.calibration_file import Calibration
 from camchex.scores.curves import reliability_curves, score_curves
 from camchex.scores.evaluate import evaluate
@@ -31,7 +30,6 @@ def evaluate_model(
     predictions: Path,
     params: EvaluationParams,
     images: pa.Table | None,
-    workers: int = 1,
 ) -> tuple[Results, Calibration, dict[str, Table]]:
     """Fit the calibration of a model to the development studies, and score it on the test studies.
 
@@ -55,22 +53,22 @@ def evaluate_model(
         development.labels, read_probabilities(predictions, development), classes, min_cell
     )
     level = params.bootstrap.level
-    draws = draw_patients(test.patients, params.bootstrap.resamples, params.bootstrap.seed)
-    bounds = intervals(test, probabilities, draws, level, workers)
+    bounds = intervals(test, probabilities, level)
     results = evaluate(test, probabilities, cohort, min_cell, bounds)
     metrics: dict[str, Any] = {"study": {}, "image": {}}
     for unit, shown in metrics.items():
         for score in ("mAP", "AUROC"):
             low, high = results[unit][f"{score}_interval"] or NONE
             shown |= {score: results[unit][score], f"{score}_low": low, f"{score}_high": high}
+        shown["mAP_optimism"] = results[unit]["mAP_optimism"]
     rule, groups = next(iter(results["study"]["groups"].items()))
     metrics[f"study_mAP_{rule}"] = {group: row["mAP"] for group, row in groups.items()}
     metrics["calibration"] = calibration_scores(test.labels, probabilities, fitted.temperature)
     metrics["details"] = [results]
     values = characteristics(test.table, None if images is None else view_positions(images))
-    subgroups = subgroup_rows(test, probabilities, values, draws, level, min_cell)
+    subgroups = subgroup_rows(test, probabilities, values, level, min_cell)
     space = labels.space if isinstance(labels.space, str) else "own labels"
-    benchmarks = benchmark_rows(test, probabilities, space, draws, level)
+    benchmarks = benchmark_rows(test, probabilities, space, bounds)
     tables = {
         **score_curves(test, probabilities, min_cell, bounds["study"]),
         **reliability_curves(test, probabilities, fitted.temperature, min_cell),

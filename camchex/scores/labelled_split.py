@@ -32,6 +32,16 @@ class Split:
         found: list[str] = self.table["patient_id"].to_pylist()
         return found
 
+    @property
+    def patient(self) -> NDArray[np.intp]:
+        """The number of the patient of each study, (N,)."""
+        return numbered(self.patients)
+
+
+def numbered(names: Sequence[str]) -> NDArray[np.intp]:
+    """Each name's number among the distinct ones, (N,)."""
+    return np.unique(np.asarray(names, str), return_inverse=True)[1].astype(np.intp)
+
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> Floats:
     """Columns of a table as (rows, columns), null as NaN."""

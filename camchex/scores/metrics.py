@@ -28,6 +28,7 @@ class ClassScore:
     auroc: float | None  # area under the ROC curve, by trapezoids
     positives: int  # studies, not weighted
     negatives: int  # studies, not weighted
+    corrected_ap: float | None = None  # average precision less what is owed to few positives
 
     @property
     def prevalence(self) -> float:
@@ -168,11 +169,12 @@ def score_class(
     """
     ranking = rank(labels, probabilities)
     times = np.ones(len(labels), np.int64) if weights is None else weights
-    ap, auroc = (float(score[0]) for score in ranking.scores(times[ranking.order][None]))
+    ap, auroc = (float(score[0]) for score in ranking.scores(times[:, None]))
     positives = len(ranking.positive)
-    counts = positives, len(ranking.order) - positives
-    # NaN: all positives, or all negatives, are missing or weigh nothing.
-    return ClassScore(None, None, *counts) if np.isnan(ap) else ClassScore(ap, auroc, *counts)
+    counts = positives, ranking.known - positives
+    if np.isnan(ap):  # all positives, or all negatives, are missing or weigh nothing
+        return ClassScore(None, None, *counts)
+    return ClassScore(ap, auroc, *counts, ranking.precision_of_others(times))
 
 
 def score_classes(
@@ -200,6 +202,14 @@ def macro(scores: Iterable[ClassScore]) -> MacroScore:
         return MacroScore(None, None, 0)
     ap, auroc = (float(np.mean([getattr(s, key) for s in scored])) for key in METRICS)
     return MacroScore(ap, auroc, len(scored))
+
+
+def optimism(scores: Iterable[ClassScore]) -> float | None:
+    """How far the mean average precision lies above the corrected one; None if none was scored."""
+    both = [
+        (s.ap, s.corrected_ap) for s in scores if s.ap is not None and s.corrected_ap is not None
+    ]
+    return float(np.mean([ap - corrected for ap, corrected in both])) if both else None
 
 
 def not_scored(scores: Mapping[str, ClassScore]) -> list[str]:

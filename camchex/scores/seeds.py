@@ -7,7 +7,7 @@ from camchex.aggregates.results import Results
 from camchex.errors import DataError
 
 SCORES = (
-    *("mAP", "AP", "AUROC"),
+    *("mAP", "AP", "AUROC", "mAP_optimism"),
     *("mAP_micro", "mAP_weighted", "AUROC_micro", "AUROC_weighted"),
 )
 """Keys whose values depend on the seed; everything else describes the test studies."""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from camchex.aggregates.csv_files import Row
 from camchex.aggregates.small_cells import has_enough_of_both, hidden_values
-from camchex.scores.bootstrap import Draws
 from camchex.scores.intervals import macro_row
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
@@ -81,7 +80,6 @@ def subgroup_rows(
     test: Split,
     probabilities: Floats,
     groups: Mapping[str, list[str]],
-    draws: Draws,
     level: float,
     min_cell: int,
 ) -> Iterator[Row]:
@@ -90,9 +88,10 @@ def subgroup_rows(
     The classes averaged are the same for all values of a characteristic that are scored: those
     with enough positives and negatives in each, so that the values can be compared. A value that
     would leave fewer than half of the classes of the largest is not scored. Probabilities, (N, Q),
-    draws, and the :func:`characteristics` are those of the test studies; the level is the share of
-    the resamples within an interval.
+    and the :func:`characteristics` are those of the test studies; the level is the share of
+    test sets whose interval should hold the truth.
     """
+    patient = test.patient
     for name, values in groups.items():
         own = np.array(values, dtype=object)
         counts = dict(sorted(Counter(values).items()))
@@ -102,7 +101,7 @@ def subgroup_rows(
         for value, rows in shown.items():
             own_classes = classes if value in scored else []
             truth, guess = test.labels[rows][:, own_classes], probabilities[rows][:, own_classes]
-            scores, means = macro_row(truth, guess, draws.rows(rows), level)
+            scores, means = macro_row(truth, guess, patient[rows], level)
             chance = float(np.mean([score.prevalence for score in scores])) if scores else None
             yield name, value, counts[value], len(scores), *means, chance
 

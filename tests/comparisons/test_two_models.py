@@ -18,6 +18,7 @@ from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2
 from camchex.errors import DataError
 from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
 from camchex.scores.bootstrap import draw_patients
+from camchex.scores.intervals import intervals
 from camchex.scores.labelled_split import Split, labelled_split
 from camchex.scores.params import BootstrapParams
 from tests.report.workspace import write_workspace
@@ -92,10 +93,10 @@ def test_the_policies_of_mimic_14_stand_side_by_side(test: Split) -> None:
     table = table.set_column(at, table.schema.field(name), [pa.array(values, pa.int8())])
     uncertain = Split(table, test.classes, test.labels, test.images)
     guesses = factories.guesses(test.labels, 1, 0)
-    draws = draw_patients(test.patients, 10, 0)
+    bounds = intervals(uncertain, guesses, 0.95)
     rows = [
         dict(zip(BENCHMARKS, row, strict=True))
-        for row in benchmark_rows(uncertain, guesses, "cxr-lt-2023", draws, 0.95)
+        for row in benchmark_rows(uncertain, guesses, "cxr-lt-2023", bounds)
     ]
     found = {(r["benchmark"], r["blank"], r["uncertain"], r["level"]): r for r in rows}
     assert len(found) == len(rows) == 12
@@ -129,6 +130,12 @@ class TestSubmission:
         path.write_text("\n".join(",".join(row) for row in rows) + "\n")
         return path
 
+    def test_a_byte_order_mark_is_no_part_of_the_header(self, test: Split, tmp_path: Path) -> None:
+        image = test.table["image_ids"][0].as_py()[0]
+        sample = self.sample(tmp_path / "sample.csv", [image], ["Edema"])
+        sample.write_text(sample.read_text(), encoding="utf-8-sig")
+        assert write_submission(test, test.labels, sample, tmp_path / "out.csv") == 1
+
     def test_every_image_has_the_prediction_of_its_study(self, test: Split, tmp_path: Path) -> None:
         images = [i for ids in test.table["image_ids"].to_pylist() for i in ids][::-1]
         findings = list(CXR_LT_2024_TASK2)[::-1]
@@ -148,6 +155,7 @@ class TestSubmission:
         ("images", "findings", "message"),
         [
             (["elsewhere"], ["Edema"], "1 of its 1 images have no prediction"),
+            (["a", "b", "a"], ["Edema"], "image a in row 2 and again in row 4"),
             ([], ["Osteopenia"], "no output for Osteopenia"),
             ([], [], "expected dicom_id and the findings"),
         ],

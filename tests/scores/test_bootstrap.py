@@ -75,7 +75,7 @@ def test_threads_blocks_and_repetition_change_nothing(
 ) -> None:
     labels, scores, patients, _ = rows
     one = bootstrap(labels, scores, draw_patients(patients, RESAMPLES, 5), workers=1)
-    monkeypatch.setattr("camchex.scores.bootstrap.CELLS", 4 * len(labels))  # 35 is no 4 times n
+    monkeypatch.setattr("camchex.scores.bootstrap.BLOCK", 4)  # 35 is no multiple of 4
     two = bootstrap(labels, scores, draw_patients(patients, RESAMPLES, 5), workers=3)
     np.testing.assert_array_equal(one.ap, two.ap)
     other = bootstrap(labels, scores, draw_patients(patients, RESAMPLES, 6))
@@ -163,7 +163,9 @@ def test_intervals_of_a_mean_over_rare_classes_hold_the_truth() -> None:
     assert percentiles <= 60
 
 
-def test_a_mean_over_classes_leaves_out_those_without_a_score() -> None:
-    values = np.array([[0.2, np.nan, 0.6], [np.nan, np.nan, np.nan], [0.1, 0.2, 0.3]])
-    np.testing.assert_allclose(mean_over(values), [0.4, np.nan, 0.2])
-    np.testing.assert_allclose(mean_over(values, [1, 2]), [0.6, np.nan, 0.25])
+def test_a_mean_over_classes_is_over_the_same_classes_in_each_resample() -> None:
+    values = np.array([[0.2, np.nan, 0.6], [0.4, 0.2, np.nan], [0.6, 0.4, 0.3]])
+    np.testing.assert_allclose(mean_over(values), [1.1 / 3, 1.05 / 3, 1.3 / 3])
+    np.testing.assert_allclose(mean_over(values, [1, 2]), [0.45, 0.325, 0.35])
+    assert np.isnan(mean_over(np.full((2, 2), np.nan))).all()
+    assert np.isnan(mean_over(np.empty((2, 0)))).all()

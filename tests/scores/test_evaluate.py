@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score
@@ -11,9 +12,8 @@ from sklearn.metrics import average_precision_score
 from camchex.contract import schemas, tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
-from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import class_row, evaluate
-from camchex.scores.intervals import intervals
+from camchex.scores.intervals import intervals, macro_row
 from camchex.scores.labelled_split import labelled_split, read_probabilities, read_seeds
 from camchex.scores.metrics import ClassScore
 from tests.scores import factories
@@ -122,38 +122,25 @@ def test_a_group_of_one_small_class_does_not_show_its_score(
     }
 
 
-def test_intervals_are_the_quantiles_of_scikit_learns_scores_of_the_resamples(
+def test_each_level_and_group_has_the_interval_of_its_classes(
     invented: factories.Invented,
 ) -> None:
     cohort = factories.cohort(invented, invented.truth.astype(float))
     test = labelled_split(cohort, "test", CXR_LT_2023)
     guesses = factories.guesses(test.labels, 2, 0)
-    draws = draw_patients(test.patients, 30, 2)
-    found = evaluate(test, guesses, cohort, MIN_CELL, intervals(test, guesses, draws, 0.8))
-    scores = {"study": [], "image": []}
-    for counts in draws.counts:
-        for level, times in (("study", 1), ("image", test.images)):
-            rows = np.repeat(np.arange(100), counts[draws.patient] * times)
-            each = average_precision_score(test.labels[rows], guesses[rows], average=None)
-            scores[level].append(each)
-
-    def ends(values: np.ndarray, score: float) -> list[float]:
-        low, high = np.quantile(values, [0.1, 0.9]) - 2 * (values.mean() - score)
-        return [max(min(low, score), 0), min(max(high, score), 1)]
-
-    for level, values in scores.items():
-        array = np.array(values)
-        assert found[level]["mAP_interval"] == pytest.approx(
-            ends(array.mean(axis=1), found[level]["mAP"])
-        )
-        head = found[level]["groups"]["paper"]["head"]
-        columns = [CXR_LT_2023.index(name) for name in head["classes"]]
-        assert head["mAP_interval"] == pytest.approx(
-            ends(array[:, columns].mean(axis=1), head["mAP"])
-        )
-    mass = found["per_class"]["Mass"]["AP_interval"]
-    values = np.array(scores["study"])[:, CXR_LT_2023.index("Mass")]
-    assert mass == pytest.approx(ends(values, found["per_class"]["Mass"]["AP"]))
+    bounds = intervals(test, guesses, 0.8)
+    found = evaluate(test, guesses, cohort, MIN_CELL, bounds)
+    assert found["study"]["mAP_interval"] != found["image"]["mAP_interval"]
+    head = found["study"]["groups"]["paper"]["head"]
+    columns = [CXR_LT_2023.index(name) for name in head["classes"]]
+    _, means = macro_row(test.labels[:, columns], guesses[:, columns], test.patient, 0.8)
+    expected = [head["mAP"], *head["mAP_interval"], head["AUROC"], *head["AUROC_interval"]]
+    assert means == pytest.approx(expected)
+    _, means = macro_row(test.labels[:, [3]], guesses[:, [3]], test.patient, 0.8)
+    row = found["per_class"][CXR_LT_2023[3]]
+    assert means == pytest.approx(
+        [row["AP"], *row["AP_interval"], row["AUROC"], *row["AUROC_interval"]]
+    )
 
 
 def test_a_small_class_has_no_interval_and_is_in_no_weighted_mean(
@@ -165,7 +152,7 @@ def test_a_small_class_has_no_interval_and_is_in_no_weighted_mean(
         cohort = factories.cohort(invented, labels)
         test = labelled_split(cohort, "test", CXR_LT_2023)
         guesses = factories.guesses(invented.truth[60:].astype(float), 2, 0)
-        bounds = intervals(test, guesses, draw_patients(test.patients, 5, 2), 0.8)
+        bounds = intervals(test, guesses, 0.8)
         return dict(evaluate(test, guesses, cohort, MIN_CELL, bounds))
 
     one, four = with_positives(1), with_positives(4)
@@ -214,6 +201,18 @@ class TestPredictions:
         test = labelled_split(fewer, "test", CXR_LT_2023)
         with pytest.raises(DataError, match=r"seed0.parquet: 100 studies .* cohort has 99"):
             read_probabilities(folder / "seed0.parquet", test)
+
+    @pytest.mark.parametrize("kind", ["cohort", "predictions"])
+    def test_a_study_twice_is_an_error(self, folder: Path, tmp_path: Path, kind: str) -> None:
+        schema = schemas.cohort(CXR_LT_2023)
+        table = self.cohort
+        if kind == "predictions":
+            schema = schemas.predictions(CXR_LT_2023)
+            table = tables.read(folder / "seed0.parquet", schema)
+        twice = pa.concat_tables([table.slice(0, 3), table.slice(2)])
+        pq.write_table(twice, tmp_path / "twice.parquet")
+        with pytest.raises(DataError, match=r"row 3.* in one row only"):
+            tables.read(tmp_path / "twice.parquet", schema)
 
     def test_a_number_that_is_no_probability_is_an_error(self, folder: Path) -> None:
         path = folder / "seed0.parquet"

@@ -6,7 +6,6 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from camchex.contract.labels import CXR_LT_2023
-from camchex.scores.bootstrap import draw_patients
 from camchex.scores.labelled_split import Split, labelled_split
 from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows
 from camchex.texts.vitals_text import vitals_text
@@ -52,10 +51,9 @@ def test_a_study_is_in_the_subgroup_that_its_row_says(test: Split) -> None:
 def test_the_score_of_a_subgroup_is_of_its_studies_and_classes(test: Split) -> None:
     guesses = factories.guesses(test.labels, 2, 0)
     groups = {"sex": characteristics(test.table)["sex"]}
-    draws = draw_patients(test.patients, 20, 0)
     rows = [
         dict(zip(SUBGROUPS, row, strict=True))
-        for row in subgroup_rows(test, guesses, groups, draws, 0.95, 9)
+        for row in subgroup_rows(test, guesses, groups, 0.95, 9)
     ]
     assert [(r["value"], r["studies"]) for r in rows] == [("F", 60), ("M", 60), ("not known", 80)]
     values = np.array(groups["sex"])
@@ -79,10 +77,9 @@ def test_the_score_of_a_subgroup_is_of_its_studies_and_classes(test: Split) -> N
 def test_a_value_with_few_studies_is_listed_and_does_not_restrict_the_others(test: Split) -> None:
     guesses = factories.guesses(test.labels, 2, 0)
     values = ["large"] * 120 + ["middle"] * 68 + ["tiny"] * 12
-    draws = draw_patients(test.patients, 20, 0)
     rows = {
         row[1]: dict(zip(SUBGROUPS, row, strict=True))
-        for row in subgroup_rows(test, guesses, {"kind": values}, draws, 0.95, 5)
+        for row in subgroup_rows(test, guesses, {"kind": values}, 0.95, 5)
     }
     assert rows["tiny"]["studies"] == 12
     assert rows["tiny"]["mAP"] is None
