@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import logit
 
 from camchex.aggregates.results import Results
+from camchex.scores.calibration_file import log_odds
 from camchex.scores.evaluate import class_row
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats, macro, score_classes
@@ -23,7 +24,6 @@ SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP,
 Pair = tuple[float | None, float | None]
 CHANCE = 0.5  # AUROC
 FAR_BELOW = 0.5  # a share, of a finding
-EDGE = 1e-12  # least probability, and least distance from 1, that has log-odds of its own
 ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to be far below
 
 
@@ -51,12 +51,6 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
         "studies": len(split.labels),
         "sets": {name: _set(split, one, min_cell) for name, one in compared.items()},
     }
-
-
-def log_odds(probabilities: Floats) -> Floats:
-    """Log-odds of probabilities of any shape; those of 0 and 1 are finite."""
-    found: Floats = logit(np.clip(probabilities, EDGE, 1 - EDGE))
-    return found
 
 
 def sum_of_log_odds(members: Sequence[Floats], prior: Floats) -> Floats:
