@@ -19,8 +19,9 @@ from camchex.errors import CamchexError, ParamsError
 if TYPE_CHECKING:
     from camchex.fusion.params import TextParams
     from camchex.networks.params import EncoderParams
-    from camchex.scores.calibration_file import Calibration, Rule
+    from camchex.scores.calibration_file import Rule
 
+NOT_CALIBRATED = "Not calibrated: numbers to rank by, no frequencies."
 NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
 
 app = typer.Typer(
@@ -296,13 +297,14 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     decisions: Decisions = False,
     calibration: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Thresholds to use; default: those of the model."),
+        typer.Option(metavar="FILE", help="Calibration to use; default: that of the model."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict the findings of one study, most probable first.
 
-    Leave out what is not known. Research software, not a medical device.
+    Leave out what is not known. Probabilities are calibrated where the model's calibration is.
+    Research software, not a medical device.
     """
     from dataclasses import asdict
 
@@ -324,38 +326,33 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     images += [(path, "lateral") for path in lateral or []]
     values = parse_vital_signs(vitals or "")
     # The model is loaded last, since it takes longest: a missing file is reported at once.
-    wanted = calibration or (beside(model) if decisions else None)
-    fitted = read_calibration(wanted) if wanted else None
+    wanted = calibration or beside(model)
+    fitted = read_calibration(wanted) if calibration or decisions or wanted.exists() else None
     loaded = load(model)
     classifier = read_view_classifier(classifier_beside(model))
     seen = look_at_images(image, classifier, image_preparation(loaded)) if image else {}
     images += [(path, one.view) for path, one in seen.items()]
     notes: ImageNotes = {}
     found = predict_study(loaded, StudyInput(images, indication, values, gender), notes, classifier)
-    ranked = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    shown = fitted.calibrated(found) if fitted else found
+    ranked = dict(sorted(shown.items(), key=lambda item: (-item[1], item[0])))
+    decided = fitted.decide(ranked) if fitted and (decisions or calibration) else {}
     if as_json:
-        answer: dict[str, object] = {"note": NOT_A_DEVICE, "probabilities": ranked}
-        answer |= {"views": {str(path): asdict(one) for path, one in seen.items()}} if seen else {}
-        answer |= {"image_notes": {str(path): notes[path] for path in notes}} if notes else {}
-        answer |= _calibrated(ranked, fitted) if fitted else {}
-        print_json(answer)
+        print_json({
+            "note": NOT_A_DEVICE,
+            "calibrated": fitted is not None,
+            "probabilities": ranked,
+            **({"as_predicted": {name: found[name] for name in ranked}} if fitted else {}),
+            **({"decisions": decided} if decided else {}),
+            **({"views": {str(path): asdict(one) for path, one in seen.items()}} if seen else {}),
+            **({"image_notes": {str(path): notes[path] for path in notes}} if notes else {}),
+        })  # fmt: skip
         return
-    Console().print(_findings_table(ranked, fitted.decide(ranked) if fitted else {}))
+    Console().print(_findings_table(ranked, decided))
     noted = (f"{path}: {'; '.join(notes[path])}" for path in notes)
-    for line in (*noted, *describe(seen, classifier), NOT_A_DEVICE):
+    how = () if fitted else (f"{NOT_CALIBRATED} {wanted}: no such file (`dvc repro evaluate`).",)
+    for line in (*noted, *describe(seen, classifier), *how, NOT_A_DEVICE):
         Console(stderr=True, soft_wrap=True, markup=False).print(line, style="dim")
-
-
-def _calibrated(ranked: Mapping[str, float], fitted: "Calibration") -> dict[str, object]:
-    import numpy as np
-
-    from camchex.scores.calibration_file import rescale
-
-    scaled = rescale(np.array(list(ranked.values())), fitted.temperature).tolist()
-    return {
-        "calibrated": dict(zip(ranked, scaled, strict=True)),
-        "decisions": fitted.decide(ranked),
-    }
 
 
 def _findings_table(

@@ -13,7 +13,8 @@ from camchex.comparisons.variants import Comparison, Files
 from camchex.contract.tables import predictions_table
 from camchex.errors import DataError
 from camchex.scores.bootstrap import draw_patients
-from camchex.scores.ceiling import log_odds, sum_of_log_odds
+from camchex.scores.calibration_file import log_odds
+from camchex.scores.ceiling import sum_of_log_odds
 from camchex.scores.labelled_split import Split, matrix
 from camchex.scores.metrics import Floats, macro, score_classes
 from camchex.scores.params import EvaluationParams

@@ -6,7 +6,7 @@ from typing import Any
 
 from camchex.aggregates.results import Results
 from camchex.contract.yaml_file import read_data
-from camchex.scores.groups import groupings
+from camchex.scores.evaluate import groupings
 
 NUMBERS = "paper_numbers.yaml"
 

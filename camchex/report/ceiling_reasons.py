@@ -122,7 +122,8 @@ def below_the_ceiling(ceiling: Results, cohort: Results) -> dict[str, object]:
     Returns:
         ``below`` and ``others`` (name, shares and reasons of each finding), ``counts`` (how many
         of both have each reason), ``correlations`` with the share that images alone reach, and
-        the ``weakest`` of the ``signs`` measured, in standard deviations.
+        the ``weakest`` of the ``signs`` measured, in standard deviations; ``above``: findings above
+        the ceiling, with how often chance alone would bring them there.
     """
     sets, rows = ceiling["splits"]["test"]["sets"], ceiling["sign_strength"]["findings"]
     whole, images = sets[WHOLE]["per_class"], sets["images"]["per_class"]
@@ -157,6 +158,7 @@ def below_the_ceiling(ceiling: Results, cohort: Results) -> dict[str, object]:
         "signs": sum(row["signs"] for row in rows.values()),
         "limits": LIMITS,
         "far_below": FAR_BELOW,
+        "above": sets[WHOLE].get("above", {}),  # results of older versions have none
     }
 
 

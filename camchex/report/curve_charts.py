@@ -1,11 +1,13 @@
 """The curves of the page: precision and recall, reliability, what is missing, and training."""
 
+from statistics import fmean
+
 from markupsafe import Markup
 
 from camchex.aggregates.results import Results
 from camchex.comparisons.missing import LABELS, SHARES, WITHOUT
 from camchex.comparisons.variant_tables import SCORES
-from camchex.report.charts import SMALL, line_chart
+from camchex.report.charts import SMALL, Line, line_chart
 from camchex.report.inputs import IMAGE_RUNS, ReportInputs
 from camchex.scores.curves import MACRO
 
@@ -33,7 +35,7 @@ def precision_recall_charts(inputs: ReportInputs) -> tuple[Markup, list[Markup]]
 
 
 def reliability_charts(inputs: ReportInputs) -> list[Markup]:
-    """Share labelled positive at each probability, by seed, as predicted and once scaled."""
+    """Share labelled positive at each probability, by seed, as predicted and calibrated."""
     return [
         line_chart(
             {f"seed {seed}": lines[kind] for seed, lines in inputs.reliability.items()},
@@ -42,9 +44,36 @@ def reliability_charts(inputs: ReportInputs) -> list[Markup]:
             limits=FULL,
             diagonal=True,
         )
-        for kind in ("as predicted", "scaled")
+        for kind in ("as predicted", "calibrated")
         if all(kind in lines for lines in inputs.reliability.values())
     ]
+
+
+def net_benefit_charts(inputs: ReportInputs) -> tuple[Markup, list[Markup]]:
+    """Decision curves: the mean over classes by seed, and what each class gains, mean of the seeds.
+
+    Returns:
+        An empty chart and none of classes where no class may be shown.
+    """
+    axes = "probability from which on yes is called", "net benefit"
+    means: dict[str, Line] = {}
+    for seed, rows in inputs.net_benefit.items():
+        at = [(float(r["threshold"]), r) for r in rows if r["class"] == MACRO]
+        means |= {f"seed {seed}": [(x, float(r["net_benefit"])) for x, r in at]} if at else {}
+        above = [(x, y) for x, r in at if (y := float(r["call_all"])) >= 0]
+        means |= {"calling all": above} if above else {}
+    gains: dict[str, dict[float, list[float]]] = {}
+    for row in (row for rows in inputs.net_benefit.values() for row in rows):
+        best = max(float(row["call_all"]), 0.0)
+        points = gains.setdefault(row["class"], {}).setdefault(float(row["threshold"]), [])
+        points.append(float(row["net_benefit"]) - best)
+    small = [
+        line_chart({name: [(x, fmean(y)) for x, y in points.items()]}, name, ("", ""), SMALL)
+        for name, points in gains.items()
+        if name != MACRO
+    ]
+    title = "Net benefit, mean of the classes"
+    return line_chart(means, title, axes) if means else Markup(), small
 
 
 def missing_charts(missing: Results) -> list[Markup]:

@@ -90,7 +90,10 @@ class ReportInputs:
         machines: The machine of each training whose bytes no other machine is sure to make.
         remarks: What each training said of itself, by run: spikes, and classes still being learnt.
         precision_recall: Curves by seed and class.
-        reliability: Curves by seed and kind (``as predicted``, ``scaled``), all classes together.
+        reliability: Curves by seed and kind (``camchex.scores.fit_calibration.KINDS``), all classes
+            together.
+        decisions: Rows of every seed's ``decisions.csv``.
+        net_benefit: Rows of every seed's ``net_benefit.csv``.
         subgroups: Rows of every seed's ``subgroups.csv``.
         benchmarks: Rows of every seed's ``benchmarks.csv``.
         curated: Rows of every seed against each set of labels that people gave, by its name.
@@ -112,6 +115,8 @@ class ReportInputs:
     remarks: Mapping[str, Sequence[str]]
     precision_recall: Mapping[int, Lines]
     reliability: Mapping[int, Lines]
+    decisions: Mapping[int, Sequence[CsvRow]]
+    net_benefit: Mapping[int, Sequence[CsvRow]]
     subgroups: Mapping[int, Sequence[CsvRow]]
     benchmarks: Mapping[int, Sequence[CsvRow]]
     curated: Mapping[str, Mapping[int, Sequence[CsvRow]]]
@@ -180,6 +185,8 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         reliability=read_lines(
             curves, seeds, "reliability_all", "probability mean_probability share_positive"
         ),
+        decisions=read_seed_rows(curves, seeds, "decisions"),
+        net_benefit=read_seed_rows(curves, seeds, "net_benefit"),
         subgroups=read_seed_rows(curves, seeds, "subgroups"),
         benchmarks=read_seed_rows(curves, seeds, "benchmarks"),
         curated={name: read_curated(curves / f"curated_{name}.csv", seeds) for name in curated},

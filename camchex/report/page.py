@@ -10,6 +10,7 @@ from camchex.comparisons.paper import paper_groups, paper_numbers, paper_overall
 from camchex.report.ceiling_reasons import below_the_ceiling
 from camchex.report.curve_charts import (
     missing_charts,
+    net_benefit_charts,
     precision_recall_charts,
     reliability_charts,
     training_charts,
@@ -20,7 +21,14 @@ from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
 from camchex.report.odd_counts import odd_counts
 from camchex.report.other_results import CEILING, MISSING, TRUTH
 from camchex.report.render import render
-from camchex.report.seed_rows import BENCHMARK, CURATED, SUBGROUP, join_rows, subgroup_chart
+from camchex.report.seed_rows import (
+    BENCHMARK,
+    CURATED,
+    SUBGROUP,
+    join_decisions,
+    join_rows,
+    subgroup_chart,
+)
 
 BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
 IMAGES = "images_"  # how the name of the counts of a data set's images begins
@@ -89,10 +97,7 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
     )
     yield _section("Each finding", "each_finding", classes=best_first)
-    mean, classes = precision_recall_charts(inputs)
-    yield _section("Precision and recall", "precision_recall", mean=mean, classes=classes)
-    charts = reliability_charts(inputs)
-    yield _section("Calibration", "calibration", found=summary["calibration"], charts=charts)
+    yield from _curves(inputs)
     yield _section("Frequent and rare findings", "frequency_groups", summary=summary)
     rows = join_rows(inputs.subgroups, SUBGROUP)
     yield _section("Subgroups", "subgroups", rows=rows, chart=subgroup_chart(rows))
@@ -154,6 +159,19 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         yield _section("What it is most wrong about", "failures", failures=inputs.failures)
     if inputs.examples:
         yield _section("Example studies", "examples", examples=inputs.examples)
+
+
+def _curves(inputs: ReportInputs) -> Iterator[Section]:
+    """Sections of what is drawn by recall or by probability."""
+    mean, classes = precision_recall_charts(inputs)
+    yield _section("Precision and recall", "precision_recall", mean=mean, classes=classes)
+    charts, found = reliability_charts(inputs), inputs.summary["calibration"]
+    yield _section("Calibration", "calibration", found=found, charts=charts)
+    chart, small = net_benefit_charts(inputs)
+    rows = join_decisions(inputs.decisions)
+    yield _section(
+        "Decisions", "decisions", rows=rows, chart=chart, classes=small, level=inputs.level
+    )
 
 
 def _section(title: str, template: str, **data: Any) -> Section:  # noqa: ANN401 - as of render

@@ -7,10 +7,12 @@ from markupsafe import Markup
 from camchex.aggregates.results import Results
 from camchex.report.charts import interval_chart
 from camchex.report.inputs import CsvRow
+from camchex.scores.decisions import SHARES
 from camchex.scores.seeds import mean_sd
 
 SUBGROUP = ("characteristic", "value")
 BENCHMARK = ("benchmark", "blank", "uncertain", "level")
+DECISION = ("class", "rule")
 CURATED = ("finding", "blank", "uncertain")
 Joined = list[tuple[tuple[str, ...], Results]]
 
@@ -44,6 +46,24 @@ def _means(rows: Sequence[CsvRow]) -> Results:
         ends = [means(f"{score}_{end}")["mean"] for end in ("low", "high")]
         found |= {score: means(score), f"{score}_interval": None if None in ends else ends}
     return found
+
+
+def join_decisions(seeds: Mapping[int, Sequence[CsvRow]]) -> Joined:
+    """Rows of ``decisions.csv`` that every seed has: means, and mean bounds of the shares."""
+    by_seed = [{tuple(row[name] for name in DECISION): row for row in r} for r in seeds.values()]
+    found: Joined = []
+    for name in by_seed[0]:
+        rows = [of_seed[name] for of_seed in by_seed if name in of_seed]
+        if len(rows) == len(by_seed):
+            means = {key: _mean(rows, key) for key in rows[0] if key not in DECISION}
+            ends = {share: [means[f"{share}_{end}"] for end in ("low", "high")] for share in SHARES}
+            bounds = {f"{s}_interval": None if None in e else e for s, e in ends.items()}
+            found.append((name, {**means, **bounds}))
+    return found
+
+
+def _mean(rows: Sequence[CsvRow], column: str) -> float | None:
+    return mean_sd([float(row[column]) if row[column] else None for row in rows])["mean"]
 
 
 def subgroup_chart(rows: Joined) -> Markup:

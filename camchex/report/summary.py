@@ -68,7 +68,9 @@ def summarise(
         "seeds": list(seeds),
         **over_seeds([found["details"][0] for found in metrics]),
         "calibration": {
-            name: mean_sd([scores[name] for scores in calibrations]) for name in calibrations[0]
+            name: mean_sd([scores[name] for scores in calibrations])
+            for name in calibrations[0]
+            if name != "classes"
         },
         "audit": {
             "label_leak_found": audit["leak"]["found"],
@@ -89,7 +91,7 @@ def summary_metrics(summary: Results) -> Results:
     Returns:
         On what data; scores per study with bounds and deviation over seeds, and the mAP of chance;
         mAP per image; mAP of head, body and tail (in the grouping of the paper where it applies);
-        the calibration error once scaled; the share of the gain that the audit does not doubt.
+        the calibration error once calibrated; the share of the gain that the audit does not doubt.
         ``details`` is a list of one, since tools that compare metrics leave lists out.
     """
     study = summary["study"]
@@ -103,7 +105,7 @@ def summary_metrics(summary: Results) -> Results:
         "chance": {"mAP": summary["mean_prevalence"]},
         "image": {"mAP": summary["image"]["mAP"]["mean"]},
         f"study_mAP_{rule}": {group: row["mAP"]["mean"] for group, row in groups.items()},
-        "ECE_scaled": summary["calibration"]["ECE_scaled"]["mean"],
+        "ECE_calibrated": summary["calibration"]["ECE_calibrated"]["mean"],
         "gain_not_owed_to_seen_words": summary["audit"]["gain_not_owed_to_seen_words"],
         "details": [summary],
     }

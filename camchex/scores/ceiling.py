@@ -3,27 +3,33 @@
 The share is (ours - chance) / (ceiling - chance), of an average precision or of its mean over
 classes with the prevalence (or its mean) as chance, and of an AUROC with 0.5.
 
+The best observer gives many studies the same probability. No order among them is better than
+another, so the ceiling's average precision is the mean over all orders. Scored in one step at their
+end, as that of a model is, it would be lower, and a model that orders them by anything exceeds it.
+
 Joint reading is compared with separate reading: what one model of each input says, put together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import logit
 
 from camchex.aggregates.results import Results
+from camchex.scores.calibration_file import log_odds
 from camchex.scores.evaluate import class_row
 from camchex.scores.labelled_split import Split
-from camchex.scores.metrics import Floats, macro, score_classes
+from camchex.scores.metrics import ClassScore, Floats, macro, score_class, score_classes
 from camchex.scores.seeds import mean_sd
 
 SHARE = "(ours - chance) / (ceiling - chance); chance: prevalence of AP and mAP, 0.5 of AUROC"
 Pair = tuple[float | None, float | None]
+Score = Callable[[Split, Floats], Mapping[str, ClassScore]]
 CHANCE = 0.5  # AUROC
 FAR_BELOW = 0.5  # a share, of a finding
-EDGE = 1e-12  # least probability, and least distance from 1, that has log-odds of its own
+REDRAWN = 1_000  # times that labels are drawn again
 ROOM = 0.1  # AP above the prevalence, below which a ceiling leaves nothing to be far below
 
 
@@ -53,9 +59,75 @@ def compare_with_ceiling(split: Split, compared: Mapping[str, Compared], min_cel
     }
 
 
-def log_odds(probabilities: Floats) -> Floats:
-    """Log-odds of probabilities of any shape; those of 0 and 1 are finite."""
-    found: Floats = logit(np.clip(probabilities, EDGE, 1 - EDGE))
+def expected_ap(labels: Floats, scores: Floats) -> Floats:
+    """Average precision, mean over all orders of the rows that have the same score.
+
+    Args:
+        labels: 1 or 0, R sets of labels of the same rows, (R, N).
+        scores: Numbers that rank, (N,).
+
+    Returns:
+        (R,); NaN where no label is positive.
+
+    Source: McSherry and Najork 2008, Computing Information Retrieval Performance Measures
+    Efficiently in the Presence of Tied Scores.
+    """
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
+    rank = np.arange(1, len(order) + 1)
+    tied = np.diff(starts, append=len(order))
+    within = rank - 1 - np.repeat(starts, tied)
+    places, later = np.add.reduceat([1 / rank, within / rank], starts, axis=1)
+    found = np.add.reduceat(labels[:, order], starts, axis=1)
+    before = np.cumsum(found, axis=1) - found
+    # A place among n tied rows with r positives holds one with r / n; of the rows of the group
+    # above it, (r - 1) / (n - 1) are then positive.
+    precision = (before + 1) * places + (found - 1) / np.maximum(tied - 1, 1) * later
+    total = found.sum(axis=1)
+    hits = (found / tied * precision).sum(axis=1)
+    ap: Floats = np.full(len(labels), np.nan)
+    return np.asarray(np.divide(hits, total, out=ap, where=total > 0))
+
+
+def score_model(split: Split, probabilities: Floats) -> dict[str, ClassScore]:
+    """Score a model, (N, Q), as everywhere: tied studies are called in one step."""
+    return score_classes(split.labels, probabilities, split.classes)
+
+
+def score_ceiling(split: Split, probabilities: Floats) -> dict[str, ClassScore]:
+    """Score the best observer, (N, Q), with the mean over all orders of what it cannot order."""
+    found = {}
+    for name, truth, guess in zip(split.classes, split.labels.T, probabilities.T, strict=True):
+        score, known = score_class(truth, guess), ~np.isnan(truth)
+        ap = None if score.ap is None else float(expected_ap(truth[None, known], guess[known])[0])
+        found[name] = replace(score, ap=ap)
+    return found
+
+
+def above_by_chance(split: Split, one: Compared, min_cell: int) -> dict[str, float]:
+    """Findings in which ours scores above the ceiling, with how often chance alone would do that.
+
+    A ceiling is the best that can be expected, and 400 studies may be kind to a model. Labels are
+    drawn again from the ceiling's probabilities, which ours then knows nothing about beyond what
+    the ceiling knows.
+
+    Returns:
+        By finding the share of the draws in which the AP of ours (mean over seeds) is above the
+        ceiling's by as much as it is. If the ceiling holds, all shares from 0 to 1 are as likely,
+        but for findings that are not listed.
+    """
+    random, found = np.random.default_rng(0), {}
+    for q, (name, score) in enumerate(score_ceiling(split, one.ceiling).items()):
+        known = ~np.isnan(split.labels[:, q])
+        chance = one.ceiling[known, q]
+        drawn = random.random((REDRAWN, len(chance))) < chance
+        if not one.ours or not score.may_be_shown(min_cell):
+            continue
+        labels = np.vstack([split.labels[known, q], drawn]).astype(np.float64)
+        ours = np.mean([expected_ap(labels, p[known, q]) for p in one.ours.values()], axis=0)
+        gap, *gaps = ours - expected_ap(labels, chance)
+        if gap > 0:
+            found[name] = float(np.nanmean(np.asarray(gaps) >= gap))
     return found
 
 
@@ -108,16 +180,14 @@ def gain(split: Split, joint: Compared, separate: Compared) -> Results:
         known).
     """
 
-    def differences(one: Floats, other: Floats) -> list[float | None]:
-        better, worse = (
-            macro(score_classes(split.labels, p, split.classes).values()) for p in (one, other)
-        )
+    def differences(one: Floats, other: Floats, score: Score) -> list[float | None]:
+        better, worse = (macro(score(split, p).values()) for p in (one, other))
         pairs = (better.ap, worse.ap), (better.auroc, worse.auroc)
         return [None if a is None or b is None else a - b for a, b in pairs]
 
-    known = differences(joint.ceiling, separate.ceiling)
+    known = differences(joint.ceiling, separate.ceiling, score_ceiling)
     common = [seed for seed in joint.ours if seed in separate.ours]
-    ours = [differences(joint.ours[seed], separate.ours[seed]) for seed in common]
+    ours = [differences(joint.ours[seed], separate.ours[seed], score_model) for seed in common]
     found: dict[str, Any] = {}
     for i, name in enumerate(("mAP", "AUROC")):
         spread, best = mean_sd([one[i] for one in ours]), known[i]
@@ -136,8 +206,8 @@ def share_of_ceiling(
 
 
 def _set(split: Split, one: Compared, min_cell: int) -> Results:
-    best = score_classes(split.labels, one.ceiling, split.classes)
-    seeds = [score_classes(split.labels, p, split.classes) for p in one.ours.values()]
+    best = score_ceiling(split, one.ceiling)
+    seeds = [score_model(split, p) for p in one.ours.values()]
     prevalence = [score.prevalence for score in best.values() if score.ap is not None]
     chance = float(np.mean(prevalence)) if prevalence else None
     means = [macro(scores.values()) for scores in (best, *seeds)]

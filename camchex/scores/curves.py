@@ -1,5 +1,6 @@
 """Scores as DVC plots them: small CSV files without a value of a single patient."""
 
+from collections.abc import Mapping
 from itertools import chain
 
 import numpy as np
@@ -7,8 +8,7 @@ from sklearn.metrics import precision_recall_curve
 
 from camchex.aggregates.csv_files import Row, Table
 from camchex.aggregates.small_cells import is_small_class
-from camchex.scores.calibration_file import rescale
-from camchex.scores.fit_calibration import reliability
+from camchex.scores.fit_calibration import KINDS, reliability
 from camchex.scores.intervals import NONE, Intervals
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats, score_classes
@@ -63,12 +63,12 @@ def score_curves(
 
 
 def reliability_curves(
-    test: Split, probabilities: Floats, temperature: float, min_cell: int
+    test: Split, compared: Mapping[str, Floats], min_cell: int
 ) -> dict[str, Table]:
     """How sure the model was and how often it was right, as tables by file name.
 
-    Probabilities, (N, Q), are those of the test studies; the temperature was fitted on the
-    development studies. A bin with fewer than ``min_cell`` positives, or negatives, is hidden.
+    The probabilities are those of :func:`camchex.scores.fit_calibration.compared`. A bin with
+    fewer than ``min_cell`` positives, or negatives, is hidden.
 
     Returns:
         ``reliability``, by class and bin; and ``reliability_all`` of all labels together, where
@@ -76,8 +76,8 @@ def reliability_curves(
     """
     each: list[Row] = []
     pooled: list[Row] = []
-    kinds = {"as predicted": probabilities, "scaled": rescale(probabilities, temperature)}
-    for kind, guesses in kinds.items():
+    for end, guesses in compared.items():
+        kind = KINDS[end]
         columns = [*zip(test.classes, test.labels.T, guesses.T, strict=True)]
         for name, truth, guess in (*columns, (None, test.labels.ravel(), guesses.ravel())):
             for mean, share, count in reliability(truth, guess):

@@ -11,13 +11,9 @@ from camchex.contract.labels import LabelParams
 from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
 from camchex.scores.calibration_file import Calibration
 from camchex.scores.curves import reliability_curves, score_curves
+from camchex.scores.decisions import DECISIONS, NET_BENEFIT, decision_rows, net_benefit_rows
 from camchex.scores.evaluate import evaluate
-from camchex.scores.fit_calibration import (
-    DECISIONS,
-    calibration_scores,
-    decision_rows,
-    fit_calibration,
-)
+from camchex.scores.fit_calibration import calibration_scores, compared, fit_calibration
 from camchex.scores.intervals import NONE, intervals
 from camchex.scores.labelled_split import labelled_split, read_probabilities
 from camchex.scores.params import EvaluationParams
@@ -63,7 +59,12 @@ def evaluate_model(
         shown["mAP_optimism"] = results[unit]["mAP_optimism"]
     rule, groups = next(iter(results["study"]["groups"].items()))
     metrics[f"study_mAP_{rule}"] = {group: row["mAP"] for group, row in groups.items()}
-    metrics["calibration"] = calibration_scores(test.labels, probabilities, fitted.temperature)
+    kinds = compared(probabilities, fitted, classes)
+    calibrated = kinds["_calibrated"]
+    metrics["calibration"] = {
+        **calibration_scores(test.labels, kinds, development.labels, min_cell),
+        "temperature": fitted.temperature,
+    }
     metrics["details"] = [results]
     values = characteristics(test.table, None if images is None else view_positions(images))
     subgroups = subgroup_rows(test, probabilities, values, level, min_cell)
@@ -71,8 +72,9 @@ def evaluate_model(
     benchmarks = benchmark_rows(test, probabilities, space, bounds)
     tables = {
         **score_curves(test, probabilities, min_cell, bounds["study"]),
-        **reliability_curves(test, probabilities, fitted.temperature, min_cell),
-        "decisions": (DECISIONS, decision_rows(test, probabilities, fitted, min_cell)),
+        **reliability_curves(test, kinds, min_cell),
+        "decisions": (DECISIONS, decision_rows(test, calibrated, fitted, level, min_cell)),
+        "net_benefit": (NET_BENEFIT, net_benefit_rows(test, calibrated, min_cell)),
         "subgroups": (SUBGROUPS, subgroups),
         "benchmarks": (BENCHMARKS, benchmarks),
     }

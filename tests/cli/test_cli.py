@@ -1,6 +1,7 @@
 """The ``camchex`` command: what it prints, and how it fails."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -235,6 +236,8 @@ class TestPredict:
             ["Hernia", "0.250"],
         ]
         assert "not a medical device" in note
+        assert "Not calibrated" in note
+        assert "models/calibration/seed0.json: no such file" in note
 
     @pytest.mark.usefixtures("seen")
     def test_json_holds_the_same_and_says_what_it_is_not(self, camchex: Camchex) -> None:
@@ -245,6 +248,7 @@ class TestPredict:
             "Edema": 0.25,
             "Hernia": 0.25,
         }
+        assert json.loads(shown)["calibrated"] is False
         assert "not a medical device" in json.loads(shown)["note"]
 
     @pytest.mark.usefixtures("seen")
@@ -259,31 +263,51 @@ class TestPredict:
         assert json.loads(shown)["image_notes"] == expected
 
     @pytest.mark.usefixtures("seen")
-    def test_decisions_follow_the_thresholds_beside_the_model(
+    def test_probabilities_and_decisions_are_those_of_the_calibration_beside_the_model(
         self, camchex: Camchex, tmp_path: Path
     ) -> None:
-        from camchex.scores.calibration_file import Calibration, write_calibration
+        from camchex.scores.calibration_file import Calibration, Platt, write_calibration
 
-        thresholds = {
-            "Edema": {"max_f1": 0.25, "specificity_90": 0.3},
-            "Pneumonia": {"max_f1": 0.8, "specificity_90": 0.5},
+        thresholds = {  # of calibrated probabilities
+            "Edema": {"max_f1": 0.5, "specificity_90": 0.6},
+            "Pneumonia": {"max_f1": 0.6, "specificity_90": 0.5},
             "Hernia": {"max_f1": None, "specificity_90": None},
         }
-        fitted = Calibration(temperature=2, thresholds=thresholds)
+        lines = {  # odds of 1 to 3, tripled, are even
+            "Edema": Platt(intercept=math.log(3), slope=1),
+            "Pneumonia": Platt(intercept=0, slope=0.2),
+            "Hernia": Platt(intercept=0, slope=1),
+        }
+        fitted = Calibration(classes=lines, thresholds=thresholds, temperature=1)
         write_calibration(fitted, tmp_path / "models/calibration/seed0.json")
         model = ["--model", str(tmp_path / "models/fusion/seed0")]
         _, shown, _ = camchex("predict", *model, "--decisions")
         assert [line.split() for line in shown.splitlines()[1:]] == [
-            ["Pneumonia", "0.750", "no", "yes"],
-            ["Edema", "0.250", "yes", "no"],
+            ["Pneumonia", "0.555", "no", "yes"],
+            ["Edema", "0.500", "yes", "no"],
             ["Hernia", "0.250", "-", "-"],
         ]
         _, shown, _ = camchex("predict", *model, "--decisions", "--json")
         answer = json.loads(shown)
+        assert answer["calibrated"]
         assert answer["decisions"]["Edema"] == {"max_f1": True, "specificity_90": False}
-        assert answer["calibrated"]["Edema"] == pytest.approx(1 / (1 + 3**0.5))  # odds 1 to 3
-        _, plain, _ = camchex("predict", *model, "--json")
-        assert set(json.loads(plain)) == {"note", "probabilities"}
+        assert answer["probabilities"]["Pneumonia"] == pytest.approx(1 / (1 + 3**-0.2))
+        assert answer["as_predicted"] == {"Pneumonia": 0.75, "Edema": 0.25, "Hernia": 0.25}
+        _, plain, note = camchex("predict", *model)
+        assert plain.splitlines()[1].split() == ["Pneumonia", "0.555"]
+        assert "calibrated" not in note
+
+    @pytest.mark.usefixtures("seen")
+    def test_a_calibration_of_an_older_version_says_what_to_run(
+        self, camchex: Camchex, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "models/calibration/seed0.json"
+        path.parent.mkdir(parents=True)
+        path.write_text('{"temperature": 0.5, "thresholds": {"Edema": {"max_f1": 0.2}}}')
+        status, _, complaint = camchex("predict", "--model", str(tmp_path / "models/fusion/seed0"))
+        assert status == 1
+        assert "seed0.json: not a calibration of this version" in complaint
+        assert "dvc repro evaluate" in complaint
 
     def test_an_image_without_a_view_is_given_one(
         self, camchex: Camchex, seen: dict[str, object], monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ from camchex.report.ceiling_reasons import (
     below_the_ceiling,
     reasons,
 )
+from camchex.report.render import render
 
 PLAIN = {
     "likeness": ELSEWHERE,
@@ -104,6 +105,12 @@ def test_the_table_names_the_findings_far_below_and_the_correlation_is_scipys() 
     measured = {c.quantity: (c.rho, c.p) for c in found["correlations"]}
     assert measured == {"likeness of its signs": (expected.statistic, expected.pvalue)}
     assert (found["signs"], found["weakest"]) == (60, 80)
+    page = {"ceiling": ceiling, "note": None, "why_not": None}
+    assert "kind to a model" not in render("best_possible.html", **page, **found)
+    whole = ceiling["splits"]["test"]["sets"]["images+indication+vitals"]
+    whole["above"] = {NAMES[5]: 0.254}
+    found = below_the_ceiling(ceiling, {"splits": {"train": {"positive": counts}}})
+    assert f"{NAMES[5]} 25.4 %." in render("best_possible.html", **page, **found)
 
 
 def test_a_small_count_of_training_studies_is_no_number() -> None:

@@ -25,7 +25,8 @@ def section(page: str, anchor: str) -> str:
 @pytest.fixture(scope="module")
 def inputs(inputs: ReportInputs) -> ReportInputs:
     """Without curves, whose charts take nearly all the time of a page; test_stages has them all."""
-    return replace(inputs, precision_recall={0: {}}, reliability={0: {}}, training={})
+    without = replace(inputs, precision_recall={0: {}}, reliability={0: {}}, training={})
+    return replace(without, net_benefit={0: []})
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,10 @@ from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
 from camchex.report.examples import HOW_MANY, WRONG
 from camchex.report.page import BANNER
+from camchex.report.render import NONE
 from camchex.scores.calibration_file import read_calibration
+from camchex.scores.decisions import SHARES
+from camchex.scores.fit_calibration import KINDS
 from stages import INVENTED, audit_leakage, evaluate
 from stages.report.__main__ import MADE_BY
 from tests.report.workspace import PROJECT, SEEDS, run_report, run_stages
@@ -115,11 +118,9 @@ def test_the_summary_begins_with_a_dozen_numbers_and_keeps_the_rest_from_dvc(mad
     assert [written["study"][f"mAP_{end}"] for end in ("low", "high")] == (
         summary["study"]["mAP_interval"]
     )
-    errors = [
-        json.loads((made / f"metrics/seeds/seed{s}.json").read_text())["calibration"]["ECE_scaled"]
-        for s in SEEDS
-    ]
-    assert written["ECE_scaled"] == pytest.approx(sum(errors) / len(errors), abs=2e-6)
+    seeds = [json.loads((made / f"metrics/seeds/seed{s}.json").read_text()) for s in SEEDS]
+    errors = [seed["calibration"]["ECE_calibrated"] for seed in seeds]
+    assert written["ECE_calibrated"] == pytest.approx(sum(errors) / len(errors), abs=2e-6)
 
 
 def test_the_page_shows_the_numbers_of_the_metrics(made: Path) -> None:
@@ -141,8 +142,9 @@ def test_the_page_shows_the_numbers_of_the_metrics(made: Path) -> None:
         shown = text.split(f'<th scope="row">{name}</th><td><span class="bar">')[1]
         assert f'<b style="width:{100 * row["AP"]["mean"]:.1f}%">' in shown[:60]
         assert f"({low:.3f} to {high:.3f})" in shown.partition("</tr>")[0]
-    scaled = summary["calibration"]["ECE_scaled"]
-    assert f'{scaled["mean"]:.3f} <span class="sd">± {scaled["sd"]:.3f}</span>' in text
+    for kind in ("ECE", "ECE_calibrated", "Brier_calibrated", "Brier_temperature", "Brier_chance"):
+        found = summary["calibration"][kind]
+        assert f'{found["mean"]:.3f} <span class="sd">± {found["sd"]:.3f}</span>' in text
     assert "empty file: 12, no such file: &lt;5" in text
 
 
@@ -159,9 +161,24 @@ def test_subgroups_are_shown_as_they_were_written_and_hidden_ones_are_not(made: 
     assert f"<td>{mean:.3f} <span" in section
 
 
+def test_what_thresholds_decide_is_shown_as_it_was_written(made: Path) -> None:
+    written = [
+        csv.read_csv(made / f"metrics/curves/test/seed{s}/decisions.csv").to_pylist() for s in SEEDS
+    ]
+    section = (made / "report.html").read_text().split('id="decisions"')[1]
+    lines = section.partition("</section>")[0].split('<th scope="row">')[1:]
+    assert [line.partition("<")[0] for line in lines] == [row["class"] for row in written[0]]
+    for line, *of_seeds in zip(lines, *written, strict=True):
+        found = re.findall(r"<td>(.*?)</td>", line)[1:]
+        for cell, share in zip(found, SHARES, strict=True):
+            values = [row[share] for row in of_seeds]
+            known = None not in values
+            assert cell.startswith(f"{sum(values) / len(values):.3f} <span" if known else NONE)
+
+
 def test_the_reliability_curve_of_all_labels_hides_small_bins(made: Path) -> None:
     rows = csv.read_csv(made / "metrics/curves/test/seed0/reliability_all.csv").to_pylist()
-    assert {row["probability"] for row in rows} == {"as predicted", "scaled"}
+    assert {row["probability"] for row in rows} == {*KINDS.values()}
     for row in rows:
         positives = round(row["share_positive"] * row["labels"])
         assert row["labels"] >= 5
@@ -247,7 +264,7 @@ def test_thresholds_views_and_tables_are_written_beside_the_scores(copy: Path) -
     fitted = read_calibration(copy / "models/calibration/seed0.json")
     assert list(fitted.thresholds) == list(CXR_LT_2023)
     assert "AP only" in (copy / "new/subgroups.csv").read_text()
-    for name in ("benchmarks", "decisions", "reliability"):
+    for name in ("benchmarks", "decisions", "net_benefit", "reliability"):
         assert len((copy / f"new/{name}.csv").read_text().splitlines()) > 10
 
 

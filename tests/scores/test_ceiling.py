@@ -1,17 +1,23 @@
 """Shares of a ceiling: by the formula, per class and set, and what is named as far below."""
 
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.ceiling import (
     Compared,
+    above_by_chance,
     compare_with_ceiling,
+    expected_ap,
     gain,
     read_separately,
+    score_ceiling,
     share_of_ceiling,
 )
 from camchex.scores.labelled_split import Split, labelled_split
@@ -56,7 +62,7 @@ def test_scores_of_a_class_are_the_mean_over_seeds_of_scikit_learn(test_split: S
     guesses = [one[:, 4] for one in compared(test_split)["indication"].ours.values()]
     ap = np.mean([average_precision_score(truth, guess) for guess in guesses])
     auroc = np.mean([roc_auc_score(truth, guess) for guess in guesses])
-    assert row["ceiling"] == {"AP": 1, "AUROC": 1}
+    assert row["ceiling"] == pytest.approx({"AP": 1, "AUROC": 1})
     assert row["ours"] == pytest.approx({"AP": ap, "AUROC": auroc})
     prevalence = truth.mean()
     assert row["chance"] == pytest.approx({"AP": prevalence, "AUROC": 0.5})
@@ -87,7 +93,7 @@ def test_a_set_without_a_model_has_a_ceiling_only(test_split: Split) -> None:
     assert found["bound"]
     assert found["ours"] is None
     assert found["share"] is None
-    assert found["ceiling"]["mAP"] == 1
+    assert found["ceiling"]["mAP"] == pytest.approx(1)
 
 
 def test_a_class_with_few_positives_is_averaged_but_not_shown(test_split: Split) -> None:
@@ -124,9 +130,66 @@ def test_the_gain_is_the_difference_of_the_same_seed(test_split: Split) -> None:
     separate = Compared(flat, bound=True, ours={0: flat, 1: worse})
     found = gain(test_split, joint, separate)["mAP"]
     mean = np.mean([average_precision_score(perfect[:, i], worse[:, i]) for i in range(shape[1])])
-    assert found["ceiling"] == pytest.approx(1 - perfect.mean())
+    orders = score_ceiling(test_split, flat).values()  # of no knowledge, the mean over all
+    assert found["ceiling"] == pytest.approx(1 - np.mean([score.ap for score in orders]))
     assert found["ours"]["mean"] == pytest.approx(0)
     assert found["ours"]["sd"] == pytest.approx(np.sqrt(2) * (mean - perfect.mean()))
     assert found["share"] == pytest.approx(0)
     untrained = Compared(perfect, bound=True, ours={})
     assert gain(test_split, untrained, separate)["AUROC"]["share"] is None
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), min_size=1, max_size=5))
+def test_the_expected_ap_is_the_mean_over_all_orders_of_tied_studies(
+    rows: list[tuple[bool, int]],
+) -> None:
+    labels, scores = (np.array(column, float) for column in zip(*rows, strict=True))
+    if not labels.any():
+        assert np.isnan(expected_ap(labels[None], scores)).all()
+        return
+    orders = np.array([*permutations(range(len(rows)))])
+    order = np.argsort(-(scores + orders / 100), axis=1)  # a finer score breaks ties, nothing else
+    hit = labels[order]
+    precision = np.cumsum(hit, axis=1) / np.arange(1, len(rows) + 1)
+    each = (hit * precision).sum(axis=1) / labels.sum()
+    assert each[0] == pytest.approx(average_precision_score(labels, scores + orders[0] / 100))
+    both = np.stack([labels, np.ones(len(rows))])
+    assert expected_ap(both, scores) == pytest.approx([each.mean(), 1])
+
+
+@pytest.mark.parametrize("setting", range(10))
+def test_no_order_of_what_the_best_observer_cannot_tell_apart_is_expected_to_score_higher(
+    setting: int,
+) -> None:
+    """Labels are drawn from the observer's probabilities, of which there are few, as of signs."""
+    draw = np.random.default_rng(setting)
+    values = np.sort(draw.beta(0.5, 1.5, setting + 2))  # 2 to 11 kinds of studies
+    chance = values[draw.integers(0, len(values), 150)]
+    labels = (draw.random((1_500, 150)) < chance).astype(float)
+    labels = labels[labels.any(axis=1)]
+    ceiling = expected_ap(labels, chance)
+    by_group = np.array([average_precision_score(row, chance) for row in labels[:30]])
+    orders = [chance + 1e-6 * draw.random(150) for _ in range(3)]  # which order does not matter
+    worse = chance + 0.2 * draw.normal(size=150)  # blurs the probabilities too
+    for observer in (*orders, worse):
+        gap = expected_ap(labels, observer) - ceiling
+        assert gap.mean() < 3 * gap.std() / np.sqrt(len(gap))
+    higher = [np.mean(expected_ap(labels, order)) for order in orders]
+    assert np.mean(higher) == pytest.approx(ceiling.mean(), abs=0.01)
+    assert ceiling[:30].mean() > by_group.mean()  # in one step at the end, it was no ceiling
+
+
+def test_a_model_that_knows_no_more_exceeds_the_ceiling_by_chance_alone(test_split: Split) -> None:
+    draw = np.random.default_rng(0)
+    chance = draw.choice([0.05, 0.3, 0.6], test_split.labels.shape)
+    labels = (draw.random(chance.shape) < chance).astype(float)
+    split = Split(test_split.table, CXR_LT_2023, labels, test_split.images)
+    tied = {seed: chance + 1e-6 * draw.random(chance.shape) for seed in (0, 1)}
+    shares = above_by_chance(split, Compared(chance, bound=True, ours=tied), 5)
+    assert 5 <= len(shares) <= 21  # of 26, half is expected
+    assert min(shares.values()) > 0.001
+    told = {0: chance + 0.5 * labels}  # knows what the ceiling does not: no luck explains that
+    shares = above_by_chance(split, Compared(chance, bound=True, ours=told), 5)
+    assert len(shares) == len(CXR_LT_2023)
+    assert max(shares.values()) < 0.01
+    assert above_by_chance(split, Compared(chance, bound=True, ours={}), 5) == {}

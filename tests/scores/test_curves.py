@@ -59,9 +59,10 @@ def test_a_test_set_without_any_class_to_show_gives_empty_tables() -> None:
 def test_no_bin_of_few_positives_or_negatives_is_shown() -> None:
     invented = factories.invent({"test": 120})
     test = labelled_split(factories.cohort(invented, invented.truth * 1.0), "test", CXR_LT_2023)
-    found = reliability_curves(test, factories.guesses(test.labels, 2, 0), 1.5, 5)
+    guesses = factories.guesses(test.labels, 2, 0)
+    found = reliability_curves(test, {"": guesses, "_calibrated": guesses**2}, 5)
     rows = list(found["reliability"][1])
-    assert {kind for _, kind, *_ in rows} == {"as predicted", "scaled"}
+    assert {kind for _, kind, *_ in rows} == {"as predicted", "calibrated"}
     for *_, share, count in rows:
         for number in (round(share * count), round((1 - share) * count)):
             assert number == 0 or number >= 5

@@ -6,7 +6,7 @@ import pytest
 
 from camchex.comparisons.paper import paper_groups, paper_numbers, paper_overall
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
-from camchex.scores.groups import PAPER, groupings
+from camchex.scores.evaluate import PAPER, groupings
 
 ROWS = paper_numbers()["tableA2"]
 COUNTS = {name: row["train_images"] for name, row in ROWS.items()}

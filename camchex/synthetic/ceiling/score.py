@@ -12,6 +12,7 @@ from camchex.errors import DataError
 from camchex.scores.ceiling import (
     SHARE,
     Compared,
+    above_by_chance,
     compare_with_ceiling,
     gain,
     read_separately,
@@ -76,7 +77,10 @@ def score_ceilings(
             trained = folder is not None and folder.is_dir()
             ours = read_seeds(folder, settings.seeds, split) if folder and trained else {}
             compared[inputs] = Compared(probabilities, inputs in BOUNDS, ours)
-        results[name] = {**compare_with_ceiling(split, compared, settings.min_cell)}
+        rows = compare_with_ceiling(split, compared, settings.min_cell)
+        for inputs, one in compared.items():
+            rows["sets"][inputs]["above"] = above_by_chance(split, one, settings.min_cell)
+        results[name] = {**rows}
         if settings.synthetic.synergy:
             results[name]["separate"] = _separate(split, compared, model, settings.min_cell)
     return {
