@@ -5,7 +5,7 @@ from camchex.aggregates.results import write_results
 from camchex.audit.audit import audit, audit_metrics, read_predicted
 from camchex.audit.curves import audit_tables
 from camchex.contract import params, schemas, tables
-from camchex.contract.labels import LabelParams
+from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.runs.runtime import RuntimeParams
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import AuditParams, EvaluationParams
@@ -19,6 +19,9 @@ def main(
     curves: Output,
     counterfactuals: OptionalInput = None,
     image_only: OptionalInput = None,
+    indication_only: OptionalInput = None,
+    missing: OptionalInput = None,
+    curated: OptionalInput = None,
 ) -> None:
     """Write the audit of every declared seed; predictions stand in folders as seed<s>.parquet."""
     classes = params.load("labels", LabelParams).classes
@@ -28,10 +31,13 @@ def main(
     results = audit(
         studies,
         test,
-        read_predicted(test, seeds, predictions, counterfactuals, image_only),
+        read_predicted(
+            *(test, seeds, predictions, counterfactuals, image_only, indication_only, missing)
+        ),
         params.load("audit", AuditParams),
         params.load("evaluation", EvaluationParams),
         params.load("runtime", RuntimeParams).workers,
+        tables.read(curated, schemas.study_labels(MIMIC_14)) if curated else None,
     )
     write_results(audit_metrics(results), out)
     write_tables(audit_tables(results), curves)

@@ -17,11 +17,19 @@ import pyarrow as pa
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import hide_small
-from camchex.audit.gain import NAMES, WITHOUT_TEXT, ImageOnly, gain_results
+from camchex.audit.gain import (
+    NAMES,
+    WITHOUT_INDICATION,
+    WITHOUT_TEXT,
+    ImageOnly,
+    gain_results,
+)
 from camchex.audit.leak import leak_results
 from camchex.audit.mentions import how_mentioned
 from camchex.audit.ngrams import ngram_scores
+from camchex.audit.pretest import pretest_results
 from camchex.audit.scorer import Scorer
+from camchex.audit.vitals import in_department, vitals_results
 from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
@@ -39,6 +47,11 @@ from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import Bools, keyword_scores
 
+EVERYTHING = "images+indication+vitals"
+WITHOUT_VITALS = "without_vitals"
+LEFT = {WITHOUT_VITALS: "images+indication", WITHOUT_INDICATION: "images+vitals"}
+"""What a change of the texts leaves to the model."""
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -47,6 +60,7 @@ class Predicted:
     seeds: Mapping[int, Floats]
     changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # by change, of each seed
     image_only: ImageOnly | None = None  # trained on images; None: this model without its texts
+    indication_only: Sequence[Floats] = ()  # trained on indications; none: regressions on words
 
 
 def read_predicted(
@@ -55,23 +69,32 @@ def read_predicted(
     predictions: Path,
     counterfactuals: Path | None = None,
     image_only: Path | None = None,
+    indication_only: Path | None = None,
+    missing: Path | None = None,
 ) -> Predicted:
     """Read the predictions of the test studies, of the given seeds.
 
-    Folders hold ``seed<s>.parquet``; that of counterfactuals, ``seed<s>/<change>.parquet``; and
-    ``image_only`` is the folder of a setting that was trained on images alone.
+    Folders hold ``seed<s>.parquet``; that of counterfactuals, ``seed<s>/<change>.parquet``;
+    ``image_only`` and ``indication_only`` are those of settings that were trained on that input
+    alone. ``missing`` is that of ``stages.predict_missing``, whose model reads images and vital
+    signs without an indication.
 
     Raises:
         DataError: If predictions are missing, or are not of these studies.
     """
-    changed, images = {}, None
+    changed: dict[str, list[Floats]] = {}
     if counterfactuals is not None:
-        for name in NAMES:
-            files = [counterfactuals / f"seed{s}/{name}.parquet" for s in seeds]
-            changed[name] = [read_probabilities(path, test) for path in files]
-    if image_only is not None:
-        images = ImageOnly(image_only.name, list(read_seeds(image_only, seeds, test).values()))
-    return Predicted(read_seeds(predictions, seeds, test), changed, images)
+        files = {name: str(counterfactuals / f"seed{{}}/{name}.parquet") for name in NAMES}
+        if missing is not None:
+            files[WITHOUT_INDICATION] = str(missing / "seed{}/images+vitals.parquet")
+        for name, path in files.items():
+            changed[name] = [read_probabilities(Path(path.format(s)), test) for s in seeds]
+    images, words = (
+        list(read_seeds(folder, seeds, test).values()) if folder else []
+        for folder in (image_only, indication_only)
+    )
+    reference = ImageOnly(image_only.name, images) if image_only else None
+    return Predicted(read_seeds(predictions, seeds, test), changed, reference, words)
 
 
 def audit(
@@ -81,16 +104,19 @@ def audit(
     params: AuditParams,
     evaluation: EvaluationParams,
     workers: int = 1,
+    curated: pa.Table | None = None,
 ) -> Results:
     """Audit labels and predictions for what they owe to the indication.
 
     The labels of all splits of the cohort (``schemas.cohort``) are audited, and the predictions of
-    its test studies.
+    its test studies. ``curated`` holds labels that people gave to some of them
+    (``schemas.study_labels(MIMIC_14)``).
 
     Returns:
         ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
         (:func:`camchex.scores.labelled_split.label_sets`), ``texts`` (None without other texts:
-        see :func:`camchex.audit.gain.gain_results`), ``leak`` and ``per_class``.
+        see :func:`camchex.audit.gain.gain_results`; and ``vitals``), ``pretest``, ``leak`` and
+        ``per_class``.
 
     Raises:
         DataError: If there is no training study, or a class without keywords.
@@ -110,17 +136,30 @@ def audit(
         NAMING_NONE: len(named) - int(names_any.sum()),
         "without_indication": test.table["indication"].null_count,
     }
-    texts, changed = None, predicted.changed
+    texts, changed, own = None, predicted.changed, list(seeds.values())
+    inputs = {EVERYTHING: own}
     if changed:
         reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
-        texts = gain_results(sets, list(seeds.values()), changed, reference, scorer)
+        without, department = changed[WITHOUT_VITALS], in_department(test.table)
+        texts = {
+            **gain_results(test, own, changed, reference, scorer, curated),
+            "vitals": vitals_results(sets, department, own, without, scorer),
+        }
+        inputs |= {left: changed[name] for name, left in LEFT.items() if name in changed}
+        inputs["images"] = reference.seeds
+    words = predicted.indication_only
+    prior = np.mean(words, axis=0) if words else text["ngrams"]
     return {
         "test_studies": hide_small(counts, min_cell),
         "baselines": {k: _baselines(v, text, seeds, scorer) for k, v in sets.items()},
         "by_indication": {k: by_indication(v, seeds, names_any, scorer) for k, v in sets.items()},
         "by_mention": {k: by_mention(v, seeds, mentioned, scorer) for k, v in sets.items()},
         "texts": texts,
-        "leak": leak_results(cohort, classes, params, min_cell),
+        "pretest": {
+            "prior": "indication_only" if words else "ngrams",
+            **pretest_results(sets, prior, inputs, scorer, params.seed),
+        },
+        "leak": leak_results(cohort, classes, params, evaluation),
         "per_class": _per_class(test, text, predicted, min_cell),
     }
 
@@ -129,8 +168,8 @@ def audit_metrics(results: Results) -> Results:
     """The few numbers of an audit that ``dvc metrics diff`` shows, and the audit as ``details``.
 
     Returns:
-        First the share of the gain by texts that is not owed to words the labels have seen, the
-        gain and what is owed, all as AUROC; the shares kept with the words masked, and with
+        First the share of the gain by texts that is not owed to words the labels have seen, and its
+        range over the meanings of an uncertain label; the gain and what is owed, as AUROC; the shares kept with the words masked, and with
         indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
         one: DVC takes no list for a metric.
     """
@@ -138,21 +177,28 @@ def audit_metrics(results: Results) -> Results:
     found: dict[str, object] = {}
     if texts is not None:
         surviving, gain = texts["surviving"], texts["gain"]["labels"]
-        for name, row, key, shown in (
-            ("gain_not_owed_to_seen_words", surviving, "share", "share"),
-            ("gain_by_texts", surviving, "gain", "AUROC"),
-            ("owed_to_seen_words", surviving, "owed_to_seen_words", "AUROC"),
-            ("gain_kept_when_masked", gain["surviving_masked"]["AUROC"], "share", "share"),
-            ("gain_kept_when_swapped", gain["surviving_swapped"]["AUROC"], "share", "share"),
-        ):
-            low, high = row[f"{key}_interval"] or NONE
-            found[name] = {shown: row[key], "low": low, "high": high}
+        rows = {
+            "gain_not_owed_to_seen_words": (surviving, "share", "share"),
+            "gain_by_texts": (surviving, "gain", "AUROC"),
+            "owed_to_seen_words": (surviving, "owed_to_seen_words", "AUROC"),
+            "gain_kept_when_masked": (gain["surviving_masked"]["AUROC"], "share", "share"),
+            "gain_kept_when_swapped": (gain["surviving_swapped"]["AUROC"], "share", "share"),
+        }
+        found = {name: _with_ends(*row) for name, row in rows.items()}
+        first = next(iter(found))
+        found = {first: found[first], f"{first}_by_uncertain": texts["uncertain"]["range"], **found}
     return {
         **found,
         "label_leak_found": leak["found"],
-        "label_excess_where_named": leak["ruled_out"]["excess"],
+        "label_excess_where_named": _with_ends(leak["ruled_out"], "excess", "share"),
         "details": [results],
     }
+
+
+def _with_ends(row: Results, key: str, shown: str) -> dict[str, float | None]:
+    """A number of some results under another name, and the ends of its interval."""
+    low, high = row[f"{key}_interval"] or NONE
+    return {shown: row[key], "low": low, "high": high}
 
 
 def _baselines(
