@@ -2,7 +2,7 @@
 
 from camchex.aggregates.csv_files import write_tables
 from camchex.aggregates.results import write_results
-from camchex.audit.audit import audit, audit_metrics, read_predicted
+from camchex.audit.audit import Folders, audit, audit_metrics, read_predicted
 from camchex.audit.curves import audit_tables
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import MIMIC_14, LabelParams
@@ -19,6 +19,7 @@ def main(
     curves: Output,
     counterfactuals: OptionalInput = None,
     image_only: OptionalInput = None,
+    *,
     indication_only: OptionalInput = None,
     missing: OptionalInput = None,
     curated: OptionalInput = None,
@@ -28,16 +29,15 @@ def main(
     seeds = params.load("seeds", list[int])
     studies = tables.read(cohort, schemas.cohort(classes))
     test = labelled_split(studies, "test", classes)
+    folders = Folders(predictions, counterfactuals, missing, image_only, indication_only)
+    labels = tables.read(curated, schemas.study_labels(MIMIC_14)) if curated else None
     results = audit(
         studies,
         test,
-        read_predicted(
-            *(test, seeds, predictions, counterfactuals, image_only, indication_only, missing)
-        ),
+        read_predicted(test, seeds, folders, labels),
         params.load("audit", AuditParams),
         params.load("evaluation", EvaluationParams),
         params.load("runtime", RuntimeParams).workers,
-        tables.read(curated, schemas.study_labels(MIMIC_14)) if curated else None,
     )
     write_results(audit_metrics(results), out)
     write_tables(audit_tables(results), curves)

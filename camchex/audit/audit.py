@@ -55,46 +55,58 @@ LEFT = {WITHOUT_VITALS: "images+indication", WITHOUT_INDICATION: "images+vitals"
 
 @dataclass(frozen=True)
 class Predicted:
-    """Probabilities of the test studies, (N, Q), in their order."""
+    """Probabilities of the test studies, (N, Q), in their order, and what people say of them."""
 
     seeds: Mapping[int, Floats]
     changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # by change, of each seed
     image_only: ImageOnly | None = None  # trained on images; None: this model without its texts
     indication_only: Sequence[Floats] = ()  # trained on indications; none: regressions on words
+    curated: pa.Table | None = None  # labels that people gave: ``schemas.study_labels(MIMIC_14)``
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where predictions are; each folder holds ``seed<s>.parquet`` but for the two of other texts.
+
+    Attributes:
+        predictions: Of the model.
+        counterfactuals: Of the model with other texts, ``seed<s>/<change>.parquet``.
+        missing: As ``stages.predict_missing`` writes them, ``seed<s>/<what is left>.parquet``.
+        image_only: Of a setting that was trained on images alone.
+        indication_only: Of one that was trained on indications alone.
+    """
+
+    predictions: Path
+    counterfactuals: Path | None = None
+    missing: Path | None = None
+    image_only: Path | None = None
+    indication_only: Path | None = None
 
 
 def read_predicted(
-    test: Split,
-    seeds: Sequence[int],
-    predictions: Path,
-    counterfactuals: Path | None = None,
-    image_only: Path | None = None,
-    indication_only: Path | None = None,
-    missing: Path | None = None,
+    test: Split, seeds: Sequence[int], folders: Folders, curated: pa.Table | None = None
 ) -> Predicted:
     """Read the predictions of the test studies, of the given seeds.
-
-    Folders hold ``seed<s>.parquet``; that of counterfactuals, ``seed<s>/<change>.parquet``;
-    ``image_only`` and ``indication_only`` are those of settings that were trained on that input
-    alone. ``missing`` is that of ``stages.predict_missing``, whose model reads images and vital
-    signs without an indication.
 
     Raises:
         DataError: If predictions are missing, or are not of these studies.
     """
-    changed: dict[str, list[Floats]] = {}
-    if counterfactuals is not None:
-        files = {name: str(counterfactuals / f"seed{{}}/{name}.parquet") for name in NAMES}
-        if missing is not None:
-            files[WITHOUT_INDICATION] = str(missing / "seed{}/images+vitals.parquet")
-        for name, path in files.items():
-            changed[name] = [read_probabilities(Path(path.format(s)), test) for s in seeds]
+    files: dict[str, tuple[Path, str]] = {}
+    if folders.counterfactuals is not None:
+        files = {name: (folders.counterfactuals, name) for name in NAMES}
+        if folders.missing is not None:
+            files[WITHOUT_INDICATION] = folders.missing, LEFT[WITHOUT_INDICATION]
+    changed = {
+        name: [read_probabilities(folder / f"seed{s}/{file}.parquet", test) for s in seeds]
+        for name, (folder, file) in files.items()
+    }
     images, words = (
         list(read_seeds(folder, seeds, test).values()) if folder else []
-        for folder in (image_only, indication_only)
+        for folder in (folders.image_only, folders.indication_only)
     )
-    reference = ImageOnly(image_only.name, images) if image_only else None
-    return Predicted(read_seeds(predictions, seeds, test), changed, reference, words)
+    reference = ImageOnly(folders.image_only.name, images) if folders.image_only else None
+    own = read_seeds(folders.predictions, seeds, test)
+    return Predicted(own, changed, reference, words, curated)
 
 
 def audit(
@@ -104,13 +116,11 @@ def audit(
     params: AuditParams,
     evaluation: EvaluationParams,
     workers: int = 1,
-    curated: pa.Table | None = None,
 ) -> Results:
     """Audit labels and predictions for what they owe to the indication.
 
     The labels of all splits of the cohort (``schemas.cohort``) are audited, and the predictions of
-    its test studies. ``curated`` holds labels that people gave to some of them
-    (``schemas.study_labels(MIMIC_14)``).
+    its test studies.
 
     Returns:
         ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
@@ -142,7 +152,7 @@ def audit(
         reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
         without, department = changed[WITHOUT_VITALS], in_department(test.table)
         texts = {
-            **gain_results(test, own, changed, reference, scorer, curated),
+            **gain_results(test, own, changed, reference, scorer, predicted.curated),
             "vitals": vitals_results(sets, department, own, without, scorer),
         }
         inputs |= {left: changed[name] for name, left in LEFT.items() if name in changed}
@@ -169,9 +179,9 @@ def audit_metrics(results: Results) -> Results:
 
     Returns:
         First the share of the gain by texts that is not owed to words the labels have seen, and its
-        range over the meanings of an uncertain label; the gain and what is owed, as AUROC; the shares kept with the words masked, and with
-        indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
-        one: DVC takes no list for a metric.
+        range over the meanings of an uncertain label; the gain and what is owed, as AUROC; the
+        shares kept with the words masked, and with indications swapped (labels learnt); and the
+        labels' own excess. ``details`` is a list of one: DVC takes no list for a metric.
     """
     texts, leak = results["texts"], results["leak"]
     found: dict[str, object] = {}

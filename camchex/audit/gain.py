@@ -141,7 +141,7 @@ def range_of(headlines: Sequence[Results]) -> Results:
 
 
 def with_labels(test: Split, curated: pa.Table) -> Split:
-    """The test studies with other labels in the place of MIMIC-CXR-JPG's; null where there are none.
+    """The test studies with other labels in the place of MIMIC-CXR-JPG's; null without any.
 
     ``curated`` is of ``schemas.study_labels(MIMIC_14)``; other studies in it are ignored.
     """

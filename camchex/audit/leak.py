@@ -42,13 +42,15 @@ class Excess:
     @property
     def share(self) -> Floats:
         """Share labelled positive of all named pairs of study and class."""
-        return self.positive[..., 1, :].sum(-1) / self._named
+        found: Floats = self.positive[..., 1, :].sum(-1) / self._named
+        return found
 
     @property
     def expected(self) -> Floats:
         """Share expected if each class had the rate that it has where it is not named."""
         rates = self.positive[..., 0, :] / np.maximum(self.studies[..., 0, :], 1)
-        return (self.studies[..., 1, :] * rates).sum(-1) / self._named
+        found: Floats = (self.studies[..., 1, :] * rates).sum(-1) / self._named
+        return found
 
     @property
     def pooled(self) -> Floats:
@@ -57,12 +59,11 @@ class Excess:
 
     @property
     def _named(self) -> Counted:
-        return np.maximum(self.studies[..., 1, :].sum(-1), 1)
+        found: Counted = np.maximum(self.studies[..., 1, :].sum(-1), 1)
+        return found
 
 
-def excess(
-    labels: Floats, independent: Floats, named: Bools, draws: Draws | None = None
-) -> Excess:
+def excess(labels: Floats, independent: Floats, named: Bools, draws: Draws | None = None) -> Excess:
     """Count labels where independent ones, which do not see the indication, say "absent".
 
     Both are 1, 0, or NaN where unknown, (N, Q); ``named``, (N, Q), says whether the indication
@@ -159,10 +160,10 @@ def leak_results(
     out, are labelled positive than of the same findings where they are not named.
 
     Returns:
-        ``found``, and the excess, with its interval, over the findings that MIMIC-CXR-JPG has as ``ruled_out`` (0) and
-        as ``not_seen`` (0 or blank). Only the first decides: a blank may hide a finding that its
-        labeler missed, and those that are there are named more often. ``found`` is None where
-        fewer than ``min_cell`` findings that are ruled out are named.
+        ``found``, and the excess, with its interval, over the findings that MIMIC-CXR-JPG has as
+        ``ruled_out`` (0) and as ``not_seen`` (0 or blank). Only the first decides: a blank may hide
+        a finding that its labeler missed, and those that are there are named more often. ``found``
+        is None where fewer than ``min_cell`` findings that are ruled out are named.
     """
     shared = [name for name in classes if name in MIMIC_14]
     labels = matrix(cohort, shared)

@@ -106,7 +106,9 @@ def _enough(labels: LabelSet, parts: Mapping[str, Bools], column: int, min_cell:
     """Whether every part has enough positives and negatives of a class."""
     truth = labels.labels[:, column]
     of_part = [truth[part[:, column]] for part in parts.values()]
-    return all(has_enough_of_both(int((y == 1).sum()), int((y == 0).sum()), min_cell) for y in of_part)
+    return all(
+        has_enough_of_both(int((y == 1).sum()), int((y == 0).sum()), min_cell) for y in of_part
+    )
 
 
 def _row(
