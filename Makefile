@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy cohort-size encoders audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
+.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy cohort-size encoders audit audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -48,9 +48,13 @@ encoders: install ## Compare image encoders by heads over kept maps; ENCODERS='F
 	python -m ablations.encoders $(addprefix --encoder ,$(ENCODERS)) $(ARGS)
 	@cat metrics/ablations/encoders.md
 
+audit: install ## Audit leakage beside models that were trained on one input alone
+	dvc repro ablations/dvc.yaml:audit
+
 audit-validation: install ## Compare the leakage audit with cohorts whose leak is known
+	python -m ablations.audit_assumptions
 	python -m ablations.audit_validation
-	@cat metrics/ablations/audit_validation.md
+	@cat metrics/ablations/audit_assumptions.md metrics/ablations/audit_validation.md
 
 truth: install ## Score the pseudo-labels against the synthetic cohort's hidden truth
 	dvc repro data/synthetic/dvc.yaml:score_pseudo_labels

@@ -2,10 +2,10 @@
 
 from camchex.aggregates.csv_files import write_tables
 from camchex.aggregates.results import write_results
-from camchex.audit.audit import audit, audit_metrics, read_predicted
+from camchex.audit.audit import Folders, audit, audit_metrics, read_predicted
 from camchex.audit.curves import audit_tables
 from camchex.contract import params, schemas, tables
-from camchex.contract.labels import LabelParams
+from camchex.contract.labels import MIMIC_14, LabelParams
 from camchex.runs.runtime import RuntimeParams
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import AuditParams, EvaluationParams
@@ -19,16 +19,22 @@ def main(
     curves: Output,
     counterfactuals: OptionalInput = None,
     image_only: OptionalInput = None,
+    *,
+    indication_only: OptionalInput = None,
+    missing: OptionalInput = None,
+    curated: OptionalInput = None,
 ) -> None:
     """Write the audit of every declared seed; predictions stand in folders as seed<s>.parquet."""
     classes = params.load("labels", LabelParams).classes
     seeds = params.load("seeds", list[int])
     studies = tables.read(cohort, schemas.cohort(classes))
     test = labelled_split(studies, "test", classes)
+    folders = Folders(predictions, counterfactuals, missing, image_only, indication_only)
+    labels = tables.read(curated, schemas.study_labels(MIMIC_14)) if curated else None
     results = audit(
         studies,
         test,
-        read_predicted(test, seeds, predictions, counterfactuals, image_only),
+        read_predicted(test, seeds, folders, labels),
         params.load("audit", AuditParams),
         params.load("evaluation", EvaluationParams),
         params.load("runtime", RuntimeParams).workers,

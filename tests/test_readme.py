@@ -95,7 +95,7 @@ def test_make_has_the_target(arguments: tuple[str, ...]) -> None:
     assert all(f"$({setting.partition('=')[0]})" in makefile for setting in settings)
 
 
-COHORTS = ("uninformative", "audit_validation", "synergy", "encoders")
+COHORTS = ("uninformative", "audit_assumptions", "audit_validation", "synergy", "encoders")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))

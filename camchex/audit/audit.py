@@ -17,11 +17,19 @@ import pyarrow as pa
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import hide_small
-from camchex.audit.gain import NAMES, WITHOUT_TEXT, ImageOnly, gain_results
+from camchex.audit.gain import (
+    NAMES,
+    WITHOUT_INDICATION,
+    WITHOUT_TEXT,
+    ImageOnly,
+    gain_results,
+)
 from camchex.audit.leak import leak_results
 from camchex.audit.mentions import how_mentioned
 from camchex.audit.ngrams import ngram_scores
+from camchex.audit.pretest import pretest_results
 from camchex.audit.scorer import Scorer
+from camchex.audit.vitals import in_department, vitals_results
 from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
@@ -39,39 +47,66 @@ from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import Bools, keyword_scores
 
+EVERYTHING = "images+indication+vitals"
+WITHOUT_VITALS = "without_vitals"
+LEFT = {WITHOUT_VITALS: "images+indication", WITHOUT_INDICATION: "images+vitals"}
+"""What a change of the texts leaves to the model."""
+
 
 @dataclass(frozen=True)
 class Predicted:
-    """Probabilities of the test studies, (N, Q), in their order."""
+    """Probabilities of the test studies, (N, Q), in their order, and what people say of them."""
 
     seeds: Mapping[int, Floats]
     changed: Mapping[str, Sequence[Floats]] = field(default_factory=dict)  # by change, of each seed
     image_only: ImageOnly | None = None  # trained on images; None: this model without its texts
+    indication_only: Sequence[Floats] = ()  # trained on indications; none: regressions on words
+    curated: pa.Table | None = None  # labels that people gave: ``schemas.study_labels(MIMIC_14)``
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where predictions are; each folder holds ``seed<s>.parquet`` but for the two of other texts.
+
+    Attributes:
+        predictions: Of the model.
+        counterfactuals: Of the model with other texts, ``seed<s>/<change>.parquet``.
+        missing: As ``stages.predict_missing`` writes them, ``seed<s>/<what is left>.parquet``.
+        image_only: Of a setting that was trained on images alone.
+        indication_only: Of one that was trained on indications alone.
+    """
+
+    predictions: Path
+    counterfactuals: Path | None = None
+    missing: Path | None = None
+    image_only: Path | None = None
+    indication_only: Path | None = None
 
 
 def read_predicted(
-    test: Split,
-    seeds: Sequence[int],
-    predictions: Path,
-    counterfactuals: Path | None = None,
-    image_only: Path | None = None,
+    test: Split, seeds: Sequence[int], folders: Folders, curated: pa.Table | None = None
 ) -> Predicted:
     """Read the predictions of the test studies, of the given seeds.
-
-    Folders hold ``seed<s>.parquet``; that of counterfactuals, ``seed<s>/<change>.parquet``; and
-    ``image_only`` is the folder of a setting that was trained on images alone.
 
     Raises:
         DataError: If predictions are missing, or are not of these studies.
     """
-    changed, images = {}, None
-    if counterfactuals is not None:
-        for name in NAMES:
-            files = [counterfactuals / f"seed{s}/{name}.parquet" for s in seeds]
-            changed[name] = [read_probabilities(path, test) for path in files]
-    if image_only is not None:
-        images = ImageOnly(image_only.name, list(read_seeds(image_only, seeds, test).values()))
-    return Predicted(read_seeds(predictions, seeds, test), changed, images)
+    files: dict[str, tuple[Path, str]] = {}
+    if folders.counterfactuals is not None:
+        files = {name: (folders.counterfactuals, name) for name in NAMES}
+        if folders.missing is not None:
+            files[WITHOUT_INDICATION] = folders.missing, LEFT[WITHOUT_INDICATION]
+    changed = {
+        name: [read_probabilities(folder / f"seed{s}/{file}.parquet", test) for s in seeds]
+        for name, (folder, file) in files.items()
+    }
+    images, words = (
+        list(read_seeds(folder, seeds, test).values()) if folder else []
+        for folder in (folders.image_only, folders.indication_only)
+    )
+    reference = ImageOnly(folders.image_only.name, images) if folders.image_only else None
+    own = read_seeds(folders.predictions, seeds, test)
+    return Predicted(own, changed, reference, words, curated)
 
 
 def audit(
@@ -90,7 +125,8 @@ def audit(
     Returns:
         ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
         (:func:`camchex.scores.labelled_split.label_sets`), ``texts`` (None without other texts:
-        see :func:`camchex.audit.gain.gain_results`), ``leak`` and ``per_class``.
+        see :func:`camchex.audit.gain.gain_results`; and ``vitals``), ``pretest``, ``leak`` and
+        ``per_class``.
 
     Raises:
         DataError: If there is no training study, or a class without keywords.
@@ -110,17 +146,30 @@ def audit(
         NAMING_NONE: len(named) - int(names_any.sum()),
         "without_indication": test.table["indication"].null_count,
     }
-    texts, changed = None, predicted.changed
+    texts, changed, own = None, predicted.changed, list(seeds.values())
+    inputs = {EVERYTHING: own}
     if changed:
         reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
-        texts = gain_results(sets, list(seeds.values()), changed, reference, scorer)
+        without, department = changed[WITHOUT_VITALS], in_department(test.table)
+        texts = {
+            **gain_results(test, own, changed, reference, scorer, predicted.curated),
+            "vitals": vitals_results(sets, department, own, without, scorer),
+        }
+        inputs |= {left: changed[name] for name, left in LEFT.items() if name in changed}
+        inputs["images"] = reference.seeds
+    words = predicted.indication_only
+    prior = np.mean(words, axis=0) if words else text["ngrams"]
     return {
         "test_studies": hide_small(counts, min_cell),
         "baselines": {k: _baselines(v, text, seeds, scorer) for k, v in sets.items()},
         "by_indication": {k: by_indication(v, seeds, names_any, scorer) for k, v in sets.items()},
         "by_mention": {k: by_mention(v, seeds, mentioned, scorer) for k, v in sets.items()},
         "texts": texts,
-        "leak": leak_results(cohort, classes, params, min_cell),
+        "pretest": {
+            "prior": "indication_only" if words else "ngrams",
+            **pretest_results(sets, prior, inputs, scorer, params.seed),
+        },
+        "leak": leak_results(cohort, classes, params, evaluation),
         "per_class": _per_class(test, text, predicted, min_cell),
     }
 
@@ -129,30 +178,37 @@ def audit_metrics(results: Results) -> Results:
     """The few numbers of an audit that ``dvc metrics diff`` shows, and the audit as ``details``.
 
     Returns:
-        First the share of the gain by texts that is not owed to words the labels have seen, the
-        gain and what is owed, all as AUROC; the shares kept with the words masked, and with
-        indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
-        one: DVC takes no list for a metric.
+        First the share of the gain by texts that is not owed to words the labels have seen, and its
+        range over the meanings of an uncertain label; the gain and what is owed, as AUROC; the
+        shares kept with the words masked, and with indications swapped (labels learnt); and the
+        labels' own excess. ``details`` is a list of one: DVC takes no list for a metric.
     """
     texts, leak = results["texts"], results["leak"]
     found: dict[str, object] = {}
     if texts is not None:
         surviving, gain = texts["surviving"], texts["gain"]["labels"]
-        for name, row, key, shown in (
-            ("gain_not_owed_to_seen_words", surviving, "share", "share"),
-            ("gain_by_texts", surviving, "gain", "AUROC"),
-            ("owed_to_seen_words", surviving, "owed_to_seen_words", "AUROC"),
-            ("gain_kept_when_masked", gain["surviving_masked"]["AUROC"], "share", "share"),
-            ("gain_kept_when_swapped", gain["surviving_swapped"]["AUROC"], "share", "share"),
-        ):
-            low, high = row[f"{key}_interval"] or NONE
-            found[name] = {shown: row[key], "low": low, "high": high}
+        rows = {
+            "gain_not_owed_to_seen_words": (surviving, "share", "share"),
+            "gain_by_texts": (surviving, "gain", "AUROC"),
+            "owed_to_seen_words": (surviving, "owed_to_seen_words", "AUROC"),
+            "gain_kept_when_masked": (gain["surviving_masked"]["AUROC"], "share", "share"),
+            "gain_kept_when_swapped": (gain["surviving_swapped"]["AUROC"], "share", "share"),
+        }
+        found = {name: _with_ends(*row) for name, row in rows.items()}
+        first = next(iter(found))
+        found = {first: found[first], f"{first}_by_uncertain": texts["uncertain"]["range"], **found}
     return {
         **found,
         "label_leak_found": leak["found"],
-        "label_excess_where_named": leak["ruled_out"]["excess"],
+        "label_excess_where_named": _with_ends(leak["ruled_out"], "excess", "share"),
         "details": [results],
     }
+
+
+def _with_ends(row: Results, key: str, shown: str) -> dict[str, float | None]:
+    """A number of some results under another name, and the ends of its interval."""
+    low, high = row[f"{key}_interval"] or NONE
+    return {shown: row[key], "low": low, "high": high}
 
 
 def _baselines(

@@ -14,18 +14,29 @@ Source: Menon, van Rooyen, Ong and Williamson 2015 (AUC under corrupted labels).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.aggregates.results import Results
 from camchex.audit.scorer import Score, Scorer, interval_of, scaled, surviving, value_of
-from camchex.scores.labelled_split import LabelSet
+from camchex.contract.labels import MIMIC_14
+from camchex.scores.labelled_split import LabelSet, Split, label_sets
 from camchex.scores.metrics import Floats
 
 SEEN, UNSEEN = "labels_of_mimic14_classes", "mimic14"
 CHANCE = 0.5  # AUROC
-WITHOUT_TEXT = "without_text"
+WITHOUT_TEXT, WITHOUT_INDICATION = "without_text", "without_indication"
 MASKED_OR_SWAPPED = ("masked", "swapped")
-PARTS = ("changed", "vitals", "per_class", "gain")
+PARTS = ("changed", "per_class", "gain")
+UNCERTAIN = {"left_out": np.nan, "absent": 0.0, "present": 1.0}
+"""Label of a finding of which MIMIC-CXR-JPG is not sure (-1), by name; the first is the headline's.
+
+A question that the impression leaves open is such a label, and is left out more often where the
+words stand. So the headline is told for each meaning, and the truth of a single one for none.
+"""
 NAMES = ("swapped", "masked", "vitals_swapped", "without_vitals", WITHOUT_TEXT)
 """The files of ``stages.predict``; ``camchex.prediction.counterfactuals`` says what they are."""
 
@@ -43,59 +54,110 @@ class ImageOnly:
 
 
 def gain_results(
-    sets: Mapping[str, LabelSet],
+    test: Split,
     own: Sequence[Floats],
     changed: Mapping[str, Sequence[Floats]],
     reference: ImageOnly,
     scorer: Scorer,
+    curated: pa.Table | None = None,
 ) -> Results:
     """Scores with other texts, the gain by texts, and what of it is owed to seen words.
 
     Probabilities of each seed, (N, Q), are of the studies as they are (``own``) and with other
-    texts, by change (``NAMES``). The gain is over those of the reference.
+    texts, by change (``NAMES``). The gain is over those of the reference. ``curated`` holds labels
+    that people gave to some of the studies (``schemas.study_labels(MIMIC_14)``), if there are any.
 
     Returns:
         ``reference``: the name of the reference. By set of labels: ``changed``: score and loss by
-        change; ``vitals``: worth of knowing that there was a stay, and of knowing its values;
-        ``per_class``: average precision, and the loss without the words for findings, and with
-        another's indication; ``gain``: the gain, and the shares of it that survive ``masked`` and
-        ``swapped``. ``surviving``, as AUROC: the gain (labels learnt, of MIMIC-CXR-JPG's classes),
-        what of it seen words account for, and the share that is left.
+        change; ``per_class``: average precision, and the loss without the words for findings, and
+        with another's indication; ``gain``: the gain, and the shares of it that survive ``masked``
+        and ``swapped``. ``surviving``, as AUROC: the headline (:func:`headline`). ``uncertain``:
+        the headline by what an uncertain label counts as (``UNCERTAIN``), and ``range``, the
+        smallest and largest share, and the outermost ends of their intervals. ``curated``: the
+        headline with the curated labels in the place of MIMIC-CXR-JPG's, on their studies; None
+        without.
 
     Source: docs/method.md, section 10.1 (audits ii, iv and vi) and 10.4.
     """
     given = {"own": own, **changed, reference.name: reference.seeds}
     scores = {
         key: {name: scorer.score(labels, seeds) for name, seeds in given.items()}
-        for key, labels in sets.items()
+        for key, labels in label_sets(test).items()
     }
-    level, by_set = (
-        scorer.level,
-        {key: _of_set(s, reference.name, scorer) for key, s in scores.items()},
-    )
-    seen, unseen = scores[SEEN], scores[UNSEEN]
-    cost, honest = (found["own"].minus(found["masked"]).auroc for found in (seen, unseen))
-    images, same = (found[reference.name].auroc - CHANCE for found in (seen, unseen))
-    gain = seen["own"].minus(seen[reference.name]).auroc
-    owed = cost - scaled(honest, images, same, level)
+    by_set = {key: _of_set(s, reference.name, scorer) for key, s in scores.items()}
+    needed = {name: given[name] for name in ("own", "masked", reference.name)}
+
+    def against(labels: Mapping[str, LabelSet]) -> Results:
+        pair = (labels[SEEN], labels[UNSEEN])
+        found = [{n: scorer.score(one, seeds) for n, seeds in needed.items()} for one in pair]
+        return headline(*found, reference.name, scorer.level)
+
+    surviving_words = headline(scores[SEEN], scores[UNSEEN], reference.name, scorer.level)
+    by_meaning = {
+        name: surviving_words if np.isnan(label) else against(label_sets(test, label))
+        for name, label in UNCERTAIN.items()
+    }
     return {
         "reference": reference.name,
         **{part: {key: found[part] for key, found in by_set.items()} for part in PARTS},
-        "surviving": {
-            **surviving(owed, gain, level),
-            "gain": value_of(gain),
-            "gain_interval": interval_of(gain, level),
-            "owed_to_seen_words": value_of(owed),
-            "owed_to_seen_words_interval": interval_of(owed, level),
-        },
+        "surviving": surviving_words,
+        "uncertain": {**by_meaning, "range": range_of(list(by_meaning.values()))},
+        "curated": None if curated is None else against(label_sets(with_labels(test, curated))),
     }
+
+
+def headline(
+    seen: Mapping[str, Score], unseen: Mapping[str, Score], reference: str, level: float
+) -> Results:
+    """What of the gain by texts is owed to words that the labels have seen, as AUROC.
+
+    Scores are those of ``own``, ``masked`` and the reference, against the labels learnt (``seen``)
+    and against labels of the same studies and findings that did not see the words (``unseen``).
+
+    Returns:
+        The share of the gain that is left, the gain, and what is owed, with intervals.
+    """
+    cost, honest = (found["own"].minus(found["masked"]).auroc for found in (seen, unseen))
+    images, same = (found[reference].auroc - CHANCE for found in (seen, unseen))
+    gain = seen["own"].minus(seen[reference]).auroc
+    owed = cost - scaled(honest, images, same, level)
+    return {
+        **surviving(owed, gain, level),
+        "gain": value_of(gain),
+        "gain_interval": interval_of(gain, level),
+        "owed_to_seen_words": value_of(owed),
+        "owed_to_seen_words_interval": interval_of(owed, level),
+    }
+
+
+def range_of(headlines: Sequence[Results]) -> Results:
+    """Smallest and largest share of some headlines, and the outermost ends of their intervals."""
+    known = [found for found in headlines if found["share"] is not None]
+    if not known:
+        return dict.fromkeys(("lowest", "highest", "low", "high"))
+    shares, ends = ([f[key] for f in known] for key in ("share", "share_interval"))
+    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
+    return {"lowest": min(shares), "highest": max(shares), "low": low, "high": high}
+
+
+def with_labels(test: Split, curated: pa.Table) -> Split:
+    """The test studies with other labels in the place of MIMIC-CXR-JPG's; null without any.
+
+    ``curated`` is of ``schemas.study_labels(MIMIC_14)``; other studies in it are ignored.
+    """
+    table = test.table
+    row = pc.index_in(table["study_id"], value_set=curated["study_id"].combine_chunks())
+    for name in MIMIC_14:
+        field = table.schema.field(f"mimic14.{name}")
+        column = curated[name].combine_chunks().take(row.combine_chunks()).cast(field.type)
+        table = table.set_column(table.schema.get_field_index(field.name), field, column)
+    return replace(test, table=table)
 
 
 def _of_set(scores: Mapping[str, Score], reference: str, scorer: Scorer) -> Results:
     """The results on one set of labels, by ``PARTS``."""
     own, level = scores["own"], scorer.level
     lost = {name: own.minus(score) for name, score in scores.items() if name != "own"}
-    membership = scores["vitals_swapped"].minus(scores["without_vitals"])
     gain, lost_words = lost[reference], {key: lost[key] for key in MASKED_OR_SWAPPED}
     per_class: dict[str, dict[str, object]] = {}
     for name, one in own.classes.items():
@@ -113,10 +175,6 @@ def _of_set(scores: Mapping[str, Score], reference: str, scorer: Scorer) -> Resu
     return {
         "changed": {"own": scorer.shown(own)}
         | {n: {**scorer.shown(scores[n]), "lost": scorer.difference(s)} for n, s in lost.items()},
-        "vitals": {
-            "membership": scorer.difference(membership),
-            "values": scorer.difference(lost["vitals_swapped"]),
-        },
         "per_class": per_class,
         "gain": {**scorer.difference(gain), **kept},
     }

@@ -11,97 +11,169 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import shown_count, shown_share
 from camchex.contract.labels import MIMIC_14
+from camchex.scores.bootstrap import Draws, draw_patients, interval
 from camchex.scores.labelled_split import matrix, mimic14_matrix
 from camchex.scores.metrics import Floats
-from camchex.scores.params import AuditParams
+from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import Bools, mentions
 
 Counted = NDArray[np.int64]
+AT_A_TIME = 50  # resamples whose weights are made into numbers with a fraction at once
 BLANK = {"ruled_out": np.nan, "not_seen": 0.0}
 """Label of a blank in MIMIC-CXR-JPG, by which findings count as absent."""
 
 
 @dataclass(frozen=True)
 class Excess:
-    """Counts of studies whose independent label is 0, by class and whether they name it, (2, Q)."""
+    """Counts of studies whose independent label is 0, by class and whether they name it.
 
-    studies: Counted  # first those that do not name the class, then those that name it
+    Arrays are (..., 2, Q): first those that do not name the class, then those that name it.
+    """
+
+    studies: Counted
     positive: Counted  # those of them that are labelled positive
 
     @property
-    def share(self) -> float:
+    def share(self) -> Floats:
         """Share labelled positive of all named pairs of study and class."""
-        return float(self.positive[1].sum() / max(self.studies[1].sum(), 1))
+        found: Floats = self.positive[..., 1, :].sum(-1) / self._named
+        return found
 
     @property
-    def expected(self) -> float:
+    def expected(self) -> Floats:
         """Share expected if each class had the rate that it has where it is not named."""
-        rates = self.positive[0] / np.maximum(self.studies[0], 1)
-        return float(self.studies[1] @ rates / max(self.studies[1].sum(), 1))
+        rates = self.positive[..., 0, :] / np.maximum(self.studies[..., 0, :], 1)
+        found: Floats = (self.studies[..., 1, :] * rates).sum(-1) / self._named
+        return found
 
     @property
-    def pooled(self) -> float:
+    def pooled(self) -> Floats:
         """How much more often a named finding is labelled positive: 0 if naming changes nothing."""
         return self.share - self.expected
 
+    @property
+    def _named(self) -> Counted:
+        found: Counted = np.maximum(self.studies[..., 1, :].sum(-1), 1)
+        return found
 
-def excess(labels: Floats, independent: Floats, named: Bools) -> Excess:
+
+def excess(labels: Floats, independent: Floats, named: Bools, draws: Draws | None = None) -> Excess:
     """Count labels where independent ones, which do not see the indication, say "absent".
 
     Both are 1, 0, or NaN where unknown, (N, Q); ``named``, (N, Q), says whether the indication
-    names the class.
+    names the class. Given draws of the patients of these studies, there are counts of each of the R
+    resamples, (R, 2, Q).
     """
     absent = (independent == 0) & ~np.isnan(labels)
     sides = np.stack([absent & ~named, absent & named])
-    return Excess(sides.sum(axis=1), (sides & (labels == 1)).sum(axis=1))
+    counted = np.stack([sides, sides & (labels == 1)])  # (2, 2, N, Q)
+    if draws is None:
+        return Excess(*counted.sum(axis=2))
+    patients, studies = draws.counts.shape[1], len(draws.patient)
+    ones = np.ones(studies, np.float32)
+    whose = csr_array((ones, (draws.patient, np.arange(studies))), shape=(patients, studies))
+    by_patient = whose @ np.moveaxis(counted, 2, 0).reshape(studies, -1).astype(np.float32)
+    blocks = np.array_split(draws.counts, max(len(draws.counts) // AT_A_TIME, 1))
+    drawn = np.concatenate([block.astype(np.float32) @ by_patient for block in blocks])
+    return Excess(*np.moveaxis(drawn.reshape(-1, 2, *counted.shape[1::2]), 1, 0).astype(np.int64))
+
+
+def deal_out(patient: NDArray[np.intp], draw: np.random.Generator) -> NDArray[np.intp]:
+    """Give each patient's studies the indications of another patient; the row given to each, (N,).
+
+    A patient's indications repeat their words, and a patient's labels their errors, so that studies
+    dealt out one by one would look more regular than chance is. Patients change among those with
+    nearly as many studies (1, 2, 3 to 4, 5 to 8, ...); one with fewer gives some of them twice.
+    """
+    order = np.argsort(patient, kind="stable")
+    sizes = np.bincount(patient)
+    starts, donors = np.cumsum(sizes) - sizes, np.arange(len(sizes))
+    group = np.ceil(np.log2(np.maximum(sizes, 1)))
+    for one in np.unique(group):
+        members = np.flatnonzero(group == one)
+        donors[members] = draw.permutation(members)
+    donor = np.repeat(donors, sizes)
+    place = np.arange(len(patient)) - np.repeat(starts, sizes)
+    given = np.empty(len(patient), np.intp)
+    given[order] = order[starts[donor] + place % sizes[donor]]
+    return given
 
 
 @dataclass(frozen=True)
 class Leak:
-    """The excess, beside what chance makes of it."""
+    """The excess, its interval, and what chance makes of it."""
 
     excess: Excess
-    shuffled: Sequence[float]  # pooled excess with indications dealt out to other studies
+    interval: Sequence[float] | None  # of the pooled excess, with other patients
+    shuffled: Sequence[float]  # pooled excess with indications dealt out to other patients
 
     @property
     def found(self) -> bool:
-        """Whether the excess is larger than in every shuffle, and by more than 3 deviations."""
+        """Whether the excess is surely above 0, and out of reach of chance.
+
+        Its interval lies above 0, and it is larger than in every shuffle, and by more than 3
+        deviations.
+        """
         mean, sd = float(np.mean(self.shuffled)), float(np.std(self.shuffled, ddof=1))
-        return self.excess.pooled > max(*self.shuffled, mean + 3 * sd)
+        above = self.interval is not None and self.interval[0] > 0
+        return above and bool(self.excess.pooled > max(*self.shuffled, mean + 3 * sd))
 
 
-def find_leak(labels: Floats, independent: Floats, named: Bools, params: AuditParams) -> Leak:
-    """Measure the excess, and what it would be if indications knew nothing of their study.
+def find_leak(
+    labels: Floats,
+    independent: Floats,
+    named: Bools,
+    draws: Draws,
+    params: AuditParams,
+    level: float,
+) -> Leak:
+    """Measure the excess, and what it would be if indications knew nothing of their patient.
 
-    Arguments besides ``params`` (shuffles and their seed) are those of :func:`excess`.
+    Args:
+        labels: The labels under audit, as of :func:`excess`.
+        independent: Labels that do not see the indication.
+        named: Whether the indication names the class.
+        draws: Of the patients of these studies.
+        params: Shuffles and their seed.
+        level: Share of the resamples within the interval.
     """
     draw = np.random.default_rng(params.seed)
-    shuffled = (named[draw.permutation(len(named))] for _ in range(params.shuffles))
-    pooled = [excess(labels, independent, other).pooled for other in shuffled]
-    return Leak(excess(labels, independent, named), pooled)
+    shuffled = (named[deal_out(draws.patient, draw)] for _ in range(params.shuffles))
+    pooled = [float(excess(labels, independent, other).pooled) for other in shuffled]
+    found = excess(labels, independent, named)
+    drawn = excess(labels, independent, named, draws).pooled
+    return Leak(found, interval(drawn, level, float(found.pooled)), pooled)
 
 
 def leak_results(
-    cohort: pa.Table, classes: Sequence[str], params: AuditParams, min_cell: int
+    cohort: pa.Table, classes: Sequence[str], params: AuditParams, evaluation: EvaluationParams
 ) -> Results:
     """Look for labels that are positive because the indication names them, in all splits.
 
+    The excess is the effect: how many more of a hundred named findings, that MIMIC-CXR-JPG rules
+    out, are labelled positive than of the same findings where they are not named.
+
     Returns:
-        ``found``, and the excess over the findings that MIMIC-CXR-JPG has as ``ruled_out`` (0) and
-        as ``not_seen`` (0 or blank). Only the first decides: a blank may hide a finding that its
-        labeler missed, and those that are there are named more often. ``found`` is None where
-        fewer than ``min_cell`` findings that are ruled out are named.
+        ``found``, and the excess, with its interval, over the findings that MIMIC-CXR-JPG has as
+        ``ruled_out`` (0) and as ``not_seen`` (0 or blank). Only the first decides: a blank may hide
+        a finding that its labeler missed, and those that are there are named more often. ``found``
+        is None where fewer than ``min_cell`` findings that are ruled out are named.
     """
     shared = [name for name in classes if name in MIMIC_14]
     labels = matrix(cohort, shared)
     named = mentions(cohort["indication"].to_pylist(), shared)
+    given, min_cell = evaluation.bootstrap, evaluation.min_cell
+    draws = draw_patients(cohort["patient_id"].to_pylist(), given.resamples, given.seed)
     leaks = {
-        kind: find_leak(labels, mimic14_matrix(cohort, shared, blank), named, params)
+        kind: find_leak(
+            labels, mimic14_matrix(cohort, shared, blank), named, draws, params, given.level
+        )
         for kind, blank in BLANK.items()
     }
     decisive = leaks["ruled_out"]
@@ -110,9 +182,10 @@ def leak_results(
     for kind, leak in leaks.items():
         found = leak.excess
         results[kind] = {
-            "excess": found.pooled,
-            "share_positive": found.share,
-            "share_expected": found.expected,
+            "excess": float(found.pooled),
+            "excess_interval": leak.interval,
+            "share_positive": float(found.share),
+            "share_expected": float(found.expected),
             "excess_shuffled": {**mean_sd(leak.shuffled), "max": max(leak.shuffled)},
             "per_class": {
                 name: {

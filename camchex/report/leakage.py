@@ -12,6 +12,7 @@ CHANGED = {
     "masked": "no words for findings",
     "vitals_swapped": "another's vital signs",
     "without_vitals": "no vital signs",
+    "without_indication": "no indication",
     "without_text": "neither indication nor vital signs",
 }
 
@@ -29,11 +30,12 @@ def leak_sentence(audit: Results) -> str:
             "finding that MIMIC-CXR-JPG rules out."
         )
     found = leak["ruled_out"]
-    chance = found["excess_shuffled"]
+    chance, bounds = found["excess_shuffled"], found["excess_interval"]
+    ends = f", {points(bounds[0])} to {points(bounds[1])} with other patients" if bounds else ""
     numbers = (
         f"where the indication names a finding that MIMIC-CXR-JPG rules out, the label is "
         f"positive in {percent(found['share_positive'])} of the cases, {points(found['excess'])} "
-        f"more than where it is not named (with indications dealt out at random: "
+        f"more than where it is not named{ends} (with the indications of other patients: "
         f"{points(chance['mean'])} ± {100 * chance['sd']:.1f})"
     )
     if leak["found"]:

@@ -56,7 +56,7 @@ def summarise(
 
     Returns:
         The keys of one seed's details, each score as ``mean`` and ``sd`` (None for one seed);
-        calibration errors and temperature in the same way; and five results of the audit.
+        calibration errors and temperature in the same way; and six results of the audit.
 
     Raises:
         DataError: If the seeds were not scored on the same studies.
@@ -76,6 +76,7 @@ def summarise(
             "label_leak_found": audit["leak"]["found"],
             "label_excess_where_named": audit["leak"]["ruled_out"]["excess"],
             "gain_not_owed_to_seen_words": texts and texts["surviving"]["share"],
+            "gain_not_owed_range": texts and texts["uncertain"]["range"],
             "mAP_of_indication_keywords": baselines["keywords"]["mAP"],
             "mAP_of_indication_ngrams": baselines["ngrams"]["mAP"],
         },

@@ -11,6 +11,7 @@ from camchex.audit.leak import excess, find_leak, leak_results
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
 from camchex.report.leakage import leak_sentence
+from camchex.scores.bootstrap import draw_patients
 from camchex.scores.labelled_split import label_sets, labelled_split, mimic14_matrix
 from camchex.scores.params import AuditParams, BootstrapParams, EvaluationParams
 from tests.scores import factories
@@ -19,7 +20,6 @@ PARAMS = AuditParams(shuffles=10, seed=0)
 EVALUATION = EvaluationParams(
     min_cell=5, bootstrap=BootstrapParams(resamples=100, seed=0, level=0.95)
 )
-MIN_CELL = 5
 PNEUMONIA = CXR_LT_2023.index("Pneumonia")
 
 
@@ -49,6 +49,8 @@ def test_a_leak_is_found_and_measured(leaky: Results) -> None:
     leak = leaky["leak"]["ruled_out"]
     assert leak["share_positive"] == pytest.approx(0.5, abs=0.08)
     assert leak["excess"] == pytest.approx(0.5, abs=0.08)
+    low, high = leak["excess_interval"]
+    assert 0.3 < low < 0.5 < high < 0.7
     assert abs(leak["excess_shuffled"]["mean"]) < 0.03
     pneumonia = leak["per_class"]["Pneumonia"]
     assert pneumonia["rate_named"] == pytest.approx(0.5, abs=0.15)
@@ -72,7 +74,7 @@ def test_no_leak_is_found_where_there_is_none(clean: Results) -> None:
 def test_findings_that_mimic_missed_are_no_leak() -> None:
     invented = factories.invent({"train": 400, "test": 10})
     cohort = factories.cohort(invented, invented.truth.astype(float), missed=0.4)
-    found = leak_results(cohort, CXR_LT_2023, PARAMS, MIN_CELL)
+    found = leak_results(cohort, CXR_LT_2023, PARAMS, EVALUATION)
     not_seen = found["not_seen"]
     assert not_seen["excess"] > not_seen["excess_shuffled"]["max"]  # named, there, and missed
     assert found["ruled_out"]["excess"] == 0
@@ -82,7 +84,7 @@ def test_findings_that_mimic_missed_are_no_leak() -> None:
 def test_labels_that_rule_nothing_out_cannot_tell() -> None:
     invented = factories.invent({"train": 50, "test": 50}, named=0)
     cohort = factories.cohort(invented, invented.truth.astype(float))
-    found = leak_results(cohort, CXR_LT_2023, PARAMS, MIN_CELL)
+    found = leak_results(cohort, CXR_LT_2023, PARAMS, EVALUATION)
     assert found["found"] is None
     assert "cannot be told" in leak_sentence({"leak": found})
 
@@ -93,7 +95,8 @@ def test_noise_in_the_labels_is_no_leak() -> None:
     columns = [CXR_LT_2023.index(name) for name in MIMIC_14]
     truth = invented.truth[:, columns].astype(float)
     named, params = invented.named[:, columns], AuditParams(shuffles=20, seed=0)
-    found = find_leak(noisy[:, columns].astype(float), truth, named, params)
+    draws = draw_patients([str(i) for i in range(600)], 100, 0)
+    found = find_leak(noisy[:, columns].astype(float), truth, named, draws, params, 0.95)
     assert found.excess.share > 0.05
     assert not found.found
 

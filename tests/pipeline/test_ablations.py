@@ -127,7 +127,9 @@ def test_make_has_one_command_per_table_and_one_for_all() -> None:
         assert f"{FILE}:{name}" in dry(name)
         assert f"{FILE}:{name}" in dry("ablations")
     assert "ablations.uninformative" in dry("uninformative")
-    assert "ablations.audit_validation" in dry("audit-validation")
+    assert f"{FILE}:audit" in dry("audit")
+    for module in ("audit_assumptions", "audit_validation"):
+        assert f"ablations.{module}" in dry("audit-validation")
     assert "ablations.synergy" in dry("synergy")
     assert "ablations.cohort_size" in dry("cohort-size")
 

@@ -307,12 +307,19 @@ def test_a_setting_of_images_alone_can_be_named(copy: Path) -> None:
     shutil.copytree(copy / "data/counterfactuals/seed0", copy / "multi_view")
     for seed in SEEDS:
         shutil.copy(copy / f"data/predictions/seed{seed}.parquet", copy / "multi_view")
+        left = copy / f"missing/seed{seed}/images+vitals.parquet"
+        left.parent.mkdir(parents=True)
+        shutil.copy(copy / f"data/counterfactuals/seed{seed}/swapped.parquet", left)
     read = (Path("data/cohort.parquet"), Path("data/predictions"))
     out, curves = Path("audit.json"), Path("curves")
     texts = (Path("data/counterfactuals"), Path("multi_view"))
-    audit_leakage.main(*read, out, curves, *texts)
+    others = {"indication_only": Path("multi_view"), "missing": Path("missing")}
+    audit_leakage.main(*read, out, curves, *texts, **others)
     audit = json.loads(out.read_text())
     assert audit["details"][0]["texts"]["reference"] == "multi_view"
+    changed = audit["details"][0]["texts"]["changed"]["labels"]
+    assert changed["without_indication"] == changed["swapped"]
+    assert audit["details"][0]["pretest"]["prior"] == "indication_only"
     assert audit["gain_by_texts"]["AUROC"] == 0  # of a model over itself
     assert audit["gain_not_owed_to_seen_words"]["share"] is None
     (copy / "data/counterfactuals/seed1/masked.parquet").unlink()
