@@ -3,7 +3,7 @@
 import pytest
 
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3
-from camchex.texts.keywords import keyword_scores, mentions, patterns
+from camchex.texts.keywords import entries, keyword_scores, lexicon, mentions
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_an_indication_names_what_its_words_stand_for(indication: str, expected:
 
 
 def test_every_class_of_every_label_space_has_an_entry() -> None:
-    assert set(patterns()) == {*CXR_LT_2023, *CXR_LT_2024_TASK3}
-    assert {n for n, pattern in patterns().items() if pattern is None} == {"No Finding", "Normal"}
+    assert set(entries()) == {*CXR_LT_2023, *CXR_LT_2024_TASK3}
+    assert {name for name in entries() if lexicon(name) is None} == {"No Finding", "Normal"}
 
 
 def test_the_name_of_a_class_is_one_of_its_words() -> None:
-    names = [name for name, pattern in patterns().items() if pattern is not None]
+    names = [name for name in entries() if lexicon(name)]
     said = {"Pleural Other": "pleural disease"}
     for name in names:
         text = said.get(name, name).lower()
