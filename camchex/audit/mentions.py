@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camchex.texts.keywords import naming
+from camchex.texts.negations import ASKED_AFTERWARDS
 
 ASKING = re.compile(
     r"""
@@ -29,7 +30,6 @@ TELLING = re.compile(
     re.IGNORECASE,
 )
 """Words that end a question: words of history, or the end of the sentence."""
-AFTERWARDS = re.compile(r"\s*\?")
 
 
 class Mention(IntEnum):
@@ -61,9 +61,9 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
         turns = {m.end(): True for m in ASKING.finditer(text)}
         turns |= {m.start(): False for m in TELLING.finditer(text)}
         places = sorted(turns)
-        for _, end in words:
-            before = bisect_right(places, end)
+        for start, end in words:
+            before = bisect_right(places, start)
             asked = before > 0 and turns[places[before - 1]]
-            kind = Mention.ASKED if asked or AFTERWARDS.match(text, end) else Mention.STATED
+            kind = Mention.ASKED if asked or ASKED_AFTERWARDS.match(text, end) else Mention.STATED
             found[row, column] = max(found[row, column], kind)
     return found

@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict
 
 from camchex.contract.yaml_file import read_data
 from camchex.errors import DataError
-from camchex.texts.negations import is_negated
+from camchex.texts.negations import ASKED_AFTERWARDS, is_negated
 
 KEYWORDS, ANATOMY = "keywords.yaml", "anatomy.yaml"
 NOTHING_NAMED = ("No Finding", "Normal")
+WORTH_ARROW = 100  # texts
 NEVER = r"[^\s\S]"
-REFERENCE = re.compile(r"<(\w+)>")
+REFERENCE = re.compile(r"(?<!\?P)<(\w+)>")
 Bools = NDArray[np.bool_]
 Span = tuple[int, int]
 
@@ -29,6 +30,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     words: list[str] = []
+    asked: list[str] = []
     elsewhere: list[str] = []
     before: list[str] = []
     after: list[str] = []
@@ -39,7 +41,8 @@ class Entry(BaseModel):
 class Words:
     """The words of one class as patterns, and what tells that they mean something else."""
 
-    words: re.Pattern[str]
+    words: re.Pattern[str]  # those of the group ``asked`` count only in a question
+    question: re.Pattern[str]  # ends where they start
     before: re.Pattern[str]  # ends where they start
     after: re.Pattern[str]  # starts where they end
     other: re.Pattern[str]  # holds them
@@ -52,14 +55,19 @@ def entries() -> Mapping[str, Entry]:
 
 
 @cache
+def _anatomy() -> Mapping[str, str]:
+    lists = read_data(__package__, ANATOMY, dict[str, list[str]])
+    return {name: _either(expressions) for name, expressions in lists.items()}
+
+
+@cache
 def lexicon(name: str) -> Words | None:
     """Compile the words of a class; None if it has none.
 
     Raises:
         DataError: If the entry refers to a list that ``anatomy.yaml`` does not have.
     """
-    lists = {k: _either(v) for k, v in read_data(__package__, ANATOMY, dict[str, list[str]]).items()}
-    entry = entries()[name]
+    lists, entry = _anatomy(), entries()[name]
 
     def pattern(expressions: Sequence[str], end: str = "") -> re.Pattern[str]:
         text = _either([*expressions, NEVER])
@@ -69,10 +77,13 @@ def lexicon(name: str) -> Words | None:
 
     if not entry.words:
         return None
+    before = [f"<{place}> <gap>" for place in entry.elsewhere]
+    after = [f"<at> <{place}>" for place in entry.elsewhere]
     return Words(
-        pattern([_whole(entry.words)]),
-        pattern([rf"\b{text}" for text in (*entry.before, *(f"<{at}> <gap>" for at in entry.elsewhere))], "$"),
-        pattern([rf"{text}\b" for text in (*entry.after, *(f"<at> <{at}>" for at in entry.elsewhere))]),
+        pattern([_whole([*entry.words, rf"(?P<asked>{_either([*entry.asked, NEVER])})"])]),
+        pattern([r"\b<question>\s", r"\?\s*"], "$"),
+        pattern([rf"\b{text}" for text in (*entry.before, *before)], "$"),
+        pattern([rf"{text}\b" for text in (*entry.after, *after)]),
         pattern([_whole(entry.other)]) if entry.other else re.compile(NEVER),
     )
 
@@ -83,18 +94,24 @@ def spans(text: str, name: str) -> list[Span]:
     Left out are words that are negated, that a relative has, and that mean something else.
     """
     known = lexicon(name)
-    found = [m.span() for m in known.words.finditer(text)] if known else []
+    found = list(known.words.finditer(text)) if known else []
     if not known or not found:
         return []
     other = [m.span() for m in known.other.finditer(text)]
     return [
         (start, end)
-        for start, end in found
+        for start, end, asked in ((*m.span(), m["asked"]) for m in found)
         if not any(first <= start and end <= last for first, last in other)
+        and (not asked or _is_asked(known, text, start, end))
         and not known.before.search(text, 0, start)
         and not known.after.match(text, end)
         and not is_negated(text, start, end)
     ]
+
+
+def _is_asked(known: Words, text: str, start: int, end: int) -> bool:
+    before = known.question.search(text, 0, start)
+    return before is not None or ASKED_AFTERWARDS.match(text, end) is not None
 
 
 def naming(
@@ -112,11 +129,19 @@ def naming(
     require_words(classes)
     texts = pa.array([text or "" for text in indications], pa.string())
     for column, name in enumerate(classes):
-        if words := lexicon(name):
-            likely = pc.match_substring_regex(texts, words.words.pattern, ignore_case=True)
-            for row in np.flatnonzero(likely.to_numpy(zero_copy_only=False)).tolist():
-                if found := spans(texts[row].as_py(), name):
-                    yield row, column, found
+        for row in _likely(texts, name):
+            if found := spans(texts[row].as_py(), name):
+                yield row, column, found
+
+
+def _likely(texts: pa.Array, name: str) -> Sequence[int]:
+    """Rows that may name a class; Arrow's patterns are quick, but take long to make."""
+    words = lexicon(name)
+    if words is None or len(texts) < WORTH_ARROW:
+        return range(len(texts)) if words else ()
+    likely = pc.match_substring_regex(texts, words.words.pattern, ignore_case=True)
+    rows: list[int] = np.flatnonzero(likely.to_numpy(zero_copy_only=False)).tolist()
+    return rows
 
 
 def require_words(classes: Sequence[str]) -> None:

@@ -17,8 +17,9 @@ HISTORY = (
 PSEUDO = (
     r"(?:(?:interval|significant|real|much|prior|previous|recent|old|other|any|clinical)\ )?"
     r"(?:change[sd]?|improv\w*|better|increase[sd]?|decrease[sd]?|worse\w*|comparisons?"
-    r"|relief|response|respond\w*|resolv\w*|resolution|clear(?:ing|ed)|films?|imaging|cxrs?|x-?rays?"
-    r"|stud(?:y|ies)|clear\ if|sure|certain|exclud\w*|rule[ds]?\ out|r/o|only|able|tolerat\w*|allerg\w*"
+    r"|relief|response|respond\w*|resolv\w*|resolution|clear(?:ing|ed)|films?|imaging|cxrs?"
+    r"|x-?rays?|stud(?:y|ies)|clear\ if|sure|certain|exclud\w*|rule[ds]?\ out|r/o|only|able"
+    r"|tolerat\w*|allerg\w*"
     r"|at\ this\ hospital|recover\w*|go\w*\ away|explain\w*)"
 )
 ENDING = (
@@ -29,12 +30,13 @@ ENDING = (
     r"|interval|follow\w*|f/u|assessment|evidence|here|today|admitted|found|coming"
 )
 NEGATING = (
-    rf"(?:\b(?:no|not|without|w/o|denies|denied|denying|deny|nor|never|lack\ of|absence\ of|free\ of"
-    rf"|neg(?:ative)?\ for|non)(?!\ {PSEUDO}\b)|\b(?:ruled\ out|r/o'd)(?:\ for)?)"
+    rf"(?:\b(?:no|not|without|w/o|denies|denied|denying|deny|nor|never|lack\ of|absence\ of"
+    rf"|free\ of|neg(?:ative)?\ for|non)(?!\ {PSEUDO}\b)|\b(?:ruled\ out|r/o'd)(?:\ for)?)"
 )
 RELATIVE = (
     r"\b(?:(?:family|fam)\ (?:history|hx|h/o)|fhx|fh|(?:mother|father|mom|dad|brother|sister|wife"
-    r"|husband|uncle|aunt|grand\w+|son|daughter|roommate|coworker)(?:\ \w+)?\ (?:with|w/|had|has|died))"
+    r"|husband|uncle|aunt|grand\w+|son|daughter|roommate|coworker)(?:\ \w+)?"
+    r"\ (?:with|w/|had|has|died))"
 )
 PLAIN = rf"(?:(?!(?:{ENDING})(?!\S))[^\s.;?]+\s+)"  # a word that does not end the scope
 BEFORE = re.compile(
@@ -42,10 +44,10 @@ BEFORE = re.compile(
     rf"(?:{PLAIN}{{0,2}}|{PLAIN}{{0,6}}(?:(?:and/or|or|nor|and|,|/)\s+|(?<=,\ )){PLAIN}{{0,1}})$",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Ends where a finding starts that is negated, or a relative's: one of the next words, or of a list."""
+"""Ends where a finding starts that is negated or a relative's: a next word, or in a list."""
 AFTER = re.compile(
-    r"\s*:?\s*(?:\w+\s+)?(?:(?:(?:is|was|were|has\ been|have\ been|been)\s+)?(?:ruled\ out|r/o'?d|excluded"
-    r"|negative|neg|absent)|(?:is|was|were)\ not\ (?:seen|present|suspected|identified))(?!\S)",
+    r"\s*:?\s*(?:\w+\s+)?(?:(?:(?:is|was|were|has\ been|have\ been|been)\s+)?(?:ruled\ out|r/o'?d"
+    r"|excluded|negative|neg|absent)|(?:is|was|were)\ not\ (?:seen|present|suspected|found))(?!\S)",
     re.IGNORECASE | re.VERBOSE,
 )
 """Begins where a finding ends that is then negated."""
@@ -54,7 +56,7 @@ LONGEST = 120  # characters before a finding that are looked at
 
 
 def is_negated(text: str, start: int, end: int) -> bool:
-    """Whether the words from ``start`` to ``end`` are negated or a relative's; never if ``?`` follows."""
+    """Whether the words of a span are negated or a relative's; never if ``?`` follows."""
     if ASKED_AFTERWARDS.match(text, end):
         return False
     return bool(BEFORE.search(text[max(start - LONGEST, 0) : start]) or AFTER.match(text, end))
