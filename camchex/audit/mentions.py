@@ -8,7 +8,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from camchex.texts.keywords import patterns, require_words
+from camchex.texts.keywords import naming
+from camchex.texts.negations import ASKED_AFTERWARDS
 
 ASKING = re.compile(
     r"""
@@ -17,7 +18,8 @@ ASKING = re.compile(
     | \b (?: concern\w* | worr\w* | suspicio\w* | suspect\w* | question\w* | query ) \b
     | \b (?: possible | possibly | probable | presumed | potential ) \b
     | \b (?: any | whether | is\ there | please | acute\ process ) \b
-    | \?
+    | \b (?: w/u | work[- ]?up | confirm\w* | verif\w* | screen\w* | interval\ change ) \b
+    | \? | \b (?: can | could ) (?: not | 't )? \ be \b | \b cannot \b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -28,7 +30,6 @@ TELLING = re.compile(
     re.IGNORECASE,
 )
 """Words that end a question: words of history, or the end of the sentence."""
-AFTERWARDS = re.compile(r"\s*\?")
 
 
 class Mention(IntEnum):
@@ -53,19 +54,16 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
 
     Source: docs/method.md, sections 1.1 (how indications are written) and 10.1.
     """
-    require_words(classes)
     found = np.zeros((len(indications), len(classes)), np.int8)
-    words = [patterns()[name] for name in classes]
-    for row, text in enumerate(text or "" for text in indications):
+    for row, column, words in naming(indications, classes):
+        text = str(indications[row])
         # Where questions open (True) and end, in order; an end wins where both are.
         turns = {m.end(): True for m in ASKING.finditer(text)}
         turns |= {m.start(): False for m in TELLING.finditer(text)}
         places = sorted(turns)
-        for column, pattern in enumerate(words):
-            for match in pattern.finditer(text) if pattern else ():
-                before = bisect_right(places, match.start())
-                asked = before > 0 and turns[places[before - 1]]
-                followed = AFTERWARDS.match(text, match.end())
-                kind = Mention.ASKED if asked or followed else Mention.STATED
-                found[row, column] = max(found[row, column], kind)
+        for start, end in words:
+            before = bisect_right(places, start)
+            asked = before > 0 and turns[places[before - 1]]
+            kind = Mention.ASKED if asked or ASKED_AFTERWARDS.match(text, end) else Mention.STATED
+            found[row, column] = max(found[row, column], kind)
     return found

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
-from camchex.texts.keywords import patterns, require_words
+from camchex.texts.keywords import require_words, spans
 
-ORGANS = (
-    r"(?:(?:hiatal|pleural|pulmonary|pulm|lung|rib|hilar|aortic|mediastinal|apical|basilar"
-    r"|bibasilar|bilateral|vascular)\s+)*"
+ORGANS = re.compile(
+    r"\b(?:(?:hiatal|pleural|pulmonary|pulm|lung|rib|hilar|aortic|mediastinal|apical|basilar"
+    r"|bibasilar|bilateral|vascular)\s+)+$",
+    re.IGNORECASE,
 )
 """Words before the name of a finding that would still tell the finding: pleural [effusion]."""
 
@@ -39,17 +39,12 @@ def mask_findings(text: str | None, classes: Sequence[str]) -> str | None:
     left, before = text, ""
     while left != before:  # a cut may bring two words together that name another finding
         before = left
-        spans = [m.span() for mask in _masks(tuple(classes)) for m in mask.finditer(left)]
-        if spans:
-            kept = list(left)
-            for start, end in spans:
-                kept[start:end] = " " * (end - start)
+        kept = list(left)
+        for name in classes:
+            for start, end in spans(left, name):
+                organs = ORGANS.search(left, 0, start)
+                first = organs.start() if organs else start
+                kept[first:end] = " " * (end - first)
+        if kept != list(left):
             left = " ".join("".join(kept).split())
     return left if re.search(r"\w", left) else None
-
-
-@cache
-def _masks(classes: tuple[str, ...]) -> list[re.Pattern[str]]:
-    """Compile the patterns of some classes, with the organs before them."""
-    found = [patterns()[name] for name in classes]
-    return [re.compile(rf"\b{ORGANS}{p.pattern}", p.flags) for p in found if p is not None]

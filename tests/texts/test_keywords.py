@@ -1,9 +1,17 @@
 """The words for findings: what an indication names."""
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK3
-from camchex.texts.keywords import keyword_scores, mentions, patterns
+from camchex.texts.cleaning import clean_indication
+from camchex.texts.keywords import entries, keyword_scores, lexicon, mentions
+from camchex.texts.params import Cleaner
+
+WORDINGS = Path(__file__).with_name("wordings.csv")
+CLEANERS: tuple[Cleaner, ...] = ("none", "corrected")
 
 
 @pytest.mark.parametrize(
@@ -37,12 +45,12 @@ def test_an_indication_names_what_its_words_stand_for(indication: str, expected:
 
 
 def test_every_class_of_every_label_space_has_an_entry() -> None:
-    assert set(patterns()) == {*CXR_LT_2023, *CXR_LT_2024_TASK3}
-    assert {n for n, pattern in patterns().items() if pattern is None} == {"No Finding", "Normal"}
+    assert set(entries()) == {*CXR_LT_2023, *CXR_LT_2024_TASK3}
+    assert {name for name in entries() if lexicon(name) is None} == {"No Finding", "Normal"}
 
 
 def test_the_name_of_a_class_is_one_of_its_words() -> None:
-    names = [name for name, pattern in patterns().items() if pattern is not None]
+    names = [name for name in entries() if lexicon(name)]
     said = {"Pleural Other": "pleural disease"}
     for name in names:
         text = said.get(name, name).lower()
@@ -57,3 +65,25 @@ def test_no_finding_scores_where_nothing_is_named(classes: tuple[str, ...], noth
     scores = keyword_scores(named, classes)
     assert scores[:, classes.index(nothing)].tolist() == [1, 0, 1]
     assert scores[:, classes.index("Pneumonia")].tolist() == [0, 1, 0]
+
+
+def test_requests_as_they_are_written_name_what_they_ask_for() -> None:
+    with WORDINGS.open(encoding="utf-8", newline="") as file:
+        rows = [(row["request"], row["classes"].split(";")) for row in csv.DictReader(file)]
+    for cleaner in CLEANERS:
+        texts = [clean_indication(request, cleaner) for request, _ in rows]
+        named = mentions(texts, CXR_LT_2023)
+        wrong = [
+            (request, found)
+            for (request, expected), flags in zip(rows, named, strict=True)
+            if (found := [n for n, flag in zip(CXR_LT_2023, flags, strict=True) if flag] or [""])
+            != expected
+        ]
+        assert not wrong, cleaner
+
+
+def test_few_texts_are_read_as_many_are() -> None:
+    texts = ["r/o pna, no ptx", None, "hip fx", "eval for mets"] * 30
+    many = mentions(texts, CXR_LT_2023)
+    assert (many[:4] == mentions(texts[:4], CXR_LT_2023)).all()
+    assert many.any(axis=1).tolist() == [True, False, False, True] * 30

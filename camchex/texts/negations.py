@@ -1,0 +1,62 @@
+"""Whether an indication rules out, removes from the patient or gives to a relative what it names.
+
+The rules are those of ConText (Harkema, Dowling, Thornblade and Chapman 2009) as far as requests
+need them: words that negate open a scope to the right, words of history or of a question end it,
+some phrases only look like a negation (``no change``), and a few negate to the left.
+"""
+
+import re
+
+HISTORY = (
+    r"known|new|acute|active|significant|evidence|signs?|symptoms|sx|hx|h/o|history|prior|previous"
+    r"|past|recent|obvious|definite|clear|clinical|documented|further|recurrent|residual|longer|of|any"
+    r"|a|an|the|other|associated|large|focal|suspicion|suspected|suspect|concern|worry|for|to"
+    r"|suggest|suggestive|specific|gross|frank|overt|apparent|current|currently|additional|more|has"
+    r"|have|had"
+)
+PSEUDO = (
+    r"(?:(?:interval|significant|real|much|prior|previous|recent|old|other|any|clinical)\ )?"
+    r"(?:change[sd]?|improv\w*|better|increase[sd]?|decrease[sd]?|worse\w*|comparisons?"
+    r"|relief|response|respond\w*|resolv\w*|resolution|clear(?:ing|ed)|films?|imaging|cxrs?"
+    r"|x-?rays?|stud(?:y|ies)|clear\ if|sure|certain|exclud\w*|rule[ds]?\ out|r/o|only|able"
+    r"|tolerat\w*|allerg\w*"
+    r"|at\ this\ hospital|recover\w*|go\w*\ away|explain\w*)"
+)
+ENDING = (
+    r"but|however|except|although|though|eval\w*|assess\w*|r/o|rule|ruling|exclude|please|concern\w*"
+    r"|suspect\w*|question\w*|query|check|look\w*|now|with|w/|has|had|presents?|presenting|p/w|c/o|s/p"
+    r"|h/o|hx|history|known|who|on|new|since|due|because|secondary|vs|versus|which|status|year|yo|m|f"
+    r"|man|woman|male|female|in|after|from|worsening|increas\w*|persistent|possible|likely|need|want"
+    r"|interval|follow\w*|f/u|assessment|evidence|here|today|admitted|found|coming"
+)
+NEGATING = (
+    rf"(?:\b(?:no|not|without|w/o|denies|denied|denying|deny|nor|never|lack\ of|absence\ of"
+    rf"|free\ of|neg(?:ative)?\ for|non)(?!\ {PSEUDO}\b)|\b(?:ruled\ out|r/o'd)(?:\ for)?)"
+)
+RELATIVE = (
+    r"\b(?:(?:family|fam)\ (?:history|hx|h/o)|fhx|fh|(?:mother|father|mom|dad|brother|sister|wife"
+    r"|husband|uncle|aunt|grand\w+|son|daughter|roommate|coworker)(?:\ \w+)?"
+    r"\ (?:with|w/|had|has|died))"
+)
+PLAIN = rf"(?:(?!(?:{ENDING})(?!\S))[^\s.;?]+\s+)"  # a word that does not end the scope
+BEFORE = re.compile(
+    rf"(?:{NEGATING}|{RELATIVE})\s+(?:(?:{HISTORY})\s+)*"
+    rf"(?:{PLAIN}{{0,2}}|{PLAIN}{{0,6}}(?:(?:and/or|or|nor|and|,|/)\s+|(?<=,\ )){PLAIN}{{0,1}})$",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Ends where a finding starts that is negated or a relative's: a next word, or in a list."""
+AFTER = re.compile(
+    r"\s*:?\s*(?:\w+\s+)?(?:(?:(?:is|was|were|has\ been|have\ been|been)\s+)?(?:ruled\ out|r/o'?d"
+    r"|excluded|negative|neg|absent)|(?:is|was|were)\ not\ (?:seen|present|suspected|found))(?!\S)",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Begins where a finding ends that is then negated."""
+ASKED_AFTERWARDS = re.compile(r"\s*\?")
+LONGEST = 120  # characters before a finding that are looked at
+
+
+def is_negated(text: str, start: int, end: int) -> bool:
+    """Whether the words of a span are negated or a relative's; never if ``?`` follows."""
+    if ASKED_AFTERWARDS.match(text, end):
+        return False
+    return bool(BEFORE.search(text[max(start - LONGEST, 0) : start]) or AFTER.match(text, end))
