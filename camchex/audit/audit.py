@@ -22,6 +22,7 @@ from camchex.audit.leak import leak_results
 from camchex.audit.mentions import how_mentioned
 from camchex.audit.ngrams import ngram_scores
 from camchex.audit.scorer import Scorer
+from camchex.audit.search import search_results
 from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
@@ -90,7 +91,8 @@ def audit(
     Returns:
         ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
         (:func:`camchex.scores.labelled_split.label_sets`), ``texts`` (None without other texts:
-        see :func:`camchex.audit.gain.gain_results`), ``leak`` and ``per_class``.
+        see :func:`camchex.audit.gain.gain_results`), ``leak``, ``unlisted`` (words in no list that
+        tell a label: :func:`camchex.audit.search.search_results`) and ``per_class``.
 
     Raises:
         DataError: If there is no training study, or a class without keywords.
@@ -121,6 +123,7 @@ def audit(
         "by_mention": {k: by_mention(v, seeds, mentioned, scorer) for k, v in sets.items()},
         "texts": texts,
         "leak": leak_results(cohort, classes, params, min_cell),
+        "unlisted": search_results(cohort, classes, params.seed, min_cell),
         "per_class": _per_class(test, text, predicted, min_cell),
     }
 
@@ -131,8 +134,8 @@ def audit_metrics(results: Results) -> Results:
     Returns:
         First the share of the gain by texts that is not owed to words the labels have seen, the
         gain and what is owed, all as AUROC; the shares kept with the words masked, and with
-        indications swapped (labels learnt); and the labels' own excess. ``details`` is a list of
-        one: DVC takes no list for a metric.
+        indications swapped (labels learnt); and the labels' own excess, and how many words in no
+        list tell a label. ``details`` is a list of one: DVC takes no list for a metric.
     """
     texts, leak = results["texts"], results["leak"]
     found: dict[str, object] = {}
@@ -151,6 +154,7 @@ def audit_metrics(results: Results) -> Results:
         **found,
         "label_leak_found": leak["found"],
         "label_excess_where_named": leak["ruled_out"]["excess"],
+        "unlisted_words_found": len(results["unlisted"]["words"]),
         "details": [results],
     }
 
