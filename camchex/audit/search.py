@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.stats import false_discovery_control, hypergeom
 from sklearn.feature_extraction.text import CountVectorizer
@@ -33,7 +32,6 @@ LETTERS = r"(?<![^\s])[^\W\d_](?:[^\W\d_]|[-/'])+(?![^\s.,?])"  # no numbers: ag
 FALSE_DISCOVERIES = 0.05
 WORTH_A_TEST = 0.01  # largest p of a chosen word in the half that chooses
 MOST = 10  # words chosen by finding and half
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -113,6 +111,7 @@ def _chosen(
         enough = np.flatnonzero((having >= min_cell) & (tested >= min_cell) & (hits > 0))
         if not len(enough) or positive in (0, everyone):
             return
+        # By the normal approximation, since Fisher's test of every word would take minutes.
         rate, many = positive / everyone, having[enough]
         sd = np.sqrt(many * rate * (1 - rate) * np.maximum(1 - many / everyone, 1 / everyone))
         word = int(enough[np.argmax((hits[enough] - many * rate) / sd)])
