@@ -29,6 +29,7 @@ from camchex.audit.mentions import how_mentioned
 from camchex.audit.ngrams import ngram_scores
 from camchex.audit.pretest import pretest_results
 from camchex.audit.scorer import Scorer
+from camchex.audit.search import search_results
 from camchex.audit.vitals import in_department, vitals_results
 from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
 from camchex.scores.bootstrap import draw_patients
@@ -125,8 +126,9 @@ def audit(
     Returns:
         ``baselines``, ``by_indication`` and ``by_mention`` by set of labels
         (:func:`camchex.scores.labelled_split.label_sets`), ``texts`` (None without other texts:
-        see :func:`camchex.audit.gain.gain_results`; and ``vitals``), ``pretest``, ``leak`` and
-        ``per_class``.
+        see :func:`camchex.audit.gain.gain_results`; and ``vitals``), ``pretest``, ``leak``,
+        ``unlisted`` (words in no list that tell a label:
+        :func:`camchex.audit.search.search_results`) and ``per_class``.
 
     Raises:
         DataError: If there is no training study, or a class without keywords.
@@ -170,6 +172,7 @@ def audit(
             **pretest_results(sets, prior, inputs, scorer, params.seed),
         },
         "leak": leak_results(cohort, classes, params, evaluation),
+        "unlisted": search_results(cohort, classes, params.seed, min_cell),
         "per_class": _per_class(test, text, predicted, min_cell),
     }
 
@@ -181,7 +184,8 @@ def audit_metrics(results: Results) -> Results:
         First the share of the gain by texts that is not owed to words the labels have seen, and its
         range over the meanings of an uncertain label; the gain and what is owed, as AUROC; the
         shares kept with the words masked, and with indications swapped (labels learnt); and the
-        labels' own excess. ``details`` is a list of one: DVC takes no list for a metric.
+        labels' own excess, and how many words in no list tell a label. ``details`` is a list of
+        one: DVC takes no list for a metric.
     """
     texts, leak = results["texts"], results["leak"]
     found: dict[str, object] = {}
@@ -201,6 +205,7 @@ def audit_metrics(results: Results) -> Results:
         **found,
         "label_leak_found": leak["found"],
         "label_excess_where_named": _with_ends(leak["ruled_out"], "excess", "share"),
+        "unlisted_words_found": len(results["unlisted"]["words"]),
         "details": [results],
     }
 
