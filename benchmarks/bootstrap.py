@@ -1,4 +1,4 @@
-"""Processor seconds for the scores of a test set of CXR-LT 2023's size, and for 1,000 resamples of it.
+"""Processor seconds for all scores of a test set of CXR-LT 2023's size, and for 1,000 resamples.
 
 45,492 studies of 13,075 patients x 26 classes at the prevalence of CXR-LT 2023. First the stage
 evaluate: all scores of one seed, with the intervals of every level, subgroup, benchmark and class.
