@@ -131,7 +131,7 @@ def measure(setting: Setting) -> dict[str, object]:
         "truth": truth.mean(axis=0).round(3).tolist(),
         "covered": {key: round(float(np.mean(ones)), 3) for key, ones in held.items()},
         "width": {key: round(float(np.mean(ones)), 3) for key, ones in width.items()},
-        "no interval": 1 - len(held["AP after"]) / setting.sets,
+        "no interval": round(1 - len(held["AP after"]) / setting.sets, 3),
         "AP too high by": round(float(np.mean(above)), 3),
         "optimism told": round(float(np.mean(told)), 3),
     }

@@ -3,7 +3,18 @@
 import pytest
 from jinja2 import UndefinedError
 
-from camchex.report.render import ENVIRONMENT, NONE, cell, code_in, number, percent, points, render
+from camchex.report.render import (
+    ENVIRONMENT,
+    NONE,
+    cell,
+    classes,
+    code_in,
+    number,
+    p_value,
+    percent,
+    points,
+    render,
+)
 
 
 def test_values_are_rounded_and_none_is_a_dash() -> None:
@@ -16,6 +27,15 @@ def test_values_are_rounded_and_none_is_a_dash() -> None:
     )
     assert (number(0.25, signed=True), number(-0.25)) == ("+0.250", "-0.250")
     assert (percent(0.1234), points(-0.01)) == ("12.3 %", "-1.0 points")
+
+
+def test_one_class_is_no_plural_and_no_p_value_is_zero() -> None:
+    assert (classes(0), classes(1), classes(26)) == ("0 classes", "1 class", "26 classes")
+    assert (p_value(1e-9), p_value(0.0009), p_value(0.0123)) == (
+        "p < 0.001",
+        "p < 0.001",
+        "p = 0.012",
+    )
 
 
 def test_text_is_escaped_with_and_without_code() -> None:
