@@ -103,12 +103,14 @@ def fit_lines(labels: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
     lines = np.tile(pooled, (labels.shape[1], 1))
     for _ in range(ROUNDS):
         precision, middle = np.linalg.inv(spread), np.tile(common, (len(lines), 1))
-        lines, unsure = fit_penalised(labels, odds, middle, precision, lines)
+        lines, unsure = fit_penalised(labels, odds, middle, precision, lines, steps=1)
         # The common line and its spread before any class was seen count as one class more.
         common = np.vstack([lines, pooled]).mean(axis=0)
         apart = lines - common
         outer = apart[:, :, None] * apart[:, None, :] + unsure
         spread = np.concatenate([outer, SPREAD[None]]).mean(axis=0)
+    middle = np.tile(common, (len(lines), 1))
+    lines, _ = fit_penalised(labels, odds, middle, np.linalg.inv(spread), lines)
     flat = lines[:, 1] < LEAST_SLOPE
     if flat.any():  # the same, but with that slope
         middle = np.column_stack([np.full(flat.sum(), common[0]), np.full(flat.sum(), LEAST_SLOPE)])
@@ -118,7 +120,12 @@ def fit_lines(labels: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
 
 
 def fit_penalised(
-    labels: Floats, odds: Floats, middle: Floats, precision: Floats, start: Floats | None = None
+    labels: Floats,
+    odds: Floats,
+    middle: Floats,
+    precision: Floats,
+    start: Floats | None = None,
+    steps: int = STEPS,
 ) -> tuple[Floats, Floats]:
     """Fit a line to each class on its own: the mode of its posterior, by Newton's method.
 
@@ -128,6 +135,7 @@ def fit_penalised(
         middle: Mean of the normal prior of intercept and slope, (Q, 2).
         precision: Inverse of the prior's covariance, of all classes, (2, 2).
         start: Where the search begins, (Q, 2); None: at the middle.
+        steps: Most steps of the search.
 
     Returns:
         Lines, (Q, 2), and the covariance of each, (Q, 2, 2).
@@ -142,7 +150,7 @@ def fit_penalised(
 
     lines = np.array(middle if start is None else start, np.float64)
     curvature = np.tile(precision, (len(lines), 1, 1))
-    for _ in range(STEPS):
+    for _ in range(steps):
         chance = expit(lines[:, 0] + lines[:, 1] * odds)
         gap, weight = np.where(known, (chance - truth, chance * (1 - chance)), 0)
         gradient = np.stack([gap.sum(axis=0), (gap * odds).sum(axis=0)], axis=1)
