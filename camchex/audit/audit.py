@@ -151,7 +151,7 @@ def audit(
     }
     texts: Results | None = None
     changed, own = predicted.changed, list(seeds.values())
-    inputs = {EVERYTHING: own}
+    inputs: dict[str, Sequence[Floats]] = {EVERYTHING: own}
     if changed:
         reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
         without, department = changed[WITHOUT_VITALS], in_department(test.table)
