@@ -19,6 +19,7 @@ from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import hide_small
 from camchex.audit.gain import (
     NAMES,
+    UNSEEN,
     WITHOUT_INDICATION,
     WITHOUT_TEXT,
     ImageOnly,
@@ -52,6 +53,8 @@ EVERYTHING = "images+indication+vitals"
 WITHOUT_VITALS = "without_vitals"
 LEFT = {WITHOUT_VITALS: "images+indication", WITHOUT_INDICATION: "images+vitals"}
 """What a change of the texts leaves to the model."""
+BY_PRIOR = ("labels", UNSEEN)
+"""Sets of labels that are scored by pre-test probability."""
 
 
 @dataclass(frozen=True)
@@ -148,15 +151,17 @@ def audit(
         NAMING_NONE: len(named) - int(names_any.sum()),
         "without_indication": test.table["indication"].null_count,
     }
-    texts, changed, own = None, predicted.changed, list(seeds.values())
-    inputs = {EVERYTHING: own}
+    texts: Results | None = None
+    changed, own = predicted.changed, list(seeds.values())
+    inputs: dict[str, Sequence[Floats]] = {EVERYTHING: own}
     if changed:
         reference = predicted.image_only or ImageOnly(WITHOUT_TEXT, changed[WITHOUT_TEXT])
         without, department = changed[WITHOUT_VITALS], in_department(test.table)
-        texts = {
-            **gain_results(test, own, changed, reference, scorer, predicted.curated),
-            "vitals": vitals_results(sets, department, own, without, scorer),
-        }
+        gain = gain_results(test, own, changed, reference, scorer, predicted.curated)
+        lost = {key: found[WITHOUT_VITALS]["lost"] for key, found in gain["changed"].items()}
+        parts = vitals_results(sets, department, own, without, scorer)
+        vitals = {key: {"together": lost[key], **found} for key, found in parts.items()}
+        texts = {**gain, "vitals": vitals}
         inputs |= {left: changed[name] for name, left in LEFT.items() if name in changed}
         inputs["images"] = reference.seeds
     words = predicted.indication_only
@@ -169,7 +174,7 @@ def audit(
         "texts": texts,
         "pretest": {
             "prior": "indication_only" if words else "ngrams",
-            **pretest_results(sets, prior, inputs, scorer, params.seed),
+            **pretest_results({k: sets[k] for k in BY_PRIOR}, prior, inputs, scorer, params.seed),
         },
         "leak": leak_results(cohort, classes, params, evaluation),
         "unlisted": search_results(cohort, classes, params.seed, min_cell),

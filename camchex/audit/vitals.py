@@ -13,8 +13,8 @@ and only moves them as a whole among the others.
 
 With a model whose probabilities are frequencies the worth of the stay is off by less than 0.001
 AUROC on average; with one whose log-odds are halved and shifted, by 0.005, where values add 0.1 to
-the studies of the department (``tests/audit/test_vitals.py``). Earlier, the stay was told by
-another patient's values, and was off by -0.057.
+the studies of the department (``tests/audit/test_vitals.py``). Told by another patient's values,
+it is off by -0.057.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,23 +52,18 @@ def vitals_results(
     signs; ``department``, (N,), says which studies have a stay.
 
     Returns:
-        ``together``: what the score loses without vital signs; ``values``: the same among the
-        studies of the department alone; ``stay``: what the score gains if the model knows of the
-        stay and of no value. The scores of ``values`` are of other studies, so the parts do not
-        add up.
+        ``values``: what the score of the studies of the department loses without vital signs;
+        ``stay``: what the score of all studies gains if the model knows of the stay and of no
+        value. The scores are of other studies, so the parts do not add up to what all lose.
     """
     pairs = zip(own, without, strict=True)
     knowing = [knowing_the_stay(one, other, department) for one, other in pairs]
     found = {}
     for key, labels in sets.items():
         cells = np.broadcast_to(department[:, None], labels.labels.shape)
-        bare = scorer.score(labels, without)
-        inside = [scorer.score(labels, seeds, cells) for seeds in (own, without)]
-        parts = {
-            "together": scorer.score(labels, own).minus(bare),
-            "values": inside[0].minus(inside[1]),
-            "stay": scorer.score(labels, knowing).minus(bare),
-        }
+        values, bare = (scorer.score(labels, seeds, cells) for seeds in (own, without))
+        stay = scorer.score(labels, knowing).minus(scorer.score(labels, without))
+        parts = {"values": values.minus(bare), "stay": stay}
         found[key] = {name: scorer.difference(part) for name, part in parts.items()}
     return found
 

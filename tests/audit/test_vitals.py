@@ -67,9 +67,12 @@ def test_the_parts_are_the_models_own_differences() -> None:
     labels = LabelSet(truth.astype(float), [0, 1], ["Edema", "Mass"])
     scorer = Scorer(draw_patients([str(i) for i in range(400)], 50, 0), 0.95, 5)
     found = vitals_results({"labels": labels}, department, [own], [without], scorer)["labels"]
-    for name, rows in (("together", np.ones(400, np.bool_)), ("values", department)):
-        lost = roc_auc_score(truth[rows], own[rows]) - roc_auc_score(truth[rows], without[rows])
-        assert found[name]["AUROC"] == pytest.approx(lost, abs=1e-12)
+    whole, bare = (roc_auc_score(truth[department], p[department]) for p in (own, without))
+    assert found["values"]["AUROC"] == pytest.approx(whole - bare, abs=1e-12)
+    knowing = knowing_the_stay(own, without, department)
+    gained = roc_auc_score(truth, knowing) - roc_auc_score(truth, without)
+    assert found["stay"]["AUROC"] == pytest.approx(gained, abs=1e-12)
+    np.testing.assert_allclose(knowing[department].mean(0), own[department].mean(0), atol=1e-6)
     nobody = np.zeros(400, np.bool_)
     np.testing.assert_array_equal(knowing_the_stay(own, without, nobody), without)
 
