@@ -7,6 +7,7 @@ from markupsafe import Markup, escape
 
 NONE = "–"  # noqa: RUF001 - the dash of an empty cell
 CHANCE_AUROC = 0.5
+SMALLEST_P = 0.001
 
 
 def number(value: float | None, *, signed: bool = False, missing: str = NONE) -> str:
@@ -22,6 +23,11 @@ def percent(share: float | None) -> str:
 def points(difference: float | None) -> str:
     """A difference of shares in percentage points, to one decimal; None as a dash."""
     return NONE if difference is None else f"{100 * difference:.1f} points"
+
+
+def p_value(p: float) -> str:
+    """A p value to three decimals, with its sign: a small one is below .001, never 0."""
+    return "< .001" if p < SMALLEST_P else f"= {p:.3f}"
 
 
 def cell(value: object) -> str:
@@ -63,5 +69,5 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-ENVIRONMENT.filters |= {f.__name__: f for f in (number, percent, points, cell, code_in)}
+ENVIRONMENT.filters |= {f.__name__: f for f in (number, percent, points, p_value, cell, code_in)}
 ENVIRONMENT.globals |= {"CHANCE_AUROC": CHANCE_AUROC}

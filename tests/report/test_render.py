@@ -3,7 +3,17 @@
 import pytest
 from jinja2 import UndefinedError
 
-from camchex.report.render import ENVIRONMENT, NONE, cell, code_in, number, percent, points, render
+from camchex.report.render import (
+    ENVIRONMENT,
+    NONE,
+    cell,
+    code_in,
+    number,
+    p_value,
+    percent,
+    points,
+    render,
+)
 
 
 def test_values_are_rounded_and_none_is_a_dash() -> None:
@@ -16,6 +26,11 @@ def test_values_are_rounded_and_none_is_a_dash() -> None:
     )
     assert (number(0.25, signed=True), number(-0.25)) == ("+0.250", "-0.250")
     assert (percent(0.1234), points(-0.01)) == ("12.3 %", "-1.0 points")
+
+
+def test_a_small_p_value_is_never_0() -> None:
+    found = [p_value(p) for p in (0.0, 0.0004, 0.000999, 0.001, 0.0344, 1.0)]
+    assert found == ["< .001", "< .001", "< .001", "= 0.001", "= 0.034", "= 1.000"]
 
 
 def test_text_is_escaped_with_and_without_code() -> None:
