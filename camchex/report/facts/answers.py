@@ -46,7 +46,7 @@ def added_by_inputs(others: OtherResults) -> list[tuple[str, Results]]:
         return []
     steps = {(step["from"], step["to"]): step for step in table.get("steps", ())}
     alone = table["rows"][LADDER[0][0]]
-    found = [("images alone", {score: alone[score] for score in SCORES})]
+    found: list[tuple[str, Results]] = [("images alone", {score: alone[score] for score in SCORES})]
     for before, after, label in LADDER:
         if (before, after) in steps:
             step = steps[before, after]
