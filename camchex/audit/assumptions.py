@@ -118,8 +118,8 @@ def simulate(world: World, size: Size = Size(), seed: int = 0) -> Results:
     for meaning in UNCERTAIN.values():
         other = np.where(cells == -1, meaning, np.nan_to_num(cells))
         pair = labels(np.where(np.isnan(other), np.nan, target)), labels(other)
-        scores = ({k: scorer.score(one, [v]) for k, v in given.items()} for one in pair)
-        headlines.append(headline(*scores, IMAGES, LEVEL))
+        seen, unseen = ({k: scorer.score(one, [v]) for k, v in given.items()} for one in pair)
+        headlines.append(headline(seen, unseen, IMAGES, LEVEL))
     clean = labels(truth[n:].astype(np.float64))
     ruled_out = np.where(cells == -1, np.nan, cells)
     params = AuditParams(shuffles=size.shuffles, seed=seed)

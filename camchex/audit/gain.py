@@ -88,9 +88,11 @@ def gain_results(
     needed = {name: given[name] for name in ("own", "masked", reference.name)}
 
     def against(labels: Mapping[str, LabelSet]) -> Results:
-        pair = (labels[SEEN], labels[UNSEEN])
-        found = [{n: scorer.score(one, seeds) for n, seeds in needed.items()} for one in pair]
-        return headline(*found, reference.name, scorer.level)
+        seen, unseen = (
+            {n: scorer.score(labels[key], seeds) for n, seeds in needed.items()}
+            for key in (SEEN, UNSEEN)
+        )
+        return headline(seen, unseen, reference.name, scorer.level)
 
     surviving_words = headline(scores[SEEN], scores[UNSEEN], reference.name, scorer.level)
     by_meaning = {

@@ -1,34 +1,55 @@
-"""Charts as inline SVG: equal data give equal bytes, and nothing is fetched to show them."""
+"""Charts as inline SVG: equal data give equal bytes, and nothing is fetched to show them.
 
+Texts are shown as they are: a class name may hold a ``$``, which would begin a formula, or begin
+with ``_``, which would keep it out of the legend. Lines differ in colour, dash and marker, in a
+palette that colour-blind readers can tell apart (Okabe and Ito, "Color Universal Design", 2008).
+Greys and texts follow the page, which may be dark. No two elements of a page share an id.
+"""
+
+import hashlib
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
+from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 Line = Sequence[tuple[float, float]]
 Band = Sequence[tuple[float, float, float]]
 """Place, low and high."""
+AXIS, GRID = "#6d7681", "#e3e6ea"
+BLUE = "#0072b2"
 STYLE = {
     "svg.fonttype": "none",  # text stays text: small, and in the reader's own font
+    "text.parse_math": False,
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e3e6ea",
-    "axes.edgecolor": "#8a939e",
-    "axes.prop_cycle": cycler(
-        color=["#1b6ca8", "#d1495b", "#3a7d44", "#8e6c8a", "#c77d0a", "#40798c", "#6b6b6b"]
+    "grid.color": GRID,
+    "axes.edgecolor": AXIS,
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
+    "xtick.labelcolor": "black",  # which the page replaces by the colour of its own text
+    "ytick.labelcolor": "black",
+    "lines.markersize": 4,
+    "axes.prop_cycle": (
+        cycler(color=[BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", AXIS])
+        + cycler(linestyle=["-", "--", "-.", ":", "-", "--", "-."])
+        + cycler(marker=["o", "s", "^", "D", "v", "P", "X"])
     ),
 }
-BLUE, GREY = "#1b6ca8", "#8a939e"
-SMALL, LARGE = (2.5, 1.9), (4.4, 3.0)  # inches
+LETTERS, ROOM = 70, 8  # of the legend: that a row holds, and that a mark and its gaps take
+FEW = 8  # points, each of which has a marker
+SMALL, LARGE = (2.1, 1.6), (4.4, 3.0)  # inches
 
 
 def line_chart(  # noqa: PLR0913 - what is drawn, and how
@@ -45,7 +66,7 @@ def line_chart(  # noqa: PLR0913 - what is drawn, and how
 
     Args:
         lines: Points by name; a single line gets no legend.
-        title: Text above the chart.
+        title: Caption of the chart.
         labels: Labels of the x and the y axis.
         size: Width and height in inches.
         limits: Limits of the y axis; None: as the lines need.
@@ -57,25 +78,46 @@ def line_chart(  # noqa: PLR0913 - what is drawn, and how
         An ``<svg>`` element that scales with the page.
     """
     with _figure(title, size) as (figure, axes):
-        for name, points in lines.items():
-            alone = len(points) == 1  # a line of one point is not seen
-            colour = axes.lines[-1].get_color() if bands and alone and axes.lines else None
-            x_y = zip(*points, strict=True)
-            (line,) = axes.plot(
-                *x_y, label=name, marker="o" if colour else "." * alone, color=colour
-            )
-            if band := bands.get(name):
-                x, low, high = zip(*band, strict=True)
-                axes.fill_between(x, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
+        drawn = _draw(axes, lines, bands)
         axes.set(xlabel=labels[0], ylabel=labels[1])
         if limits:
             axes.set_ylim(*limits)
         if diagonal:
-            axes.axline((0, 0), slope=1, color=GREY, linestyle=":", linewidth=1)
+            axes.axline((0, 0), slope=1, color=AXIS, linestyle=":", linewidth=1)
             axes.set(xlim=(0, 1))
+        whole = all(x == int(x) for points in lines.values() for x, _ in points)
+        places = 2 if size == SMALL else 6
+        axes.xaxis.set_major_locator(MaxNLocator(places, integer=whole))
+        axes.yaxis.set_major_locator(MaxNLocator(places))
         if len(lines) > 1:
-            axes.legend(fontsize=8, frameon=False)
-        return _svg(figure)
+            columns = max(1, min(len(lines), LETTERS // (ROOM + max(map(len, lines)))))
+            figure.legend(  # below, where it hides no line
+                drawn,
+                [_in_legend(name) for name in lines],
+                loc="outside lower center",
+                ncols=columns,
+                fontsize=8,
+                frameon=False,
+            )
+        return _svg(figure, title)
+
+
+def _draw(axes: Axes, lines: Mapping[str, Line], bands: Mapping[str, Band]) -> list[Line2D]:
+    """Draw lines with their bands, each line in the next style, a dot beside the line before."""
+    drawn: list[Line2D] = []
+    for name, points in lines.items():
+        style: dict[str, Any] = {"markevery": None if len(points) <= FEW else 0.25}
+        if len(lines) == 1 and len(points) > FEW:
+            style["marker"] = ""
+        if bands and len(points) == 1 and drawn:
+            colour = drawn[-1].get_color()
+            style |= {"color": colour, "marker": "*", "linestyle": "", "markersize": 8}
+        drawn += axes.plot(*zip(*points, strict=True), **style)
+        if band := bands.get(name):
+            x, low, high = zip(*band, strict=True)
+            colour = drawn[-1].get_color()
+            axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+    return drawn
 
 
 def interval_chart(
@@ -88,7 +130,7 @@ def interval_chart(
 
     Args:
         rows: Name, value and interval (None: not known), from top to bottom.
-        title: Text above the chart.
+        title: Caption of the chart.
         label: Label of the x axis.
         reference: Where a vertical line stands; None: nowhere.
 
@@ -98,30 +140,40 @@ def interval_chart(
     with _figure(title, (LARGE[0], 0.8 + 0.24 * len(rows))) as (figure, axes):
         for place, (_, value, ends) in enumerate(rows):
             if ends is not None:
-                axes.plot(ends, (place, place), color=BLUE, linewidth=2)
-            axes.plot(value, place, "o", color=BLUE, markersize=5)
+                axes.plot(ends, (place, place), color=BLUE, linestyle="-", marker="|", linewidth=2)
+            axes.plot(value, place, color=BLUE, linestyle="", marker="o", markersize=5)
         if reference is not None:
-            axes.axvline(reference, color=GREY, linestyle=":", linewidth=1)
+            axes.axvline(reference, color=AXIS, linestyle=":", linewidth=1)
         axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set(xlabel=label)
-        return _svg(figure)
+        return _svg(figure, title)
+
+
+def _in_legend(name: str) -> str:
+    """A name that the legend does not leave out: a space, which is not drawn, before _."""
+    return f" {name}" if name.startswith("_") else name
 
 
 @contextmanager
 def _figure(title: str, size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
     with mpl.rc_context({**STYLE, "svg.hashsalt": title}):
         figure = Figure(figsize=size, layout="constrained")
-        axes = figure.add_subplot()
-        figure.suptitle(title, fontsize=8)  # of the figure: an axis beside long names is narrow
-        yield figure, axes
+        yield figure, figure.add_subplot()
 
 
-def _svg(figure: Figure) -> Markup:
+def _svg(figure: Figure, title: str) -> Markup:
     buffer = io.StringIO()
     no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
     drawn = buffer.getvalue()
-    svg = Markup(drawn[drawn.index("<svg") :])  # noqa: S704 - matplotlib escapes the texts
-    return Markup('<figure class="chart">{}</figure>').format(svg)
+    drawn = re.sub(r"<style.*?</style>", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
+    drawn = re.sub(r'<g id="[^"]*"', "<g", drawn)  # nothing refers to a group
+    own = hashlib.sha256(f"{title}{drawn}".encode()).hexdigest()[:8]
+    drawn = re.sub(r'(?<= id=")|(?<=href="#)|(?<=url\(#)', f"{own}-", drawn)
+    for name, colour in {"axis": AXIS, "grid": GRID}.items():
+        drawn = drawn.replace(colour, f"var(--{name}, {colour})")
+    head, _, rest = drawn.partition(">")
+    svg = Markup(f'{head} role="img"><title>{escape(title)}</title>{rest}')  # noqa: S704 - escaped
+    return Markup('<figure class="chart">{}<figcaption>{}</figcaption></figure>').format(svg, title)

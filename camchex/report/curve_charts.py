@@ -8,7 +8,7 @@ from camchex.aggregates.results import Results
 from camchex.comparisons.missing import LABELS, SHARES, WITHOUT
 from camchex.comparisons.variant_tables import SCORES
 from camchex.report.charts import SMALL, Line, line_chart
-from camchex.report.inputs import IMAGE_RUNS, ReportInputs
+from camchex.report.inputs import GENERATIONS, IMAGE_RUNS, ReportInputs
 from camchex.scores.curves import MACRO
 
 TITLES = {"train_loss": "training loss", "development_mAP": "development mAP"}
@@ -106,13 +106,27 @@ def missing_charts(missing: Results) -> list[Markup]:
 
 
 def training_charts(inputs: ReportInputs) -> list[Markup]:
-    """Loss and development score by epoch, counted from 1, of image networks and of the fusion."""
+    """Loss and development score by epoch, counted from 1, and of the generations side by side.
+
+    A student of one epoch would be a dot at epoch 1, so its score stands by generation alone.
+    """
     charts = []
     for quantity, runs in inputs.training.items():
-        shifted = {run: [(x + 1, y) for x, y in line] for run, line in runs.items()}
+        label = TITLES[quantity]
+        shifted = {
+            run: [(x + 1, y) for x, y in line] for run, line in runs.items() if len(line) > 1
+        }
         for networks, of_images in (("Image networks", True), ("Fusion", False)):
             lines = {r: line for r, line in shifted.items() if (r in IMAGE_RUNS) is of_images}
             if lines:
-                title = f"{networks}: {TITLES[quantity]}"
-                charts.append(line_chart(lines, title, ("epoch", TITLES[quantity])))
+                charts.append(line_chart(lines, f"{networks}: {label}", ("epoch", label)))
+    kept = {
+        g: max(y for _, y in line)
+        for g in GENERATIONS
+        if (line := inputs.training.get("development_mAP", {}).get(f"gen{g}"))
+    }
+    if len(kept) > 1:
+        title = "Teacher (generation 0) and students: development mAP of the kept epoch"
+        lines = {"development mAP": [*kept.items()]}
+        charts.append(line_chart(lines, title, ("generation", TITLES["development_mAP"])))
     return charts

@@ -2,8 +2,9 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from camchex.aggregates.results import Results, read_results
 from camchex.comparisons.parameters import Difference
@@ -64,6 +65,7 @@ class Provenance:
         recorded_by: Command that prints the commit which recorded the page.
         recorded_in: Commit that recorded each result of another pipeline, by name; results whose
             commit is not known are left out.
+        settings: Sections of params.yaml that say what was trained, and how.
     """
 
     sources: Mapping[str, str]
@@ -73,6 +75,7 @@ class Provenance:
     weights: Mapping[int, str]
     recorded_by: str
     recorded_in: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class ReportInputs:
         provenance: What the report was made from.
         examples: Studies to show, only ever of the synthetic cohort.
         failures: What the model is most wrong about, only ever of the synthetic cohort.
+        sizes: Numbers of trained ``parameters`` and of ``epochs``, by run; runs that wrote neither
+            are left out.
     """
 
     seeds: Mapping[int, Results]
@@ -126,6 +131,7 @@ class ReportInputs:
     provenance: Provenance
     examples: Sequence[Example] = ()
     failures: Sequence[Failure] = ()
+    sizes: Mapping[str, Results] = field(default_factory=dict)
 
     @property
     def synthetic(self) -> bool:
@@ -198,6 +204,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         provenance=provenance,
         examples=examples,
         failures=failures,
+        sizes=read_sizes(sources.training, seeds),
     )
 
 
@@ -238,6 +245,12 @@ def read_remarks(folder: Path, seeds: Sequence[int]) -> dict[str, list[str]]:
     """Read what the declared runs said of themselves; runs that wrote no such file are left out."""
     files = {run: folder / run / "convergence.json" for run in declared_runs(seeds)}
     return {run: read_results(path)["remarks"] for run, path in files.items() if path.exists()}
+
+
+def read_sizes(folder: Path, seeds: Sequence[int]) -> dict[str, Results]:
+    """Read parameters and epochs of the declared runs; runs that wrote none are left out."""
+    files = {run: folder / run / "size.json" for run in declared_runs(seeds)}
+    return {run: read_results(path) for run, path in files.items() if path.exists()}
 
 
 def declared_runs(seeds: Sequence[int]) -> list[str]:

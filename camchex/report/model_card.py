@@ -9,9 +9,12 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from camchex.contract.files import write_text
+from camchex.report.facts.people import RACE, SEX, gaps, groups_of
+from camchex.report.facts.trainings import trained, training_settings
 from camchex.report.inputs import IMAGE_RUNS, ReportInputs
 from camchex.report.leakage import leak_sentence
 from camchex.report.render import render
+from camchex.report.seed_rows import SUBGROUP, join_rows
 
 NAMES = {"mAP": "mean average precision", "AUROC": "macro AUROC"}
 METRICS = {"mAP": "mean_average_precision", "AUROC": "roc_auc"}
@@ -26,6 +29,7 @@ def write_cards(inputs: ReportInputs, folder: Path) -> None:
 def model_card(inputs: ReportInputs, seed: int) -> str:
     """Write the card of one model: YAML between two lines of dashes, then Markdown."""
     made_by = (*IMAGE_RUNS, f"fusion_seed{seed}")  # the trainings behind this model
+    groups = join_rows(inputs.subgroups, SUBGROUP)
     return render(
         "card.md",
         metadata=card_data(inputs, seed).to_yaml(),
@@ -42,6 +46,12 @@ def model_card(inputs: ReportInputs, seed: int) -> str:
         leak_sentence=leak_sentence(inputs.audit),
         remarks={run: inputs.remarks[run] for run in made_by if run in inputs.remarks},
         provenance=inputs.provenance,
+        sex=groups_of(groups, SEX),
+        race=groups_of(groups, RACE),
+        gaps=gaps(groups),
+        trained=[row for row in trained(inputs) if row[0] in made_by],
+        machines=sorted({inputs.machines[run] for run in made_by if run in inputs.machines}),
+        settings=training_settings(inputs.provenance.settings),
     )
 
 

@@ -4,12 +4,13 @@ The ceiling, the variants and the truth of the pseudo-labels are outputs of thei
 which the report must not wait for. They are copied into a folder that the report depends on, so
 that a file there may be of another run: every file is compared with this run. A result of another
 run is shown with a note that says how the two runs differ, since a reader without hours to spare
-has no other. A result of other patients is left out, since it says nothing of these.
+has no other. A result of other patients says nothing of these: its scores are shown as recorded
+elsewhere, apart from those of this run.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from camchex.aggregates.results import Results, read_results
@@ -35,11 +36,14 @@ class OtherResults:
         of_another_run: How the run of a result differs from this one, and the command that measures
             it of this run, by name; none for results of this run.
         why_not: Reason why results are not among them, and the command that makes them, by name.
+        elsewhere: ``data`` and the labelled mean scores (``rows``) of results of other patients, by
+            name.
     """
 
     found: Mapping[str, Results]
     of_another_run: Mapping[str, str]
     why_not: Mapping[str, str]
+    elsewhere: Mapping[str, Results] = field(default_factory=dict)
 
 
 def read_other_results(
@@ -61,7 +65,7 @@ def read_other_results(
     Raises:
         DataError: If a file is there and is not one JSON object.
     """
-    found, notes, why_not = {}, {}, {}
+    found, notes, why_not, elsewhere = {}, {}, {}, {}
     for name in NAMES:
         path, command = folder / f"{name}.json", made_by[name]
         if not path.exists():
@@ -70,8 +74,10 @@ def read_other_results(
         content = read_results(path)
         if name != TRUTH and not has_these_patients(name, content, summary):
             why_not[name] = (
-                f"Left out: it was measured on other patients. `{command}` measures it on these."
+                "Not measured of these patients: it was measured on other patients, whose scores "
+                f"stand apart. `{command}` measures it on these."
             )
+            elsewhere[name] = {"data": content["data"], "rows": list(_labelled(name, content))}
             continue
         found[name] = content
         differs = difference(name, content, summary, pseudo_labels)
@@ -79,7 +85,19 @@ def read_other_results(
             commit = recorded_in.get(name)
             run = f"the run that commit {commit[:COMMIT]} recorded" if commit else "another run"
             notes[name] = f"Of {run}, not of this page's: {differs} `{command}` measures it anew."
-    return OtherResults(found, notes, why_not)
+    return OtherResults(found, notes, why_not, elsewhere)
+
+
+def _labelled(name: str, content: Results) -> Iterator[tuple[str, Mapping[str, float | None]]]:
+    """Yield label and mean scores of each row that a result has of its own patients."""
+    if name in VARIANTS:
+        for key, row in content["rows"].items():
+            yield row.get("label", key), {score: row[score]["mean"] for score in SCORES}
+        return
+    for inputs, found in content["splits"]["test"]["sets"].items():
+        for key, label in {"ceiling": "best possible", "ours": "trained"}.items():
+            if found.get(key):
+                yield f"{inputs}: {label}", found[key]
 
 
 def has_these_patients(name: str, content: Results, summary: Results) -> bool:

@@ -6,7 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from camchex.comparisons.paper import paper_groups, paper_numbers, paper_overall
+from camchex.comparisons.paper import (
+    paper_group_classes,
+    paper_groups,
+    paper_numbers,
+    paper_overall,
+)
 from camchex.report.ceiling_reasons import below_the_ceiling
 from camchex.report.curve_charts import (
     missing_charts,
@@ -15,6 +20,19 @@ from camchex.report.curve_charts import (
     reliability_charts,
     training_charts,
 )
+from camchex.report.facts.answers import TABLE, added_by_inputs, answers
+from camchex.report.facts.people import (
+    EMERGENCY,
+    NOT_RECORDED,
+    RACE,
+    SEX,
+    flow_of_studies,
+    gaps,
+    groups_of,
+    missing_by_split,
+    missing_vital_signs,
+)
+from camchex.report.facts.trainings import network_settings, trained, training_settings
 from camchex.report.filled_labels import filled_labels
 from camchex.report.inputs import ReportInputs
 from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
@@ -25,6 +43,7 @@ from camchex.report.seed_rows import (
     BENCHMARK,
     CURATED,
     SUBGROUP,
+    Joined,
     join_decisions,
     join_rows,
     subgroup_chart,
@@ -33,6 +52,28 @@ from camchex.report.seed_rows import (
 BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
 IMAGES = "images_"  # how the name of the counts of a data set's images begins
 EXTERNAL = "external_"  # and of the counts of an external set's tables
+PLACES = {
+    "intended use, users, limits, licence, citation": ("this section", ""),
+    "setting, dates, participants, flow with counts": ("Participants", "participants"),
+    "missing data": ("Participants", "participants"),
+    "reference labels and their error": ("Participants", "participants"),
+    "data splits, at the level of patients": ("Cohort", "cohort"),
+    "preparation of images, and images left out": ("Cohort", "cohort"),
+    "model, settings, hardware, kept epoch": ("Training", "training"),
+    "hours of training": (NOT_RECORDED, ""),
+    "sample size": (f"{NOT_RECORDED}: all studies of the published split are used", ""),
+    "performance with intervals": ("Each finding", "each-finding"),
+    "calibration": ("Calibration", "calibration"),
+    "fairness": ("Subgroups", "subgroups"),
+    "failures": ("only of invented patients are studies shown", ""),
+    "bias of labels": (
+        "What the score owes to the indication",
+        "what-the-score-owes-to-the-indication",
+    ),
+    "external validation": (f"{NOT_RECORDED}: none was done", ""),
+    "code, data and parameters that made it": ("Provenance", "provenance"),
+}
+"""Where the page has what TRIPOD+AI, CLAIM and model cards ask for: section and anchor."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +110,27 @@ def render_report(inputs: ReportInputs) -> str:
         synthetic=inputs.synthetic,
         banner=BANNER,
         main_scores=render("main_scores.html", summary=inputs.summary, level=inputs.level),
+        first_screen=_first_screen(inputs),
         sections=list(_sections(inputs)),
         provenance=render(
             "provenance.html", provenance=inputs.provenance, machines=inputs.machines
         ),
     )
+
+
+def _first_screen(inputs: ReportInputs) -> Markup:
+    """What each input adds, whether the score can be believed, and how to read the page."""
+    others = inputs.others
+    screen = render(
+        "first_screen.html",
+        added=added_by_inputs(others),
+        note=others.of_another_run.get(TABLE),
+        why_not=others.why_not.get(TABLE, ""),
+        answers=answers(
+            inputs.audit, inputs.summary["calibration"], others, invented=inputs.synthetic
+        ),
+    )
+    return screen + render("five_minutes.html")
 
 
 def _sections(inputs: ReportInputs) -> Iterator[Section]:
@@ -93,14 +150,16 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         warnings=[text for found in inputs.data.values() if (text := found.get("warning"))],
         odd=list(odd_counts(inputs.data)),
     )
+    groups = join_rows(inputs.subgroups, SUBGROUP)
+    yield _participants(inputs, groups)
     best_first = sorted(
         summary["per_class"].items(), key=lambda item: (-(item[1]["AP"]["mean"] or 0), item[0])
     )
     yield _section("Each finding", "each_finding", classes=best_first)
     yield from _curves(inputs)
     yield _section("Frequent and rare findings", "frequency_groups", summary=summary)
-    rows = join_rows(inputs.subgroups, SUBGROUP)
-    yield _section("Subgroups", "subgroups", rows=rows, chart=subgroup_chart(rows))
+    chart = subgroup_chart(groups)
+    yield _section("Subgroups", "subgroups", rows=groups, chart=chart, gaps=gaps(groups))
     curated = {name: join_rows(rows, CURATED) for name, rows in inputs.curated.items()}
     rows = join_rows(inputs.benchmarks, BENCHMARK)
     yield _section("Other labels", "other_labels", rows=rows, curated=curated)
@@ -122,6 +181,7 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
             ceiling=ceiling,
             note=others.of_another_run.get(CEILING),
             why_not=others.why_not.get(CEILING),
+            elsewhere=others.elsewhere.get(CEILING),
             **found,
         )
     missing = others.found.get(MISSING)
@@ -131,6 +191,7 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         missing=missing,
         note=others.of_another_run.get(MISSING),
         why_not=others.why_not.get(MISSING),
+        elsewhere=others.elsewhere.get(MISSING),
         charts=missing_charts(missing) if missing else [],
     )
     yield _section(
@@ -141,10 +202,11 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         others=others,
         paper=paper_numbers(),
         paper_groups=paper_groups(),
+        paper_classes=paper_group_classes(),
         paper_overall=paper_overall(),
         same_classes=set(summary["per_class"]) == set(paper_numbers()["tableA2"]),
     )
-    yield _section("Training", "training", charts=training_charts(inputs), remarks=inputs.remarks)
+    yield _training(inputs)
     yield _section(
         "Pseudo-labels by generation",
         "pseudo_labels",
@@ -155,10 +217,63 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         generations=list(inputs.pseudo_labels),
         sets=filled_labels(inputs.pseudo_labels),
     )
+    yield from _last(inputs, groups)
+
+
+def _last(inputs: ReportInputs, groups: Joined) -> Iterator[Section]:
+    """Single studies, then what the model is for, and the words of the page."""
     if inputs.failures:
         yield _section("What it is most wrong about", "failures", failures=inputs.failures)
     if inputs.examples:
         yield _section("Example studies", "examples", examples=inputs.examples)
+    yield _section(
+        "Intended use and limits",
+        "use_and_limits",
+        synthetic=inputs.synthetic,
+        race=groups_of(groups, RACE),
+        places=PLACES,
+    )
+    yield _section(
+        "Glossary",
+        "glossary",
+        synthetic=inputs.synthetic,
+        labels=inputs.labels,
+        classes=len(inputs.summary["per_class"]),
+    )
+
+
+def _participants(inputs: ReportInputs, rows: Joined) -> Section:
+    """Who the studies are of, what is missing, and where labels come from."""
+    cohort, leak = inputs.data["cohort"], inputs.audit["leak"]
+    return _section(
+        "Participants",
+        "participants",
+        synthetic=inputs.synthetic,
+        generator=inputs.provenance.settings.get("synthetic"),
+        flow=flow_of_studies(inputs.data),
+        splits=list(cohort["splits"]),
+        missing=missing_by_split(cohort),
+        vitals=missing_vital_signs(inputs.data.get("vitals", {})),
+        sex=groups_of(rows, SEX),
+        race=groups_of(rows, RACE),
+        emergency=groups_of(rows, EMERGENCY),
+        labels=inputs.labels,
+        excess=leak["ruled_out"]["excess"] if leak["found"] is not None else None,
+    )
+
+
+def _training(inputs: ReportInputs) -> Section:
+    """Curves, settings, sizes and machines of the trainings, and what they said of themselves."""
+    return _section(
+        "Training",
+        "training",
+        charts=training_charts(inputs),
+        remarks=inputs.remarks,
+        trained=trained(inputs),
+        machines=inputs.machines,
+        settings=training_settings(inputs.provenance.settings),
+        network=network_settings(inputs.provenance.settings),
+    )
 
 
 def _curves(inputs: ReportInputs) -> Iterator[Section]:

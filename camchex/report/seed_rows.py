@@ -67,10 +67,18 @@ def _mean(rows: Sequence[CsvRow], column: str) -> float | None:
 
 
 def subgroup_chart(rows: Joined) -> Markup:
-    """AUROC of every subgroup that has one, with its interval; empty if none has."""
+    """AUROC of every subgroup that has one, with its size and interval; empty if none has."""
     dots = [
-        (f"{characteristic}: {value}", row["AUROC"]["mean"], row["AUROC_interval"])
+        (
+            f"{characteristic}: {value} ({row['studies']:,})",
+            row["AUROC"]["mean"],
+            row["AUROC_interval"],
+        )
         for (characteristic, value), row in rows
         if row["AUROC"]["mean"] is not None
     ]
-    return interval_chart(dots, "AUROC by subgroup, with intervals", "AUROC") if dots else Markup()
+    return (
+        interval_chart(dots, "AUROC by subgroup (test studies), with intervals", "AUROC")
+        if dots
+        else Markup()
+    )

@@ -36,6 +36,11 @@ PACKAGES = (
     *("camchex", "dvc", "torch", "lightning", "timm", "transformers"),
     *("kornia", "numpy", "pyarrow", "duckdb", "scikit-learn"),
 )
+SETTINGS = (
+    *("images", "encoder", "training", "noisy_student", "view_finetuning", "text", "fusion"),
+    "synthetic",
+)
+"""Sections of params.yaml that the page prints."""
 
 
 def read_provenance(
@@ -53,6 +58,7 @@ def read_provenance(
     Raises:
         ParamsError: If parameters or profiles cannot be read.
     """
+    values = params.read_file()
     profile, differs = nearest_profile(profiles)
     models = {seed: f"{MODELS}{seed}" for seed in seeds}
     weights = locked(map(Path, models.values()))
@@ -60,7 +66,7 @@ def read_provenance(
         sources={
             CODE_COMMIT: last_commit(code_of_stage(stage)) or UNKNOWN,
             LOCK_DIGEST: digest_of_lock(locked(inputs)) or UNKNOWN,
-            "parameters": digest_of_parameters(params.read_file()),
+            "parameters": digest_of_parameters(values),
         },
         # Of the build (2.15.0+cpu) and of Python nothing follows.
         versions={package: version(package).partition("+")[0] for package in PACKAGES},
@@ -69,6 +75,7 @@ def read_provenance(
         weights={seed: weights[path] for seed, path in models.items() if path in weights},
         recorded_by=RECORDED_BY,
         recorded_in=recording_commits(shown),
+        settings={name: values[name] for name in SETTINGS if name in values},
     )
 
 

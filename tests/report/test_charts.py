@@ -1,6 +1,11 @@
 """Charts: equal data give equal bytes, and text stays text."""
 
-from camchex.report.charts import line_chart
+import re
+from html import unescape
+
+from camchex.report.charts import interval_chart, line_chart
+
+SIX = [(float(x), x / 10) for x in range(6)]
 
 
 def test_equal_lines_give_an_equal_chart_and_others_another() -> None:
@@ -20,8 +25,40 @@ def test_a_band_has_the_colour_of_its_line_and_a_dot_that_of_the_line_before() -
     plain = line_chart(lines, "Missing", ("share", "mAP"))
     assert chart.count("opacity: 0.12") == 1
     assert "opacity: 0.12" not in plain
-    first, second, third = "#1b6ca8", "#d1495b", "#3a7d44"
+    first, second, third = "#0072b2", "#d55e00", "#009e73"
     assert f"fill: {first}; fill-opacity: 0.12" in chart
     assert {colour in chart for colour in (first, second)} == {True}
     assert third not in chart  # the dot took none of its own
     assert third in plain
+
+
+def test_a_name_is_shown_as_it_is() -> None:
+    names = ["$a", "b$c$", "_d_e", "100%_f", "x < y"]
+    lines = line_chart(dict.fromkeys(names, SIX), "Of $x_1$ & _y", ("$t", "_u"))
+    rows = interval_chart([(name, 0.5, (0.4, 0.6)) for name in names], "_Rows $2", "$v$")
+    for chart, axes in ((lines, ["$t", "_u"]), (rows, ["$v$"])):
+        texts = [unescape(t) for t in re.findall(r"<text[^>]*>(.*?)</text>", chart)]
+        shown = [text.strip() for text in texts]
+        assert not {*names, *axes} - {*shown}
+    assert "<title>Of $x_1$ &amp; _y</title>" in lines
+    assert "<figcaption>Of $x_1$ &amp; _y</figcaption>" in lines
+
+
+def test_a_chart_has_a_role_and_a_title_and_shares_no_id_with_another() -> None:
+    charts = [line_chart({"a": SIX, "b": SIX[::-1]}, title, ("x", "y")) for title in ("One", "Two")]
+    ids = [found for chart in charts for found in re.findall(r'\bid="([^"]*)"', chart)]
+    assert ids
+    assert len(ids) == len({*ids})
+    for chart in charts:
+        assert re.search(r'<svg[^>]* role="img"><title>', chart)
+        assert {*re.findall(r'(?:href="|url\()#([^")]*)', chart)} <= {*ids}
+        assert "<style" not in chart  # which would be one of the whole page
+
+
+def test_lines_differ_in_more_than_colour() -> None:
+    lines = dict.fromkeys("abcdefg", SIX)
+    chart = line_chart(lines, "Seven", ("x", "y"))
+    colours = set(re.findall(r"stroke: (#[0-9a-f]{6}); stroke-width: 1.5", chart))
+    assert len(colours) >= 6
+    markers = re.findall(r'<path id="[^"]*" d="(M[^"]*)"', chart)
+    assert len({*markers}) >= 7

@@ -118,6 +118,12 @@ def test_what_is_of_another_run_is_shown_with_how_it_differs(
     assert unknown.of_another_run[name].startswith("Of another run, not of this page's: ")
 
 
+def whole_model(ceiling: dict[str, Any]) -> list[dict[str, float]]:
+    """Scores of the model itself, where the file of a ceiling has them."""
+    ours = ceiling["splits"]["test"]["sets"]["images+indication+vitals"]["ours"]
+    return [ours] if ours else []
+
+
 @pytest.mark.parametrize(
     ("name", "edit"),
     [
@@ -128,7 +134,7 @@ def test_what_is_of_another_run_is_shown_with_how_it_differs(
         ("parts", put("rows", value={})),
     ],
 )
-def test_what_is_of_other_patients_is_left_out_and_said(
+def test_what_is_of_other_patients_stands_apart_and_says_so(
     folders: tuple[Path, Path], name: str, edit: Callable[[dict[str, Any]], None]
 ) -> None:
     change(folders, name, edit)
@@ -137,6 +143,12 @@ def test_what_is_of_other_patients_is_left_out_and_said(
     assert shown.of_another_run == {}
     assert "measured on other patients" in shown.why_not[name]
     assert f"`{MADE_BY[name]}`" in shown.why_not[name]
+    content = json.loads((folders[0] / f"{name}.json").read_text())
+    apart = shown.elsewhere[name]
+    assert apart["data"] == content["data"]
+    scored = content["rows"] if name in VARIANTS else whole_model(content)
+    assert len(apart["rows"]) == len(scored)
+    assert set(shown.elsewhere) == {name}
 
 
 def test_a_file_that_is_no_result_is_an_error(folders: tuple[Path, Path]) -> None:

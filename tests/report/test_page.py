@@ -57,7 +57,7 @@ def test_the_page_repeats_what_trainings_said_of_themselves(
     assert "No training had a step" in text
     loud = quiet | {"gen0": ["not converged: the last epochs were still gaining on Mass"]}
     text = section(render_report(replace(inputs, remarks=loud)), "training")
-    (row,) = text.partition("<tbody>")[2].strip().split("<tr>")[1:]
+    (row,) = text.partition("<tbody>")[2].partition("</tbody>")[0].strip().split("<tr>")[1:]
     assert "gen0" in row
     assert loud["gen0"][0] in row
     assert "No training had a step" not in text
@@ -230,3 +230,70 @@ def test_what_is_missing_is_drawn_with_bands_and_said_in_a_table(inputs: ReportI
     assert "<td>no</td>" in shown
     assert "<svg" not in shown_of(missing(hidden=True))
     assert "<code>make missing</code>" in section(render_report(inputs), "what-is-missing")
+
+
+def test_the_first_screen_answers_before_the_page_explains(page: str) -> None:
+    first = page.index('<div class="answers">')
+    assert page.index('<div class="cards study">') < first < page.index("How it was made")
+    assert first < page.index('id="cohort"')
+    links = set(re.findall(r'href="#([^"]*)"', page))
+    assert links <= set(re.findall(r' id="([^"]*)"', page))
+    ids = re.findall(r' id="([^"]*)"', page)
+    assert len(ids) == len({*ids})
+
+
+def test_the_tables_of_the_audit_are_folded_behind_one_chart(page: str) -> None:
+    text = section(page, "what-the-score-owes-to-the-indication")
+    seen, folded, _ = text.partition("<summary>The tables behind the chart</summary>")
+    assert folded
+    assert "<table" not in seen
+
+
+def test_a_group_is_beside_the_papers_only_where_it_has_the_same_classes(
+    inputs: ReportInputs,
+) -> None:
+    groups = inputs.summary["image"]["groups"]
+    body = {**groups["challenge"]["body"], "classes": ["Edema"]}
+    changed = {**groups, "challenge": {**groups["challenge"], "body": body}}
+    summary = {**inputs.summary, "image": {**inputs.summary["image"], "groups": changed}}
+    text = section(render_report(replace(inputs, summary=summary)), "beside-the-paper")
+    rows = {row.partition("<")[0]: row for row in text.split('<th scope="row">')}
+    assert "1 class</td>" in rows["challenge: body"]
+    assert "<td>10 classes</td><td>other classes</td>" in rows["challenge: body"]
+    assert re.search(r"<td>8 classes</td><td>0\.\d{3}</td>", rows["paper: head"])
+
+
+def test_what_was_recorded_elsewhere_is_shown_as_such(inputs: ReportInputs) -> None:
+    table = {"data": "real", "rows": [("all <of> it", {"mAP": 0.4321, "AUROC": None})]}
+    others = replace(inputs.others, elsewhere={"table3": table, "missing": table})
+    page = render_report(replace(inputs, others=others))
+    for anchor in ("beside-the-paper", "what-is-missing"):
+        text = section(page, anchor)
+        apart = text.partition("What was recorded elsewhere, on other patients")[2]
+        assert "all <of> it</th><td>0.432</td>" in apart
+    assert "0.432" not in section(page, "participants")
+
+
+def test_students_of_one_epoch_are_compared_by_generation(inputs: ReportInputs) -> None:
+    scores = {f"gen{g}": [(0.0, 0.3 + g / 100)] for g in range(1, 5)} | {
+        "gen0": [(0.0, 0.1), (1.0, 0.3)],
+        "fusion_seed0": [(0.0, 0.5), (1.0, 0.6)],
+    }
+    page = render_report(replace(inputs, training={"development_mAP": scores}))
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", section(page, "training"))
+    assert captions == [
+        "Image networks: development mAP",
+        "Fusion: development mAP",
+        "Teacher (generation 0) and students: development mAP of the kept epoch",
+    ]
+    assert "gen1" not in section(page, "training").partition("</svg>")[0]
+
+
+def test_people_words_and_limits_are_on_the_page(page: str) -> None:
+    for anchor, word in {
+        "participants": "edstays of MIMIC-IV-ED has it",
+        "glossary": "MIMIC-14",
+        "intended-use-and-limits": "TRIPOD+AI",
+        "subgroups": "not recorded",
+    }.items():
+        assert word in section(page, anchor)
