@@ -141,4 +141,6 @@ def test_without_other_texts_the_headline_has_the_labels_alone() -> None:
     test = labelled_split(cohort, "test", CXR_LT_2023)
     results = audit(cohort, test, predicted, params, EVALUATION)
     found = audit_metrics(results)
-    assert list(found) == ["label_leak_found", "label_excess_where_named", "details"]
+    assert list(found) == [
+        *("label_leak_found", "label_excess_where_named", "unlisted_words_found", "details")
+    ]
