@@ -161,7 +161,7 @@ def read_study(asked: AskedStudy, how: HowToRead) -> ReadStudy:
         if error.reason is Reason.NO_CONTRAST:
             return ReadStudy(asked, refusal=f"{NOT_ENOUGH}: {error}")
         return ReadStudy(asked, problem=str(error))
-    except DataError as error:
+    except (DataError, OSError) as error:
         return ReadStudy(asked, problem=str(error))
 
 

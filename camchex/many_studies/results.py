@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from camchex.contract.files import whole_file
 from camchex.errors import DataError
 from camchex.many_studies.calibrated import FITTED_FOR, Calibrated, majority
-from camchex.many_studies.ensemble import Ensemble
+from camchex.many_studies.ensemble import ID_DIGITS, Ensemble
 from camchex.many_studies.reading import ReadStudy
 from camchex.scores.calibration_file import RULES
 
@@ -102,7 +102,7 @@ def result_row(
         "reason": study.refusal or study.problem,
         "notes": list(study.notes or study.asked.notes),
         "models": [member.name for member in members],
-        "calibrations": [(member.calibration_digest or "none")[:16] for member in members],
+        "calibrations": [(member.calibration_digest or "none")[:ID_DIGITS] for member in members],
         "versions": versions,
     }
     if said is None:

@@ -165,7 +165,7 @@ def check_studies(path: Path) -> CheckedStudies:
     rows, names, faults = 0, Counter[str](), _Faults()
     for rows, row in enumerate(read_rows(path), 1):
         name = _id(row.get("study_id"))
-        names.update([name] if isinstance(name, str) else [])
+        names.update([name] if isinstance(name, str) and name.strip() else [])
         for column, what in _row_faults(row):
             faults.add(column, f"{what} in row {rows} (study_id {name})")
     if not rows:

@@ -21,6 +21,7 @@ from camchex.many_studies.predict_studies import predict_rows, predict_studies
 from camchex.many_studies.reading import read_in_processes, read_study
 from camchex.many_studies.results import STUDY, schema
 from camchex.prediction.one_study import StudyInput, predict_study
+from camchex.scores.calibration_file import Calibration
 from tests.images.files import encoded, picture, saved
 from tests.networks.small import CLASSES, camchex
 
@@ -256,3 +257,15 @@ def test_the_page_describes_every_column_of_the_results() -> None:
         assert f"| `{field.name}` | {field.metadata[b'meaning'].decode()} |" in page
     for column in schema(["F"], 2).names[len(STUDY) :]:
         assert f"| `{column.replace('F', '<finding>', 1)}` |" in page
+
+
+def test_probabilities_and_decisions_are_those_of_the_calibration() -> None:
+    thresholds = {
+        "Edema": {"max_f1": 0.2, "specificity_90": 0.3},
+        "Mass": {"max_f1": None, "specificity_90": 0.5},
+    }
+    fitted = Calibration(temperature=2, thresholds=thresholds)
+    found = calibrate(fitted, {"Edema": 0.25, "Mass": 0.75})
+    assert found.probabilities["Edema"] == pytest.approx(1 / (1 + 3**0.5))  # odds 1 to 3
+    assert found.decisions["Edema"] == {"max_f1": True, "specificity_90": False}
+    assert found.decisions["Mass"] == {"max_f1": None, "specificity_90": True}
