@@ -79,7 +79,9 @@ def find_studies(folder: Path) -> DicomFolder:
 def judge(header: Dataset, path: Path) -> AskedImage | str:
     """Decide the view of an image by its header, or say why it is set aside."""
     try:
-        return why_not(header) or AskedImage(path, *view_of(header))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values are converted only now
+            return why_not(header) or AskedImage(path, *view_of(header))
     except DECODER_ERRORS as error:
         return f"damaged header: {error}"
 
@@ -102,7 +104,7 @@ def read_header(path: Path) -> Dataset | str:
 
 def _read(source: Path | BytesIO) -> Dataset:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd values are looked at where they are used
+        warnings.simplefilter("ignore")
         return pydicom.dcmread(source, stop_before_pixels=True, specific_tags=[*WANTED])
 
 

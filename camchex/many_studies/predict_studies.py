@@ -104,6 +104,7 @@ def predict_studies(
     columns = schema(ensemble.classes, len(ensemble.members))
     folder = scratch_folder(Path(out.name), _key(ensemble), out.parent / SCRATCH)
     with locked(folder, "predicts these studies"):
+        require_kind(out)  # the process that this one waited for may have written it
         folder.mkdir(exist_ok=True)
         run = _Run(ensemble, columns, folder)
         run.predict(studies, total, workers)
@@ -129,6 +130,7 @@ def _key(ensemble: Ensemble) -> str:
     """Digest of all that results follow from but the studies, of which each part has its own."""
     parts = [f"{path.relative_to(CODE)} {sha256(path)}" for path in sorted(CODE.rglob("*.py"))]
     parts += [f"{member.digest} {member.calibration_digest}" for member in ensemble.members]
+    parts += [next(member.model.parameters()).device.type for member in ensemble.members]
     parts += [ensemble.classifier.digest if ensemble.classifier else "", versions()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -106,7 +106,7 @@ def test_one_study_by_two_models_is_a_row_of_the_same_numbers(
         assert found[f"{name}.lowest"] <= found[name] <= found[f"{name}.highest"]
     _, shown, _ = predict(*words)
     first = max(CLASSES, key=lambda name: row[name])
-    assert shown.splitlines()[1].startswith(f"{first} ")
+    assert shown.split("\n")[1].split()[0] == first
     assert f"{row[first]:.3f}" in shown.splitlines()[1]
     status, _, error = predict(*words[:4])
     assert (status, error) == (1, "error: not enough to go on: no image\n")

@@ -44,7 +44,7 @@ LATERAL = codes.cid4010.LeftLateral
     ("attributes", "expected"),
     [
         ({"ViewPosition": "PA"}, ("frontal", "ViewPosition")),
-        ({"ViewPosition": "ll"}, ("lateral", "ViewPosition")),
+        ({"ViewPosition": "RL"}, ("lateral", "ViewPosition")),
         (
             {"ViewPosition": "LL", "ViewCodeSequence": [coded(meaning="postero-anterior")]},
             ("lateral", "ViewPosition"),
@@ -55,7 +55,7 @@ LATERAL = codes.cid4010.LeftLateral
             ("lateral", "ViewCodeSequence"),
         ),
         (
-            {"ViewCodeSequence": [coded("R-10214", "SRT", "von hinten")]},
+            {"ViewCodeSequence": [coded("R-10206", "SRT", "von vorn")]},
             ("frontal", "ViewCodeSequence"),
         ),
         ({"PatientOrientation": ["L", "F"]}, ("frontal", "PatientOrientation")),
@@ -64,7 +64,7 @@ LATERAL = codes.cid4010.LeftLateral
         ({"PatientOrientation": ["H", "P"]}, ("lateral", "PatientOrientation")),
         ({"PatientOrientation": ["L", "P"]}, (None, CLASSIFIER)),  # as a slice of CT
         ({"PatientOrientation": ["L"]}, (None, CLASSIFIER)),
-        ({"ViewPosition": "somehow", "PatientOrientation": None}, (None, CLASSIFIER)),
+        ({"ViewPosition": "SOMEHOW", "PatientOrientation": None}, (None, CLASSIFIER)),
     ],
 )
 def test_the_first_attribute_that_tells_a_view_decides(
