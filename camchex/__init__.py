@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from camchex.vitals.params import VitalsParams
 
 __version__ = "0.1.0"
+NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
 __all__ = [
     "CaMChex",
     "ImageClassifier",

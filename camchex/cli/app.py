@@ -11,18 +11,18 @@ import typer
 from rich.console import Console, Group
 from rich.table import Column, Table
 
-from camchex import __version__
-from camchex.cli import scores, verify
+from camchex import NOT_A_DEVICE, __version__
+from camchex.cli import many_studies, scores, verify
 from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
 
 if TYPE_CHECKING:
     from camchex.fusion.params import TextParams
+    from camchex.many_studies.asked import AskedStudy
     from camchex.networks.params import EncoderParams
     from camchex.scores.calibration_file import Rule
 
 NOT_CALIBRATED = "Not calibrated: numbers to rank by, no frequencies."
-NOT_A_DEVICE = "Research software, not a medical device: not for diagnosis or treatment."
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +49,47 @@ Model = Annotated[Path, typer.Option(help="Folder of a trained model.")]
 Picture = Annotated[Path, typer.Option(help="The PNG file to write.")]
 Images = Annotated[
     list[Path] | None, typer.Option(metavar="FILE", help="JPEG, PNG or DICOM; repeat for more.")
+]
+Models = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        metavar="FOLDER",
+        help="A trained model; repeat for the mean of several, and the range over them.",
+        show_default=str(MODEL),
+    ),
+]
+MANY = "Many studies"  # the panel of these options in the help
+StudyTable = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Studies, one a row: .csv, .parquet or .jsonl.",
+        rich_help_panel=MANY,
+    ),
+]
+DicomFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="DICOM files in any arrangement, grouped by study.",
+        rich_help_panel=MANY,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="The results, one row a study: .csv, .parquet or .jsonl.",
+        rich_help_panel=MANY,
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Processes that read and decode.", rich_help_panel=MANY)
+]
+Device = Annotated[
+    many_studies.Accelerator,
+    typer.Option(help="Where the networks compute.", rich_help_panel=MANY),
 ]
 
 
@@ -277,11 +318,21 @@ def findings(out: Picture = Path("findings.png")) -> None:
     epilog=(
         "Example: [bold]camchex predict --frontal pa.jpg --lateral ll.jpg "
         "--indication 'Fever and cough // ?PNA' --vitals temperature=101.2,o2sat=91 --gender F[/]"
+        "\n\nMany: [bold]camchex predict --table studies.csv --out findings.csv[/], or "
+        "[bold]--dicom FOLDER[/] in place of the table. A study that "
+        "cannot be read is a row with its reason, and stops no other; a run that was stopped goes "
+        "on when it is run again. Exit status: 0, every study was predicted; 3, some were not; "
+        "1, error. docs/many_studies.md describes every column."
     )
 )
 def predict(  # noqa: PLR0913 - one option for each thing known of a study
     *,
-    model: Model = MODEL,
+    models: Models = None,
+    table: StudyTable = None,
+    dicom: DicomFolder = None,
+    out: Out = None,
+    workers: Workers = 0,
+    accelerator: Device = "auto",
     frontal: Images = None,
     lateral: Images = None,
     image: Annotated[
@@ -301,15 +352,35 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict the findings of one study, most probable first.
+    """Predict the findings of one study, most probable first, or of many.
 
     Leave out what is not known. Probabilities are calibrated where the model's calibration is.
     Research software, not a medical device.
     """
+    from camchex.cli.vital_signs import parse_vital_signs
+    from camchex.many_studies.asked import AskedImage, AskedStudy
+
+    many = (table, dicom, out, workers, accelerator)
+    request = many_studies.Request(models or [MODEL], calibration, *many)
+    if request.is_for_many:
+        images_of_one = {"--frontal": frontal, "--lateral": lateral, "--image": image}
+        rest_of_one = {"--indication": indication, "--vitals": vitals, "--gender": gender}
+        many_studies.predict_many(request, {**images_of_one, **rest_of_one})
+    images = [AskedImage(path, "frontal") for path in frontal or []]
+    images += [AskedImage(path, "lateral") for path in lateral or []]
+    images += [AskedImage(path) for path in image or []]
+    values = parse_vital_signs(vitals or "")
+    study = AskedStudy("", 1, tuple(images), indication, values, gender)
+    if len(request.models) > 1:
+        many_studies.predict_by_several(request, study, as_json=as_json)
+    _predict_one(request.models[0], study, calibration, decisions=decisions, as_json=as_json)
+
+
+def _predict_one(
+    model: Path, study: "AskedStudy", calibration: Path | None, *, decisions: bool, as_json: bool
+) -> None:
     from dataclasses import asdict
 
-    from camchex.cli.vital_signs import parse_vital_signs
-    from camchex.contract.schemas import View
     from camchex.prediction.one_study import (
         ImageNotes,
         StudyInput,
@@ -322,9 +393,8 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     from camchex.views.view_classifier import beside as classifier_beside
     from camchex.views.view_classifier import read_view_classifier
 
-    images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
-    images += [(path, "lateral") for path in lateral or []]
-    values = parse_vital_signs(vitals or "")
+    images = [(one.path, one.view) for one in study.images if one.view]
+    image = [one.path for one in study.images if not one.view]
     # The model is loaded last, since it takes longest: a missing file is reported at once.
     wanted = calibration or beside(model)
     fitted = read_calibration(wanted) if calibration or decisions or wanted.exists() else None
@@ -333,7 +403,8 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     seen = look_at_images(image, classifier, image_preparation(loaded)) if image else {}
     images += [(path, one.view) for path, one in seen.items()]
     notes: ImageNotes = {}
-    found = predict_study(loaded, StudyInput(images, indication, values, gender), notes, classifier)
+    given = StudyInput(images, study.indication, study.vitals, study.gender)
+    found = predict_study(loaded, given, notes, classifier)
     shown = fitted.calibrated(found) if fitted else found
     ranked = dict(sorted(shown.items(), key=lambda item: (-item[1], item[0])))
     decided = fitted.decide(ranked) if fitted and (decisions or calibration) else {}

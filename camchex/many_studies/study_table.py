@@ -1,0 +1,311 @@
+"""A table of studies to predict: one row a study, as CSV, Parquet or JSON lines.
+
+``StudyRow`` is the one description of its columns. A fault of the table (a column that nobody
+knows, no row at all) stops the prediction; a fault of a row sets that study aside.
+"""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from camchex.contract import ids
+from camchex.contract.rules import Problem
+from camchex.contract.schemas import VITAL_SIGNS, View
+from camchex.errors import DataError
+from camchex.many_studies.asked import AskedImage, AskedStudy
+from camchex.sources.mimic.mimic_views import VIEW_POSITIONS
+from camchex.vitals.plausible import require_measurement
+
+SEPARATOR = ";"  # between the files, or views, of a study in a cell of text
+KINDS = (".csv", ".parquet", ".jsonl")
+MISSING = re.compile(ids.MISSING)
+ROWS = 1024  # of a Parquet file that are in memory at once
+Row = Mapping[str, Any]
+
+
+def _words(value: object) -> object:
+    """Divide a cell of text into its parts; a null in a list is a blank."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(SEPARATOR)]
+    return ["" if one is None else one for one in value] if isinstance(value, list) else value
+
+
+def _id(value: object) -> object:
+    """Write a whole number as text; nothing else is lost that way."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Listed = BeforeValidator(_words)
+
+
+class StudyRow(BaseModel):
+    """One study; the descriptions of the columns are those of docs/many_studies.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    study_id: Annotated[str, BeforeValidator(_id)] = Field(
+        description="Name of the study, in one row only; a text or a whole number. Required."
+    )
+    images: Annotated[list[str], Listed] = Field(
+        default=[],
+        description="Files (JPEG, PNG or DICOM), from the folder of the table; in a cell of text, "
+        "with ; between them.",
+    )
+    views: Annotated[list[str], Listed] = Field(
+        default=[],
+        description="View of each image, in their order: frontal or lateral, or a DICOM view "
+        "position (PA, AP, LL, ...); blank: the view classifier of the model decides.",
+    )
+    indication: str | None = Field(default=None, description="Text of the request, as written.")
+    temperature_f: float | None = Field(default=None, description="Degrees Fahrenheit.")
+    heart_rate_bpm: float | None = Field(default=None, description="Beats per minute.")
+    respiratory_rate_bpm: float | None = Field(default=None, description="Breaths per minute.")
+    o2_saturation_pct: float | None = Field(default=None, description="Per cent.")
+    systolic_bp_mmhg: float | None = Field(default=None, description="mmHg.")
+    diastolic_bp_mmhg: float | None = Field(default=None, description="mmHg.")
+    gender: Literal["F", "M"] | None = Field(default=None, description="F or M.")
+
+    @field_validator("study_id")
+    @classmethod
+    def _is_an_id(cls, value: str) -> str:
+        if ids.no_ids(pa.array([value]))[0].as_py():
+            raise ValueError(f"expected {ids.ADVICE}")
+        return value
+
+    @field_validator(*VITAL_SIGNS)
+    @classmethod
+    def _is_a_measurement(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None:
+            try:
+                require_measurement(str(info.field_name), value, f"{value:g}")
+            except DataError as error:
+                raise ValueError(str(error)) from error
+        return value
+
+    @field_validator("images")
+    @classmethod
+    def _has_files(cls, value: list[str]) -> list[str]:
+        if not all(value):
+            raise ValueError(f"a file without a name; expected names with {SEPARATOR} between them")
+        return value
+
+    @field_validator("views")
+    @classmethod
+    def _has_views(cls, value: list[str]) -> list[str]:
+        for view in value:
+            if view and view.upper() not in {*VIEW_POSITIONS, "FRONTAL", "LATERAL"}:
+                raise ValueError(f"{view!r}; expected frontal, lateral, a view position, or blank")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_view_for_each_image(self) -> "StudyRow":
+        if self.views and len(self.views) != len(self.images):
+            raise ValueError(f"{len(self.views)} views of {len(self.images)} images")
+        return self
+
+    def asked(self, row: int, folder: Path) -> AskedStudy:
+        """The study; its files stand in ``folder`` unless their paths are whole."""
+        views: list[View | None] = [VIEW_POSITIONS.get(view.upper()) for view in self.views]
+        views = views or [None] * len(self.images)
+        images = zip(self.images, views, strict=True)
+        values = {name: getattr(self, name) for name in VITAL_SIGNS}
+        return AskedStudy(
+            self.study_id,
+            row,
+            tuple(AskedImage(folder / path, view) for path, view in images),
+            self.indication,
+            {name: value for name, value in values.items() if value is not None},
+            self.gender,
+        )
+
+
+COLUMNS = tuple(StudyRow.model_fields)
+
+
+@dataclass
+class CheckedStudies:
+    """What is in a table of studies.
+
+    Attributes:
+        rows: Number of rows.
+        repeated: Ids that are in several rows: whose values are right is not known.
+        problems: What is wrong, column by column.
+    """
+
+    rows: int
+    repeated: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+def check_studies(path: Path) -> CheckedStudies:
+    """Read a table once, and say what is wrong with it, column by column.
+
+    Raises:
+        DataError: If the table cannot be read, has no rows, lacks ``study_id``, or has a column
+            that is none of ``COLUMNS``.
+    """
+    rows, names, faults = 0, Counter[str](), _Faults()
+    for rows, row in enumerate(read_rows(path), 1):
+        name = _id(row.get("study_id"))
+        names.update([name] if isinstance(name, str) and name.strip() else [])
+        for column, what in _row_faults(row):
+            faults.add(column, f"{what} in row {rows} (study_id {name})")
+    if not rows:
+        raise DataError(f"{path}: has no rows, so there is nothing to predict.")
+    repeated = frozenset(name for name, number in names.items() if number > 1)
+    for name in sorted(repeated):
+        faults.add("study_id", f"{name!r} is in {names[name]} rows; expected one")
+    return CheckedStudies(rows, repeated, faults.problems())
+
+
+def asked_studies(path: Path, repeated: frozenset[str]) -> Iterator[AskedStudy]:
+    """Read the studies of a table, in its order; those with a fault say which.
+
+    Args:
+        path: The table, which :func:`check_studies` has read.
+        repeated: Ids that are in several rows.
+    """
+    for number, row in enumerate(read_rows(path), 1):
+        name = _id(row.get("study_id"))
+        study_id = name if isinstance(name, str) else ""
+        faults = [f"column {c!r}: {what}" if c else what for c, what in _row_faults(row)]
+        if study_id in repeated:
+            faults.append(f"column 'study_id': {study_id!r} is in several rows; expected one")
+        if faults:
+            yield AskedStudy(study_id, number, problem="; ".join(faults))
+        else:
+            yield StudyRow.model_validate(_filled(row)).asked(number, path.parent)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Read the rows of a table, few of them in memory at a time.
+
+    Raises:
+        DataError: If it is of another kind, missing or damaged, or has not the columns it may have.
+    """
+    readers = {".csv": _csv_rows, ".parquet": _parquet_rows, ".jsonl": _json_rows}
+    if path.suffix not in readers:
+        raise DataError(f"{path}: expected a table that ends in {', '.join(KINDS)}.")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    try:
+        yield from readers[path.suffix](path)
+    except (OSError, pa.ArrowException, csv.Error, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as {path.suffix[1:]}: {first}") from error
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        table = csv.DictReader(file, strict=True, restval=None)
+        _require_columns(path, list(table.fieldnames or ()))
+        for row in table:
+            # Cells beyond the header stand below None: a text with a comma and without quotes.
+            yield {str(key): value for key, value in row.items()}
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    with pq.ParquetFile(path) as table:
+        _require_columns(path, table.schema_arrow.names)
+        for batch in table.iter_batches(ROWS):
+            yield from batch.to_pylist()
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig") as file:
+        for line in filter(str.strip, file):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                row = {"": f"not JSON: {error}"}
+            yield row if isinstance(row, dict) else {"": "not an object of JSON"}
+
+
+def _require_columns(path: Path, names: list[str]) -> None:
+    faults = [f"{name!r} is there several times" for name, n in Counter(names).items() if n > 1]
+    faults += [f"{name!r} is not a column of this table" for name in names if name not in COLUMNS]
+    faults += ["'study_id' is missing"] if "study_id" not in names else []
+    if faults:
+        raise DataError(
+            f"{path}: {'; '.join(faults)}. Its columns may be: {', '.join(COLUMNS)}. All but "
+            "study_id may be left out. Leave out others, and see docs/many_studies.md."
+        )
+
+
+def _filled(row: Row) -> dict[str, Any]:
+    """The cells that say something: in all columns but texts, NA and the like are no value."""
+    return {name: value for name, value in row.items() if not _is_blank(name, value)}
+
+
+def _is_blank(name: str, value: object) -> bool:
+    if value is None or value == []:
+        return True
+    if not isinstance(value, str):
+        return False
+    blank = not value.strip()
+    plain = name in {*VITAL_SIGNS, "gender"}
+    return blank or (plain and MISSING.match(value.strip()) is not None)
+
+
+def _row_faults(row: Row) -> list[tuple[str | None, str]]:
+    """What is wrong with a row: the column (None: the row as a whole), and what."""
+    if "" in row:
+        return [(None, str(row[""]))]
+    try:
+        StudyRow.model_validate(_filled(row))
+    except ValidationError as error:
+        return [_fault(one, row) for one in error.errors(include_url=False)]
+    return []
+
+
+def _fault(error: Any, row: Row) -> tuple[str | None, str]:  # noqa: ANN401 - pydantic's details
+    column = str(error["loc"][0]) if error["loc"] else None
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        cells = "a cell beyond the header; put texts with commas into quotes"
+        return (None, cells) if column == "None" else (column, "is not a column of this table")
+    if error["type"] == "missing":
+        return column, "missing"
+    if column is None:
+        return "views", said
+    value = row.get(column)
+    return column, said if error["type"] == "value_error" else f"{value!r}: {said}"
+
+
+class _Faults:
+    """Faults counted by column, with the first of each."""
+
+    def __init__(self) -> None:
+        self.first: dict[str | None, str] = {}
+        self.count: Counter[str | None] = Counter()
+
+    def add(self, column: str | None, what: str) -> None:
+        """Count one fault."""
+        self.first.setdefault(column, what)
+        self.count[column] += 1
+
+    def problems(self) -> tuple[Problem, ...]:
+        """A problem for each column, in the order of ``COLUMNS``."""
+        order = [None, *COLUMNS]
+        known = sorted(self.first, key=lambda c: order.index(c) if c in order else len(order))
+        return tuple(
+            Problem(c, f"{self.count[c]:,} wrong, the first: {self.first[c]}") for c in known
+        )

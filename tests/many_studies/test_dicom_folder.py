@@ -1,0 +1,192 @@
+"""A folder of DICOM files: studies found whatever the arrangement, and what is no chest X-ray."""
+
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+
+from camchex.errors import DataError
+from camchex.many_studies.asked import CLASSIFIER, AskedStudy
+from camchex.many_studies.dicom_folder import find_studies
+from camchex.many_studies.dicom_header import view_of, why_not
+from camchex.many_studies.reading import NO_IMAGE, read_study
+from tests.images.files import dicom, dicom_bytes, picture, saved
+from tests.many_studies.test_predict_studies import ensemble
+from tests.networks.small import camchex
+
+
+def header(**attributes: object) -> Dataset:
+    found = Dataset()
+    found.Modality, found.Rows, found.StudyInstanceUID = "DX", 48, "1.2"
+    for name, value in attributes.items():
+        setattr(found, name, value)
+    return found
+
+
+def coded(value: str = "", scheme: str = "", meaning: str = "") -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def image(folder: Path, name: str, **attributes: object) -> Path:
+    dataset = dicom(picture(seed=len(name)), 8)
+    dataset.update(header(**attributes))
+    dataset.SOPInstanceUID = str(attributes.get("SOPInstanceUID", f"1.9.{abs(hash(name))}"))
+    return saved(folder / name, dicom_bytes(dataset))
+
+
+LATERAL = codes.cid4010.LeftLateral
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"ViewPosition": "PA"}, ("frontal", "ViewPosition")),
+        ({"ViewPosition": "RL"}, ("lateral", "ViewPosition")),
+        (
+            {"ViewPosition": "LL", "ViewCodeSequence": [coded(meaning="postero-anterior")]},
+            ("lateral", "ViewPosition"),
+        ),
+        ({"ViewCodeSequence": [coded(meaning="left lateral")]}, ("lateral", "ViewCodeSequence")),
+        (
+            {"ViewCodeSequence": [coded(LATERAL.value, LATERAL.scheme_designator, "links")]},
+            ("lateral", "ViewCodeSequence"),
+        ),
+        (
+            {"ViewCodeSequence": [coded("R-10206", "SRT", "von vorn")]},
+            ("frontal", "ViewCodeSequence"),
+        ),
+        ({"PatientOrientation": ["L", "F"]}, ("frontal", "PatientOrientation")),
+        ({"PatientOrientation": ["R", "FL"]}, ("frontal", "PatientOrientation")),
+        ({"PatientOrientation": ["A", "F"]}, ("lateral", "PatientOrientation")),
+        ({"PatientOrientation": ["H", "P"]}, ("lateral", "PatientOrientation")),
+        ({"PatientOrientation": ["L", "P"]}, (None, CLASSIFIER)),  # as a slice of CT
+        ({"PatientOrientation": ["L"]}, (None, CLASSIFIER)),
+        ({"ViewPosition": "SOMEHOW", "PatientOrientation": None}, (None, CLASSIFIER)),
+    ],
+)
+def test_the_first_attribute_that_tells_a_view_decides(
+    attributes: dict[str, object], expected: tuple[str | None, str]
+) -> None:
+    assert view_of(header(**attributes)) == expected
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"BodyPartExamined": "CHEST"},
+        {"BodyPartExamined": "PORT_CHEST"},
+        {"BodyPartExamined": "LUNG", "SeriesDescription": "PA erect"},
+        {"AnatomicRegionSequence": [coded(meaning="Chest")]},
+        {"SeriesDescription": "W033 Chest PA, edge enhanced screening"},
+        # What detectors write on the image that is read, PS3.3 C.8.11.3.
+        {
+            "ImageType": ["DERIVED", "PRIMARY", "", "RT"],
+            "PresentationIntentType": "FOR PRESENTATION",
+        },
+    ],
+)
+def test_a_chest_x_ray_is_kept(attributes: dict[str, object]) -> None:
+    assert why_not(header(**attributes)) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"Modality": "CT"}, "modality CT"),
+        ({"BodyPartExamined": "HAND"}, "another body part: HAND"),
+        ({"AnatomicRegionSequence": [coded(meaning="Knee")]}, "another body part: KNEE"),
+        ({"SeriesDescription": "Abdomen supine"}, "another body part: ABDOMEN"),
+        ({"BodyPartExamined": "TSPINE"}, "spine"),
+        ({"BodyPartExamined": "CHEST", "SeriesDescription": "T-Spine lateral"}, "spine"),
+        ({"ImageType": ["DERIVED", "SECONDARY"]}, "derived"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "BONE SUPPRESSED"]}, "derived: bone suppress"),
+        ({"SeriesDescription": "Chest PA catheter enhanced"}, "derived: catheter enhance"),
+        ({"PresentationIntentType": "FOR PROCESSING"}, "for processing"),
+        ({"NumberOfFrames": "12"}, "more than one frame"),
+    ],
+)
+def test_what_is_no_chest_x_ray_is_set_aside_with_its_reason(
+    attributes: dict[str, object], reason: str
+) -> None:
+    found = why_not(header(**attributes))
+    assert found is not None
+    assert reason in found
+
+
+def test_a_file_without_pixels_is_set_aside() -> None:
+    report = header(Modality="")
+    del report.Rows
+    assert why_not(report) == "no pixels"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two studies over several folders, among other files."""
+    image(tmp_path, "b/1/IM0", StudyInstanceUID="1.2.1", ViewPosition="LL")
+    image(tmp_path, "a/x.txt", StudyInstanceUID="1.2.1", ViewPosition="PA", SOPInstanceUID="1.5")
+    image(tmp_path, "c/again.dcm", StudyInstanceUID="1.2.1", SOPInstanceUID="1.5")
+    image(tmp_path, "c/hand.dcm", StudyInstanceUID="1.2.1", BodyPartExamined="HAND")
+    image(tmp_path, "c/knee.dcm", StudyInstanceUID="1.2.2", BodyPartExamined="KNEE")
+    image(tmp_path, "d/nobody.dcm", StudyInstanceUID="")
+    saved(tmp_path / "DICOMDIR", b"an index")
+    saved(tmp_path / "README", b"no image")
+    saved(tmp_path / "cut.dcm", bytes(128) + b"DICM" + b"\x02\x00\x10\x00UI\xff")
+    whole = (tmp_path / "b/1/IM0").read_bytes()
+    saved(tmp_path / "e/bare", whole[132:])  # no preamble; the same image again
+    return tmp_path
+
+
+def test_studies_are_found_in_any_arrangement(folder: Path) -> None:
+    found = find_studies(folder)
+    first, second = found.studies
+    assert [study.study_id for study in found.studies] == ["1.2.1", "1.2.2"]
+    assert [(one.path.name, one.view) for one in first.images] == [
+        ("x.txt", "frontal"),
+        ("IM0", "lateral"),
+    ]
+    said = "\n".join(first.notes)
+    assert f"again.dcm: set aside: the same image (SOPInstanceUID) as {folder}/a/x.txt" in said
+    assert "hand.dcm: set aside: another body part: HAND" in said
+    assert "bare: set aside: the same image" in said
+    assert second.images == ()
+    assert found.ignored["not a DICOM file"] == 1
+    assert found.ignored.total() == 3
+
+
+def test_a_study_without_a_chest_x_ray_is_refused_with_what_it_has(folder: Path) -> None:
+    how = ensemble(camchex()).how
+    first, second = (read_study(study, how) for study in find_studies(folder).studies)
+    assert first.is_whole
+    assert len(first.jpegs) == 2
+    assert second.refusal is not None
+    assert second.refusal.startswith(NO_IMAGE)
+    assert "another body part: KNEE" in second.refusal
+
+
+def test_an_image_of_unclear_view_is_set_aside_and_not_its_study(tmp_path: Path) -> None:
+    image(tmp_path, "a.dcm", ViewPosition="PA")
+    image(tmp_path, "b.dcm")
+    how = ensemble(camchex()).how  # it has no view classifier
+    (study,) = (read_study(study, how) for study in find_studies(tmp_path).studies)
+    assert study.is_whole
+    assert [one.path.name for one in study.images] == ["a.dcm"]
+    assert any("b.dcm: no view is given" in note for note in study.notes)
+
+
+def test_a_folder_without_studies_is_an_error_that_says_what_is_in_it(tmp_path: Path) -> None:
+    saved(tmp_path / "a.txt", b"text")
+    with pytest.raises(DataError, match="1 not a DICOM file"):
+        find_studies(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        find_studies(tmp_path / "nowhere")
+
+
+def test_a_file_made_by_somebody_else_is_read(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").symlink_to(real_data / "odd_images" / "rsna_frontal.dcm")
+    (study,) = find_studies(tmp_path).studies
+    assert isinstance(study, AskedStudy)
+    assert read_study(study, ensemble(camchex()).how).is_whole

@@ -1,0 +1,157 @@
+"""A table of studies: every kind of file says the same, and a fault is of its row alone."""
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from camchex.errors import DataError
+from camchex.many_studies.asked import AskedImage, AskedStudy
+from camchex.many_studies.study_table import COLUMNS, StudyRow, asked_studies, check_studies
+
+ROWS = [
+    {
+        "study_id": "s1",
+        "images": ["a.png", "sub/b.dcm"],
+        "views": ["frontal", "LL"],
+        "indication": 'Cough, "fever"\n// ?PNA',
+        "temperature_f": 98.6,
+        "gender": "F",
+    },
+    {"study_id": "s2", "images": ["/abs/c.png"]},
+    {"study_id": "s3"},
+]
+
+
+def written(path: Path, rows: list[dict[str, object]]) -> Path:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table({n: [row.get(n) for row in rows] for n in names}), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        with path.open("w", newline="") as file:
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            for row in rows:
+                joined = {k: ";".join(v) if isinstance(v, list) else v for k, v in row.items()}
+                table.writerow(joined)
+    return path
+
+
+def asked(path: Path) -> list[AskedStudy]:
+    return [*asked_studies(path, check_studies(path).repeated)]
+
+
+@pytest.mark.parametrize("kind", [".csv", ".parquet", ".jsonl"])
+def test_every_kind_of_table_asks_for_the_same_studies(kind: str, tmp_path: Path) -> None:
+    path = written(tmp_path / f"studies{kind}", ROWS)
+    checked = check_studies(path)
+    assert (checked.rows, checked.problems) == (3, ())
+    first, second, third = asked(path)
+    images = (
+        AskedImage(tmp_path / "a.png", "frontal"),
+        AskedImage(tmp_path / "sub/b.dcm", "lateral"),
+    )
+    vitals = {"temperature_f": 98.6}
+    assert first == AskedStudy("s1", 1, images, ROWS[0]["indication"], vitals, "F")
+    assert second == AskedStudy("s2", 2, (AskedImage(Path("/abs/c.png")),))
+    assert third == AskedStudy("s3", 3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "said"),
+    [
+        ({"temperature_f": "37.2"}, "temperature_f", "looks like degrees Celsius"),
+        ({"heart_rate_bpm": "fast"}, "heart_rate_bpm", "'fast'"),
+        ({"o2_saturation_pct": "-3"}, "o2_saturation_pct", "expected a number above 0"),
+        ({"gender": "female"}, "gender", "'female'"),
+        ({"views": "oblique"}, "views", "'oblique'; expected frontal, lateral"),
+        ({"views": "frontal;lateral"}, "views", "2 views of 1 images"),
+        ({"images": "a.png;;b.png"}, "images", "a file without a name"),
+        ({"study_id": ""}, "study_id", "missing"),
+        ({"study_id": "1.0e7"}, "study_id", "expected an id"),
+    ],
+)
+def test_a_fault_is_named_by_column_and_is_of_its_row_alone(
+    cells: dict[str, object], column: str, said: str, tmp_path: Path
+) -> None:
+    good = {"study_id": "good", "images": "a.png"}
+    path = written(tmp_path / "studies.csv", [good, {"study_id": "bad", "images": "a.png"} | cells])
+    (problem,) = check_studies(path).problems
+    assert problem.column == column
+    assert said in problem.what
+    assert "in row 2" in problem.what
+    first, second = asked(path)
+    assert first.problem is None
+    assert second.problem is not None
+    assert said in second.problem
+
+
+def test_a_study_in_two_rows_is_set_aside_in_both(tmp_path: Path) -> None:
+    path = written(tmp_path / "studies.csv", [{"study_id": name} for name in ("1", "2", "1")])
+    assert [study.problem is None for study in asked(path)] == [False, True, False]
+    (problem,) = check_studies(path).problems
+    assert "'1' is in 2 rows" in problem.what
+
+
+def test_words_for_no_value_are_no_values_but_an_indication_may_say_none(tmp_path: Path) -> None:
+    row = {"study_id": "1", "indication": "none", "heart_rate_bpm": "NA", "gender": "nan"}
+    (study,) = asked(written(tmp_path / "studies.csv", [row]))
+    assert study == AskedStudy("1", 1, indication="none")
+
+
+def test_whole_numbers_are_ids_and_other_numbers_are_not(tmp_path: Path) -> None:
+    first, second = asked(written(tmp_path / "a.jsonl", [{"study_id": 501}, {"study_id": 5.5}]))
+    assert (first.study_id, first.problem) == ("501", None)
+    assert second.problem is not None
+
+
+def test_a_broken_line_is_of_its_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "studies.jsonl"
+    path.write_text('{"study_id": "1"}\n{"study_id": \n[1]\n{"study_id": "4", "pulse": 3}\n')
+    said = [study.problem for study in asked(path)]
+    assert said[0] is None
+    assert "not JSON" in str(said[1])
+    assert "not an object" in str(said[2])
+    assert "column 'pulse': is not a column" in str(said[3])
+    path = tmp_path / "studies.csv"
+    path.write_text("study_id,indication\n1,cough, fever\n2,cough\n")
+    first, second = asked(path)
+    assert "put texts with commas into quotes" in str(first.problem)
+    assert second.problem is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("study_id,pulse\n1,80\n", "'pulse' is not a column"),
+        ("indication\ncough\n", "'study_id' is missing"),
+        ("study_id,study_id\n1,1\n", "several times"),
+        ("study_id\n", "no rows"),
+        ("", "'study_id' is missing"),
+    ],
+)
+def test_a_fault_of_the_table_stops_it(content: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "studies.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=said):
+        check_studies(path)
+
+
+def test_a_file_that_is_no_table_is_refused_by_name(tmp_path: Path) -> None:
+    for name, said in (("no.csv", "no such file"), ("a.xlsx", "ends in"), ("a.parquet", "parquet")):
+        path = tmp_path / name
+        if name == "a.parquet":
+            path.write_text("no table")
+        with pytest.raises(DataError, match=said):
+            check_studies(path)
+
+
+def test_the_page_describes_every_column_as_the_code_does() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "many_studies.md").read_text()
+    for name in COLUMNS:
+        assert f"| `{name}` | {StudyRow.model_fields[name].description} |" in page
