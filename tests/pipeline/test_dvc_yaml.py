@@ -76,6 +76,7 @@ RERUNS = {
     "comparisons": {"report"},
     "contract": EVERY,
     "estimate": set(),
+    "many_studies": set(),
     "fusion": {"train_fusion", "predict"},
     "images": PREPARATION,
     "networks": NETWORK_STAGES,
