@@ -6,7 +6,7 @@ beside it: one who orders what the ceiling cannot tell apart at random, one who 
 severity of each finding's sign, and a logistic regression on findings, severities and views,
 trained on other studies. None should exceed the ceiling by more than chance. The baseline is the
 ceiling as it would be if tied studies were scored in one step. Run it as
-``python benchmarks/ceiling.py``; it takes about two minutes.
+``python benchmarks/ceiling.py``.
 """
 
 from pathlib import Path

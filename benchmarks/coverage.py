@@ -146,7 +146,7 @@ def main() -> None:
         one = results[f"{name}, alike {setting.alike:g}"] = measure(setting)
         covered = one["covered"]
         cells = (
-            ", ".join(f"{covered[f'{key} {when}']:.2f}" for when in ("before", "after"))  # type: ignore[index]
+            ", ".join(f"{covered[f'{key} {when}']:.2f}" for when in ("before", "after"))
             for key in KEYS
         )
         bias = f"{one['AP too high by']:+.3f}, {one['optimism told']:+.3f}"

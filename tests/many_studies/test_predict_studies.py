@@ -18,7 +18,7 @@ from camchex.many_studies.asked import AskedImage, AskedStudy
 from camchex.many_studies.calibrated import calibrate, majority
 from camchex.many_studies.ensemble import Ensemble, Member, load_ensemble
 from camchex.many_studies.predict_studies import predict_rows, predict_studies
-from camchex.many_studies.reading import read_in_processes, read_study
+from camchex.many_studies.reading import ReadStudy, read_in_processes, read_study
 from camchex.many_studies.results import STUDY, schema
 from camchex.prediction.one_study import StudyInput, predict_study
 from camchex.scores.calibration_file import Calibration, Platt
@@ -180,7 +180,7 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same(
     read: list[str] = []
     calls = Ensemble.predict
 
-    def stopped(self: Ensemble, batch: list) -> list:  # type: ignore[type-arg]
+    def stopped(self: Ensemble, batch: list[ReadStudy]) -> list[object]:
         read.extend(study.asked.study_id for study in batch)
         if "s2" in read and len(read) < 5:
             raise KeyboardInterrupt

@@ -112,7 +112,7 @@ def test_intervals_of_a_rare_class_hold_the_truth_where_patients_have_several_st
             sets -= 1  # of fewer than five patients
             continue
         for i, (key, truth) in enumerate((("AP_interval", ap), ("AUROC_interval", auroc))):
-            low, high = ends[key]  # type: ignore[misc]
+            low, high = ends[key]
             held[i] += low <= truth <= high
     assert sets > 80
     assert (held / sets >= 0.9).all()  # 0.93 within two standard errors
