@@ -6,7 +6,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy cohort-size encoders audit audit-validation truth ceiling stability verify test lint coverage fuzz chaos bench-data bench-gpu clean
+.PHONY: help install repro ablations table3 baselines parts missing uninformative synergy cohort-size encoders explanations audit audit-validation truth ceiling stability verify test lint docs coverage fuzz chaos slurm bench-data bench-gpu rehearsal linearity clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -15,7 +15,7 @@ install: $(VENV)/.installed ## Make .venv and install camchex with its exact pin
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 repro: install ## Run the pipeline of params.yaml, to report.html; JOBS=1: one stage at a time
@@ -48,6 +48,11 @@ encoders: install ## Compare image encoders by heads over kept maps; ENCODERS='F
 	python -m ablations.encoders $(addprefix --encoder ,$(ENCODERS)) $(ARGS)
 	@cat metrics/ablations/encoders.md
 
+explanations: install ## Compare explanations with their baselines, where what they should hit is known
+	python -m ablations.explanations $(ARGS)
+	dvc repro report
+	@cat metrics/ablations/explanations.md
+
 audit: install ## Audit leakage beside models that were trained on one input alone
 	dvc repro ablations/dvc.yaml:audit
 
@@ -79,6 +84,12 @@ lint: install ## Check style, types and layers
 	mypy
 	lint-imports
 
+docs: install ## Make the documentation as a site, dist/docs/index.html, and check it
+	rm -rf dist/docs
+	python -m sphinx --builder html --fail-on-warning --keep-going --quiet \
+	  --doctree-dir dist/docs/.doctrees --conf-dir docs . dist/docs
+	pytest -q tests/docs/test_site.py
+
 coverage: install ## Run the tests and show line coverage
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered
 
@@ -93,6 +104,9 @@ chaos: install ## Kill small trainings at 40 random moments, and compare their r
 $(VENV)/pandas: constraints.txt
 	$(VENV)/bin/pip install --quiet --no-deps --constraint constraints.txt --target $@ pandas
 
+slurm: install ## Submit the jobs of docs/slurm to a SLURM of one node (root, slurm-wlm, munge)
+	python -m tests.slurm
+
 bench-data: install $(VENV)/pandas ## Measure the data stages at full size against named baselines
 	PYTHONPATH=$(CURDIR):$(VENV)/pandas python benchmarks/vitals_linkage.py
 	for script in $(DATA_BENCHMARKS); do echo && python benchmarks/$$script.py || exit 1; done
@@ -100,6 +114,14 @@ bench-data: install $(VENV)/pandas ## Measure the data stages at full size again
 bench-gpu: install ## Measure on a GPU what nothing else can, in 7 minutes; ARGS
 	python benchmarks/bench_gpu.py $(ARGS)
 
+rehearsal: install ## Run every stage over invented data of MIMIC's size; ARGS
+	dvc repro data/synthetic/dvc.yaml:make_synthetic
+	PYTHONPATH=$(CURDIR) python benchmarks/rehearsal.py $(ARGS)
+
+linearity: install ## Compare the stages at 1/16, 1/4 and all of MIMIC's size; ARGS
+	dvc repro data/synthetic/dvc.yaml:make_synthetic
+	PYTHONPATH=$(CURDIR) python benchmarks/linearity.py --page docs/scale.md $(ARGS)
+
 clean: ## Remove everything that can be made again, except .venv
 	rm -rf data/synthetic/raw data/synthetic/truth data/interim data/images data/pseudo \
-	  data/predictions data/counterfactuals data/ablations data/duplicates data/cohort.parquet models .camchex dvc_plots
+	  data/predictions data/counterfactuals data/ablations data/duplicates data/cohort.parquet models .camchex dvc_plots dist

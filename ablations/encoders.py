@@ -24,6 +24,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import timm
 import torch
@@ -51,9 +52,9 @@ from camchex.networks.samples import read_cohort
 from camchex.prediction.study_predictions import predict_studies
 from camchex.runs.runtime import RuntimeParams
 from camchex.runs.training_run import Run, run_once
-from camchex.scores.bootstrap import draw_patients, interval, mean_over, score_interval, seed_means
+from camchex.scores.intervals import difference, means_of, of_classes, scored
 from camchex.scores.labelled_split import Split, labelled_split, read_probabilities
-from camchex.scores.metrics import METRICS, Floats, macro, score_classes
+from camchex.scores.metrics import METRICS, Floats
 from camchex.scores.params import EvaluationParams
 from camchex.scores.seeds import mean_sd
 from camchex.texts.params import IndicationParams
@@ -216,29 +217,36 @@ def encoder_table(
 
     Returns:
         For mAP and AUROC of each encoder mean and standard deviation over seeds; ``interval``, over
-        resampled patients, of the mean; and ``lead`` over the first encoder with its interval over
-        the same resamples. Nothing where the mean would tell the score of one small class.
+        other patients, of the mean; and ``lead`` over the first encoder with its interval.
+        Nothing where the mean would tell the score of one small class.
     """
-    drawn = evaluation.bootstrap
-    draws = draw_patients(test.patients, drawn.resamples, drawn.seed)
-    first = next(iter(found.values()))
-    classes = score_classes(test.labels, first[0], test.classes).values()
-    scored = [q for q, score in enumerate(classes) if score.ap is not None]
-    if tells_one_small([s.is_small(evaluation.min_cell) for s in classes if s.ap is not None]):
+    level = evaluation.bootstrap.level
+    given = {
+        name: [
+            scored(test.labels, one, test.classes, test.patient, level, workers=workers)
+            for one in seeds
+        ]
+        for name, seeds in found.items()
+    }
+    classes = next(iter(given.values()))[0][0]
+    told = {name: score for name, score in classes.items() if score.ap is not None}
+    if tells_one_small([score.is_small(evaluation.min_cell) for score in told.values()]):
         return {}
+    kept = {name: [of_classes(one, [*told]) for one in seeds] for name, seeds in given.items()}
+    first = next(iter(kept.values()))
+    before = means_of(first)[0]
     rows: dict[str, dict[str, object]] = {}
-    before: dict[str, Floats] = {}
-    for name, seeds in found.items():
-        resampled, rows[name] = seed_means(test.labels, seeds, draws, workers), {}
-        each = [macro(score_classes(test.labels, one, test.classes).values()) for one in seeds]
+    for name, seeds in kept.items():
+        means, ends = means_of(seeds)
+        leads = difference(seeds, first)
+        rows[name] = {}
         for metric, shown in NAMES.items():
-            over_classes = mean_over(getattr(resampled, metric), scored)  # of all studies first
-            lead = over_classes - before.setdefault(metric, over_classes)
+            each, others = ([getattr(mean, metric) for mean in side] for side in (means, before))
             rows[name][shown] = {
-                **mean_sd([getattr(one, metric) for one in each]),
-                "interval": score_interval(over_classes[1:], drawn.level, over_classes[0]),
-                "lead": lead[0],
-                "lead_interval": interval(lead[1:], drawn.level, lead[0]),
+                **mean_sd(each),
+                "interval": ends[f"{shown}_interval"],
+                "lead": fmean(each) - fmean(others),
+                "lead_interval": leads[f"{shown}_interval"],
             }
     return rows
 
@@ -261,7 +269,7 @@ def table_text(results: Results) -> str:
         f"# {results['title']}",
         f"{data}, {results['studies']} test studies, heads over the maps of images alone: mean "
         f"± standard deviation over the seeds {results['seeds']}, and {100 * results['level']:g} % "
-        f"intervals over resampled patients. {results['views']} augmented views of each image, "
+        f"intervals over other patients. {results['views']} augmented views of each image, "
         f"{results['epochs']} epochs.",
         markdown_table(["encoder", *columns], rows),
     )

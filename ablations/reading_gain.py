@@ -16,7 +16,6 @@ from camchex.comparisons.two_models import compare_settings
 from camchex.comparisons.variant_text import number_text
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import CXR_LT_2023, LabelParams
-from camchex.scores.bootstrap import draw_patients
 from camchex.scores.ceiling import Compared, read_separately
 from camchex.scores.labelled_split import Split, labelled_split, read_seeds
 from camchex.scores.metrics import Floats, macro, score_classes
@@ -56,7 +55,6 @@ def write_gains(seeds: Sequence[int], out: Path) -> None:
     test, best = _test_studies(), np.load(CEILING)
     prior = Generator(params.load("synthetic", SyntheticParams)).prior_labels
     scored = params.load("evaluation", EvaluationParams)
-    draws = draw_patients(test.patients, scored.bootstrap.resamples, scored.bootstrap.seed)
     one = {
         name: Compared(best[name], name in BOUNDS, read_seeds(PREDICTIONS / name, seeds, test))
         for name in (JOINT, *INPUTS)
@@ -67,7 +65,7 @@ def write_gains(seeds: Sequence[int], out: Path) -> None:
     def compare(left: Compared, side: str) -> Results:
         pair = [[c.ceiling] if side == "best" else [*c.ours.values()] for c in (left, one[JOINT])]
         level, groups = scored.bootstrap.level, {"shared": SHARED}
-        return compare_settings(test, *pair, groups, draws, level=level, min_cell=scored.min_cell)
+        return compare_settings(test, *pair, groups, level=level, min_cell=scored.min_cell)
 
     found = {rule: {side: compare(late[rule], side) for side in ("best", "ours")} for rule in RULES}
     inputs = {name: [_macro(test, p) for p in one[name].ours.values()] for name in INPUTS}

@@ -15,7 +15,7 @@ from record import RESULTS, write
 from scipy.stats import norm
 
 from camchex.comparisons.paper import paper_numbers
-from camchex.scores.bootstrap import bootstrap, draw_patients, score_interval
+from camchex.scores.bootstrap import bootstrap, draw_patients, interval
 from camchex.scores.intervals import intervals_of
 from camchex.scores.metrics import macro, optimism, score_classes
 
@@ -121,7 +121,8 @@ def measure(setting: Setting) -> dict[str, object]:
                 ("AUROC", drawn.auroc, mean.auroc),
             ):
                 some = values[~np.isnan(values).all(axis=1)]
-                ends[f"{key} before"] = score_interval(np.nanmean(some, axis=1), LEVEL, score)
+                one = interval(np.nanmean(some, axis=1), LEVEL, score)
+                ends[f"{key} before"] = one and np.clip(one, 0, 1).tolist()
         for key, one in ends.items():
             if one is not None:
                 held[key].append(one[0] <= real[KEYS.index(key.split()[0])] <= one[1])

@@ -13,8 +13,8 @@ entropy decoding, taken as the time for an eighth of the scale. Run it as
 ``python benchmarks/image_decode.py``; with the open data beside the checkout it uses real X-rays.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 from record import Comparison, record
+from turns import seconds
 
 from camchex.contract.image_store import ImageParams
 from camchex.images.decode import read_image
@@ -39,6 +40,7 @@ QUALITY = 95  # MIMIC-CXR-JPG's own
 FILE_BYTES = 570.3e9 / 377_110  # MIMIC-CXR-JPG's mean: PhysioNet's total over its files
 SIZES = (1024, 512, 224, 64)
 REPEATS = 9
+OURS = "ours"
 
 
 def full_size_xrays() -> Iterator[bytes]:
@@ -97,17 +99,6 @@ BASELINES = {
 }
 
 
-def seconds(*calls: Callable[[], object]) -> list[float]:
-    """Processor time of each call, the median of several turns."""
-    taken: list[list[float]] = [[] for _ in calls]
-    for _ in range(REPEATS):
-        for call, times in zip(calls, taken, strict=True):
-            start = time.process_time()
-            call()
-            times.append(time.process_time() - start)
-    return [float(np.median(times)) for times in taken]
-
-
 def compared(what: str, baseline: str, mine: float, theirs: float) -> Comparison:
     """A row, of seconds for one image."""
     return Comparison(what, "images/s per core", 1 / mine, baseline, 1 / theirs, theirs / mine)
@@ -137,8 +128,8 @@ def parts(path: Path, size: int) -> dict[str, object]:
         "encode": lambda: simplejpeg.encode_jpeg(square, QUALITY, "GRAY", "Gray"),
         "floor (entropy decoding)": lambda: read_image(path, 1),
     }
-    taken = seconds(*steps.values())
-    return {f"{size} px, ms to {k}": round(1000 * s, 1) for k, s in zip(steps, taken, strict=True)}
+    taken = seconds(steps, REPEATS)
+    return {f"{size} px, ms to {k}": round(1000 * s, 1) for k, s in taken.items()}
 
 
 def main() -> None:
@@ -152,21 +143,24 @@ def main() -> None:
             paths[-1].write_bytes(content)
         first = paths[0]
         for size in SIZES:
-            mine, *theirs = seconds(
-                *(lambda r=r, s=size: r(first, s) for r in (ours, *BASELINES.values()))
+            taken = seconds(
+                {n: partial(r, first, size) for n, r in {OURS: ours, **BASELINES}.items()}, REPEATS
             )
-            what = f"decode and resize to {size} px"
-            rows += [
-                compared(what, name, mine, t) for name, t in zip(BASELINES, theirs, strict=True)
-            ]
+            what, mine = f"decode and resize to {size} px", taken.pop(OURS)
+            rows += [compared(what, name, mine, theirs) for name, theirs in taken.items()]
             notes |= differences(paths, size)
         params = ImageParams(
             size=SIZES[0], fit="stretch", jpeg_quality=QUALITY, shard_mb=256, max_unreadable=0
         )
-        mine, theirs = seconds(
-            lambda: prepared_image(first, params), lambda: encoded_by_pillow(first, SIZES[0])
+        taken = seconds(
+            {
+                OURS: lambda: prepared_image(first, params),
+                "Pillow grey": lambda: encoded_by_pillow(first, SIZES[0]),
+            },
+            REPEATS,
         )
-        rows.append(compared(f"the same and encode, {SIZES[0]} px", "Pillow grey", mine, theirs))
+        what, mine = f"the same and encode, {SIZES[0]} px", taken.pop(OURS)
+        rows += [compared(what, name, mine, theirs) for name, theirs in taken.items()]
         notes |= parts(first, SIZES[0])
         notes["MB of a file"] = [round(path.stat().st_size / 1e6, 2) for path in paths]
     record("image_decode", rows, notes)

@@ -3,18 +3,16 @@
 The former way predicts each changed study as a study of its own, images and all, in either
 direction. Both ways predict the same studies with the same untrained networks (the demo's, at its
 image size and at that of most published backbones), in turns, in processor time of one thread. Run
-it as ``python benchmarks/prediction.py``, in the project's folder; ``--profile paper --sizes 384
---studies 6 --repeats 1 --no-missing`` takes networks of the published sizes, in which images cost
-most.
+it as ``python benchmarks/prediction.py``, in the project's folder; ``--profile paper --sizes 1024
+--studies 6 --repeats 1 --no-missing --no-baseline`` takes networks of the published sizes, in which
+images cost most.
 """
 
 import argparse
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import cv2
@@ -25,6 +23,7 @@ from from_disk import studies_of, written
 from layouts import fusion_network
 from numpy.typing import NDArray
 from record import Comparison, record
+from turns import seconds
 
 from camchex.contract.image_store import ImageStore
 from camchex.fusion.camchex import CaMChex
@@ -77,19 +76,6 @@ def once(model: CaMChex, variants: Variants, runtime: RuntimeParams) -> list[np.
     return [np.stack([table[name].to_numpy() for name in model.classes], 1) for table in tables]
 
 
-def seconds(
-    calls: Mapping[tuple[str, str], Callable[[], None]], repeats: int
-) -> dict[tuple[str, str], float]:
-    """Processor time of each call, the median of some rounds in which they take turns."""
-    taken: dict[tuple[str, str], list[float]] = {name: [] for name in calls}
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            taken[name].append(time.process_time() - start)
-    return {name: median(of) for name, of in taken.items()}
-
-
 def compared(
     model: CaMChex, store: ImageStore, run: Run, asked: argparse.Namespace
 ) -> tuple[list[Comparison], dict[str, object]]:
@@ -102,7 +88,7 @@ def compared(
     if not asked.no_missing:
         whole = {name: only(everything, name) for name in COMBINATIONS}
         named["missing inputs"] = {n: Variant(of, np.arange(count)) for n, of in whole.items()}
-    ways = {"once": once, "every time": every_time}
+    ways = {"once": once} if asked.no_baseline else {"once": once, "every time": every_time}
     found: dict[tuple[str, str], list[np.ndarray]] = {}
 
     def predicts(what: str, way: str) -> None:
@@ -111,21 +97,24 @@ def compared(
     taken = seconds(
         {(what, way): partial(predicts, what, way) for what in named for way in ways}, run.repeats
     )
-    rows, apart = [], []
+    unit, rows, notes = f"s, {count} studies", [], {}
     for what in named:
-        ours, theirs = taken[what, "once"], taken[what, "every time"]
-        unit = f"s, {count} studies"
-        rows.append(Comparison(f"{what} {where}", unit, ours, "every time", theirs, theirs / ours))
-        both = zip(found[what, "once"], found[what, "every time"], strict=True)
-        apart += [np.abs(one - other).max(initial=0) for one, other in both]
-    times = {way: round(taken["counterfactuals too", way] / taken["plain", way], 2) for way in ways}
-    return rows, {
-        f"counterfactuals too, as a multiple of plain, {where}": times,
-        f"largest difference of a probability, {where}": float(max(apart)),
-        f"tests changed by each counterfactual, {where}": {
-            name: len(variant.rows) for name, variant in changed.items() if name != PLAIN
-        },
+        baseline = "plain" if asked.no_baseline else "every time"
+        ours = taken[what, "once"]
+        theirs = taken["plain", "once"] if asked.no_baseline else taken[what, baseline]
+        rows.append(Comparison(f"{what} {where}", unit, ours, baseline, theirs, theirs / ours))
+    times = {way: taken["counterfactuals too", way] / taken["plain", way] for way in ways}
+    notes[f"counterfactuals too, as a multiple of plain, {where}"] = {
+        way: round(multiple, 2) for way, multiple in times.items()
     }
+    if not asked.no_baseline:
+        pairs = [zip(found[w, "once"], found[w, "every time"], strict=True) for w in named]
+        apart = [np.abs(one - other).max(initial=0) for both in pairs for one, other in both]
+        notes[f"largest difference of a probability, {where}"] = float(max(apart))
+    notes[f"tests changed by each counterfactual, {where}"] = {
+        name: len(variant.rows) for name, variant in changed.items() if name != PLAIN
+    }
+    return rows, notes
 
 
 def arguments() -> argparse.Namespace:
@@ -136,6 +125,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--studies", type=int, default=STUDIES)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-missing", action="store_true", help="leave out missing inputs")
+    parser.add_argument("--no-baseline", action="store_true", help="once only, against plain")
     return parser.parse_args()
 
 

@@ -64,3 +64,13 @@ def write(path: Path, result: Mapping[str, object]) -> None:
     """Write a result as JSON, the machine first."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"machine": machine(), **result}, indent=2) + "\n")
+
+
+def show(page: Path, name: str, text: str) -> None:
+    """Put a text into a page, between ``<!-- name -->`` and ``<!-- /name -->``."""
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = page.read_text().partition(start)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"{page}: no {start.strip()} with its {end}")
+    page.write_text(f"{before}{start}{text}{end}{after}")

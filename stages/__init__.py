@@ -1,11 +1,18 @@
 """One thin module per DVC stage: declared paths in, one library call, declared paths out."""
 
+import sys
+
+from camchex.runs import preloaded
+
+if "stages" not in sys.orig_argv:  # but a stage of its own: `python -m stages` runs stages
+    preloaded.hand_over()  # before this process imports, for nothing, what another has imported
+
 import atexit
 import gc
 import os
 import shutil
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -22,13 +29,21 @@ OptionalInput = Annotated[Path | None, typer.Option(help="A dependency, where th
 OptionalOutput = Annotated[Path | None, typer.Option(help="An output, where it is wanted.")]
 Name = Annotated[str, typer.Option(help="Which item of the stage this is.")]
 Seed = Annotated[int, typer.Option(help="Seed of the training.")]
+PartOption = Annotated[
+    str | None,
+    typer.Option(help="3/16: make one part of 16, which this stage without --part joins."),
+]
 SEED = "{seed}"
 """Stands in a command for every seed of params.yaml: the stage is run once for each."""
+TERMINATED = 128 + signal.SIGTERM
+"""Status of a process that ended because it was asked to."""
 INVENTED = Path("data/synthetic/raw")
 """The cohort that the project invents itself, which data/synthetic/dvc.yaml makes."""
+MARK = "SYNTHETIC.txt"
+"""Lies in every tree of invented patients, wherever it is (``camchex.synthetic.make``)."""
 
 
-def _fix_arithmetic() -> None:
+def fix_arithmetic() -> None:
     """Fix the arithmetic of a stage before it imports numpy or torch; ``runtime`` may forbid it."""
     try:
         portable = params.load("runtime", RuntimeParams).portable
@@ -41,12 +56,13 @@ def _fix_arithmetic() -> None:
 AS_PROGRAM = sys.argv[0] == "-m"  # so it is while `python -m stages.<name>` imports this package
 if AS_PROGRAM:
     gc.disable()  # until the imports are done: collections take a quarter of their time
-    _fix_arithmetic()
+    fix_arithmetic()
 
 
 def origin(root: Path) -> Literal["synthetic", "real"]:
-    """On what patients results are measured: ``synthetic`` if ``data.root`` is the own cohort."""
-    return "synthetic" if root.resolve() == INVENTED.resolve() else "real"
+    """Tell on what patients results are measured: ``synthetic`` if ``data.root`` is invented."""
+    is_invented = root.resolve() == INVENTED.resolve() or (root / MARK).exists()
+    return "synthetic" if is_invented else "real"
 
 
 def run(main: Callable[..., None]) -> NoReturn:
@@ -64,12 +80,18 @@ def run(main: Callable[..., None]) -> NoReturn:
     except SystemExit as end:  # Typer's, also where all went well
         if not isinstance(end.code, int | None):
             raise
-        status = end.code or 0
+        # Lightning's, when a training was asked to end, has no code: DVC must not take it for done.
+        status = TERMINATED if end.code is None else end.code
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         status = 1
     if not AS_PROGRAM:
         sys.exit(status)
+    end_now(status)
+
+
+def end_now(status: int) -> NoReturn:
+    """End this process at once, after what it has registered for its end and its last lines."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

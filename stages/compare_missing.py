@@ -7,7 +7,6 @@ from camchex.comparisons.missing_text import write_missing
 from camchex.comparisons.variant_tables import NOT_COMPARABLE, read_perturbed
 from camchex.contract import params, schemas, tables
 from camchex.contract.labels import LabelParams
-from camchex.runs.runtime import RuntimeParams
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import EvaluationParams
 from stages import Input, Output, origin, run
@@ -31,7 +30,6 @@ def main(cohort: Input, out: Output, csv: Output, md: Output, stability: Input) 
         FILES,
         params.load("evaluation", EvaluationParams),
         read_perturbed(stability, data),
-        params.load("runtime", RuntimeParams).workers,
     )
     about = {"title": TITLE, "data": data, "note": NOT_COMPARABLE[data]}
     write_missing({**about, **found}, out, csv, md)

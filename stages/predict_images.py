@@ -5,6 +5,7 @@ from camchex.contract.labels import LabelParams
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.samples import read_cohort
 from camchex.prediction.image_predictions import VIEWS, predict_by_image, predict_views
+from camchex.runs.devices import first_device
 from camchex.runs.runtime import RuntimeParams
 from stages import Input, Output, run
 
@@ -26,9 +27,11 @@ def main(
     for name, by_view in folders.items():
         models = {view: ImageClassifier.from_pretrained(f) for view, f in by_view.items()}
         table = predict_by_image(models, studies, ["development", "test"], runtime)
-        tables.write(table, out / f"{name}.parquet", schemas.predictions(classes))
+        if first_device():
+            tables.write(table, out / f"{name}.parquet", schemas.predictions(classes))
     for view, table in predict_views(models, studies, ["test"], runtime):  # of the last, ``views``
-        tables.write(table, one_view / f"{view}.parquet", schemas.predictions(classes))
+        if first_device():
+            tables.write(table, one_view / f"{view}.parquet", schemas.predictions(classes))
 
 
 if __name__ == "__main__":

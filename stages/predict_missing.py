@@ -5,6 +5,7 @@ from camchex.contract.labels import LabelParams
 from camchex.fusion.camchex import CaMChex
 from camchex.networks.samples import read_cohort
 from camchex.prediction.missing_inputs import predict_combinations
+from camchex.prediction.params import read_prediction
 from camchex.runs.devices import first_device
 from camchex.runs.runtime import RuntimeParams
 from stages import Input, Output, run
@@ -16,7 +17,8 @@ def main(model: Input, cohort: Input, store: Input, out: Output) -> None:
     runtime = params.load("runtime", RuntimeParams)
     studies = read_cohort(cohort, store, camchex.classes)
     schema = schemas.predictions(camchex.classes)
-    for combination, table in predict_combinations(camchex, studies, runtime, out).items():
+    found = predict_combinations(camchex, studies, runtime, out, read_prediction())
+    for combination, table in found.items():
         if first_device():
             tables.write(table, out / f"{combination}.parquet", schema)
 

@@ -5,16 +5,30 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DVC_TEST"] = "1"  # no process beside each call for statistics and newer versions
+# Two test processes share two cores: threads of small sums would wait for each other, at full load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
 import numpy as np  # noqa: F401 - here, a notice about features that the processor lacks is no error
 import pytest
+from hypothesis import settings
+
+from tests.runs import preloaded
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LONGEST = "test_end_to_end.py"
 
+settings.register_profile("camchex", deadline=None)  # a busy machine is no failure
+settings.load_profile("camchex")
+
 gc.disable()  # until all tests are collected: next to nothing of that is garbage
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where several processes run tests, let one more import for all stages that they start."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        config.add_cleanup(preloaded.start())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 import shutil
+import signal
 import sys
 import zipfile
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import stages
 from camchex.contract.yaml_file import read_yaml, yaml_text
@@ -57,6 +59,18 @@ def run(folder: Path, stage: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as end:
             stages.run(main)
     return int(end.value.code or 0), said.getvalue()
+
+
+def test_a_stage_that_was_asked_to_end_does_not_end_as_if_it_were_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended() -> None:
+        raise SIGTERMException  # as Lightning does: without a status
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    with pytest.raises(SystemExit) as end:
+        stages.run(ended)
+    assert end.value.code == 128 + signal.SIGTERM
 
 
 def refusal(folder: Path, stage: str) -> str:

@@ -27,7 +27,7 @@ def commands() -> Iterator[tuple[str, ...]]:
         blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
         prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
         inline = re.findall(r"`((?:make|camchex|dvc|wget) [^`]*?|make)`", prose)
-        for line in [line for block in blocks for line in block.splitlines()] + inline:
+        for line in [line for block in blocks for line in joined(block)] + inline:
             words = shlex.split(line, comments=True)
             while "&&" in words:
                 end = words.index("&&")
@@ -35,6 +35,11 @@ def commands() -> Iterator[tuple[str, ...]]:
                 words = words[end + 1 :]
             if words:
                 yield tuple(words)
+
+
+def joined(block: str) -> list[str]:
+    """Lines of a block, each with what it is continued by."""
+    return block.replace("\\\n", " ").splitlines()
 
 
 COMMANDS = sorted(set(commands()))
@@ -95,7 +100,14 @@ def test_make_has_the_target(arguments: tuple[str, ...]) -> None:
     assert all(f"$({setting.partition('=')[0]})" in makefile for setting in settings)
 
 
-COHORTS = ("uninformative", "audit_assumptions", "audit_validation", "synergy", "encoders")
+COHORTS = (
+    "uninformative",
+    "audit_assumptions",
+    "audit_validation",
+    "synergy",
+    "encoders",
+    "explanations",
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))

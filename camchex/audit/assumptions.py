@@ -6,7 +6,7 @@ an image is a number, a request names findings or gives a hint that no list hold
 a logistic regression on them, learnt from the labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -37,6 +37,12 @@ COLUMNS = (
     *("labels and words", "true share", "the audit's", "interval", "range", "accused"),
     *("accused by the range", "labels follow words"),
 )
+
+GENERATED = (
+    "The same of cohorts of the generator: its requests, words and labels. Last, what the search "
+    "for words in no list found: words that the generator writes for the finding, and others."
+)
+SEARCHED = {"words_found": "unlisted words found", "other_words_found": "others found"}
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,35 @@ class Size:
     shuffles: int = 20
 
 
-def simulate(world: World, size: Size = Size(), seed: int = 0) -> Results:
-    """Audit a simulated cohort.
+@dataclass(frozen=True)
+class Simulated:
+    """A cohort whose truth is known, and a model of it: the N test studies, Q findings.
 
-    Returns:
-        ``true_share``: the headline with the clean labels in the place of MIMIC-CXR-JPG's, and
-        with every word masked, listed or not. ``share``, ``low`` and ``high``: the headline;
-        ``lowest``, ``highest``: its range over ``UNCERTAIN``; ``accused``: whether the interval
-        lies below 1, and ``accused_by_range``, whether all intervals do; ``leak_found``.
+    Attributes:
+        patients: The patient of each study, (N,).
+        learnt: Labels that the model learns, (N, Q): 1 or 0; so are ``clean``.
+        clean: The same without the leak.
+        published: MIMIC-CXR-JPG's labels: 1, 0, -1 (uncertain), or NaN where blank, (N, Q).
+        listed: Whether a listed word names the finding, (N, Q).
+        own: Probabilities of the model, (N, Q); so are the others.
+        masked: The same without the listed words for findings.
+        silent: The same without all words for findings, listed or not.
+        images: Of a model of the images alone.
     """
+
+    patients: Sequence[str]
+    learnt: Floats
+    clean: Floats
+    published: Floats
+    listed: Bools
+    own: Floats
+    masked: Floats
+    silent: Floats
+    images: Floats
+
+
+def simulate(world: World, size: Size = Size(), seed: int = 0) -> Results:
+    """Audit a simulated cohort; the results are those of :func:`audited`."""
     draw, n = np.random.default_rng(seed), size.studies
     truth = draw.random((2 * n, size.classes)) < PREVALENCE
     named = draw.random(truth.shape) < np.where(truth, NAMED, NAMED_ABSENT)
@@ -104,36 +130,54 @@ def simulate(world: World, size: Size = Size(), seed: int = 0) -> Results:
     learnt = truth | (named & (draw.random(truth.shape) < world.leak))
     published = _published(truth, named, world, draw)
     image, hint = (truth * d + draw.normal(size=truth.shape) for d in (IMAGE, HINT))
-    own, masked, nothing, images = _models(image, hint, named, listed, learnt, n)
-    names = [str(q) for q in range(size.classes)]
+    own, masked, silent, images = _models(image, hint, named, listed, learnt, n)
+    target, clean = (labels[n:].astype(np.float64) for labels in (learnt, truth))
+    patients = [str(i) for i in range(n)]
+    cohort = Simulated(
+        patients, target, clean, published[n:], listed[n:], own, masked, silent, images
+    )
+    return audited(cohort, size, seed)
+
+
+def audited(cohort: Simulated, size: Size, seed: int) -> Results:
+    """Audit a cohort, and hold the headline against the truth.
+
+    Returns:
+        ``true_share``: the headline with the clean labels in the place of MIMIC-CXR-JPG's, and
+        with every word masked, listed or not. ``share``, ``low`` and ``high``: the headline;
+        ``lowest``, ``highest``: its range over ``UNCERTAIN``; ``accused``: whether the interval
+        lies below 1, and ``accused_by_range``, whether all intervals do; ``leak_found``.
+    """
+    columns = range(cohort.learnt.shape[1])
+    names = [str(q) for q in columns]
 
     def labels(values: Floats) -> LabelSet:
-        return LabelSet(values, range(size.classes), names)
+        return LabelSet(values, columns, names)
 
-    patients = [str(i) for i in range(n)]
-    draws = draw_patients(patients, size.resamples, seed)
-    scorer, given = Scorer(draws, LEVEL, 1), {"own": own, "masked": masked, IMAGES: images}
-    target, cells = learnt[n:].astype(np.float64), published[n:]
+    draws = draw_patients(cohort.patients, size.resamples, seed)
+    scorer = Scorer(draws, LEVEL, 1)
+    given = {"own": cohort.own, "masked": cohort.masked, IMAGES: cohort.images}
+    target, cells = cohort.learnt, cohort.published
     headlines = []
     for meaning in UNCERTAIN.values():
         other = np.where(cells == -1, meaning, np.nan_to_num(cells))
         pair = labels(np.where(np.isnan(other), np.nan, target)), labels(other)
         seen, unseen = ({k: scorer.score(one, [v]) for k, v in given.items()} for one in pair)
         headlines.append(headline(seen, unseen, IMAGES, LEVEL))
-    clean = labels(truth[n:].astype(np.float64))
     ruled_out = np.where(cells == -1, np.nan, cells)
     params = AuditParams(shuffles=size.shuffles, seed=seed)
+    seeds = ([cohort.own], [cohort.silent], [cohort.images])
     first, whole = headlines[0], range_of(headlines)
     low, high = first["share_interval"] or (None, None)
     return {
-        "true_share": true_shares(labels(target), clean, [own], [nothing], [images]).words,
+        "true_share": true_shares(labels(target), labels(cohort.clean), *seeds).words,
         "share": first["share"],
         "low": low,
         "high": high,
         **{key: whole[key] for key in ("lowest", "highest")},
         "accused": None if high is None else high < 1,
         "accused_by_range": None if whole["high"] is None else whole["high"] < 1,
-        "leak_found": find_leak(target, ruled_out, listed[n:], draws, params, LEVEL).found,
+        "leak_found": find_leak(target, ruled_out, cohort.listed, draws, params, LEVEL).found,
     }
 
 
@@ -169,15 +213,22 @@ def _models(
     return [np.stack(columns, axis=1) for columns in found]
 
 
-def assumptions_text(found: Mapping[str, Results]) -> str:
-    """The simulated cohorts as Markdown."""
-    rows = []
-    for name, row in found.items():
-        keys = ("true_share", "share", "low", "high", "lowest", "highest")
-        truth, share, low, high, lowest, highest = (
-            "none" if row[key] is None else f"{row[key]:.2f}" for key in keys
-        )
-        answers = [WORD[row[key]] for key in ("accused", "accused_by_range", "leak_found")]
-        ends = f"{low} to {high}", f"{lowest} to {highest}"
-        rows.append([name, truth, share, *ends, *answers])
-    return f"{EXPLAINED}\n\n{markdown_table(COLUMNS, rows)}\n"
+def assumptions_text(drawn: Mapping[str, Results], generated: Mapping[str, Results]) -> str:
+    """The simulated cohorts, and those of the generator, as Markdown."""
+    tables = [markdown_table(COLUMNS, [_row(*item) for item in drawn.items()])]
+    if generated:
+        rows = [
+            (*_row(name, found), *(str(found[key]) for key in SEARCHED))
+            for name, found in generated.items()
+        ]
+        tables += [GENERATED, markdown_table((*COLUMNS, *SEARCHED.values()), rows)]
+    return "\n\n".join([EXPLAINED, *tables]) + "\n"
+
+
+def _row(name: str, found: Results) -> list[str]:
+    keys = ("true_share", "share", "low", "high", "lowest", "highest")
+    truth, share, low, high, lowest, highest = (
+        "none" if found[key] is None else f"{found[key]:.2f}" for key in keys
+    )
+    answers = [WORD[found[key]] for key in ("accused", "accused_by_range", "leak_found")]
+    return [name, truth, share, f"{low} to {high}", f"{lowest} to {highest}", *answers]

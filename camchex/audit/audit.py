@@ -10,10 +10,12 @@ Source: docs/method.md, section 10.1 (audits i to iv and vi) and 10.4.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import hide_small
@@ -26,13 +28,14 @@ from camchex.audit.gain import (
     gain_results,
 )
 from camchex.audit.leak import leak_results
-from camchex.audit.mentions import how_mentioned
+from camchex.audit.mentions import how_mentioned, told_once
 from camchex.audit.ngrams import ngram_scores
 from camchex.audit.pretest import pretest_results
 from camchex.audit.scorer import Scorer
 from camchex.audit.search import search_results
 from camchex.audit.vitals import in_department, vitals_results
-from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention, mean_scores
+from camchex.audit.words import NAMING, NAMING_NONE, by_indication, by_mention
+from camchex.contract.labels import MIMIC_14
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.evaluate import mean_prevalence
 from camchex.scores.intervals import NONE
@@ -139,11 +142,13 @@ def audit(
     given, min_cell, classes = evaluation.bootstrap, evaluation.min_cell, test.classes
     draws = draw_patients(test.patients, given.resamples, given.seed)
     scorer = Scorer(draws, given.level, min_cell, workers)
-    mentioned = how_mentioned(test.table["indication"].to_pylist(), classes)
+    spoken = told_once(cohort["indication"], partial(how_mentioned, classes=classes), workers)
+    shared: Bools = np.asarray(spoken[:, [name in MIMIC_14 for name in classes]] > 0)
+    mentioned = spoken[pc.equal(cohort["split"], "test").to_numpy()]
     named: Bools = np.asarray(mentioned > 0)
     text = {
         "keywords": keyword_scores(named, classes),
-        "ngrams": ngram_scores(labelled_split(cohort, "train", classes), test),
+        "ngrams": ngram_scores(labelled_split(cohort, "train", classes), test, workers),
     }
     sets, seeds, names_any = label_sets(test), predicted.seeds, np.asarray(named.any(axis=1))
     counts = {
@@ -176,8 +181,8 @@ def audit(
             "prior": "indication_only" if words else "ngrams",
             **pretest_results({k: sets[k] for k in BY_PRIOR}, prior, inputs, scorer, params.seed),
         },
-        "leak": leak_results(cohort, classes, params, evaluation),
-        "unlisted": search_results(cohort, classes, params.seed, min_cell),
+        "leak": leak_results(cohort, classes, shared, params, evaluation),
+        "unlisted": search_results(cohort, classes, shared, params.seed, min_cell, workers),
         "per_class": _per_class(test, text, predicted, min_cell),
     }
 
@@ -226,20 +231,15 @@ def _baselines(
 ) -> Results:
     """Text alone beside the model, on the same studies and classes, and what it leaves to it."""
     scores = score_classes(labels.labels, text["keywords"][:, labels.columns], labels.classes)
-    own = list(seeds.values())
-    model = scorer.score(labels, own)
+    model = scorer.score(labels, list(seeds.values()))
     found: dict[str, object] = {
         "classes_scored": macro(scores.values()).classes,
         "mean_prevalence": mean_prevalence(scores.values(), scorer.min_cell),
     }
     for source, guess in text.items():
         score = scorer.score(labels, [guess])
-        below = scorer.difference(model.minus(score))
-        found[source] = {**scorer.shown(score), "below_model": below}
-    return {
-        **found,
-        "model": mean_scores([labels.macro(p) for p in own]) | scorer.intervals(model),
-    }
+        found[source] = {**score.shown(), "below_model": model.less(score)}
+    return {**found, "model": model.by_seed()}
 
 
 def _per_class(

@@ -84,7 +84,7 @@ def gain_results(
         key: {name: scorer.score(labels, seeds) for name, seeds in given.items()}
         for key, labels in label_sets(test).items()
     }
-    by_set = {key: _of_set(s, reference.name, scorer) for key, s in scores.items()}
+    by_set = {key: _of_set(s, reference.name, scorer.level) for key, s in scores.items()}
     needed = {name: given[name] for name in ("own", "masked", reference.name)}
 
     def against(labels: Mapping[str, LabelSet]) -> Results:
@@ -119,9 +119,9 @@ def headline(
     Returns:
         The share of the gain that is left, the gain, and what is owed, with intervals.
     """
-    cost, honest = (found["own"].minus(found["masked"]).auroc for found in (seen, unseen))
+    cost, honest = (found["own"].auroc - found["masked"].auroc for found in (seen, unseen))
     images, same = (found[reference].auroc - CHANCE for found in (seen, unseen))
-    gain = seen["own"].minus(seen[reference]).auroc
+    gain = seen["own"].auroc - seen[reference].auroc
     owed = cost - scaled(honest, images, same, level)
     return {
         **surviving(owed, gain, level),
@@ -156,27 +156,27 @@ def with_labels(test: Split, curated: pa.Table) -> Split:
     return replace(test, table=table)
 
 
-def _of_set(scores: Mapping[str, Score], reference: str, scorer: Scorer) -> Results:
+def _of_set(scores: Mapping[str, Score], reference: str, level: float) -> Results:
     """The results on one set of labels, by ``PARTS``."""
-    own, level = scores["own"], scorer.level
-    lost = {name: own.minus(score) for name, score in scores.items() if name != "own"}
-    gain, lost_words = lost[reference], {key: lost[key] for key in MASKED_OR_SWAPPED}
+    own, base = scores["own"], scores[reference]
+    lost_words = {key: scores[key] for key in MASKED_OR_SWAPPED}
     per_class: dict[str, dict[str, object]] = {}
-    for name, one in own.classes.items():
-        parts = {f"lost_{key}": s.classes[name] for key, s in lost_words.items()}
-        row = {key: value_of(part) for key, part in {"AP": one, **parts}.items()}
-        ends = {f"{key}_interval": interval_of(part, level) for key, part in parts.items()}
-        per_class[name] = {**row, **ends}
+    for name in own.alone:
+        per_class[name] = {"AP": own.mean_of(name)}
+        for key, score in lost_words.items():
+            lost = own.less(score, name)
+            per_class[name] |= {f"lost_{key}{end}": lost[f"mAP{end}"] for end in ("", "_interval")}
     kept = {
         f"surviving_{key}": {
-            "mAP": surviving(s.ap, gain.ap, level),
-            "AUROC": surviving(s.auroc, gain.auroc, level),
+            "mAP": surviving(own.ap - score.ap, own.ap - base.ap, level),
+            "AUROC": surviving(own.auroc - score.auroc, own.auroc - base.auroc, level),
         }
-        for key, s in lost_words.items()
+        for key, score in lost_words.items()
     }
+    changed = {n: score for n, score in scores.items() if n != "own"}
     return {
-        "changed": {"own": scorer.shown(own)}
-        | {n: {**scorer.shown(scores[n]), "lost": scorer.difference(s)} for n, s in lost.items()},
+        "changed": {"own": own.shown()}
+        | {name: {**score.shown(), "lost": own.less(score)} for name, score in changed.items()},
         "per_class": per_class,
-        "gain": {**scorer.difference(gain), **kept},
+        "gain": {**own.less(base), **kept},
     }

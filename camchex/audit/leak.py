@@ -7,6 +7,7 @@ otherwise more often just because the indication names it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from scipy.sparse import csr_array
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import shown_count, shown_share
+from camchex.audit.mentions import told_once
 from camchex.contract.labels import MIMIC_14
 from camchex.scores.bootstrap import Draws, draw_patients, interval
 from camchex.scores.labelled_split import matrix, mimic14_matrix
@@ -151,13 +153,24 @@ def find_leak(
     return Leak(found, interval(drawn, level, float(found.pooled)), pooled)
 
 
+def named_shared(cohort: pa.Table, classes: Sequence[str]) -> Bools:
+    """Whether each study's indication names each class that MIMIC-CXR-JPG has too, (N, K)."""
+    shared = [name for name in classes if name in MIMIC_14]
+    return told_once(cohort["indication"], partial(mentions, classes=shared))
+
+
 def leak_results(
-    cohort: pa.Table, classes: Sequence[str], params: AuditParams, evaluation: EvaluationParams
+    cohort: pa.Table,
+    classes: Sequence[str],
+    named: Bools,
+    params: AuditParams,
+    evaluation: EvaluationParams,
 ) -> Results:
     """Look for labels that are positive because the indication names them, in all splits.
 
     The excess is the effect: how many more of a hundred named findings, that MIMIC-CXR-JPG rules
-    out, are labelled positive than of the same findings where they are not named.
+    out, are labelled positive than of the same findings where they are not named. ``named`` is that
+    of :func:`named_shared`.
 
     Returns:
         ``found``, and the excess, with its interval, over the findings that MIMIC-CXR-JPG has as
@@ -167,7 +180,6 @@ def leak_results(
     """
     shared = [name for name in classes if name in MIMIC_14]
     labels = matrix(cohort, shared)
-    named = mentions(cohort["indication"].to_pylist(), shared)
     given, min_cell = evaluation.bootstrap, evaluation.min_cell
     draws = draw_patients(cohort["patient_id"].to_pylist(), given.resamples, given.seed)
     leaks = {

@@ -2,12 +2,16 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from camchex.runs.processes import in_processes
 from camchex.texts.keywords import naming
 from camchex.texts.negations import ASKED_AFTERWARDS
 
@@ -32,12 +36,35 @@ TELLING = re.compile(
 """Words that end a question: words of history, or the end of the sentence."""
 
 
+AT_ONCE = 2_000  # indications that a process reads at once: about half a second
+WORTH_PROCESSES = 5  # times as many take longer than to start a process
+
+
 class Mention(IntEnum):
     """How an indication speaks of a finding, the strongest if it does so more than once."""
 
     SILENT = 0
     STATED = 1
     ASKED = 2
+
+
+def told_once(
+    indications: pa.ChunkedArray,
+    tell: Callable[[Sequence[str | None]], NDArray[Any]],
+    workers: int = 1,
+) -> NDArray[Any]:
+    """What ``tell`` says of indications, a row for each, asking it once about equal ones.
+
+    ``tell`` is a function of a module, or a partial of one: of many indications, ``workers``
+    processes tell a part each.
+    """
+    distinct = [*pc.unique(indications.drop_null()).to_pylist(), None]
+    row = {text: number for number, text in enumerate(distinct)}
+    parts = [distinct[i : i + AT_ONCE] for i in range(0, len(distinct), AT_ONCE)]
+    processes = workers if min(workers, len(parts) / WORTH_PROCESSES) > 1 else 0
+    told = np.concatenate([*in_processes(tell, parts, processes, "reads indications")])
+    found: NDArray[Any] = told[[row[text] for text in indications.to_pylist()]]
+    return found
 
 
 def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int8]:

@@ -1,23 +1,36 @@
 """Macro scores with the intervals of other patients, their differences, and shares of a gain.
 
-A number is an array (1 + R,): first the number of the studies themselves, then the number in each
+Scores and differences have the intervals of :mod:`camchex.scores.intervals`. Shares are ratios of
+numbers: a number is an array (1 + R,), first that of the studies themselves, then that of each
 resample of the patients; NaN where it cannot be told. Numbers of the same draws are combined as
 arrays are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from camchex.aggregates.results import Results
-from camchex.aggregates.small_cells import tells_one_small
-from camchex.scores.bootstrap import Draws, interval, mean_over, score_interval, seed_means
+from camchex.aggregates.small_cells import is_small_class, tells_one_small
+from camchex.scores.bootstrap import Draws, interval, mean_over, seed_means
+from camchex.scores.intervals import Ends, Scored, difference, means_of, of_classes, scored
 from camchex.scores.labelled_split import Bools, LabelSet
-from camchex.scores.metrics import Floats, score_classes
+from camchex.scores.metrics import Floats, macro
+from camchex.scores.ranking import Orders, digest
+from camchex.scores.seeds import mean_sd
 
-Ends = Callable[[Floats, float, float | None], list[float] | None]
+METRICS = {"mAP": "ap", "AUROC": "auroc"}
+
+
+def auroc_of(seeds: Sequence[Scored]) -> tuple[float | None, Ends]:
+    """Mean over classes and seeds of AUROC, with its interval; no resample is needed."""
+    means, ends = means_of(seeds)
+    found = [mean.auroc for mean in means]
+    value = None if None in found else float(np.mean(np.array(found, np.float64)))
+    return value, ends["AUROC_interval"] if value is not None else None
 
 
 def value_of(number: Floats) -> float | None:
@@ -69,54 +82,122 @@ def surviving(lost: Floats, gain: Floats, level: float) -> Results:
 
 @dataclass(frozen=True)
 class Score:
-    """Mean over classes (each the same weight) of average precision and of AUROC, as numbers."""
+    """Predictions scored: means over seeds and classes, each of the same weight.
 
-    ap: Floats
-    auroc: Floats
-    classes: Mapping[str, Floats]  # average precision of each class that may be shown alone
+    There is no class where the means would tell the score of a small one; a mean is None, then.
+    """
 
-    def minus(self, other: "Score") -> "Score":
-        """The difference of two scores, which must be of the same draws and labels."""
-        classes = {name: one - other.classes[name] for name, one in self.classes.items()}
-        return Score(self.ap - other.ap, self.auroc - other.auroc, classes)
+    scorer: "Scorer"
+    labels: Floats  # of the classes, (N, K)
+    seeds: Sequence[Floats]  # probabilities, (N, K)
+    classes: Sequence[str]  # names, (K,)
+    alone: Sequence[str]  # those of them that may be shown alone
+
+    @cached_property
+    def scored(self) -> list[Scored]:
+        """Each seed's scores, and what intervals are made of."""
+        return self.scorer.scored(self.labels, self.seeds, self.classes)
+
+    @cached_property
+    def _drawn(self) -> Floats:
+        drawn = self.scorer.drawn(self.labels, self.seeds)
+        return np.stack([mean_over(drawn[:, :, m]) for m in (0, 1)])
+
+    @property
+    def ap(self) -> Floats:
+        """Mean average precision, as a number."""
+        number: Floats = self._drawn[0]
+        return number
+
+    @property
+    def auroc(self) -> Floats:
+        """Mean AUROC, as a number."""
+        number: Floats = self._drawn[1]
+        return number
+
+    def by_seed(self) -> Results:
+        """Mean and deviation over the seeds of both metrics, and their intervals."""
+        means, ends = means_of(self.scored)
+        values = {"mAP": [one.ap for one in means], "AUROC": [one.auroc for one in means]}
+        return {name: mean_sd(each) for name, each in values.items()} | ends
+
+    def shown(self) -> Results:
+        """Both means, and their intervals."""
+        return {k: v["mean"] if k in METRICS else v for k, v in self.by_seed().items()}
+
+    def mean_of(self, name: str) -> float | None:
+        """Mean over seeds of the average precision of one class."""
+        return mean_sd([scores[name].ap for scores, _ in self.scored])["mean"]
+
+    def less(self, other: "Score", name: str | None = None) -> Results:
+        """The difference to another score of the same classes, with its intervals.
+
+        ``name`` is that of the only class that counts; None: all do.
+        """
+        names = self.classes if name is None else [name]
+        pair = [[of_classes(one, names) for one in side.scored] for side in (self, other)]
+        own, others = ([macro(scores.values()) for scores, _ in side] for side in pair)
+        found: dict[str, object] = {}
+        for key, metric in METRICS.items():
+            one, two = (
+                mean_sd([getattr(m, metric) for m in side])["mean"] for side in (own, others)
+            )
+            found[key] = None if one is None or two is None else one - two
+        return found | difference(*pair)
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """How scores are drawn, and what of them is shown."""
+    """How predictions are scored, and what of them is shown.
+
+    Many scores of an audit share labels and probabilities, so orders of studies and resampled
+    scores of a class are kept: equal columns are ranked, and drawn, once.
+    """
 
     draws: Draws  # of the patients of the test studies: the same for every score
-    level: float  # share of the resamples within an interval
+    level: float  # share of test sets, or of the resamples, within an interval
     min_cell: int  # smallest number of positives, or negatives, of a class that is shown alone
     workers: int = 1  # threads
+    orders: Orders = field(default_factory=Orders)
+    kept: dict[bytes, Floats] = field(default_factory=dict)  # AP, AUROC of a class, (1 + R, 2)
 
     def score(self, labels: LabelSet, seeds: Sequence[Floats], cells: Bools | None = None) -> Score:
-        """Macro score of each seed's probabilities, (N, Q), averaged over seeds in each resample.
+        """Score each seed's probabilities, (N, Q).
 
         Only the given cells count, (N, K) booleans; None: all.
         """
         known = labels.known(cells)
-        counted = score_classes(known, known, labels.classes)
-        at = [q for q, one in enumerate(counted.values()) if one.ap is not None]
-        small = [one.is_small(self.min_cell) for one in counted.values()]
-        if not at or tells_one_small([small[q] for q in at]):
-            nothing = np.full(1 + len(self.draws.counts), np.nan)
-            return Score(nothing, nothing, {})
+        counts = np.stack([(known == side).sum(axis=0) for side in (1, 0)], axis=1).tolist()
+        at = [q for q, both in enumerate(counts) if all(both)]
+        small = [is_small_class(yes, no, self.min_cell) for yes, no in counts]
+        if tells_one_small([small[q] for q in at]):
+            at = []
         guesses = [given[:, [labels.columns[q] for q in at]] for given in seeds]
-        found = seed_means(known[:, at], guesses, self.draws, self.workers)
-        alone = {labels.classes[q]: found.ap[:, k] for k, q in enumerate(at) if not small[q]}
-        return Score(mean_over(found.ap), mean_over(found.auroc), alone)
+        names = [labels.classes[q] for q in at]
+        alone = [labels.classes[q] for q in at if not small[q]]
+        return Score(self, known[:, at], guesses, names, alone)
 
-    def intervals(self, score: Score, ends: Ends = score_interval) -> dict[str, Any]:
-        """Intervals of a score, between 0 and 1 unless ``ends`` finds them."""
-        found = {"mAP_interval": score.ap, "AUROC_interval": score.auroc}
-        return {key: ends(v[1:], self.level, value_of(v)) for key, v in found.items()}
+    def scored(
+        self, labels: Floats, seeds: Sequence[Floats], classes: Sequence[str]
+    ) -> list[Scored]:
+        """Score K classes by each seed; labels and probabilities are (N, K)."""
+        options: dict[str, Any] = {"workers": self.workers, "orders": self.orders}
+        given = self.draws.patient, self.level
+        return [scored(labels, one, classes, *given, **options) for one in seeds]
 
-    def shown(self, score: Score, ends: Ends = score_interval) -> Results:
-        """A score and its intervals."""
-        values = {"mAP": value_of(score.ap), "AUROC": value_of(score.auroc)}
-        return values | self.intervals(score, ends)
+    def drawn(self, labels: Floats, seeds: Sequence[Floats]) -> Floats:
+        """Mean over seeds of each class's average precision and AUROC, (1 + R, K, 2).
 
-    def difference(self, score: Score) -> Results:
-        """A difference of scores and its intervals."""
-        return self.shown(score, interval)
+        First that of the studies themselves, then those of each resample of the patients.
+        """
+        keys = [
+            b"".join(map(digest, (truth, *guesses)))
+            for truth, *guesses in zip(labels.T, *(one.T for one in seeds), strict=True)
+        ]
+        new = [q for q, key in enumerate(keys) if key not in self.kept]
+        given = labels[:, new], [one[:, new] for one in seeds]
+        found = seed_means(*given, self.draws, self.workers, self.orders)
+        each = zip(new, found.ap.T, found.auroc.T, strict=True)
+        self.kept.update({keys[q]: np.stack([ap, auroc], axis=1) for q, ap, auroc in each})
+        nothing = np.empty((1 + len(self.draws.counts), 0, 2))
+        return np.stack([self.kept[key] for key in keys], axis=1) if keys else nothing

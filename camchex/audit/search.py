@@ -12,21 +12,23 @@ both halves together are held to one rate of false discoveries (Benjamini and Ho
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 from scipy.stats import false_discovery_control, hypergeom
 from sklearn.feature_extraction.text import CountVectorizer
 
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import shown_share
-from camchex.audit.ngrams import LARGEST_VOCABULARY
+from camchex.audit.ngrams import read_once
 from camchex.contract.labels import MIMIC_14
 from camchex.scores.labelled_split import matrix, mimic14_matrix
 from camchex.scores.metrics import Floats
-from camchex.texts.keywords import Bools, mentions
+from camchex.texts.keywords import Bools
 
 LETTERS = r"(?<![^\s])[^\W\d_](?:[^\W\d_]|[-/'])+(?![^\s.,?])"  # no numbers: ages, dates, doses
 FALSE_DISCOVERIES = 0.05
@@ -53,7 +55,12 @@ class Chosen:
 
 
 def search(
-    texts: Sequence[str | None], suspects: Floats, patients: Sequence[str], min_cell: int, seed: int
+    texts: Sequence[str | None],
+    suspects: Floats,
+    patients: Sequence[str],
+    min_cell: int,
+    seed: int,
+    workers: int = 1,
 ) -> list[Chosen]:
     """Choose words and test them, each by the other half of the patients.
 
@@ -63,6 +70,7 @@ def search(
         patients: The patient of each study, (N,).
         min_cell: Least number of patients in each half who have a word that is tried.
         seed: Of the halves, and of which study counts for a patient.
+        workers: Threads, each of which tries the words for a finding.
 
     Returns:
         All that was tested, found or not.
@@ -75,30 +83,30 @@ def search(
         token_pattern=LETTERS,
         ngram_range=(1, 2),
         binary=True,
-        min_df=max(min_cell, 1),
-        max_features=LARGEST_VOCABULARY,
     )
     try:
-        present = csr_matrix(counter.fit_transform([text or "" for text in texts]))
-    except ValueError:  # no word is frequent enough
+        present, text, vocabulary = read_once(counter, [one or "" for one in texts], min_cell)
+    except ValueError:  # no word
         return []
-    vocabulary: list[str] = counter.get_feature_names_out().tolist()
-    tested: list[Chosen] = []
-    for finding, labels in enumerate(suspects.T):
+
+    def test(finding: int) -> list[Chosen]:
+        labels = suspects[:, finding]
         known = order[~np.isnan(labels[order])]
         rows = known[np.unique(numbers[known], return_index=True)[1]]  # one study per patient
         halves = [rows[half[numbers[rows]] == side] for side in (0, 1)]
-        for ours, theirs in (halves, halves[::-1]):
-            pair = [(present[at], labels[at] == 1) for at in (ours, theirs)]
-            tested += [
-                Chosen(finding, vocabulary[word], *counts)
-                for word, counts in _chosen(pair, min_cell)
-            ]
-    return tested
+        pair = [(present[text[at]], labels[at] == 1) for at in halves]
+        return [
+            Chosen(finding, vocabulary[word], *counts)
+            for sides in (pair, pair[::-1])
+            for word, counts in _chosen(sides, min_cell)
+        ]
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        return [*chain.from_iterable(pool.map(test, range(suspects.shape[1])))]
 
 
 def _chosen(
-    pair: Sequence[tuple[csr_matrix, Bools]], min_cell: int
+    pair: Sequence[tuple[csr_array, Bools]], min_cell: int
 ) -> Iterator[tuple[int, tuple[int, int, int, int]]]:
     """Words that the first half chooses, one after the other, and their counts in the second."""
     left = [np.ones(len(positive), bool) for _, positive in pair]
@@ -138,8 +146,17 @@ def found(tested: Sequence[Chosen]) -> list[tuple[Chosen, float]]:
     return list(best.values())
 
 
-def search_results(cohort: pa.Table, classes: Sequence[str], seed: int, min_cell: int) -> Results:
+def search_results(
+    cohort: pa.Table,
+    classes: Sequence[str],
+    named: Bools,
+    seed: int,
+    min_cell: int,
+    workers: int = 1,
+) -> Results:
     """Search the labels of all splits for words that are in no list and tell them.
+
+    ``named`` is that of :func:`camchex.audit.leak.named_shared`.
 
     Returns:
         ``tested``: number of tests. ``words``: for each word that was found, its ``class``, the
@@ -151,9 +168,9 @@ def search_results(cohort: pa.Table, classes: Sequence[str], seed: int, min_cell
     shared = [name for name in classes if name in MIMIC_14]
     texts = cohort["indication"].to_pylist()
     labels, independent = matrix(cohort, shared), mimic14_matrix(cohort, shared, np.nan)
-    silent = (independent == 0) & ~mentions(texts, shared)
+    silent = (independent == 0) & ~named
     suspects = np.where(silent, labels, np.nan)
-    tested = search(texts, suspects, cohort["patient_id"].to_pylist(), min_cell, seed)
+    tested = search(texts, suspects, cohort["patient_id"].to_pylist(), min_cell, seed, workers)
     words = [
         {
             "class": shared[one.finding],

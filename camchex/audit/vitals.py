@@ -62,9 +62,8 @@ def vitals_results(
     for key, labels in sets.items():
         cells = np.broadcast_to(department[:, None], labels.labels.shape)
         values, bare = (scorer.score(labels, seeds, cells) for seeds in (own, without))
-        stay = scorer.score(labels, knowing).minus(scorer.score(labels, without))
-        parts = {"values": values.minus(bare), "stay": stay}
-        found[key] = {name: scorer.difference(part) for name, part in parts.items()}
+        stay = scorer.score(labels, knowing).less(scorer.score(labels, without))
+        found[key] = {"values": values.less(bare), "stay": stay}
     return found
 
 

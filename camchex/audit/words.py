@@ -1,6 +1,6 @@
 """Scores of the model where the indication names a finding, asks for it, or is silent on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,7 @@ from camchex.aggregates.small_cells import has_enough_of_both, shown_count, show
 from camchex.audit.mentions import Mention
 from camchex.audit.scorer import Scorer
 from camchex.scores.labelled_split import Bools, LabelSet
-from camchex.scores.metrics import Floats, MacroScore
-from camchex.scores.seeds import mean_sd
+from camchex.scores.metrics import Floats
 
 NAMING, NAMING_NONE = "naming_a_finding", "naming_none"
 Seeds = Mapping[int, Floats]
@@ -72,15 +71,9 @@ def _compared(
         **{
             key: {
                 "mean_prevalence": shared.mean_prevalence(sides[key][:, at]),
-                **mean_scores([shared.macro(p, sides[key][:, at]) for p in given]),
-                **scorer.intervals(score),
+                **score.by_seed(),
             }
             for key, score in scores.items()
         },
-        "difference": scorer.difference(first.minus(second)),
+        "difference": first.less(second),
     }
-
-
-def mean_scores(scores: Sequence[MacroScore]) -> dict[str, dict[str, float | None]]:
-    """Mean and standard deviation over seeds of both metrics."""
-    return {"mAP": mean_sd([s.ap for s in scores]), "AUROC": mean_sd([s.auroc for s in scores])}

@@ -40,6 +40,7 @@ from camchex.sources.external import vindr
 from camchex.sources.external.read import official_test, read_external
 from camchex.sources.mimic import cxr_lt, mimic_cxr, mimic_iv_ed
 from camchex.sources.mimic.curated import read_curated
+from camchex.sources.mimic.demographics import READERS
 from camchex.sources.mimic.mimic_tables import require_known_images
 from camchex.sources.params import DataParams, ExternalSet, ExternalSets
 from camchex.texts.params import IndicationParams
@@ -80,7 +81,7 @@ def check_data(
     said = labels.model_copy(update={"imply_no_finding": False})
     listed = _listed(data)
     _, images, studies = listed
-    of_stays = tuple(_mimic_iv_ed(data, studies, ranges))
+    of_stays = (*_mimic_iv_ed(data, studies, ranges), *_demographics(data, studies))
     of_studies = tuple(_reports(data, studies, indications))
     sets = [
         CheckedDataSet("MIMIC-CXR-JPG", PAGES["mimic_cxr_jpg"], tuple(_mimic_cxr(data, listed))),
@@ -221,6 +222,17 @@ def _mimic_iv_ed(
     for table in ED_READERS:
         path = data.root / data.mimic_iv_ed / f"{table}.csv.gz"
         yield check_file(path, partial(rows, table=table))
+
+
+def _demographics(data: DataParams, studies: pa.Table) -> Iterator[CheckedFile]:
+    for name, place in data.demographics.items():
+        yield check_file(data.root / place, partial(_known, name=name, studies=studies))
+
+
+def _known(path: Path, name: str, studies: pa.Table) -> TableCounts:
+    """Read a table of ``data.demographics``, and count of how many studies it tells something."""
+    known = sum(value is not None for value in READERS[name](path, studies))
+    return TableCounts({f"studies whose {name} is known": known})
 
 
 def _cxr_lt(data: DataParams, labels: LabelParams, images: pa.Table) -> Iterator[CheckedFile]:

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.table import Column, Table
 
 from camchex import NOT_A_DEVICE, __version__
-from camchex.cli import many_studies, scores, verify
+from camchex.cli import explain, many_studies, scores, serve, verify
 from camchex.cli.scores import AsJson, print_json
 from camchex.errors import CamchexError, ParamsError
 
@@ -36,6 +36,8 @@ app.add_typer(profile, name="profile")
 app.add_typer(synthetic, name="synthetic")
 app.add_typer(scores.commands)
 app.add_typer(verify.commands)
+app.add_typer(explain.commands)
+app.add_typer(serve.commands)
 
 YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
@@ -76,12 +78,46 @@ DicomFolder = Annotated[
         rich_help_panel=MANY,
     ),
 ]
+DicomWeb = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Root of an archive's DICOMweb; its login is a header in CAMCHEX_DICOMWEB_HEADER.",
+        rich_help_panel=MANY,
+    ),
+]
+Find = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Which studies of the archive, by StudyInstanceUID, AccessionNumber, PatientID or "
+        "StudyDate (20260131 or 20260101-20260131); repeat for more.",
+        rich_help_panel=MANY,
+    ),
+]
+Store = Annotated[
+    bool,
+    typer.Option(
+        "--store",
+        help="Store a structured report (camchex\\[sr]) beside the images, once.",
+        rich_help_panel=MANY,
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
         help="The results, one row a study: .csv, .parquet or .jsonl.",
         rich_help_panel=MANY,
+    ),
+]
+Formats = Annotated[
+    list[many_studies.Format] | None,
+    typer.Option(
+        "--format",
+        help="Also write, beside the results: sr, structured reports of DICOM; fhir, JSON lines.",
+        rich_help_panel=MANY,
+        show_default=False,
     ),
 ]
 Workers = Annotated[
@@ -236,15 +272,54 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
     *,
     model: Model = MODEL,
+    onnx: Annotated[
+        bool,
+        typer.Option("--onnx", help="Also write model.onnx for onnxruntime (camchex\\[onnx])."),
+    ] = False,
 ) -> None:
-    """Put a model's weights, calibration and card (README.md) into one folder to hand on.
+    """Put a model into one folder to hand on: with calibration, card and a reference study.
+
+    `camchex selftest --model FOLDER` predicts that study, which is an invented one, anywhere.
 
     A model may remember patients: treat weights trained on restricted data as restricted data.
     """
-    from camchex.prediction.export import export_model
+    from camchex.contract import arithmetic
 
-    for name in export_model(model, out):
+    arithmetic.pin()  # before torch is imported, so that others can compute the same bytes
+
+    from camchex.export.folder import export_model
+
+    for name in export_model(model, out, onnx=onnx):
         typer.echo(out / name)
+
+
+@app.command(epilog="Example: [bold]camchex selftest --model my-model[/]")
+def selftest(*, model: Model = MODEL, as_json: AsJson = False) -> None:
+    """Predict the reference study of an exported model, and say if the numbers are reproduced.
+
+    An ONNX file of the export is checked, too, where onnxruntime is installed.
+
+    Exit status: 0, they are: to the byte, or within the tolerance where other versions or another
+    processor compute them; 1, they are not.
+    """
+    from camchex.contract import arithmetic
+
+    arithmetic.pin()  # before torch is imported
+
+    from camchex.export.reference import self_test
+
+    found = self_test(model)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        how = "to the byte" if found.exact else f"largest difference {found.largest:.2e}"
+        say = "reproduced" if found.reproduced else "not reproduced"
+        typer.echo(f"{model}: {say}: {how}" + ("" if found.exact else f" ({found.where})"))
+        if found.onnx is not None:
+            typer.echo(f"{model}: model.onnx: largest difference {found.onnx:.2e}")
+        for line in found.said:
+            Console(stderr=True, soft_wrap=True, markup=False).print(line, style="dim")
+    raise typer.Exit(0 if found.reproduced else 1)
 
 
 @profile.command("list")
@@ -319,7 +394,8 @@ def findings(out: Picture = Path("findings.png")) -> None:
         "Example: [bold]camchex predict --frontal pa.jpg --lateral ll.jpg "
         "--indication 'Fever and cough // ?PNA' --vitals temperature=101.2,o2sat=91 --gender F[/]"
         "\n\nMany: [bold]camchex predict --table studies.csv --out findings.csv[/], or "
-        "[bold]--dicom FOLDER[/] in place of the table. A study that "
+        "[bold]--dicom FOLDER[/], or [bold]--dicomweb URL --find StudyDate=20260131[/] in place of "
+        "the table. A study that "
         "cannot be read is a row with its reason, and stops no other; a run that was stopped goes "
         "on when it is run again. Exit status: 0, every study was predicted; 3, some were not; "
         "1, error. docs/many_studies.md describes every column."
@@ -330,7 +406,11 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     models: Models = None,
     table: StudyTable = None,
     dicom: DicomFolder = None,
+    dicomweb: DicomWeb = None,
+    find: Find = None,
+    store: Store = False,
     out: Out = None,
+    formats: Formats = None,
     workers: Workers = 0,
     accelerator: Device = "auto",
     frontal: Images = None,
@@ -360,7 +440,8 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     from camchex.cli.vital_signs import parse_vital_signs
     from camchex.many_studies.asked import AskedImage, AskedStudy
 
-    many = (table, dicom, out, workers, accelerator)
+    source = (table, dicom, dicomweb, find or (), store)
+    many = (*source, out, workers, accelerator, formats or ())
     request = many_studies.Request(models or [MODEL], calibration, *many)
     if request.is_for_many:
         images_of_one = {"--frontal": frontal, "--lateral": lateral, "--image": image}
@@ -381,6 +462,7 @@ def _predict_one(
 ) -> None:
     from dataclasses import asdict
 
+    from camchex.many_studies.colours import require_one_tint
     from camchex.prediction.one_study import (
         ImageNotes,
         StudyInput,
@@ -396,6 +478,8 @@ def _predict_one(
     images = [(one.path, one.view) for one in study.images if one.view]
     image = [one.path for one in study.images if not one.view]
     # The model is loaded last, since it takes longest: a missing file is reported at once.
+    for one in study.images:
+        require_one_tint(one.path)
     wanted = calibration or beside(model)
     fitted = read_calibration(wanted) if calibration or decisions or wanted.exists() else None
     loaded = load(model)

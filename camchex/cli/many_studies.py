@@ -1,8 +1,11 @@
 """``camchex predict`` of many studies, or by several models."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import typer
@@ -14,15 +17,28 @@ from camchex.cli.scores import print_json
 from camchex.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from camchex.contract.rules import Problem
+    from camchex.many_studies.archive import Archive
+    from camchex.many_studies.archive_studies import ArchiveFiles
     from camchex.many_studies.asked import AskedStudy
     from camchex.many_studies.ensemble import Ensemble
     from camchex.many_studies.predict_studies import Predicted, Studies
+
+    Rows = Callable[[], Iterator[Mapping[str, Any]]]
 
 NOT_ALL = 3
 """Exit status where some studies were refused or set aside; 1: error, 2: wrong usage."""
 NOT_CALIBRATED = "has no calibration beside it: its numbers are to rank by, and decide nothing"
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Format(StrEnum):
+    """What the results can be written as, beside their table."""
+
+    SR = "sr"
+    FHIR = "fhir"
 
 
 @dataclass(frozen=True)
@@ -34,23 +50,32 @@ class Request:
         calibration: In place of that of the one model.
         table: Table of studies.
         dicom: Folder of DICOM files.
+        dicomweb: Address of an archive.
+        find: What to find studies of the archive by, ``KEY=VALUE``.
+        store: Whether structured reports are stored in the archive.
         out: File of the results.
         workers: Processes that read and decode.
         accelerator: Where the networks compute.
+        formats: What else the results are written as.
     """
 
     models: Sequence[Path]
     calibration: Path | None
     table: Path | None
     dicom: Path | None
+    dicomweb: str | None
+    find: Sequence[str]
+    store: bool
     out: Path | None
     workers: int
     accelerator: Accelerator
+    formats: Sequence[Format] = ()
 
     @property
     def is_for_many(self) -> bool:
         """Whether many studies are to be predicted."""
-        return self.table is not None or self.dicom is not None
+        sources = (self.table, self.dicom, self.dicomweb)
+        return any(one is not None for one in sources) or bool(self.find or self.store)
 
 
 def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
@@ -64,38 +89,128 @@ def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
     from camchex.many_studies.results import require_kind
 
     superfluous = [name for name, value in one_study.items() if value]
-    if superfluous or (request.table and request.dicom):
-        names = ", ".join(superfluous or ["--table with --dicom"])
-        raise DataError(f"{names}: what is known of many studies stands in their table or files.")
+    _require_one_source(request, superfluous)
     if request.out is None:
         raise DataError("--out FILE is missing: where the results go (.csv, .jsonl or .parquet).")
     require_kind(request.out)
     # The models are loaded last, since they take longest: a faulty table is reported at once.
-    studies, total = _studies(request)
+    archive = _archive(request)
+    studies, total = _studies(request, archive)
+    if Format.SR in request.formats and not archive:
+        _structured_report().require_dicom(studies())
     ensemble = _ensemble(request)
-    found = predict_studies(ensemble, studies, total, request.out, request.workers)
-    _show(found, request.out)
-    raise typer.Exit(0 if found.is_whole else NOT_ALL)
+    files = _archive_files(request, archive, ensemble)
+    reports = Counter[str]()
+
+    def write_more(rows: "Rows") -> None:
+        _write_formats(request, ensemble, files, rows)
+        reports.update(files.count_reports(rows()) if files else {})
+
+    found = predict_studies(
+        ensemble, studies, total, request.out, request.workers, write_more, files
+    )
+    _show(found, request.out, reports)
+    is_whole = found.is_whole and not (files and files.unstored(reports))
+    raise typer.Exit(0 if is_whole else NOT_ALL)
 
 
-def _studies(request: Request) -> "tuple[Studies, int]":
+def _require_one_source(request: Request, superfluous: Sequence[str]) -> None:
+    sources = [request.table, request.dicom, request.dicomweb]
+    names = ("--table", "--dicom", "--dicomweb")
+    given = [name for name, value in zip(names, sources, strict=True) if value is not None]
+    if superfluous or len(given) > 1:
+        said = ", ".join(superfluous or [" with ".join(given)])
+        raise DataError(f"{said}: what is known of many studies stands in their table or files.")
+    if not request.dicomweb and (request.find or request.store):
+        raise DataError("--dicomweb URL is missing: the archive that --find and --store are for.")
+
+
+def _write_formats(
+    request: Request, ensemble: "Ensemble", files: "ArchiveFiles | None", rows: "Rows"
+) -> None:
+    """Write the results in other formats, each beside the file of the results."""
+    from camchex.contract.files import publish_folder
+    from camchex.many_studies.fhir import write_fhir
+
+    out = request.out
+    assert out is not None
+    if Format.FHIR in request.formats:
+        write_fhir(rows(), ensemble, out.with_name(f"{out.name}.fhir.jsonl"))
+    if Format.SR in request.formats:
+        write_reports = _structured_report().write_reports
+
+        def write(empty: Path) -> None:
+            if files:
+                files.copy_reports(rows(), empty)
+            else:
+                write_reports(rows(), ensemble, empty)
+
+        publish_folder(out.with_name(f"{out.name}.sr"), write)
+
+
+def _structured_report() -> ModuleType:
+    try:
+        from camchex.many_studies import structured_report
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{error.name} is not installed, which --format sr and --store need: "
+            "`pip install 'camchex[sr]'`"
+        ) from error
+    return structured_report
+
+
+def _archive(request: Request) -> "Archive | None":
+    if request.dicomweb is None:
+        return None
+    try:
+        from camchex.many_studies.archive import connect
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{error.name} is not installed, which --dicomweb needs: "
+            "`pip install 'camchex[dicomweb]'`"
+        ) from error
+    return connect(request.dicomweb)
+
+
+def _archive_files(
+    request: Request, archive: "Archive | None", ensemble: "Ensemble"
+) -> "ArchiveFiles | None":
+    if archive is None:
+        return None
+    from camchex.many_studies.archive_studies import ArchiveFiles
+
+    keeps = Format.SR in request.formats
+    write_report = _structured_report().write_report if keeps or request.store else None
+    return ArchiveFiles(archive, ensemble, write_report, stores=request.store, keeps=keeps)
+
+
+def _studies(request: Request, archive: "Archive | None") -> "tuple[Studies, int]":
     from camchex.many_studies.study_table import asked_studies, check_studies
 
     table = request.table
     if table is None:
-        return _dicom_studies(request)
+        return _dicom_studies(request, archive)
     checked = check_studies(table)
     _show_problems(table, checked.rows, checked.problems)
     return lambda: asked_studies(table, checked.repeated), checked.rows
 
 
-def _dicom_studies(request: Request) -> "tuple[Studies, int]":
+def _dicom_studies(request: Request, archive: "Archive | None") -> "tuple[Studies, int]":
     from camchex.many_studies.dicom_folder import find_studies
 
-    assert request.dicom is not None
-    found = find_studies(request.dicom)
+    if archive:
+        from camchex.many_studies.archive_studies import parse_searches, studies_of
+
+        if request.store:
+            _structured_report()  # what is missing is said before anything is fetched
+        where, what = archive.address, "studies"
+        found = studies_of(archive, parse_searches(request.find))
+    else:
+        assert request.dicom is not None
+        where, what = str(request.dicom), "files"
+        found = find_studies(request.dicom)
     for reason, number in found.ignored.items():
-        _say(f"{request.dicom}: {number:,} files are left out: {reason}")
+        _say(f"{where}: {number:,} {what} are left out: {reason}")
     return lambda: iter(found.studies), len(found.studies)
 
 
@@ -147,13 +262,17 @@ def _show_problems(path: Path, rows: int, problems: "Sequence[Problem]") -> None
         _say(f"  {problem}")
 
 
-def _show(found: "Predicted", out: Path) -> None:
+def _show(found: "Predicted", out: Path, reports: Mapping[str, int]) -> None:
     if found.kept:
         _say(f"{found.kept:,} studies were predicted by an earlier run")
     for line in found.first:
         _say(f"  {line}")
+    if more := found.unpredicted - len(found.first):
+        _say(f"  and {more:,} more: columns status and reason")
     counts = ", ".join(f"{number:,} {status}" for status, number in found.counts.items())
     typer.echo(f"wrote {out}: {counts}")
+    for what, number in reports.items():
+        typer.echo(f"{what}: {number:,}")
     _say(NOT_A_DEVICE)
 
 

@@ -39,12 +39,11 @@ def compare(
 ) -> None:
     """Compare two models on the test studies: the second minus the first, with intervals.
 
-    Both models are scored on the same resampled patients; the seeds in a folder are averaged.
+    The seeds in a folder are averaged; an interval says what other patients would change.
     """
     from camchex.comparisons.two_models import compare_settings, read_setting
     from camchex.contract import params
     from camchex.runs.runtime import RuntimeParams
-    from camchex.scores.bootstrap import draw_patients
     from camchex.scores.evaluate import training_groups
     from camchex.scores.labelled_split import labelled_split
     from camchex.scores.params import EvaluationParams
@@ -59,7 +58,6 @@ def compare(
         read_setting(left, seeds, test),
         read_setting(right, seeds, test),
         groups,
-        draw_patients(test.patients, given.bootstrap.resamples, given.bootstrap.seed),
         level=given.bootstrap.level,
         min_cell=given.min_cell,
         workers=params.load("runtime", RuntimeParams).workers,

@@ -12,7 +12,6 @@ from camchex.comparisons.variant_tables import SCORES, Intervals, Scores
 from camchex.comparisons.variants import Comparison, Files
 from camchex.contract.tables import predictions_table
 from camchex.errors import DataError
-from camchex.scores.bootstrap import draw_patients
 from camchex.scores.calibration_file import log_odds
 from camchex.scores.ceiling import sum_of_log_odds
 from camchex.scores.labelled_split import Split, matrix
@@ -87,12 +86,11 @@ def compare_ensembles(
         if row.of:
             folder = Path(files[rows[row.of].kind].format(name=row.of))
             means[name] = np.mean(read_setting(folder, seeds, test), axis=0)
-    draws = draw_patients(test.patients, params.bootstrap.resamples, params.bootstrap.seed)
     intervals: dict[tuple[str, str], dict[str, list[float] | None]] = {}
     for before, after in comparison.steps:
         if {before, after} <= means.keys():
             found = compare_settings(
-                *(test, [means[before]], [means[after]], {}, draws),
+                *(test, [means[before]], [means[after]], {}),
                 level=params.bootstrap.level,
                 min_cell=params.min_cell,
             )["means"].get("macro", {})

@@ -14,7 +14,7 @@ from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import is_small, shown_positives, tells_one_small
 from camchex.comparisons.variant_tables import LEVEL, SCORES, Perturbed, paired_difference, step_sd
 from camchex.comparisons.variants import OURS
-from camchex.scores.bootstrap import draw_patients, mean_over, score_interval, seed_means
+from camchex.scores.intervals import seed_intervals
 from camchex.scores.labelled_split import Bools, Split, read_probabilities
 from camchex.scores.metrics import Floats, macro, score_classes
 from camchex.scores.params import EvaluationParams
@@ -87,7 +87,6 @@ def missing_inputs(
     files: Predictions,
     params: EvaluationParams,
     perturbed: Perturbed,
-    workers: int = 1,
 ) -> Results:
     """Compare the one model with dedicated models, and score it where more and more is missing.
 
@@ -97,7 +96,6 @@ def missing_inputs(
         files: Where the predictions are.
         params: Section ``evaluation``.
         perturbed: Spread of trainings under rounding alone, which counts beside that of the seeds.
-        workers: Threads.
 
     Returns:
         ``rows``: for each combination of inputs the scores of the one model, of the model that was
@@ -143,7 +141,7 @@ def missing_inputs(
         "draws": DRAWS,
         "rows": rows,
         "curves": {
-            name: list(curve(test, ours[WHOLE], ours[left], params, seed=place, workers=workers))
+            name: list(curve(test, ours[WHOLE], ours[left], params, seed=place))
             for place, (name, left) in enumerate(WITHOUT.items())
         },
     }
@@ -245,7 +243,6 @@ def curve(
     params: EvaluationParams,
     *,
     seed: int,
-    workers: int = 1,
 ) -> Iterator[Results]:
     """Score the mixtures of two predictions at each of ``SHARES``.
 
@@ -255,14 +252,13 @@ def curve(
         left: Probabilities without it, (N, Q), of each seed.
         params: Section ``evaluation``.
         seed: Seed of the draws.
-        workers: Threads.
 
     Returns:
         ``share`` in per cent; for mAP and AUROC the mean over seeds and draws, and the interval of
-        that mean over resampled patients; None where one small class alone is scored.
+        that mean over other patients; None where one small class alone is scored.
     """
     count, labels = len(test.labels), test.labels
-    patients = draw_patients(test.patients, params.bootstrap.resamples, params.bootstrap.seed)
+    patient, level = test.patient, params.bootstrap.level
     classes = score_classes(labels, whole[0], test.classes).values()
     scored = [q for q, score in enumerate(classes) if score.ap is not None]
     small = [score.is_small(params.min_cell) for score in classes if score.ap is not None]
@@ -273,10 +269,7 @@ def curve(
             yield row | dict.fromkeys(f"{s}{end}" for s in SCORES for end in ("", "_interval"))
             continue
         mixed = list(mixtures(count, share, whole, left, seed))
-        found = seed_means(labels[:, scored], [m[:, scored] for m in mixed], patients, workers)
-        for score, values in zip(SCORES, (found.ap, found.auroc), strict=True):
-            means = mean_over(values)
-            mean = float(means[0])
-            ends = score_interval(means[1:], params.bootstrap.level, mean)
-            row |= {score: mean, f"{score}_interval": ends}
-        yield row
+        means = [macro(score_classes(labels, one, test.classes).values()) for one in mixed]
+        ends = seed_intervals(labels[:, scored], [m[:, scored] for m in mixed], patient, level)
+        pairs = np.array([(one.ap, one.auroc) for one in means], np.float64)
+        yield row | dict(zip(SCORES, pairs.mean(axis=0).tolist(), strict=True)) | ends

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.aggregates.results import Results
-from camchex.comparisons.submission import output_for, require_once, rows_of_images
+from camchex.comparisons.submission import output_for, rows_of_images
 from camchex.errors import DataError
 from camchex.scores.intervals import intervals_of
 from camchex.scores.labelled_split import Split, matrix, numbered
@@ -24,7 +24,7 @@ def score_other_release(
     """Score the images of another release, leaving out patients that the model learnt from.
 
     Args:
-        labels: image_id, patient_id and a column for each class, as
+        labels: image_id (each once), patient_id and a column for each class, as
             :func:`camchex.sources.mimic.cxr_lt.read_labels` returns them.
         classes: Classes of the labels; Normal is scored by the output for No Finding, if the model
             has no output for Normal.
@@ -39,12 +39,11 @@ def score_other_release(
         training or development, or are not in the test split.
 
     Raises:
-        DataError: If nothing is left to score, or an image has two rows.
+        DataError: If nothing is left to score.
     """
     learnt = set(cohort.filter(pc.not_equal(cohort["split"], "test"))["patient_id"].to_pylist())
     row_of = rows_of_images(test)
     images, patients = labels["image_id"].to_pylist(), labels["patient_id"].to_pylist()
-    require_once(images, "labels of the other release")
     overlap = np.array([patient in learnt for patient in patients], bool)
     predicted = np.array([image in row_of for image in images], bool)
     kept = np.flatnonzero(predicted & ~overlap)

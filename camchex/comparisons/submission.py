@@ -1,6 +1,5 @@
 """Predictions in the format of CXR-LT's challenges: one row per image, one column per finding."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from camchex.aggregates.csv_files import write_csv
 from camchex.errors import DataError
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
+from camchex.sources.csv.raw_table import read_csv, read_header
 
 ID = "dicom_id"
 STAND_IN = {"Normal": "No Finding", "No Finding": "Normal"}
@@ -42,8 +42,8 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
         The number of images.
 
     Raises:
-        DataError: If the sample is none, names an image twice, or has images or findings that were
-            not predicted.
+        DataError: If the sample is none, names an image twice (the second line), or has images or
+            findings that were not predicted.
 
     Source: the sample submissions of CXR-LT 2023 and 2024.
     """
@@ -69,30 +69,8 @@ def write_submission(test: Split, probabilities: Floats, sample: Path, out: Path
 
 
 def _read(sample: Path) -> tuple[list[str], list[str]]:
-    """Images and findings of a sample submission."""
-    try:
-        with sample.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except FileNotFoundError as error:
-        raise DataError(f"{sample}: no such file. It comes with the labels of CXR-LT.") from error
-    if not rows or rows[0][:1] != [ID] or len(rows[0]) == 1:
+    """Images and findings of a sample submission; a challenge takes every image once."""
+    header = read_header(sample)
+    if header[:1] != [ID] or len(header) == 1:
         raise DataError(f"{sample}: expected {ID} and the findings as its header")
-    images = [row[0] for row in rows[1:] if row]
-    require_once(images, str(sample))
-    return images, rows[0][1:]
-
-
-def require_once(images: Sequence[str], where: str) -> None:
-    """Check that no image is in several rows.
-
-    Raises:
-        DataError: Naming the first image that is, and its second row.
-    """
-    first: dict[str, int] = {}
-    for row, image in enumerate(images, start=2):  # as a spreadsheet counts, the header first
-        if image in first:
-            raise DataError(
-                f"{where}: image {image} in row {first[image]} and again in row {row}; a challenge "
-                "takes, and a score counts, every image once. Leave one of them out."
-            )
-        first[image] = row
+    return read_csv(sample, [ID]).unique_ids(ID).to_pylist(), header[1:]

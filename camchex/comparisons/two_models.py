@@ -1,14 +1,16 @@
-"""Two models, or two settings over their seeds, on the same test studies and the same resamples."""
+"""Two models, or two settings over their seeds, on the same test studies."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from camchex.aggregates.results import Results
 from camchex.aggregates.small_cells import tells_one_small
 from camchex.errors import DataError
-from camchex.scores.bootstrap import Draws, Resampled, interval, mean_over, seed_means
+from camchex.scores.intervals import Scored, difference, of_classes, scored
 from camchex.scores.labelled_split import Split, read_probabilities, read_seeds
-from camchex.scores.metrics import Floats, score_classes
+from camchex.scores.metrics import Floats, macro
 
 
 def read_setting(path: Path, seeds: Sequence[int], test: Split) -> list[Floats]:
@@ -31,7 +33,6 @@ def compare_settings(  # noqa: PLR0913 - the two settings, and how they are comp
     left: Sequence[Floats],
     right: Sequence[Floats],
     groups: Mapping[str, Sequence[str]],
-    draws: Draws,
     *,
     level: float,
     min_cell: int,
@@ -39,16 +40,15 @@ def compare_settings(  # noqa: PLR0913 - the two settings, and how they are comp
 ) -> Results:
     """Scores per study of two settings, and right less left with its interval.
 
-    Patients are resampled, and the seeds of a setting are averaged in each resample, so that the
-    interval shows what other patients would change, not what other trainings would.
+    The seeds of a setting are averaged, and the interval is :func:`difference`'s: it shows what
+    other patients would change, not what other trainings would.
 
     Args:
         test: The test studies.
         left: Probabilities of each seed of the first setting, (N, Q).
         right: Probabilities of each seed of the second setting, (N, Q).
         groups: Classes by head, body and tail.
-        draws: Draws of the patients of the test studies.
-        level: Share of the resamples within an interval.
+        level: Share of test sets whose interval should hold the truth.
         min_cell: A class with fewer positives, or negatives, counts in the means alone.
         workers: Threads.
 
@@ -57,38 +57,48 @@ def compare_settings(  # noqa: PLR0913 - the two settings, and how they are comp
         AUROC the scores of both settings, the difference and its interval. A mean that would be
         the score of one small class is left out.
     """
-    one, other = (seed_means(test.labels, seeds, draws, workers) for seeds in (left, right))
-    scores = list(score_classes(test.labels, left[0], test.classes).values())
+    sides = [
+        [
+            scored(test.labels, one, test.classes, test.patient, level, workers=workers)
+            for one in seeds
+        ]
+        for seeds in (left, right)
+    ]
+    scores = list(sides[0][0][0].values())
     small = [score.is_small(min_cell) for score in scores]
-    scored = [q for q, score in enumerate(scores) if score.ap is not None]
-    rows = {"macro": scored} | {
-        name: [q for q in scored if test.classes[q] in members] for name, members in groups.items()
+    told = [q for q, score in enumerate(scores) if score.ap is not None]
+    rows = {"macro": told} | {
+        name: [q for q in told if test.classes[q] in members] for name, members in groups.items()
     }
-    shown = [q for q in scored if not small[q]]
+    shown = [q for q in told if not small[q]]
     return {
         "studies": len(test.labels),
         "seeds": [len(left), len(right)],
         "level": level,
         "means": {
-            name: _row(one, other, columns, level)
+            name: _row(sides, [test.classes[q] for q in columns])
             for name, columns in rows.items()
             if columns and not tells_one_small([small[q] for q in columns])
         },
-        "classes": {test.classes[q]: _row(one, other, [q], level) for q in shown},
-        "not_scored": [n for q, n in enumerate(test.classes) if q not in scored],
-        "not_shown": [test.classes[q] for q in scored if q not in shown],
+        "classes": {test.classes[q]: _row(sides, [test.classes[q]]) for q in shown},
+        "not_scored": [n for q, n in enumerate(test.classes) if q not in told],
+        "not_shown": [test.classes[q] for q in told if q not in shown],
     }
 
 
-def _row(one: Resampled, other: Resampled, columns: list[int], level: float) -> Results:
-    found: dict[str, object] = {"classes": len(columns)}
-    for metric, sides in (("AP", (one.ap, other.ap)), ("AUROC", (one.auroc, other.auroc))):
-        before, after = (float(side[0, columns].mean()) for side in sides)
-        drawn = [mean_over(side[1:], columns) for side in sides]
+def _row(sides: Sequence[Sequence[Scored]], names: Sequence[str]) -> Results:
+    left, right = ([of_classes(one, names) for one in side] for side in sides)
+    ends = difference(right, left)
+    found: dict[str, object] = {"classes": len(names)}
+    for metric, key in (("AP", "mAP"), ("AUROC", "AUROC")):
+        before, after = (
+            float(np.mean([getattr(macro(scores.values()), metric.lower()) for scores, _ in side]))
+            for side in (left, right)
+        )
         found[metric] = {
             "left": before,
             "right": after,
             "difference": after - before,
-            "interval": interval(drawn[1] - drawn[0], level, after - before),
+            "interval": ends[f"{key}_interval"],
         }
     return found

@@ -47,16 +47,19 @@ QUARANTINE, NOTES = "quarantine.parquet", "notes.parquet"
 class ImagePreparation(Section):
     """The keys of section ``images`` that decide the pixels of a prepared image."""
 
-    size: int = Field(ge=8)  # pixels of either side of a prepared image
-    fit: Fit  # pad keeps the aspect
+    size: int = Field(ge=8)  #: pixels of either side of a prepared image
+    fit: Fit  #: how an image becomes a square: stretched, or padded, which keeps the aspect
+    #: quality of the prepared images, which are kept as JPEG
     jpeg_quality: int = Field(ge=1, le=100)
 
 
 class ImageParams(ImagePreparation):
     """Section ``images``."""
 
-    shard_mb: int = Field(ge=1, le=LARGEST_SHARD_MB)  # a shard is closed once it is this large
-    max_unreadable: float = Field(ge=0, le=1)  # fraction of a data set
+    #: megabytes; a shard of the store is closed once it is this large
+    shard_mb: int = Field(ge=1, le=LARGEST_SHARD_MB)
+    #: share of unreadable images in a data set above which the stage fails
+    max_unreadable: float = Field(ge=0, le=1)
 
 
 class Shard(Section):

@@ -69,9 +69,11 @@ class LabelParams(Section):
     of a list of names, are read from the files of CXR-LT.
     """
 
+    #: a published label space, or a list of classes in the order of the outputs
     space: Space | OwnSpace
-    splits: Literal["cxr-lt", "official"]  # official: MIMIC-CXR-JPG's
-    imply_no_finding: bool  # a positive finding other than Support Devices means No Finding is 0
+    #: who is tested: the splits of CXR-LT, or the official one of MIMIC-CXR-JPG
+    splits: Literal["cxr-lt", "official"]
+    imply_no_finding: bool  #: a positive finding other than Support Devices means No Finding is 0
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ PARAMS = Path("params.yaml")
 SECTIONS = (
     *("data", "external", "labels", "synthetic", "images", "indications", "vitals", "views"),
     *("encoder", "augmentation", "training", "noisy_student", "view_finetuning", "text"),
-    *("fusion", "evaluation", "audit", "seeds", "runtime"),
+    *("fusion", "prediction", "evaluation", "audit", "seeds", "runtime"),
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
 from camchex.contract.params import Section
@@ -15,21 +15,24 @@ from camchex.errors import ModelError
 from camchex.fusion.image_maps import require_one_size
 from camchex.fusion.input_heads import InputHeads
 from camchex.fusion.mmbt import JointSentence
-from camchex.fusion.params import FusionArchitecture, Modality, Preparation, TextParams
+from camchex.fusion.params import TINY, FusionArchitecture, Modality, Preparation, TextParams
 from camchex.fusion.study_batch import StudyBatch, Tokens
 from camchex.fusion.study_fusion import InputTokens, StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS, Tokenizer
 from camchex.networks.folder import (
+    CONFIG,
+    MOST_PX,
+    build_loaded,
     check_classes,
-    load_weights,
     open_model,
-    read_text,
     write_model,
 )
+from camchex.networks.hub import HubOptions
 from camchex.networks.image_classifier import ImageClassifier
 from camchex.networks.image_encoder import ImageEncoder
 from camchex.networks.ml_decoder import MLDecoder
+from camchex.networks.model_files import read_text
 from camchex.networks.params import EncoderParams
 
 TOKENIZER = "tokenizer.json"
@@ -39,7 +42,7 @@ class CaMChexConfig(Section):
     """``config.json`` of a CaMChex: how to build the network, and how to prepare its inputs."""
 
     classes: tuple[str, ...]
-    image_size: int
+    image_size: int = Field(ge=1, le=MOST_PX)
     preparation: Preparation
     fusion: FusionArchitecture
     frontal: EncoderParams
@@ -218,24 +221,62 @@ class CaMChex(nn.Module):
             encoder.eval()
         return self
 
-    def save_pretrained(self, folder: Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
         """Write configuration, weights and tokenizer; equal models write equal bytes."""
         write_model(folder, self.config, self, {TOKENIZER: self.tokenizer.definition})
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, classes: Sequence[str] | None = None) -> Self:
+    def from_pretrained(  # noqa: PLR0913 - the keywords of every model of the Hub
+        cls,
+        name: str | Path,
+        classes: Sequence[str] | None = None,
+        *,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        token: str | bool | None = None,
+    ) -> Self:
         """Load a model that is ready to predict, and that has ``classes`` if these are given.
 
-        ``name`` is the folder of a model, or ``owner/name`` on the Hugging Face Hub.
+        Args:
+            name: Folder of the model, or ``owner/name`` of the Hugging Face Hub.
+            classes: Classes of the data, which must be those of the model; None: not checked.
+            revision: Branch, tag or commit of a model of the Hub; None: the main branch.
+            cache_dir: Folder of the Hub's local copies; None: that of its library.
+            local_files_only: Whether an earlier copy is to do, and the Hub is not asked.
+            force_download: Whether files are downloaded although they are here.
+            token: Of a user, for models that are not public; None: that of ``hf auth login``.
 
         Raises:
-            ModelError: If the model is missing, incomplete, of another kind or of other classes.
+            ModelError: If the model is missing, damaged, of another kind or of other classes.
         """
-        folder, config = open_model(name, CaMChexConfig)
+        hub = HubOptions(revision, cache_dir, local_files_only, force_download, token)
+        folder, config = open_model(name, CaMChexConfig, hub)
         check_classes(folder, config.classes, classes)
-        model = cls(config, Tokenizer(read_text(folder, TOKENIZER)))
-        load_weights(folder, model)
-        return model.eval()
+        tokenizer = _own_tokenizer(folder, config)
+        return build_loaded(folder, partial(cls, config, tokenizer)).eval()
+
+
+def _own_tokenizer(folder: Path, config: CaMChexConfig) -> Tokenizer:
+    """Read the tokenizer of a model folder.
+
+    Raises:
+        ModelError: If it is missing or damaged, or has words that the text encoder does not know.
+    """
+    path, text = folder / TOKENIZER, read_text(folder, TOKENIZER)
+    try:
+        tokenizer = Tokenizer(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    known = config.text_config.get("vocab_size")
+    is_own = tokenizer.size == known if config.text.model == TINY else tokenizer.fits(known)
+    if not is_own:
+        raise ModelError(
+            f"{path}: has {tokenizer.size} tokens, and {folder / CONFIG} a vocabulary of {known}: "
+            "it is the tokenizer of another model"
+        )
+    return tokenizer
 
 
 def _maps(encoder: ImageEncoder, images: Tensor) -> Tensor:

@@ -11,13 +11,14 @@ import hashlib
 import math
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
@@ -182,9 +183,13 @@ def keep_study_maps(
         tasks.append([EncoderMaps(folder, seen, shape) for folder in folders])
     require_one_size([maps[0].shape[1:] for maps in tasks])
     _require_room([one for maps in tasks for one in maps])
-    for encoder, maps in zip(encoders, tasks, strict=True):
-        for view, one in zip(views, maps, strict=True):
-            _fill(one, encoder.eval(), store, view, device_of(runtime))
+    # Of several trainings that need the same maps, each computes what the others do not; then it
+    # waits for what they have not finished.
+    for seconds in (0, -1):
+        for encoder, maps in zip(encoders, tasks, strict=True):
+            for view, one in zip(views, maps, strict=True):
+                with suppress(Timeout):
+                    _fill(one, encoder.eval(), store, (view, device_of(runtime)), seconds)
     return StudyMaps(list(zip(*tasks, strict=True)))
 
 
@@ -242,11 +247,21 @@ def _require_room(kept: Sequence[EncoderMaps]) -> None:
 
 @torch.no_grad()
 def _fill(
-    maps: EncoderMaps, encoder: ImageEncoder, store: ImageStore, view: View, device: torch.device
+    maps: EncoderMaps,
+    encoder: ImageEncoder,
+    store: ImageStore,
+    seen: tuple[View, torch.device],
+    seconds: float,
 ) -> None:
-    """Write the files that are lacking; another process that fills the same folder waits."""
+    """Write the files that are lacking.
+
+    Raises:
+        Timeout: If another process has been filling the folder for ``seconds``; -1: wait for it.
+    """
+    view, device = seen
     maps.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(maps.folder.with_suffix(".lock")), torch.random.fork_rng(devices=[]):
+    lock = FileLock(maps.folder.with_suffix(".lock"), timeout=seconds)
+    with lock, torch.random.fork_rng(devices=[]):
         encoder.to(device)
         for number in progress(_lacking(maps), "encoding images once"):
             pixels = store.batch(maps.rows[number * IMAGES : (number + 1) * IMAGES])

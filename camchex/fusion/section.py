@@ -11,8 +11,8 @@ from camchex.training.params import TrainingParams
 class FusionParams(FusionArchitecture):
     """Section ``fusion``: the network over a whole study, and its training."""
 
-    training: TrainingParams
-    # Maps of frozen encoders are computed once in each of so many augmented views; 0: every step.
+    training: TrainingParams  #: training of the fusion
+    #: augmented views of which frozen encoders compute maps once; 0: every step
     cached_views: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

@@ -73,6 +73,11 @@ class Tokenizer:
         size: int = self._backend.get_vocab_size()
         return size
 
+    def fits(self, known: object) -> bool:
+        """Tell whether a text encoder whose vocabulary has ``known`` words knows every token."""
+        vocabulary: dict[str, int] = self._backend.get_vocab()
+        return not isinstance(known, int) or max(vocabulary.values(), default=0) < known
+
     def numbers(self) -> dict[int, float]:
         """Return the value of each token that is a number."""
         vocabulary: dict[str, int] = self._backend.get_vocab()

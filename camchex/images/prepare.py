@@ -24,11 +24,13 @@ from camchex.contract.files import publish_folder, require_replaceable
 from camchex.contract.image_store import NOTES, QUARANTINE, ImageParams, Shard
 from camchex.errors import DataError
 from camchex.images import resume
+from camchex.images.parts import Files
 from camchex.images.shards import MEGABYTE, ShardWriter
 from camchex.images.unreadable import Note, Reason, UnreadableImage
 from camchex.images.workers import decode_in_processes
+from camchex.runs.parts import Part
 from camchex.runs.progress import progress
-from camchex.runs.scratch import SCRATCH, locked, scratch_folder
+from camchex.runs.scratch import SCRATCH, locked, locked_part, scratch_folder
 from camchex.views.view_classifier import ViewClassifier
 
 SHOWN = 3  # unreadable files that an error names
@@ -85,17 +87,7 @@ def prepare_images(  # noqa: PLR0913 - what decides the pixels, and where they g
             say, the disk is full, or more than ``params.max_unreadable`` of the files cannot be
             read.
     """
-    if not root.is_dir():
-        raise DataError(
-            f"{root}: no such folder. `data.root` in params.yaml says where images are."
-        )
-    require_replaceable(out)
-    for problem in rules.problems(images, schemas.IMAGES, in_order=False):
-        raise DataError(f"{out}: the table of images: {problem}")
-    images = images.sort_by("image_id").combine_chunks()
-    if not len(images):
-        raise DataError(f"{out}: there is nothing to prepare, the table of images is empty")
-    folder = scratch_folder(out, resume.store_key(images, root, params, classifier), scratch)
+    images, folder = _work(images, root, out, params, scratch, classifier)
     with locked(folder, "prepares these images"):
         folder.mkdir(exist_ok=True)
         preparation = _Preparation(images, root, folder, params)
@@ -114,9 +106,59 @@ def prepare_images(  # noqa: PLR0913 - what decides the pixels, and where they g
     )
 
 
+def prepare_part(  # noqa: PLR0913 - as of prepare_images, and which part
+    images: pa.Table,
+    root: Path,
+    out: Path,
+    params: ImageParams,
+    workers: int,
+    scratch: Path = SCRATCH,
+    *,
+    part: Part,
+    classifier: ViewClassifier | None = None,
+) -> None:
+    """Prepare a part of the images of :func:`prepare_images`, which then finds them done.
+
+    The bytes of the store are the same, whatever the parts. A part that was interrupted is
+    continued by the next one. Args are as there; ``part`` says which of the images.
+
+    Raises:
+        DataError: If ``root`` is missing, ``out`` is a file, the table is empty or not as ``rules``
+            say, or another process makes this part.
+    """
+    images, folder = _work(images, root, out, params, scratch, classifier)
+    with locked_part(folder, part, "prepares these images"):
+        names = images["path"]
+        files = Files(folder / resume.PARTS, lambda row: root / names[row].as_py(), len(images))
+        decode = partial(decode_in_processes, params=params, workers=workers, classifier=classifier)
+        files.keep(part, decode)
+
+
+def _work(
+    images: pa.Table,
+    root: Path,
+    out: Path,
+    params: ImageParams,
+    scratch: Path,
+    classifier: ViewClassifier | None,
+) -> tuple[pa.Table, Path]:
+    """Check what is to be prepared: the table in the order of ids, and the scratch folder."""
+    if not root.is_dir():
+        raise DataError(
+            f"{root}: no such folder. `data.root` in params.yaml says where images are."
+        )
+    require_replaceable(out)
+    for problem in rules.problems(images, schemas.IMAGES, in_order=False):
+        raise DataError(f"{out}: the table of images: {problem}")
+    images = images.sort_by("image_id").combine_chunks()
+    if not len(images):
+        raise DataError(f"{out}: there is nothing to prepare, the table of images is empty")
+    return images, scratch_folder(out, resume.store_key(images, root, params, classifier), scratch)
+
+
 def _move_store(folder: Path, out: Path) -> None:
     for file in folder.iterdir():
-        if file.name != resume.JOURNAL:
+        if file.name not in {resume.JOURNAL, resume.PARTS}:
             shutil.move(file, out)  # a copy, should the scratch be on another disk
 
 
@@ -188,8 +230,11 @@ class _Preparation:
     def _write_images(self, workers: int, classifier: ViewClassifier | None) -> None:
         total = len(self.images)
         allowed = int(self.params.max_unreadable * total)
-        left = map(self.path, range(self.seen, total))
-        outcomes = decode_in_processes(left, self.params, workers, classifier)
+        decode = partial(
+            decode_in_processes, params=self.params, workers=workers, classifier=classifier
+        )
+        files = Files(self.folder / resume.PARTS, self.path, total)
+        outcomes = files.outcomes(self.seen, decode)
         stamps: list[str] = []
         for stamp, found, notes in progress(outcomes, "images", total - self.seen):
             stamps.append(stamp)

@@ -21,6 +21,7 @@ from camchex.images.workers import stamp
 from camchex.views.view_classifier import ViewClassifier
 
 JOURNAL = "finished.json"
+PARTS = "parts"  # folder of what was prepared in parts
 CODE = Path(__file__).parent
 DECODERS = (
     "numpy",
@@ -121,7 +122,7 @@ def keep_finished(folder: Path, paths: Iterator[Path]) -> list[Finished]:
         if not same or sha256(shard) != finished.shard.sha256:
             break
         good.append(finished)
-    names = {finished.shard.file for finished in good}
+    names = {PARTS, *(finished.shard.file for finished in good)}
     for file in folder.iterdir():
         if file.name not in names:
             file.unlink()

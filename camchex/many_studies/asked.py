@@ -38,7 +38,8 @@ class AskedStudy:
         gender: F or M.
         notes: What a reader of the result should know, such as images that were set aside.
         problem: Why the study cannot be read, if it cannot.
-        drops_unclear: Whether an image of unclear view is set aside, rather than the whole study.
+        drops_unclear: Whether an image of unclear view, or that cannot be read, is set aside,
+            rather than the whole study.
     """
 
     study_id: str

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from camchex.many_studies.dicom_header import WANTED, view_of, why_not
 from camchex.runs.progress import progress
 
 FIRST_BYTES = 1024  # enough to tell whether a file is DICOM
+NO_STUDY = "no StudyInstanceUID, so that --table has to say which belong together"
 DIRECTORY = "DICOMDIR"  # PS3.10 8.6: the index of a medium, not an image
 
 
@@ -39,40 +40,52 @@ class DicomFolder:
 def find_studies(folder: Path) -> DicomFolder:
     """Look for DICOM files below a folder, and group their images by study.
 
-    An image that is set aside (another body part, a derived image, ...) is noted with its study,
-    which is predicted from the others. Files are told by content, not by name.
-
     Raises:
         DataError: If there is no such folder, or no study in it.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
-    ignored, known = Counter[str](), dict[str, Path]()
-    images: defaultdict[str, list[AskedImage]] = defaultdict(list)
+    found = group_by_study(progress([*_files(folder)], "reading headers"))
+    if not found.studies:
+        held = ", ".join(f"{n} {reason}" for reason, n in found.ignored.items()) or "empty"
+        raise DataError(f"{folder}: no DICOM file of a study in it ({held}).")
+    return found
+
+
+def group_by_study(paths: Iterable[Path]) -> DicomFolder:
+    """Group the images of DICOM files by study.
+
+    An image that is set aside (another body part, a derived image, ...) is noted with its study,
+    which is predicted from the others. Files are told by content, not by name. Of several files of
+    one image, the largest is taken: a copy that was cut short has the same header.
+    """
+    ignored, largest = Counter[str](), dict[str, Path]()
+    images: defaultdict[str, list[tuple[str, AskedImage]]] = defaultdict(list)
     notes: defaultdict[str, list[str]] = defaultdict(list)
-    for path in progress([*_files(folder)], "reading headers"):
+    for path in paths:
         header = read_header(path)
         study_id = "" if isinstance(header, str) else text(header, "StudyInstanceUID")
         if isinstance(header, str) or not study_id:
-            ignored[header if isinstance(header, str) else "no StudyInstanceUID"] += 1
+            ignored[header if isinstance(header, str) else NO_STUDY] += 1
             continue
         images[study_id] += []  # a study with no image to read is a study
         judged = judge(header, path)
-        uid = text(header, "SOPInstanceUID")
-        if isinstance(judged, AskedImage) and uid and uid in known:
-            judged = f"the same image (SOPInstanceUID) as {known[uid]}"
         if isinstance(judged, str):
             notes[study_id].append(f"{path}: set aside: {judged}")
-        else:
-            known[uid] = path
-            images[study_id].append(judged)
-    if not images:
-        held = ", ".join(f"{n} {reason}" for reason, n in ignored.items()) or "empty"
-        raise DataError(f"{folder}: no DICOM file of a study in it ({held}).")
-    studies = (
-        AskedStudy(study_id, row, tuple(found), notes=tuple(notes[study_id]), drops_unclear=True)
-        for row, (study_id, found) in enumerate(images.items(), 1)
-    )
+            continue
+        uid = text(header, "SOPInstanceUID") or str(path)
+        images[study_id].append((uid, judged))
+        largest[uid] = max(largest.get(uid, path), path, key=lambda one: one.stat().st_size)
+    studies = []
+    for row, (study_id, found) in enumerate(images.items(), 1):
+        kept = tuple(image for uid, image in found if largest[uid] == image.path)
+        copies = (
+            f"{image.path}: set aside: the same image (SOPInstanceUID) as {largest[uid]}"
+            for uid, image in found
+            if largest[uid] != image.path
+        )
+        said = (*notes[study_id], *copies)
+        studies.append(AskedStudy(study_id, row, kept, notes=said, drops_unclear=True))
     return DicomFolder(tuple(studies), ignored)
 
 
@@ -86,26 +99,32 @@ def judge(header: Dataset, path: Path) -> AskedImage | str:
         return f"damaged header: {error}"
 
 
-def read_header(path: Path) -> Dataset | str:
-    """Read ``WANTED`` of a DICOM file, without its pixels, or say why that cannot be done."""
+def read_header(path: Path, wanted: Sequence[str] | None = WANTED) -> Dataset | str:
+    """Read attributes of a DICOM file, but no pixels, or say why that cannot be done.
+
+    Args:
+        path: The file.
+        wanted: Keywords; None: all that come before the pixels.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(FIRST_BYTES)
         if has_prefix(start):
-            return _read(path)
+            return _read(path, wanted)
         if with_prefix(start) is None:
             return "not a DICOM file"
         completed = with_prefix(path.read_bytes())
         assert completed is not None
-        return _read(BytesIO(completed))
+        return _read(BytesIO(completed), wanted)
     except DECODER_ERRORS as error:
         return f"not to be read as DICOM: {type(error).__name__}"
 
 
-def _read(source: Path | BytesIO) -> Dataset:
+def _read(source: Path | BytesIO, wanted: Sequence[str] | None) -> Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(source, stop_before_pixels=True, specific_tags=[*WANTED])
+        tags = None if wanted is None else [*wanted]
+        return pydicom.dcmread(source, stop_before_pixels=True, specific_tags=tags)
 
 
 def _files(folder: Path) -> Iterator[Path]:

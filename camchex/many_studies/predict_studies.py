@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,41 @@ DIGEST = b"digest"
 FIRST_REASONS = 5
 Chunk = Sequence[AskedStudy]
 Studies = Callable[[], Iterator[AskedStudy]]
+WriteMore = Callable[[Callable[[], Iterator[Mapping[str, Any]]]], None]
+
+
+class Files(Protocol):
+    """Has the files of studies here while they are read, wherever else they may be."""
+
+    @property
+    def key(self) -> str:
+        """What an unfinished run must have in common with this one to be continued."""
+
+    def inside(self, folder: Path) -> AbstractContextManager[None]:
+        """Use a folder of the run, in which nothing of the files is left in the end."""
+
+    def fetch(self, chunk: Chunk) -> Chunk:
+        """Bring the files of studies here: the studies with their paths."""
+
+    def finish(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Do what needs the files of studies once these are predicted, perhaps add to the rows."""
+
+
+class LocalFiles:
+    """``Files`` that are here."""
+
+    key = ""
+
+    def inside(self, folder: Path) -> AbstractContextManager[None]:  # noqa: ARG002 - needs none
+        """Use no folder."""
+        return nullcontext()
+
+    def fetch(self, chunk: Chunk) -> Chunk:
+        """The studies as they are."""
+        return chunk
+
+    def finish(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Leave the rows as they are."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +93,12 @@ class Predicted:
     @property
     def is_whole(self) -> bool:
         """Whether every study was predicted."""
-        return self.counts["predicted"] == sum(self.counts.values())
+        return self.unpredicted == 0
+
+    @property
+    def unpredicted(self) -> int:
+        """Number of studies that were refused or set aside."""
+        return sum(self.counts.values()) - self.counts["predicted"]
 
 
 def versions() -> str:
@@ -75,12 +116,14 @@ def predict_rows(ensemble: Ensemble, studies: Iterable[ReadStudy]) -> list[dict[
     ]
 
 
-def predict_studies(
+def predict_studies(  # noqa: PLR0913, PLR0917 - what, by what, from where and to where
     ensemble: Ensemble,
     studies: Studies,
     total: int,
     out: Path,
     workers: int = 0,
+    write_more: WriteMore | None = None,
+    files: Files | None = None,
 ) -> Predicted:
     """Predict studies, and write a row for each, in their order.
 
@@ -94,6 +137,9 @@ def predict_studies(
         out: The file of the results, which is new: CSV, Parquet or JSON lines. What holds for all
             of them is written beside it, as ``<out>.about.json``.
         workers: Processes that read and decode; 0: this process does.
+        write_more: Writes other formats, before ``out`` is there; is given what reads the rows that
+            were predicted, from the first on, each time that it is called.
+        files: Brings the files of the studies here; None: they are here.
 
     Raises:
         DataError: If ``out`` is there, or of another kind; if processes are killed.
@@ -102,12 +148,16 @@ def predict_studies(
     require_kind(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     columns = schema(ensemble.classes, len(ensemble.members))
-    folder = scratch_folder(Path(out.name), _key(ensemble), out.parent / SCRATCH)
+    files = files or LocalFiles()
+    folder = scratch_folder(Path(out.name), _key(ensemble, files), out.parent / SCRATCH)
     with locked(folder, "predicts these studies"):
         require_kind(out)  # the process that this one waited for may have written it
         folder.mkdir(exist_ok=True)
-        run = _Run(ensemble, columns, folder)
-        run.predict(studies, total, workers)
+        run = _Run(ensemble, columns, folder, files)
+        with files.inside(folder):
+            run.predict(studies, total, workers)
+        if write_more:
+            write_more(run.predicted)
         write_results(run.tables(), columns, out)
         found = _count(run)
         text = json.dumps(about(ensemble, found.counts, versions()), indent=2)
@@ -126,12 +176,12 @@ def _count(run: "_Run") -> Predicted:
     return Predicted(statuses, tuple(first[:FIRST_REASONS]), run.kept)
 
 
-def _key(ensemble: Ensemble) -> str:
+def _key(ensemble: Ensemble, files: Files) -> str:
     """Digest of all that results follow from but the studies, of which each part has its own."""
     parts = [f"{path.relative_to(CODE)} {sha256(path)}" for path in sorted(CODE.rglob("*.py"))]
     parts += [f"{member.digest} {member.calibration_digest}" for member in ensemble.members]
     parts += [next(member.model.parameters()).device.type for member in ensemble.members]
-    parts += [ensemble.classifier.digest if ensemble.classifier else "", versions()]
+    parts += [ensemble.classifier.digest if ensemble.classifier else "", versions(), files.key]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -143,6 +193,7 @@ class _Run:
         ensemble: The models.
         columns: Schema of the results.
         folder: The parts are here.
+        files: Brings the files of the studies here.
         kept: Number of studies of parts that an earlier run made.
         parts: Number of parts.
     """
@@ -150,6 +201,7 @@ class _Run:
     ensemble: Ensemble
     columns: pa.Schema
     folder: Path
+    files: Files
     kept: int = 0
     parts: int = 0
 
@@ -163,7 +215,7 @@ class _Run:
                 self.parts = number + 1
                 if number not in kept:
                     open_parts.append((number, _digest(chunk)))
-                    yield chunk
+                    yield self.files.fetch(chunk)
 
         read = read_in_processes(chunks(), self.ensemble.how, workers)
         made = chain.from_iterable(self._make(part, *open_parts.popleft()) for part in read)
@@ -175,8 +227,14 @@ class _Run:
         for number in range(self.parts):
             yield pq.read_table(self._path(number), columns=columns)
 
+    def predicted(self) -> Iterator[Mapping[str, Any]]:
+        """Read the rows of studies that were predicted, in order."""
+        rows = chain.from_iterable(part.to_pylist() for part in self.tables())
+        return (row for row in rows if row["status"] == "predicted")
+
     def _make(self, studies: Sequence[ReadStudy], number: int, digest: str) -> Sequence[ReadStudy]:
         rows = predict_rows(self.ensemble, studies)
+        self.files.finish(rows)
         table = pa.Table.from_pylist(rows, schema=self.columns)
         with whole_file(self._path(number)) as file:
             pq.write_table(table.replace_schema_metadata({DIGEST: digest}), file)

@@ -23,6 +23,7 @@ from camchex.fusion.image_choice import first_images, image_groups
 from camchex.images.jpeg import prepared_image
 from camchex.images.unreadable import Notes, Reason, UnreadableImage
 from camchex.many_studies.asked import CLASSIFIER, AskedImage, AskedStudy
+from camchex.many_studies.colours import PhotographError, require_one_tint
 from camchex.networks.batches import Rows
 from camchex.prediction.one_study import StudyInput
 from camchex.prediction.unknown_views import look_at_images
@@ -158,11 +159,20 @@ def read_study(asked: AskedStudy, how: HowToRead) -> ReadStudy:
             return ReadStudy(asked, refusal="; ".join([NO_IMAGE, *asked.notes]))
         return _read(asked, how)
     except UnreadableImage as error:
-        if error.reason is Reason.NO_CONTRAST:
-            return ReadStudy(asked, refusal=f"{NOT_ENOUGH}: {error}")
-        return ReadStudy(asked, problem=str(error))
+        if asked.drops_unclear:
+            return read_study(_without(asked, error), how)
+        empty = f"{NOT_ENOUGH}: {error}" if error.reason is Reason.NO_CONTRAST else None
+        return ReadStudy(asked, refusal=empty, problem=None if empty else str(error))
     except (DataError, OSError) as error:
-        return ReadStudy(asked, problem=str(error))
+        refusal = f"{NOT_ENOUGH}: {error}" if isinstance(error, PhotographError) else None
+        return ReadStudy(asked, refusal=refusal, problem=None if refusal else str(error))
+
+
+def _without(asked: AskedStudy, error: UnreadableImage) -> AskedStudy:
+    """The study without an image that cannot be read, which is noted."""
+    kept = tuple(image for image in asked.images if image.path != error.path)
+    note = f"{error.path}: set aside: {error.explanation}"
+    return replace(asked, images=kept, notes=(*asked.notes, note))
 
 
 def _with_views(asked: AskedStudy, how: HowToRead) -> AskedStudy:
@@ -199,6 +209,7 @@ def _read(asked: AskedStudy, how: HowToRead) -> ReadStudy:
     for image in (asked.images[place] for place in chosen):
         decided = Notes()
         jpegs.append(prepared_image(image.path, how.preparation, decided, how.classifier).jpeg)
+        require_one_tint(image.path)
         digests.append(sha256(image.path))
         notes += [f"{image.path}: {note}" for note in decided]
     for place in sorted({*range(len(lateral))} - {*chosen.tolist()}) if how.max_images else ():

@@ -205,3 +205,14 @@ def about(ensemble: Ensemble, counts: Mapping[str, int], versions: str) -> dict[
         ],
         "thresholds_fitted_for": dict(FITTED_FOR),
     }
+
+
+def thresholds_of(name: str, ensemble: Ensemble) -> list[str]:
+    """Say the thresholds of a finding, one text for each model and rule that has one."""
+    return [
+        f"threshold {rule} of {member.name}: {value:.6g}, fitted for {FITTED_FOR[rule]}"
+        for member in ensemble.members
+        if member.calibration
+        for rule in RULES
+        if (value := member.calibration.thresholds[name].get(rule)) is not None
+    ]

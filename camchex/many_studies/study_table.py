@@ -4,12 +4,12 @@
 knows, no row at all) stops the prediction; a fault of a row sets that study aside.
 """
 
-import csv
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,7 @@ from camchex.contract.rules import Problem
 from camchex.contract.schemas import VITAL_SIGNS, View
 from camchex.errors import DataError
 from camchex.many_studies.asked import AskedImage, AskedStudy
+from camchex.sources.csv.raw_table import rows_and_lines
 from camchex.sources.mimic.mimic_views import VIEW_POSITIONS
 from camchex.vitals.plausible import require_measurement
 
@@ -163,11 +164,12 @@ def check_studies(path: Path) -> CheckedStudies:
             that is none of ``COLUMNS``.
     """
     rows, names, faults = 0, Counter[str](), _Faults()
-    for rows, row in enumerate(read_rows(path), 1):
+    for place, row in read_rows(path):
+        rows += 1
         name = _id(row.get("study_id"))
         names.update([name] if isinstance(name, str) and name.strip() else [])
         for column, what in _row_faults(row):
-            faults.add(column, f"{what} in row {rows} (study_id {name})")
+            faults.add(column, f"{what} in {place} (study_id {name})")
     if not rows:
         raise DataError(f"{path}: has no rows, so there is nothing to predict.")
     repeated = frozenset(name for name, number in names.items() if number > 1)
@@ -183,7 +185,7 @@ def asked_studies(path: Path, repeated: frozenset[str]) -> Iterator[AskedStudy]:
         path: The table, which :func:`check_studies` has read.
         repeated: Ids that are in several rows.
     """
-    for number, row in enumerate(read_rows(path), 1):
+    for number, (_, row) in enumerate(read_rows(path), 1):
         name = _id(row.get("study_id"))
         study_id = name if isinstance(name, str) else ""
         faults = [f"column {c!r}: {what}" if c else what for c, what in _row_faults(row)]
@@ -195,8 +197,8 @@ def asked_studies(path: Path, repeated: frozenset[str]) -> Iterator[AskedStudy]:
             yield StudyRow.model_validate(_filled(row)).asked(number, path.parent)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Read the rows of a table, few of them in memory at a time.
+def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Read the rows of a table and where each stands (``line 3``), few in memory at a time.
 
     Raises:
         DataError: If it is of another kind, missing or damaged, or has not the columns it may have.
@@ -208,35 +210,41 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise DataError(f"{path}: no such file.")
     try:
         yield from readers[path.suffix](path)
-    except (OSError, pa.ArrowException, csv.Error, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: cannot be read as {path.suffix[1:]}: {first}") from error
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
+def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file, strict=True, restval=None)
-        _require_columns(path, list(table.fieldnames or ()))
-        for row in table:
-            # Cells beyond the header stand below None: a text with a comma and without quotes.
-            yield {str(key): value for key, value in row.items()}
+        rows = rows_and_lines(path, file, strict=True)
+        names = next(rows, (1, []))[1]
+        _require_columns(path, names)
+        for line, cells in rows:
+            beyond = cells[len(names) :]  # of the header: a text with a comma and without quotes
+            row = dict(zip_longest(names, cells[: len(names)]))
+            yield f"line {line}", {**row, "None": beyond} if beyond else row
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
     with pq.ParquetFile(path) as table:
         _require_columns(path, table.schema_arrow.names)
-        for batch in table.iter_batches(ROWS):
-            yield from batch.to_pylist()
+        rows = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(ROWS))
+        for number, row in enumerate(rows, 1):
+            yield f"row {number}", row
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8-sig") as file:
-        for line in filter(str.strip, file):
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
             except ValueError as error:
                 row = {"": f"not JSON: {error}"}
-            yield row if isinstance(row, dict) else {"": "not an object of JSON"}
+            row = row if isinstance(row, dict) else {"": "not an object of JSON"}
+            yield f"line {number}", row
 
 
 def _require_columns(path: Path, names: list[str]) -> None:

@@ -4,7 +4,7 @@ The file names are those of the Hugging Face Hub. Its mixin is not used, because
 where it finds no safetensors, accepts missing weights, and writes a model card beside them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,17 +14,23 @@ from torch import nn
 
 from camchex.contract.files import whole_file, write_text
 from camchex.errors import ModelError
-from camchex.networks.hub import WEIGHTS, published_folder
-from camchex.networks.weights import read_weights, require_finite
+from camchex.networks.hub import NO_OPTIONS, WEIGHTS, HubOptions, published_folder
+from camchex.networks.model_files import read_text, require_bounded, require_network
+from camchex.networks.weights import read_weights, require_finite, some
 
 CONFIG = "config.json"
 HUB_PARTS = 2  # owner and name
+MOST_PX = 8192  # side of an image: more than any X-ray detector has
 
 C = TypeVar("C", bound=BaseModel)
+M = TypeVar("M", bound=nn.Module)
 
 
 def write_model(
-    folder: Path, config: BaseModel, model: nn.Module, files: Mapping[str, str] | None = None
+    folder: str | Path,
+    config: BaseModel,
+    model: nn.Module,
+    files: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model folder; equal models give equal bytes. ``config.json`` is written last.
 
@@ -34,6 +40,7 @@ def write_model(
         model: Network whose weights are written.
         files: Further text files by name.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).unlink(missing_ok=True)
     # Copies on the CPU: safetensors refuses weights that share memory or lie channels-last.
@@ -45,40 +52,34 @@ def write_model(
     write_text(folder / CONFIG, config.model_dump_json(indent=2) + "\n")
 
 
-def open_model(name: str | Path, config: type[C]) -> tuple[Path, C]:
+def open_model(name: str | Path, config: type[C], hub: HubOptions = NO_OPTIONS) -> tuple[Path, C]:
     """Find a model folder, or make a local copy of the Hub's, and read its ``config.json``.
 
     Args:
         name: Folder as a path; or, as text, a folder or the Hub's ``owner/name``.
         config: Class of the configuration.
+        hub: How a model of the Hub is had.
 
     Raises:
-        ModelError: If there is no such model, or it is of another kind.
+        ModelError: If there is no such model, or it is damaged or of another kind.
     """
     folder = Path(name)
-    if not folder.is_dir():
+    if folder.is_dir():
+        if hub.revision:
+            raise ModelError(f"{folder}: is a folder, which has no revision {hub.revision}")
+    else:
         owner_and_name = len(folder.parts) == HUB_PARTS and not folder.is_absolute()
         if isinstance(name, Path) or not owner_and_name:
             raise ModelError(f"{folder}: no such model folder. `dvc repro` makes it.")
-        folder = published_folder(name, "model")
+        folder = published_folder(name, "model", hub=hub)
+    text, path = read_text(folder, CONFIG), folder / CONFIG
+    require_bounded(text, path)
     try:
-        return folder, config.model_validate_json(read_text(folder, CONFIG))
+        return folder, config.model_validate_json(text)
     except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}" for e in error.errors()]
         raise ModelError(
-            f"{folder / CONFIG}: not a {config.__name__} of this version of camchex: {error}"
-        ) from error
-
-
-def read_text(folder: Path, name: str) -> str:
-    """Read a text file of a model folder; a missing one is a ModelError."""
-    try:
-        return (folder / name).read_text()
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{folder / name}: not a text file: {error}") from error
-    except OSError as error:
-        raise ModelError(
-            f"{folder / name}: no such file. A model folder is complete once its training has "
-            "ended: `dvc repro`."
+            f"{path}: not a {config.__name__} of this version of camchex: {some(wrong)}"
         ) from error
 
 
@@ -97,17 +98,21 @@ def check_classes(folder: Path, own: Sequence[str], data: Sequence[str] | None) 
     )
 
 
-def load_weights(folder: Path, model: nn.Module) -> None:
-    """Load ``model.safetensors`` into ``model``: every weight, and nothing else.
+def build_loaded(folder: Path, build: Callable[[], M]) -> M:
+    """Build the network of a model folder with its weights: every one, and nothing else.
+
+    Args:
+        folder: The model folder.
+        build: Builds the network that its ``config.json`` describes. It is called twice, at first
+            without memory, so that a file of another network is refused before it is read.
 
     Raises:
-        ModelError: If the file is missing or broken, its weights are not those of ``model``, or one
-            is not a number, as after a training that diverged.
+        ModelError: If the file of the weights is missing or broken, its weights are not those of
+            the network, or one is not a number, as after a training that diverged.
     """
-    path = folder / WEIGHTS
-    weights = read_weights(path)
-    require_finite(weights, str(path))
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: does not fit the {CONFIG} beside it: {error}") from error
+    require_network(folder, build)
+    weights = read_weights(folder / WEIGHTS)
+    require_finite(weights, str(folder / WEIGHTS))
+    model = build()
+    model.load_state_dict(weights)
+    return model

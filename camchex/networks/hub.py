@@ -1,5 +1,6 @@
 """Published models by name: a folder that is there, or a local copy of one of the Hub's."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -17,13 +18,28 @@ TINY = "tiny"  # a value of text.model that is made here
 CONVERT = "`camchex convert-text FOLDER` turns a local pickle into one"
 
 
-def published_folder(name: str, key: str, page: str = "") -> Path:
+@dataclass(frozen=True)
+class HubOptions:
+    """How a model of the Hub is had: keywords of ``from_pretrained``, which describes them."""
+
+    revision: str | None = None
+    cache_dir: str | Path | None = None
+    local_files_only: bool = False
+    force_download: bool = False
+    token: str | bool | None = None
+
+
+NO_OPTIONS = HubOptions()
+
+
+def published_folder(name: str, key: str, page: str = "", hub: HubOptions = NO_OPTIONS) -> Path:
     """Find the folder of a published model, or make a local copy of the Hub's.
 
     Args:
         name: A folder, or ``owner/name`` or ``owner/name@revision`` of the Hugging Face Hub.
         key: Parameter that names the model, for messages.
         page: Name on the Hub of what a folder without weights should hold, if that is known.
+        hub: How a model of the Hub is had; a revision may stand in the name instead.
 
     Raises:
         ModelError: Within seconds, if there is no such folder, and the Hub has no such model with
@@ -33,17 +49,33 @@ def published_folder(name: str, key: str, page: str = "") -> Path:
     if name and folder.is_dir():
         require_safetensors(folder, key, page)
         return folder
-    if (reached := _on_the_hub(name, key)) is not None:
+    if hub.revision:
+        name = f"{name.partition('@')[0]}@{hub.revision}"
+    if hub.local_files_only:
+        if (kept := _copy_of(name, hub)) is None:
+            raise ModelError(
+                f"{key}: {name}: no such folder, and no copy of it is here, where the Hugging Face "
+                f"Hub is not to be asked (local_files_only). `hf download "
+                f"{name.partition('@')[0]}` makes one"
+            )
+        return kept
+    if (reached := _on_the_hub(name, key, hub)) is not None:
         repository, revision = reached
         try:
             return Path(
                 snapshot_download(
-                    repository, revision=revision, allow_patterns=WANTED, ignore_patterns=NESTED
+                    repository,
+                    revision=revision,
+                    cache_dir=hub.cache_dir,
+                    force_download=hub.force_download,
+                    token=hub.token,
+                    allow_patterns=WANTED,
+                    ignore_patterns=NESTED,
                 )
             )
         except (OSError, HfHubHTTPError) as error:
             raise ModelError(_out_of_reach(name, key, error)) from error
-    copy = _copy_of(name)
+    copy = _copy_of(name, hub)
     assert copy is not None  # or _on_the_hub would have raised
     return copy
 
@@ -79,7 +111,7 @@ def require_safetensors(folder: Path, key: str, page: str = "") -> None:
     raise ModelError(f"{key}: {folder / WEIGHTS}: no such file. Download it from {place}")
 
 
-def _on_the_hub(name: str, key: str) -> tuple[str, str] | None:
+def _on_the_hub(name: str, key: str, hub: HubOptions = NO_OPTIONS) -> tuple[str, str] | None:
     """Repository and revision of a model that the Hub has; None if out of reach, with a copy here.
 
     One question of ``REACH_SECONDS``: the library would repeat each of its own for half a minute.
@@ -88,19 +120,21 @@ def _on_the_hub(name: str, key: str) -> tuple[str, str] | None:
         raise ModelError(f"{key}: {name or 'nothing'}: not a folder. Name the one with {WEIGHTS}")
     repository, _, revision = name.partition("@")
     try:
-        found = HfApi().model_info(repository, revision=revision or None, timeout=REACH_SECONDS)
+        found = HfApi(token=hub.token).model_info(
+            repository, revision=revision or None, timeout=REACH_SECONDS
+        )
     except HFValidationError as error:
         raise ModelError(
             f"{key}: {name}: no such folder, and no name of the Hugging Face Hub (owner/name)"
         ) from error
     except HfHubHTTPError as error:  # the Hub has answered
-        if _copy_of(name) is not None:
+        if _copy_of(name, hub) is not None:
             return None
         raise ModelError(
             f"{key}: {name}: no such folder, and the Hugging Face Hub does not give it: {error}"
         ) from error
     except Exception as error:  # of the network: the HTTP library of the Hub's decides which
-        if _copy_of(name) is not None:
+        if _copy_of(name, hub) is not None:
             return None
         raise ModelError(_out_of_reach(name, key, error)) from error
     files = [file.rfilename for file in found.siblings or ()]
@@ -115,12 +149,17 @@ def _on_the_hub(name: str, key: str) -> tuple[str, str] | None:
     return repository, found.sha or revision or "main"
 
 
-def _copy_of(name: str) -> Path | None:
+def _copy_of(name: str, hub: HubOptions = NO_OPTIONS) -> Path | None:
     """Folder of an earlier download with its weights, if there is one."""
     repository, _, revision = name.partition("@")
     try:
         folder = Path(
-            snapshot_download(repository, revision=revision or None, local_files_only=True)
+            snapshot_download(
+                repository,
+                revision=revision or None,
+                cache_dir=hub.cache_dir,
+                local_files_only=True,
+            )
         )
     except (HFValidationError, LocalEntryNotFoundError):
         return None

@@ -1,13 +1,16 @@
 """The image classifier: backbone, position encoding, ML-Decoder."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from camchex.contract.params import Section
 from camchex.networks import folder as model_folder
+from camchex.networks.hub import HubOptions
 from camchex.networks.image_encoder import NO_WEIGHTS, ImageEncoder, resolved
 from camchex.networks.ml_decoder import MLDecoder
 from camchex.networks.params import EncoderParams
@@ -19,7 +22,7 @@ class ImageClassifierConfig(Section):
 
     encoder: EncoderParams  # its `pretrained` is none: the weights lie beside config.json
     classes: tuple[str, ...]
-    image_size: int
+    image_size: int = Field(ge=1, le=model_folder.MOST_PX)
     mirrored: bool = True  # trained on mirrored images too (augmentation.flip_p)
 
 
@@ -66,16 +69,22 @@ class ImageClassifier(nn.Module):
         logits: Tensor = self.decoder(maps.flatten(2).transpose(1, 2))
         return logits
 
-    def save_pretrained(self, folder: Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors``; equal models give equal bytes."""
         model_folder.write_model(folder, self.config, self)
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # noqa: PLR0913 - the keywords of every model of the Hub
         cls,
         name: str | Path,
         image_size: int | None = None,
         classes: Sequence[str] | None = None,
+        *,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        token: str | bool | None = None,
     ) -> Self:
         """Load a model that is ready to predict.
 
@@ -84,15 +93,20 @@ class ImageClassifier(nn.Module):
             image_size: Height and width of the images that it is to read, pixels, where the
                 backbone allows another size; None: that of its training.
             classes: Classes of the data, which must be those of the model; None: not checked.
+            revision: Branch, tag or commit of a model of the Hub; None: the main branch.
+            cache_dir: Folder of the Hub's local copies; None: that of its library.
+            local_files_only: Whether an earlier copy is to do, and the Hub is not asked.
+            force_download: Whether files are downloaded although they are here.
+            token: Of a user, for models that are not public; None: that of ``hf auth login``.
 
         Raises:
-            ModelError: If the model is missing, incomplete, of another kind or of other classes, or
+            ModelError: If the model is missing, damaged, of another kind or of other classes, or
                 its backbone cannot read images of this size.
         """
-        folder, config = model_folder.open_model(name, ImageClassifierConfig)
+        hub = HubOptions(revision, cache_dir, local_files_only, force_download, token)
+        folder, config = model_folder.open_model(name, ImageClassifierConfig, hub)
         model_folder.check_classes(folder, config.classes, classes)
-        model = cls(config)
-        model_folder.load_weights(folder, model)
+        model = model_folder.build_loaded(folder, partial(cls, config))
         if image_size is None or image_size == config.image_size:
             return model.eval()
         args = {**config.encoder.backbone_args}

@@ -91,15 +91,17 @@ def on_all_devices(
     shape: tuple[int, ...],
     runtime: RuntimeParams,
     by_batch: Callable[[Sequence[BatchRows], torch.device], Iterable[Part]],
+    batch_size: Callable[[torch.device], int] = lambda _: BATCH_SIZE,
 ) -> Floats:
     """Compute the rows of a matrix on all devices, each of which takes some batches.
 
     Args:
         network: Moved to the device of the process.
-        total: Number of inputs, which are divided into batches of ``BATCH_SIZE``.
+        total: Number of inputs, which are divided into batches.
         shape: Shape of the matrix; an input may have any number of its rows.
         runtime: Which devices.
         by_batch: Computes some batches on a device: rows of the matrix, and their values.
+        batch_size: Decides how many inputs a batch has, once the network is on the device.
 
     Returns:
         The matrix, whole in every process.
@@ -112,7 +114,7 @@ def on_all_devices(
     share = (several.global_rank, several.world_size) if several else (0, 1)
     network.to(device).eval()
     found = torch.zeros(shape)
-    for rows, values in by_batch(whole_batches(total, BATCH_SIZE, *share), device):
+    for rows, values in by_batch(whole_batches(total, batch_size(device), *share), device):
         found[rows] = values.cpu()
     if several:
         # Exact: a row is a probability on one device, and zero on every other.

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, model_validator
 from camchex.contract.params import Section
 
 PositionKind = Literal["correct", "released"]
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 REFUSED_ARGS = {
     *("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"),
     *("pretrained_strict", "pretrained_model_args", "cache_dir", "pruned", "auto_map"),
@@ -28,13 +29,16 @@ class EncoderParams(Section):
     Source: paper section 3.1 (ConvNeXt and ML-Decoder).
     """
 
-    backbone: str = Field(min_length=1)  # a timm name, or hf: and a name or folder of transformers
-    pretrained: str = Field(min_length=1)  # none, hub, or a folder that holds model.safetensors
-    backbone_args: dict[str, JsonValue]  # to timm.create_model, or over the model's config.json
+    backbone: str = Field(min_length=1)  #: a timm name, or hf: and a name or folder of transformers
+    #: first weights: none, hub, or a folder that holds model.safetensors
+    pretrained: str = Field(min_length=1)
+    #: arguments of timm.create_model, or keys that replace some of config.json
+    backbone_args: dict[str, JsonValue]
+    #: that of the feature maps: correct, or with the axes mixed up as released
     position_encoding: PositionKind
-    decoder_width: int = Field(ge=1)  # the ML-Decoder, here and in the fusion
-    decoder_ffn: int = Field(ge=1)
-    decoder_heads: int = Field(ge=1)
+    decoder_width: int = Field(ge=1)  #: channels of the ML-Decoder, here and in the fusion
+    decoder_ffn: int = Field(ge=1)  #: hidden units of its feed-forward layer
+    decoder_heads: int = Field(ge=1)  #: heads of its attention
 
     @model_validator(mode="after")
     def _arguments_build_a_backbone(self) -> Self:

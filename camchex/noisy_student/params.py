@@ -9,12 +9,13 @@ from camchex.training.params import TrainingParams
 class NoisyStudentParams(Section):
     """Section ``noisy_student``: generation 0 (teacher) and every later one (student)."""
 
-    init: Literal["warm", "pretrained"]  # a student starts from its teacher, or anew
-    teacher: TrainingParams
-    student: TrainingParams
+    #: a student starts from its teacher (warm), or anew from encoder.pretrained (pretrained)
+    init: Literal["warm", "pretrained"]
+    teacher: TrainingParams  #: training of generation 0
+    student: TrainingParams  #: training of every later generation
 
 
 class ViewFinetuningParams(Section):
     """Section ``view_finetuning``: generation 4, trained further on one view."""
 
-    training: TrainingParams
+    training: TrainingParams  #: training of the encoder of each view

@@ -17,7 +17,9 @@ from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.batches import Rows
 from camchex.networks.samples import Cohort
+from camchex.prediction.params import SINGLE, PredictionParams
 from camchex.prediction.study_predictions import Variant, predict_variants
+from camchex.runs.parts import Part
 from camchex.runs.runtime import RuntimeParams
 from camchex.texts.masking import mask_findings
 
@@ -88,13 +90,16 @@ def _exchange(
     return [texts[donor] for donor in donors]
 
 
-def predict_cohort(
+def predict_cohort(  # noqa: PLR0913 - whose studies, how, and which of them
     model: CaMChex,
     cohort: Cohort,
     runtime: RuntimeParams,
     swap_seed: int | None = None,
     out: Path | None = None,
-) -> tuple[pa.Table, dict[str, pa.Table]]:
+    params: PredictionParams = SINGLE,
+    *,
+    part: Part | None = None,
+) -> dict[str, pa.Table]:
     """Predict the development and test studies, and the test studies under counterfactuals.
 
     Args:
@@ -103,10 +108,12 @@ def predict_cohort(
         runtime: Section ``runtime``.
         swap_seed: Decides the exchanges; None: no counterfactuals.
         out: As of :func:`predict_variants`.
+        params: Section ``prediction``.
+        part: As of :func:`predict_variants`.
 
     Returns:
-        Predictions of the studies as they are, and of the test studies under every name of
-        :func:`counterfactuals`: ``schemas.predictions``.
+        Predictions of the studies as they are, under ``PLAIN``, and of the test studies under every
+        name of :func:`counterfactuals`: ``schemas.predictions``; of a part, nothing.
 
     Raises:
         ModelError: If the images do not fit the model.
@@ -116,12 +123,15 @@ def predict_cohort(
     variants = {PLAIN: Variant(plain, np.arange(len(plain)))}
     if swap_seed is not None:
         variants |= changed_variants(plain, swap_seed, model.classes)
-    found = predict_variants(model, variants, runtime, out)
-    table = found.pop(PLAIN)
-    test = table.take(pa.array(tested))
-    return table, {
-        name: replaced(test, np.searchsorted(tested, variants[name].rows), changed)
-        for name, changed in found.items()
+    found = predict_variants(model, variants, runtime, out, params, part=part)
+    if part:
+        return {}
+    test = found[PLAIN].take(pa.array(tested))
+    return {
+        name: table
+        if name == PLAIN
+        else replaced(test, np.searchsorted(tested, variants[name].rows), table)
+        for name, table in found.items()
     }
 
 

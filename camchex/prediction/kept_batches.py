@@ -18,10 +18,12 @@ from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_data import StudySamples
 from camchex.networks.batches import Rows
 from camchex.networks.inference import Part
+from camchex.networks.params import Precision
 from camchex.networks.sampling import BatchRows
 from camchex.runs.devices import device_of, first_device
+from camchex.runs.parts import Part as PartOfWork
 from camchex.runs.runtime import RuntimeParams
-from camchex.runs.scratch import locked, scratch_folder
+from camchex.runs.scratch import locked, locked_part, scratch_folder
 from camchex.runs.training_run import Run, fingerprint
 
 PLACES, VALUES = "places", "values"
@@ -29,7 +31,7 @@ PLACES, VALUES = "places", "values"
 
 @dataclass(frozen=True)
 class KeptBatches:
-    """Results of batches, in a file each, named by the first row; without a folder, none."""
+    """Results of batches, a file each, named by first and last row; without a folder, none."""
 
     folder: Path | None
 
@@ -63,16 +65,19 @@ class KeptBatches:
 
     @staticmethod
     def _path(folder: Path, batch: BatchRows) -> Path:
-        return folder / f"{batch.rows[0]:08d}.safetensors"
+        return folder / f"{batch.rows[0]:08d}-{batch.rows[-1]:08d}.safetensors"
 
 
 @contextmanager
-def kept_for(out: Path | None, key: Callable[[], str]) -> Iterator[KeptBatches]:
+def kept_for(
+    out: Path | None, key: Callable[[], str], part: PartOfWork | None = None
+) -> Iterator[KeptBatches]:
     """Keep batches while ``out`` is made; a second process that makes the same waits.
 
     Args:
         out: First output of the prediction; None: nothing is kept.
         key: Computes a digest of all that the prediction follows from.
+        part: Which part of the batches is made, and kept; None: all that is lacking, and joined.
     """
     if out is None:
         yield KeptBatches(None)
@@ -82,23 +87,29 @@ def kept_for(out: Path | None, key: Callable[[], str]) -> Iterator[KeptBatches]:
     if not first_device():  # only the first of several devices holds the lock
         yield kept
         return
-    with locked(kept.folder, "predicts this"):
+    does = "predicts this"
+    folder = kept.folder
+    with locked_part(folder, part, does) if part else locked(folder, does):
         yield kept
 
 
 def prediction_key(
-    model: CaMChex, read: list[tuple[StudySamples, Rows]], runtime: RuntimeParams
+    model: CaMChex,
+    read: list[tuple[StudySamples, Rows]],
+    runtime: RuntimeParams,
+    precision: Precision | None = None,
 ) -> str:
     """Digest of all that a prediction follows from: code, network, studies and arithmetic.
 
-    ``read`` holds what is predicted, and which studies these are.
+    ``read`` holds what is predicted, and which studies these are; ``precision`` is that of the
+    networks, None: single.
     """
     weights = {n: t.detach().cpu().contiguous().clone() for n, t in model.state_dict().items()}
     digest = hashlib.sha256(save(weights))
     digest.update(fingerprint(Run(Path(__file__), [], [model.config], [])).encode())
     digest.update(model.tokenizer.definition.encode())
     cpu = torch.backends.cpu.get_cpu_capability()
-    parts: list[object] = [device_of(runtime).type, cpu, arithmetic.is_pinned()]
+    parts: list[object] = [device_of(runtime).type, cpu, arithmetic.is_pinned(), precision]
     for samples, rows in read:
         parts += [samples.store.contents.own_sha256, samples.study_ids, rows.tolist()]
         parts += [[of.tolist() for of in samples.rows], [of.tolist() for of in samples.lateral]]

@@ -15,6 +15,7 @@ from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.samples import Cohort
 from camchex.prediction.image_predictions import VIEWS
+from camchex.prediction.params import SINGLE, PredictionParams
 from camchex.prediction.study_predictions import Variant, predict_variants
 from camchex.runs.runtime import RuntimeParams
 
@@ -58,11 +59,15 @@ def _kept(lateral: NDArray[np.bool_], images: str) -> NDArray[np.bool_]:
 
 
 def predict_combinations(
-    model: CaMChex, cohort: Cohort, runtime: RuntimeParams, out: Path | None = None
+    model: CaMChex,
+    cohort: Cohort,
+    runtime: RuntimeParams,
+    out: Path | None = None,
+    params: PredictionParams = SINGLE,
 ) -> dict[str, pa.Table]:
     """Predict the test studies under each of ``COMBINATIONS``: ``schemas.predictions``.
 
-    ``out`` is as of :func:`predict_variants`.
+    ``out`` and ``params`` are as of :func:`predict_variants`.
 
     Raises:
         ModelError: If the model does not read all inputs, or the images do not fit it.
@@ -76,4 +81,4 @@ def predict_combinations(
     test = cohort_studies(cohort, ["test"])
     rows = np.arange(len(test))
     variants = {name: Variant(only(test, name), rows) for name in COMBINATIONS}
-    return predict_variants(model, variants, runtime, out)
+    return predict_variants(model, variants, runtime, out, params)

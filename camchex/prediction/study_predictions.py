@@ -23,11 +23,15 @@ from camchex.fusion.image_maps import StudyMaps
 from camchex.fusion.params import FusionArchitecture
 from camchex.fusion.study_data import StudySamples, reader_of
 from camchex.networks.batches import Floats, Rows, batch_loader, check_size, to_unit_range
-from camchex.networks.inference import BATCH_SIZE, Part, mean_of_looks, on_all_devices
+from camchex.networks.inference import Part, mean_of_looks, on_all_devices
+from camchex.networks.params import Precision
 from camchex.networks.samples import ImageDataset, ImageSamples
 from camchex.networks.sampling import BatchRows
+from camchex.prediction.batches import autocast, studies_per_batch
 from camchex.prediction.kept_batches import kept_for, prediction_key
+from camchex.prediction.params import SINGLE, PredictionParams
 from camchex.prediction.shared_inputs import SharedTexts, encode, images_by_encoder
+from camchex.runs.parts import Part as PartOfWork
 from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
 
@@ -81,6 +85,9 @@ def predict_variants(
     variants: Mapping[str, Variant],
     runtime: RuntimeParams,
     out: Path | None = None,
+    params: PredictionParams = SINGLE,
+    *,
+    part: PartOfWork | None = None,
 ) -> dict[str, pa.Table]:
     """Predict variants of the same studies together, averaged over images and their mirrors.
 
@@ -93,14 +100,17 @@ def predict_variants(
         out: First file or folder that is made of the predictions. If they are interrupted, the next
             call for it goes on where they were, and ends with the same bytes, provided that code,
             model, studies and kind of device are the same. None: they start anew.
+        params: Section ``prediction``.
+        part: Which of the batches are predicted, and kept for the call without it; None: all.
 
     Returns:
-        Predictions of each variant, ``schemas.predictions`` in the order of its studies.
+        Predictions of each variant, ``schemas.predictions`` in the order of its studies; of a part,
+        nothing.
 
     Raises:
-        DataError: If a kept result is damaged.
+        DataError: If a kept result is damaged, or another process makes this part.
         ModelError: If the images do not fit the model, or a probability is not a number.
-        ParamsError: If there is no such device.
+        ParamsError: If there is no such device, or the device lacks the precision.
 
     Source: docs/method.md, section 8 (test-time augmentation of CheXFusion and of the release).
     """
@@ -111,17 +121,25 @@ def predict_variants(
     shape = (int(ends[-1]), len(model.classes))
     placed = list(zip(ends.tolist(), variants.values(), strict=False))
     read = [(variant.samples, variant.rows) for variant in variants.values()]
-    with kept_for(out, partial(prediction_key, model, read, runtime)) as kept:
+    precision, size = params.precision, studies_per_batch(model, params)
+    key = partial(prediction_key, model, read, runtime, precision)
+    with kept_for(out, key, part) as kept:
 
         def by_batch(batches: Sequence[BatchRows], device: torch.device) -> Iterator[Part]:
-            yield from (kept.read(batch) for batch in batches if kept.has(batch))
+            if part:
+                chosen = part.of(-(-total // size(device)))
+                batches = [b for b in batches if b.rows[0] // size(device) in chosen]
+            else:
+                yield from (kept.read(batch) for batch in batches if kept.has(batch))
             lacking = [batch for batch in batches if not kept.has(batch)]
-            parts = _predict_batches(model, placed, runtime, lacking, device)
-            for batch, part in zip(lacking, parts, strict=True):
-                kept.write(batch, part)
-                yield part
+            parts = _predict_batches(model, placed, runtime, lacking, (device, precision))
+            for batch, result in zip(lacking, parts, strict=True):
+                kept.write(batch, result)
+                yield result
 
-        found = on_all_devices(model, total, shape, runtime, by_batch)
+        found = on_all_devices(model, total, shape, runtime, by_batch, size)
+    if part:
+        return {}
     return {
         name: predictions_table(of.study_ids, of.splits, found[start:end], model.classes)
         for name, of, (start, end) in zip(variants, samples, pairwise(ends), strict=True)
@@ -166,9 +184,9 @@ def _predict_batches(
     variants: Sequence[tuple[int, Variant]],
     runtime: RuntimeParams,
     batches: Sequence[BatchRows],
-    device: torch.device,
+    arithmetic: tuple[torch.device, Precision | None],
 ) -> Iterator[Part]:
-    """Predict batches of studies, of each variant that has some of them.
+    """Predict batches of studies on a device, of each variant that has some of them.
 
     ``variants`` come with their first row of the result.
     """
@@ -183,11 +201,16 @@ def _predict_batches(
     needed = [images_by_encoder(model, [one.samples for one in of]) for of in read]
     wanted = [np.unique(np.concatenate(by_encoder)) for by_encoder in needed]
     images, each = _images(variants[0][1].samples.store, wanted)
-    loader = progress(batch_loader(images, each, BATCH_SIZE, runtime), "predicting")
-    for number, batch in enumerate(loader):
+    most = max(map(len, wanted), default=1)
+    device, precision = arithmetic
+    for number, batch in enumerate(
+        progress(batch_loader(images, each, most, runtime), "predicting", len(each))
+    ):
         pixels = to_unit_range(batch.inputs.to(device))
-        maps = encode(model, pixels, wanted[number], needed[number])
-        yield _predict_readings(model, maps, read[number])
+        with autocast(device, precision):
+            maps = encode(model, pixels, wanted[number], needed[number])
+            found = _predict_readings(model, maps, read[number])
+        yield found
 
 
 def _images(store: ImageStore, batches: Sequence[Rows]) -> tuple[ImageDataset, list[BatchRows]]:

@@ -22,6 +22,7 @@ from camchex.fusion.params import TextParams
 from camchex.fusion.section import FusionParams
 from camchex.networks.params import EncoderParams
 from camchex.noisy_student.params import NoisyStudentParams, ViewFinetuningParams
+from camchex.prediction.params import PredictionParams
 from camchex.runs.runtime import RuntimeParams
 from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.sources.params import DataParams, ExternalSets
@@ -53,6 +54,7 @@ class Params(Section):
     view_finetuning: ViewFinetuningParams
     text: TextParams
     fusion: FusionParams
+    prediction: PredictionParams
     evaluation: EvaluationParams
     audit: AuditParams
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(unique)]

@@ -9,6 +9,7 @@ from camchex.comparisons.missing import LABELS, SHARES, WITHOUT
 from camchex.comparisons.variant_tables import SCORES
 from camchex.report.charts import SMALL, Line, line_chart
 from camchex.report.inputs import GENERATIONS, IMAGE_RUNS, ReportInputs
+from camchex.report.render import classes
 from camchex.scores.curves import MACRO
 
 TITLES = {"train_loss": "training loss", "development_mAP": "development mAP"}
@@ -31,7 +32,7 @@ def precision_recall_charts(inputs: ReportInputs) -> tuple[Markup, list[Markup]]
             same_recall = zip(*(lines[name] for lines in curves.values()), strict=True)
             mean = [(at[0][0], sum(y for _, y in at) / len(at)) for at in same_recall]
             small.append(line_chart({name: mean}, name, axes, SMALL, FULL))
-    return line_chart(means, f"Mean of {len(small)} classes", axes, limits=FULL), small
+    return line_chart(means, f"Mean of {classes(len(small))}", axes, limits=FULL), small
 
 
 def reliability_charts(inputs: ReportInputs) -> list[Markup]:
@@ -57,23 +58,38 @@ def net_benefit_charts(inputs: ReportInputs) -> tuple[Markup, list[Markup]]:
     """
     axes = "probability from which on yes is called", "net benefit"
     means: dict[str, Line] = {}
+    everyone: Line = []
     for seed, rows in inputs.net_benefit.items():
         at = [(float(r["threshold"]), r) for r in rows if r["class"] == MACRO]
         means |= {f"seed {seed}": [(x, float(r["net_benefit"])) for x, r in at]} if at else {}
-        above = [(x, y) for x, r in at if (y := float(r["call_all"])) >= 0]
-        means |= {"calling all": above} if above else {}
+        everyone = [(x, y) for x, r in at if (y := float(r["call_all"])) >= 0] or everyone
+    means |= {"calling all": everyone} if everyone else {}
+    small = [
+        line_chart({name: line}, name, ("", ""), SMALL)
+        for name, line in gains_by_class(inputs).items()
+    ]
+    title = "Net benefit, mean of the classes"
+    return line_chart(means, title, axes) if means else Markup(), small
+
+
+def gains_by_class(inputs: ReportInputs) -> dict[str, Line]:
+    """Net benefit above the better of calling all and nobody, mean of the seeds, by class.
+
+    A probability at which a seed hides a class, for a small cell, has no point: the mean of fewer
+    seeds there would jump.
+    """
     gains: dict[str, dict[float, list[float]]] = {}
     for row in (row for rows in inputs.net_benefit.values() for row in rows):
         best = max(float(row["call_all"]), 0.0)
         points = gains.setdefault(row["class"], {}).setdefault(float(row["threshold"]), [])
         points.append(float(row["net_benefit"]) - best)
-    small = [
-        line_chart({name: [(x, fmean(y)) for x, y in points.items()]}, name, ("", ""), SMALL)
+    whole = len(inputs.net_benefit)
+    lines = {
+        name: [(x, fmean(y)) for x, y in sorted(points.items()) if len(y) == whole]
         for name, points in gains.items()
         if name != MACRO
-    ]
-    title = "Net benefit, mean of the classes"
-    return line_chart(means, title, axes) if means else Markup(), small
+    }
+    return {name: line for name, line in lines.items() if line}
 
 
 def missing_charts(missing: Results) -> list[Markup]:

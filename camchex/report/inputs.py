@@ -13,6 +13,7 @@ from camchex.contract.labels import LabelParams
 from camchex.errors import DataError
 from camchex.report.charts import Line
 from camchex.report.examples import Example, Failure, read_examples
+from camchex.report.explanations import ShownExplanations, read_explanations
 from camchex.report.other_results import OtherResults, read_other_results
 from camchex.report.summary import read_details, read_seed_metrics, summarise
 
@@ -97,7 +98,8 @@ class ReportInputs:
             together.
         decisions: Rows of every seed's ``decisions.csv``.
         net_benefit: Rows of every seed's ``net_benefit.csv``.
-        subgroups: Rows of every seed's ``subgroups.csv``.
+        subgroups: Rows of every seed's ``subgroups.csv``, and of further characteristics.
+        gaps: Rows of every seed's ``gaps.csv``, and of further characteristics.
         benchmarks: Rows of every seed's ``benchmarks.csv``.
         curated: Rows of every seed against each set of labels that people gave, by its name.
         others: Results of other pipelines.
@@ -106,6 +108,7 @@ class ReportInputs:
         provenance: What the report was made from.
         examples: Studies to show, only ever of the synthetic cohort.
         failures: What the model is most wrong about, only ever of the synthetic cohort.
+        explanations: How often explanations hit what is known.
         sizes: Numbers of trained ``parameters`` and of ``epochs``, by run; runs that wrote neither
             are left out.
     """
@@ -123,6 +126,7 @@ class ReportInputs:
     decisions: Mapping[int, Sequence[CsvRow]]
     net_benefit: Mapping[int, Sequence[CsvRow]]
     subgroups: Mapping[int, Sequence[CsvRow]]
+    gaps: Mapping[int, Sequence[CsvRow]]
     benchmarks: Mapping[int, Sequence[CsvRow]]
     curated: Mapping[str, Mapping[int, Sequence[CsvRow]]]
     others: OtherResults
@@ -131,6 +135,7 @@ class ReportInputs:
     provenance: Provenance
     examples: Sequence[Example] = ()
     failures: Sequence[Failure] = ()
+    explanations: ShownExplanations = field(default_factory=ShownExplanations)
     sizes: Mapping[str, Results] = field(default_factory=dict)
 
     @property
@@ -139,13 +144,14 @@ class ReportInputs:
         return bool(self.summary["data"] == SYNTHETIC)
 
 
-def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file holds
+def read_inputs(  # noqa: PLR0913 - what is read, and five facts that no file holds
     sources: Sources,
     seeds: Sequence[int],
     labels: LabelParams,
     level: float,
     *,
     curated: Iterable[str] = (),
+    demographics: Iterable[str] = (),
     data: Origin,
     made_by: Mapping[str, str],
     provenance: Provenance,
@@ -160,6 +166,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         labels: The label space.
         level: Level of the intervals.
         curated: Names of the sets of labels that people gave to some test studies.
+        demographics: Further characteristics of patients, which tables of their own tell.
         data: On what patients everything was measured.
         made_by: Command that makes each result of another pipeline.
         provenance: What the report was made from.
@@ -174,7 +181,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         if data == SYNTHETIC
         else ((), ())
     )
-    curves = sources.test
+    curves, further = sources.test, sorted(demographics)
     return ReportInputs(
         seeds=metrics,
         summary=summary,
@@ -193,9 +200,10 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         ),
         decisions=read_seed_rows(curves, seeds, "decisions"),
         net_benefit=read_seed_rows(curves, seeds, "net_benefit"),
-        subgroups=read_seed_rows(curves, seeds, "subgroups"),
+        subgroups=read_groups(curves, seeds, "subgroups", further),
+        gaps=read_groups(curves, seeds, "gaps", further),
         benchmarks=read_seed_rows(curves, seeds, "benchmarks"),
-        curated={name: read_curated(curves / f"curated_{name}.csv", seeds) for name in curated},
+        curated={name: read_by_seed(curves / f"curated_{name}.csv", seeds) for name in curated},
         others=read_other_results(
             sources.others, summary, sources.pseudo_labels, made_by, provenance.recorded_in
         ),
@@ -204,6 +212,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and four facts that no file ho
         provenance=provenance,
         examples=examples,
         failures=failures,
+        explanations=read_explanations(sources.others, metrics, data),
         sizes=read_sizes(sources.training, seeds),
     )
 
@@ -289,8 +298,23 @@ def read_seed_rows(folder: Path, seeds: Sequence[int], name: str) -> dict[int, l
     return {seed: _rows(folder / f"seed{seed}" / f"{name}.csv", ",") for seed in seeds}
 
 
-def read_curated(path: Path, seeds: Sequence[int]) -> dict[int, list[CsvRow]]:
-    """Rows of :func:`camchex.scores.benchmarks.curated_rows` by seed; none if few were curated.
+def read_groups(
+    folder: Path, seeds: Sequence[int], name: str, further: Sequence[str]
+) -> dict[int, list[CsvRow]]:
+    """Rows of ``seed<s>/<name>.csv`` by seed, then those of ``by_<characteristic>/<name>.csv``.
+
+    Raises:
+        DataError: If a file is missing.
+    """
+    found = read_seed_rows(folder, seeds, name)
+    for one in further:
+        for seed, rows in read_by_seed(folder / f"by_{one}" / f"{name}.csv", seeds).items():
+            found[seed] += rows
+    return found
+
+
+def read_by_seed(path: Path, seeds: Sequence[int]) -> dict[int, list[CsvRow]]:
+    """Rows of a file with a column ``seed``, by seed; none where there was too little to write.
 
     Raises:
         DataError: If the file is missing.

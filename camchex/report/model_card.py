@@ -9,12 +9,14 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from camchex.contract.files import write_text
-from camchex.report.facts.people import RACE, SEX, gaps, groups_of
+from camchex.report.facts.people import AGE, RACE, gaps, groups_of
 from camchex.report.facts.trainings import trained, training_settings
 from camchex.report.inputs import IMAGE_RUNS, ReportInputs
 from camchex.report.leakage import leak_sentence
 from camchex.report.render import render
-from camchex.report.seed_rows import SUBGROUP, join_rows
+from camchex.report.seed_rows import SUBGROUP, join_gaps, join_rows
+from camchex.scores.decisions import MEAN
+from camchex.scores.groups import SEX
 
 NAMES = {"mAP": "mean average precision", "AUROC": "macro AUROC"}
 METRICS = {"mAP": "mean_average_precision", "AUROC": "roc_auc"}
@@ -48,7 +50,9 @@ def model_card(inputs: ReportInputs, seed: int) -> str:
         provenance=inputs.provenance,
         sex=groups_of(groups, SEX),
         race=groups_of(groups, RACE),
+        age=groups_of(groups, AGE),
         gaps=gaps(groups),
+        sensitivities=[row for row in join_gaps(inputs.gaps) if row[0][2] == MEAN],
         trained=[row for row in trained(inputs) if row[0] in made_by],
         machines=sorted({inputs.machines[run] for run in made_by if run in inputs.machines}),
         settings=training_settings(inputs.provenance.settings),

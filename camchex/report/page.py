@@ -20,13 +20,13 @@ from camchex.report.curve_charts import (
     reliability_charts,
     training_charts,
 )
+from camchex.report.explanations import KINDS
 from camchex.report.facts.answers import TABLE, added_by_inputs, answers
 from camchex.report.facts.people import (
-    EMERGENCY,
+    FURTHER,
     NOT_RECORDED,
-    RACE,
-    SEX,
     flow_of_studies,
+    further_groups,
     gaps,
     groups_of,
     missing_by_split,
@@ -45,9 +45,12 @@ from camchex.report.seed_rows import (
     SUBGROUP,
     Joined,
     join_decisions,
+    join_gaps,
     join_rows,
     subgroup_chart,
 )
+from camchex.scores.decisions import MEAN
+from camchex.scores.groups import EMERGENCY, SEX
 
 BANNER = "SYNTHETIC COHORT: these numbers say nothing about real X-rays"
 IMAGES = "images_"  # how the name of the counts of a data set's images begins
@@ -159,7 +162,15 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
     yield from _curves(inputs)
     yield _section("Frequent and rare findings", "frequency_groups", summary=summary)
     chart = subgroup_chart(groups)
-    yield _section("Subgroups", "subgroups", rows=groups, chart=chart, gaps=gaps(groups))
+    yield _section(
+        "Subgroups",
+        "subgroups",
+        rows=groups,
+        chart=chart,
+        gaps=gaps(groups),
+        sensitivities=join_gaps(inputs.gaps),
+        mean=MEAN,
+    )
     curated = {name: join_rows(rows, CURATED) for name, rows in inputs.curated.items()}
     rows = join_rows(inputs.benchmarks, BENCHMARK)
     yield _section("Other labels", "other_labels", rows=rows, curated=curated)
@@ -184,6 +195,9 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
             elsewhere=others.elsewhere.get(CEILING),
             **found,
         )
+    yield _section(
+        "What explanations hit", "explanations", explanations=inputs.explanations, kinds=KINDS
+    )
     missing = others.found.get(MISSING)
     yield _section(
         "What is missing",
@@ -230,7 +244,7 @@ def _last(inputs: ReportInputs, groups: Joined) -> Iterator[Section]:
         "Intended use and limits",
         "use_and_limits",
         synthetic=inputs.synthetic,
-        race=groups_of(groups, RACE),
+        unseen=[name for name in FURTHER if groups_of(groups, name) == NOT_RECORDED],
         places=PLACES,
     )
     yield _section(
@@ -255,7 +269,8 @@ def _participants(inputs: ReportInputs, rows: Joined) -> Section:
         missing=missing_by_split(cohort),
         vitals=missing_vital_signs(inputs.data.get("vitals", {})),
         sex=groups_of(rows, SEX),
-        race=groups_of(rows, RACE),
+        further=further_groups(inputs.data),
+        unseen=[name for name in FURTHER if groups_of(rows, name) == NOT_RECORDED],
         emergency=groups_of(rows, EMERGENCY),
         labels=inputs.labels,
         excess=leak["ruled_out"]["excess"] if leak["found"] is not None else None,

@@ -13,6 +13,7 @@ from camchex.scores.seeds import mean_sd
 SUBGROUP = ("characteristic", "value")
 BENCHMARK = ("benchmark", "blank", "uncertain", "level")
 DECISION = ("class", "rule")
+GAP = ("characteristic", "value", "class")
 CURATED = ("finding", "blank", "uncertain")
 Joined = list[tuple[tuple[str, ...], Results]]
 
@@ -46,6 +47,30 @@ def _means(rows: Sequence[CsvRow]) -> Results:
         ends = [means(f"{score}_{end}")["mean"] for end in ("low", "high")]
         found |= {score: means(score), f"{score}_interval": None if None in ends else ends}
     return found
+
+
+def join_gaps(seeds: Mapping[int, Sequence[CsvRow]]) -> Joined:
+    """Rows of ``gaps.csv`` that every seed has: counts as text, and shares as means with ends."""
+    by_seed = [{tuple(row[name] for name in GAP): row for row in rows} for rows in seeds.values()]
+    found: Joined = []
+    for name in by_seed[0]:
+        rows = [of_seed[name] for of_seed in by_seed if name in of_seed]
+        if len(rows) == len(by_seed):
+            joined: dict[str, object] = {
+                key: _range([int(row[key]) for row in rows])
+                for key in ("studies", "classes", "positives")
+            }
+            for key in ("sensitivity", "gap"):
+                ends = [_mean(rows, f"{key}_{end}") for end in ("low", "high")]
+                joined |= {key: _mean(rows, key), f"{key}_interval": ends}
+            found.append((name, joined))
+    return found
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Counts that may differ between seeds."""
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def join_decisions(seeds: Mapping[int, Sequence[CsvRow]]) -> Joined:

@@ -1,6 +1,9 @@
 """Work spread over processes: results in order, and few of them in memory at a time."""
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -42,7 +45,8 @@ def in_processes(
     waiting: deque[Item] = deque()
     while True:
         # A process that runs threads (Arrow's, here) must not be forked.
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, spawn, initializer=end_with_parent)
         try:
             running = deque(pool.submit(work, item) for item in waiting)
             while True:
@@ -63,3 +67,20 @@ def in_processes(
         finally:
             pool.shutdown(cancel_futures=True)
         yield instead(waiting.popleft())
+
+
+def end_with_parent() -> None:
+    """Let this process, one of a pool, end with the process that started it, however that ends.
+
+    A pool tells its processes when it is done, which a process that is killed cannot. Ctrl-C, which
+    reaches every process of a terminal, is left to the one that started them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

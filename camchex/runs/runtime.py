@@ -10,13 +10,13 @@ from camchex.contract.params import Section
 class RuntimeParams(Section):
     """Section ``runtime``."""
 
-    workers: int = Field(ge=0)  # processes that read and decode; 0: the main process does
-    accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    devices: int = Field(ge=1)  # per node
-    nodes: int = Field(default=1, ge=1)  # started by torchrun or SLURM
-    portable: bool = True  # equal bytes on every x86-64 machine; false: this machine's, but faster
-    compile: bool  # torch.compile: takes minutes, which only long trainings win back
-    checkpoint_gradients: bool = False  # encoders are computed twice: larger batches fit in memory
+    workers: int = Field(ge=0)  #: processes that read and decode; 0: the main process does
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]  #: where the networks compute
+    devices: int = Field(ge=1)  #: devices per node, one process each
+    nodes: int = Field(default=1, ge=1)  #: nodes, started by torchrun or SLURM
+    portable: bool = True  #: equal bytes on every x86-64 machine; false: this machine's, but faster
+    compile: bool  #: torch.compile, which takes minutes that only long trainings win back
+    checkpoint_gradients: bool = False  #: encoders are computed twice: larger batches fit in memory
 
     @property
     def processes(self) -> int:

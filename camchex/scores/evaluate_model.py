@@ -14,10 +14,17 @@ from camchex.scores.curves import reliability_curves, score_curves
 from camchex.scores.decisions import DECISIONS, NET_BENEFIT, decision_rows, net_benefit_rows
 from camchex.scores.evaluate import evaluate
 from camchex.scores.fit_calibration import calibration_scores, compared, fit_calibration
+from camchex.scores.groups import SERVED_ALIKE
+from camchex.scores.groups.gaps import GAPS, gap_rows
+from camchex.scores.groups.subgroups import (
+    SUBGROUPS,
+    characteristics,
+    subgroup_rows,
+    view_positions,
+)
 from camchex.scores.intervals import NONE, intervals
 from camchex.scores.labelled_split import labelled_split, read_probabilities
 from camchex.scores.params import EvaluationParams
-from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows, view_positions
 
 
 def evaluate_model(
@@ -36,8 +43,8 @@ def evaluate_model(
         The metrics: the few numbers that ``dvc metrics diff`` shows (scores with their bounds per
         study and per image; head, body and tail, in the grouping of the paper where it applies;
         calibration), and all results in ``details``, a list of one: DVC takes no list for a
-        metric. Then the calibration; and curves, decisions, subgroups and benchmarks as tables by
-        file name.
+        metric. Then the calibration; and curves, decisions, subgroups, gaps and benchmarks as
+        tables by file name.
 
     Raises:
         DataError: If a split has no study, or the predictions are not of these studies.
@@ -68,6 +75,7 @@ def evaluate_model(
     metrics["details"] = [results]
     values = characteristics(test.table, None if images is None else view_positions(images))
     subgroups = subgroup_rows(test, probabilities, values, level, min_cell)
+    alike = {name: values[name] for name in SERVED_ALIKE}
     space = labels.space if isinstance(labels.space, str) else "own labels"
     benchmarks = benchmark_rows(test, probabilities, space, bounds)
     tables = {
@@ -76,6 +84,7 @@ def evaluate_model(
         "decisions": (DECISIONS, decision_rows(test, calibrated, fitted, level, min_cell)),
         "net_benefit": (NET_BENEFIT, net_benefit_rows(test, calibrated, min_cell)),
         "subgroups": (SUBGROUPS, subgroups),
+        "gaps": (GAPS, gap_rows(test, calibrated, fitted, alike, level, min_cell)),
         "benchmarks": (BENCHMARKS, benchmarks),
     }
     return metrics, fitted, tables

@@ -9,7 +9,8 @@ shown in docs/evaluation.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -18,8 +19,8 @@ from scipy.stats import norm
 
 from camchex.aggregates.csv_files import Row
 from camchex.scores.labelled_split import Split
-from camchex.scores.metrics import ClassScore, Floats, macro, score_classes
-from camchex.scores.ranking import Places, rank
+from camchex.scores.metrics import ClassScore, Floats, MacroScore, macro, score_ranking
+from camchex.scores.ranking import Orders, Places, rank
 
 Counts = NDArray[np.int64]
 Ends = list[float] | None
@@ -111,12 +112,14 @@ class Intervals:
             ends = self._of_one(at[0], next(iter(scores.values())), self.influence[:, :, at[0]])
         return dict(zip((f"{ap}_interval", "AUROC_interval"), ends, strict=True))
 
-    def _z(self) -> float:
+    @property
+    def z(self) -> float:
+        """Standard errors to either side of an interval."""
         return float(norm.ppf((1 + self.level) / 2))
 
     def _of_one(self, q: int, score: ClassScore, influence: Floats) -> list[Ends]:
         ap, corrected, auroc = _numbers([score])[:, 0]
-        fewer, z = int(self.patients[q].min()), self._z()
+        fewer, z = int(self.patients[q].min()), self.z
         if fewer >= FEW:
             halves = z * np.sqrt(variance(influence))
             middles = np.array([corrected, auroc])
@@ -130,19 +133,37 @@ class Intervals:
         self, at: Sequence[int], scores: Sequence[ClassScore], influence: Floats
     ) -> list[Ends]:
         """What the patients tell, and what the formulas add for classes with few of them."""
-        positives, negatives = self.patients[at].T
-        fewer, z = np.minimum(positives, negatives), self._z()
-        ap, corrected, auroc = _numbers(scores)
-        guess = (corrected * fewer + 0.5) / (fewer + 1)  # never 0 or 1, which have no variance
-        low, high = newcombe(auroc, positives, negatives, z)
-        formula = np.array([guess * (1 - guess) / fewer, ((high - low) / (2 * z)) ** 2])
-        lacking = np.where(fewer < FEW, np.maximum(formula - variance(influence), 0), 0)
-        halves = z * np.sqrt(variance(influence.mean(axis=2)) + lacking.sum(axis=1) / len(at) ** 2)
+        patients, z = self.patients[at], self.z
+        ap, corrected, auroc = numbers = _numbers(scores)
+        halves = _halves(influence, formula_variance(numbers, patients, z), patients, z)
         middles = np.array([corrected.mean(), auroc.mean()])
         score = ap.mean(), auroc.mean()
         return [
             _around(*three) for three in zip(middles - halves, middles + halves, score, strict=True)
         ]
+
+
+def formula_variance(numbers: Floats, patients: Counts, z: float) -> Floats:
+    """Variance of average precision and AUROC of each class, (2, Q), from formulas.
+
+    ``numbers``, (3, Q), are of :func:`_numbers`; ``patients``, (Q, 2), have the finding or not.
+    """
+    _, corrected, auroc = numbers
+    fewer = patients.min(axis=1)
+    guess = (corrected * fewer + 0.5) / (fewer + 1)  # never 0 or 1, which have no variance
+    low, high = newcombe(auroc, patients[:, 0], patients[:, 1], z)
+    return np.array([guess * (1 - guess) / fewer, ((high - low) / (2 * z)) ** 2])
+
+
+def _halves(influence: Floats, formula: Floats, patients: Counts, z: float) -> Floats:
+    """Half of the widths of the intervals of both means, (2,), over Q classes.
+
+    What the patients tell, and what the formulas, (2, Q), add for classes with few of them.
+    """
+    few = patients.min(axis=1) < FEW
+    lacking = np.where(few, np.maximum(formula - variance(influence), 0), 0).sum(axis=1)
+    found: Floats = z * np.sqrt(variance(influence.mean(axis=2)) + lacking / len(few) ** 2)
+    return found
 
 
 def variance(influence: Floats) -> Floats:
@@ -162,6 +183,28 @@ def _around(low: float, high: float, score: float) -> list[float]:
     return [max(float(min(low, score)), 0.0), min(float(max(high, score)), 1.0)]
 
 
+Scored = tuple[dict[str, ClassScore], Intervals]
+"""Scores of some classes, and what their intervals are made of."""
+
+
+def joined(parts: Sequence[Scored]) -> Scored:
+    """What :func:`scored` would find of the classes of all parts at once, of the same patients."""
+    scores = {f"{n} {name}": one for n, (part, _) in enumerate(parts) for name, one in part.items()}
+    influence = [bounds.influence for _, bounds in parts if bounds.influence is not None]
+    patients = np.concatenate([bounds.patients for _, bounds in parts])
+    every = np.concatenate(influence, axis=2)
+    return scores, Intervals(every, tuple(scores), parts[0][1].level, patients)
+
+
+def of_classes(part: Scored, names: Sequence[str]) -> Scored:
+    """The same of some classes."""
+    scores, bounds = part
+    at = [bounds.classes.index(name) for name in names]
+    influence = None if bounds.influence is None else bounds.influence[:, :, at]
+    kept = replace(bounds, influence=influence, classes=tuple(names), patients=bounds.patients[at])
+    return {name: scores[name] for name in names}, kept
+
+
 def intervals_of(
     labels: Floats,
     probabilities: Floats,
@@ -170,7 +213,22 @@ def intervals_of(
     level: float,
     times: Counts | None = None,
 ) -> Intervals:
-    """What the intervals of some classes are made of.
+    """What the intervals of some classes are made of; arguments are those of :func:`scored`."""
+    return scored(labels, probabilities, classes, patient, level, times)[1]
+
+
+def scored(  # noqa: PLR0913 - what is scored, how often it counts, and how it is ranked
+    labels: Floats,
+    probabilities: Floats,
+    classes: Sequence[str],
+    patient: Places,
+    level: float,
+    times: Counts | None = None,
+    *,
+    workers: int = 1,
+    orders: Orders | None = None,
+) -> Scored:
+    """Score some classes, with what their intervals are made of.
 
     Args:
         labels: 1, 0, or NaN where unknown, (N, Q).
@@ -179,15 +237,27 @@ def intervals_of(
         patient: The number of the patient of each row, (N,).
         level: Share of test sets whose interval should hold the truth.
         times: How often a row counts, (N,): its images, for the score per image; None: once.
+        workers: Threads, which change no number.
+        orders: Orders of probabilities that are ranked more than once; None: they are not kept.
     """
     present, patient = np.unique(patient, return_inverse=True)
     influence = np.zeros((2, len(present), len(classes)))
     counts = np.zeros((len(classes), 2), np.int64)
-    for q, (truth, guess) in enumerate(zip(labels.T, probabilities.T, strict=True)):
-        counts[q] = [len(np.unique(patient[truth == side])) for side in (1, 0)]
+    once = np.ones(len(present), np.int64)
+
+    def score(q: int) -> ClassScore:
+        truth, guess = labels[:, q], probabilities[:, q]
+        order = None if orders is None else orders.of(guess)
+        ranking = rank(truth, guess, patient, times, order)
+        counts[q] = [np.count_nonzero(np.bincount(patient[truth == side])) for side in (1, 0)]
         if counts[q].all():
-            influence[:, :, q] = rank(truth, guess, patient, times).influence()
-    return Intervals(influence, tuple(classes), level, counts)
+            influence[:, :, q] = ranking.influence()
+        own = np.ones(len(ranking.positive)) if times is None else times[ranking.positive]
+        return score_ranking(ranking, once, own)
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        scores = dict(zip(classes, pool.map(score, range(len(classes))), strict=True))
+    return scores, Intervals(influence, tuple(classes), level, counts)
 
 
 def macro_row(
@@ -199,12 +269,79 @@ def macro_row(
 ) -> tuple[list[ClassScore], Row]:
     """Score every class, and their means with bounds: mAP, low, high, AUROC, low, high.
 
-    Arguments are those of :func:`intervals_of`.
+    Arguments are those of :func:`scored`.
     """
     names = [str(q) for q in range(labels.shape[1])]
-    scores = score_classes(labels, probabilities, names, times)
-    bounds = intervals_of(labels, probabilities, names, patient, level, times)
+    scores, bounds = scored(labels, probabilities, names, patient, level, times)
     return list(scores.values()), mean_row(scores, bounds)
+
+
+def seed_intervals(
+    labels: Floats, seeds: Sequence[Floats], patient: Places, level: float
+) -> dict[str, Ends]:
+    """The intervals of :func:`means_of`, of each seed's probabilities, (N, Q).
+
+    Other arguments are those of :func:`scored`.
+    """
+    names = [str(q) for q in range(labels.shape[1])]
+    return means_of([scored(labels, one, names, patient, level) for one in seeds])[1]
+
+
+def means_of(seeds: Sequence[Scored]) -> tuple[list[MacroScore], dict[str, Ends]]:
+    """Means over the classes of each seed (:func:`scored`), and intervals of means over seeds.
+
+    The intervals are ``mAP_interval`` and ``AUROC_interval``. Their ends are the means of the
+    seeds' ends: other patients are the same for all seeds.
+    """
+    found: dict[str, list[Floats]] = {"mAP_interval": [], "AUROC_interval": []}
+    means = [macro(scores.values()) for scores, _ in seeds]
+    for scores, bounds in seeds:
+        ends = bounds.of_mean(scores)
+        for key, kept in found.items():
+            if (one := ends.get(key)) is not None:
+                kept.append(np.array(one))
+    return means, {
+        key: np.mean(kept, axis=0).tolist() if kept and len(kept) == len(seeds) else None
+        for key, kept in found.items()
+    }
+
+
+def difference(first: Sequence[Scored], second: Sequence[Scored]) -> dict[str, Ends]:
+    """Intervals of the means over classes and seeds, first less second.
+
+    Each side holds what :func:`scored` found for each of its seeds, of the same classes and of
+    studies of the same patients. The patients tell how both sides move together. Where few have a
+    finding, the formulas stand for each side, and all classes tell the correlation of the two.
+
+    Returns:
+        ``mAP_interval`` and ``AUROC_interval``, which hold the difference itself; None for fewer
+        than five patients, or for a single class of which fewer have the finding, or have it not.
+    """
+    sides = []
+    for side in (first, second):
+        influence = np.mean([np.asarray(bounds.influence) for _, bounds in side], axis=0)
+        sides.append((influence, np.mean([_numbers([*s.values()]) for s, _ in side], axis=0)))
+    (one, own), (other, others) = sides
+    held = [side[0][1].patients for side in (first, second)]
+    patients, z = np.minimum(*held), first[0][1].z
+    classes = len(patients)
+    if not classes or one.shape[1] < FEWEST or (classes == 1 and patients.min() < FEWEST):
+        return dict.fromkeys(("mAP_interval", "AUROC_interval"))
+    alone = [variance(part) for part in (one, other)]
+    common = (sum(alone) - variance(one - other)).sum(axis=1) / 2
+    spreads = np.sqrt(np.prod([part.sum(axis=1) for part in alone], axis=0))
+    related = np.divide(common, spreads, out=np.zeros(2), where=spreads > 0).clip(0, 1)
+    ours, theirs = map(formula_variance, (own, others), held, (z, z))
+    formula = ours + theirs - 2 * related[:, None] * np.sqrt(ours * theirs)
+    halves = _halves(one - other, formula, patients, z)
+    ap, corrected, auroc = (own - others).mean(axis=1).tolist()
+    return {
+        f"{name}_interval": [min(middle - half, value), max(middle + half, value)]
+        for name, middle, half, value in (
+            ("mAP", corrected, float(halves[0]), ap),
+            ("AUROC", auroc, float(halves[1]), auroc),
+        )
+    }
 
 
 def mean_row(scores: Mapping[str, ClassScore], bounds: Intervals) -> Row:

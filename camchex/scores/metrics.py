@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from camchex.aggregates.small_cells import is_small_class
 from camchex.errors import DataError
-from camchex.scores.ranking import Weights, rank
+from camchex.scores.ranking import Ranking, Weights, rank
 
 Floats = NDArray[np.float64]
 Metric = Literal["ap", "auroc"]
@@ -169,12 +169,17 @@ def score_class(
     """
     ranking = rank(labels, probabilities)
     times = np.ones(len(labels), np.int64) if weights is None else weights
-    ap, auroc = (float(score[0]) for score in ranking.scores(times[:, None]))
+    return score_ranking(ranking, times, times[ranking.positive])
+
+
+def score_ranking(ranking: Ranking, weights: Weights, own: Weights) -> ClassScore:
+    """Score one class in order, under weights of its units, (U,), and of each positive, (P,)."""
+    ap, auroc = (float(score[0]) for score in ranking.scores(weights[:, None]))
     positives = len(ranking.positive)
     counts = positives, ranking.known - positives
     if np.isnan(ap):  # all positives, or all negatives, are missing or weigh nothing
         return ClassScore(None, None, *counts)
-    return ClassScore(ap, auroc, *counts, ranking.precision_of_others(times))
+    return ClassScore(ap, auroc, *counts, ranking.precision_of_others(weights, own))
 
 
 def score_classes(

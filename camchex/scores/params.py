@@ -8,20 +8,20 @@ from camchex.contract.params import Section
 class BootstrapParams(Section):
     """Section ``evaluation.bootstrap``: how intervals are found."""
 
-    resamples: int = Field(ge=1)  # of the patients, with replacement
-    seed: int = Field(ge=0)
-    level: float = Field(gt=0, lt=1)  # share of the resamples within an interval
+    resamples: int = Field(ge=1)  #: draws of the patients, with replacement
+    seed: int = Field(ge=0)  #: seed of the draws
+    level: float = Field(gt=0, lt=1)  #: share of the resamples within an interval
 
 
 class EvaluationParams(Section):
     """Section ``evaluation``."""
 
-    min_cell: int = Field(ge=1)  # studies: a smaller count above 0 is hidden; 1 hides nothing
-    bootstrap: BootstrapParams
+    min_cell: int = Field(ge=1)  #: studies; a smaller count above 0 is hidden; 1 hides nothing
+    bootstrap: BootstrapParams  #: how intervals are found
 
 
 class AuditParams(Section):
     """Section ``audit``: what chance looks like to the leakage audit."""
 
-    shuffles: int = Field(ge=2)  # times that indications are dealt out to other studies
-    seed: int = Field(ge=0)
+    shuffles: int = Field(ge=2)  #: times that indications are dealt out to other studies
+    seed: int = Field(ge=0)  #: seed of these shuffles

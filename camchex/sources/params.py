@@ -45,9 +45,9 @@ Key = Annotated[
 class CxrLtFiles(Section):
     """File of each split below ``data.cxr_lt``; each release has names of its own."""
 
-    train: BelowCxrLt
-    development: BelowCxrLt
-    test: BelowCxrLt
+    train: BelowCxrLt  #: file of the training split
+    development: BelowCxrLt  #: file of the development split
+    test: BelowCxrLt  #: file of the test split
 
     def below(self, folder: Path) -> dict[str, Path]:
         """Return the path of each split's file."""
@@ -57,18 +57,21 @@ class CxrLtFiles(Section):
 class DataParams(Section):
     """Section ``data``: folders of MIMIC-CXR, MIMIC-IV-ED and CXR-LT below one root."""
 
-    root: Path
-    tables: Path  # canonical tables that later stages read: of the first stages, or your own
-    mimic_cxr_jpg: BelowRoot
-    reports: BelowRoot
-    mimic_iv_ed: BelowRoot
-    cxr_lt: BelowRoot
-    cxr_lt_files: CxrLtFiles
-    cxr_lt_other_tests: tuple[BelowCxrLt, ...]  # test files of other releases
-    # Labels that people gave to some studies, by a name of one's own: files below mimic_cxr_jpg.
+    root: Path  #: folder of the raw data
+    tables: Path  #: canonical tables that later stages read: of the first stages, or your own
+    mimic_cxr_jpg: BelowRoot  #: folder of MIMIC-CXR-JPG
+    reports: BelowRoot  #: archive or folder of MIMIC-CXR's reports
+    mimic_iv_ed: BelowRoot  #: folder of MIMIC-IV-ED
+    cxr_lt: BelowRoot  #: folder of CXR-LT
+    cxr_lt_files: CxrLtFiles  #: files of CXR-LT, by split
+    #: test files of other releases, whose share in training is counted
+    cxr_lt_other_tests: tuple[BelowCxrLt, ...]
+    #: labels that people gave to some studies, by a name of your own: files below mimic_cxr_jpg
     curated_tests: Mapping[Key, BelowRoot]
-    watch_images: BelowRoot  # what DVC hashes in place of the images
-    watch_reports: BelowRoot
+    #: tables that tell patients apart, below root: edstays of MIMIC-IV-ED, patients of MIMIC-IV
+    demographics: Mapping[Literal["race", "age"], BelowRoot]
+    watch_images: BelowRoot  #: what DVC hashes in place of the images
+    watch_reports: BelowRoot  #: what DVC hashes in place of the reports
 
 
 class LabelPolicy(Section):
@@ -77,16 +80,17 @@ class LabelPolicy(Section):
     Source: docs/method.md, section 5.
     """
 
-    uncertain: Literal["unknown", "positive", "negative"] = "unknown"  # -1 of CheXpert
-    unmentioned: Literal["unknown", "negative"] = "unknown"  # a blank of CheXpert
-    # Readers of VinDr-CXR, of three, who must name a finding.
+    #: meaning of -1; CheXpert only
+    uncertain: Literal["unknown", "positive", "negative"] = "unknown"
+    unmentioned: Literal["unknown", "negative"] = "unknown"  #: meaning of a blank; CheXpert only
+    #: readers, of three, who must name a finding; VinDr-CXR only
     min_readers: Annotated[int, Field(ge=1, le=3)] = 2
-    # Classes of a positive Nodule/Mass of VinDr-CXR: both are positive until a teacher decides
-    # between them, or both are unknown. A negative Nodule/Mass makes both negative.
+    #: classes of a positive Nodule/Mass: both are positive until a teacher decides, or both are
+    #: unknown; a negative one makes both negative; VinDr-CXR only
     nodule_mass: Literal["both", "unknown"] = "both"
-    # Whether the source's No Finding (none of its own findings) is ours; else ours is unknown.
+    #: whether the source's No Finding (none of its own findings) is ours; else ours is unknown
     no_finding_source_hard: bool = True
-    # Classes by published finding, where they replace the source's module; none: left out.
+    #: classes by published finding, where they replace the source's module; none: left out
     map: Mapping[str, tuple[str, ...]] = {}
 
 
@@ -96,15 +100,15 @@ RECOMMENDED = LabelPolicy()
 class ExternalSet(Section):
     """One entry of section ``external``: a further set of images with its own labels."""
 
-    source: Literal["chexpert", "nih", "vindr"]
-    folder: BelowRoot
-    table: BelowRoot  # below the folder, as is the next
-    # What names the images of the official test: a list or table of its own below the folder, or
-    # the table itself where none is published beside it.
+    source: Literal["chexpert", "nih", "vindr"]  #: how the set is published
+    folder: BelowRoot  #: folder of the set
+    table: BelowRoot  #: table of its labels, below the folder
+    #: what names the images of the official test: a list or table below the folder, or the table
+    #: itself where none is published beside it
     test_list: BelowRoot
-    hold_out_test: bool  # whether students are trained without the patients of the official test
-    watch_images: BelowRoot  # what DVC hashes in place of the images
-    labels: LabelPolicy
+    hold_out_test: bool  #: whether students are trained without the patients of the official test
+    watch_images: BelowRoot  #: what DVC hashes in place of the images, below the folder
+    labels: LabelPolicy  #: meaning of the labels where the publisher leaves it open
 
     @model_validator(mode="after")
     def _policy_is_of_the_source(self) -> Self:

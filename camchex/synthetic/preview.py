@@ -58,12 +58,13 @@ def finding_sheet(params: SyntheticParams, out: Path) -> None:
         out: The PNG.
     """
     body = grow_chest(stream(params.seed, "finding sheet"), "M")
+    without = {view: _expose(body, view, params) for view in VIEWS}
     panels = []
     for finding in sorted(RADIOLOGICAL_SIGNS):
         rng = stream(params.seed, "finding sheet", finding)
         ill = with_findings(body, {finding: SHOWN * params.signal}, rng)
-        images = [_expose(chest, view, params) for view in VIEWS for chest in (body, ill)]
-        panels.append((np.hstack(images), finding))
+        pairs = [(without[view], _expose(ill, view, params)) for view in VIEWS]
+        panels.append((np.hstack([image for pair in pairs for image in pair]), finding))
     _write_sheet(panels, out, columns=2, inches=(7.0, 1.95))
 
 

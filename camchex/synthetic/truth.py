@@ -28,23 +28,28 @@ def score_pseudo_labels(
         classes: The label space.
 
     Returns:
-        Macro AUROC over classes, per set and over all, and the classes that it averages.
+        Macro AUROC over classes, per set and over all, and the classes that it averages; None where
+        no class has ``MIN_CASES`` positives and negatives.
 
     Raises:
         DataError: If an image with pseudo-labels is missing from its labels or from the truth.
     """
     by_set = {key: _auroc(pseudo[key], labels[key], truth, classes) for key in pseudo}
     return {
-        "AUROC": mean(v for scores in by_set.values() for v in scores.values()),
+        "AUROC": _mean([v for scores in by_set.values() for v in scores.values()]),
         "by_set": {
             key: {
-                "AUROC": mean(scores.values()),
+                "AUROC": _mean([*scores.values()]),
                 "classes": len(scores),
                 "lowest": dict(sorted(scores.items(), key=lambda item: item[1])[:3]),
             }
             for key, scores in by_set.items()
         },
     }
+
+
+def _mean(scores: Sequence[float]) -> float | None:
+    return mean(scores) if scores else None
 
 
 def _auroc(

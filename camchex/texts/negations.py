@@ -1,4 +1,4 @@
-"""Whether an indication rules out, removes from the patient or gives to a relative what it names.
+"""Whether an indication rules out, has removed or gives to a relative what it names.
 
 The rules are those of ConText (Harkema, Dowling, Thornblade and Chapman 2009) as far as requests
 need them: words that negate open a scope to the right, words of history or of a question end it,
@@ -51,12 +51,37 @@ AFTER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Begins where a finding ends that is then negated."""
+PAST = r"(?<!\w)(?:s/p|status[ -]post|post|after|h/o|hx(?:\ of)?|history\ of|prior|previous|past)\ "
+CUT_OUT = r"(?:resect\w*|excis\w*|(?:\w*lob|pneumon|segment)ectom\w*|wedge)"
+GONE_BEFORE = re.compile(
+    rf"{PAST}{PLAIN}{{0,3}}(?:(?:{CUT_OUT}|repair|removal)\ of|{CUT_OUT}\ (?:for|due\ to))"
+    rf"\ {PLAIN}{{0,2}}$|\bresolved\ {PLAIN}{{0,1}}$",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Ends where a finding starts that was cut out, taken out or repaired, or that has resolved."""
+PAST_BEFORE = re.compile(rf"{PAST}{PLAIN}{{0,3}}$", re.IGNORECASE | re.VERBOSE)
+GONE_AFTER = re.compile(
+    rf"(?<!fx)(?<!fracture)(?<!fractures)\ (?:\w+\ )?(?:repair\w*|remov\w*|{CUT_OUT})(?!\w)",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Begins where a finding ends that is treated so; before it, it stands that this is over.
+
+A fracture that was repaired is still seen.
+"""
+RESOLVED = re.compile(r"\ (?:(?:has|have|now|since|is)\ )?resolved(?!\w|\s*\?)", re.IGNORECASE)
 ASKED_AFTERWARDS = re.compile(r"\s*\?")
 LONGEST = 120  # characters before a finding that are looked at
 
 
 def is_negated(text: str, start: int, end: int) -> bool:
-    """Whether the words of a span are negated or a relative's; never if ``?`` follows."""
+    """Whether the words of a span are negated, gone, or a relative's; never if ``?`` follows."""
     if ASKED_AFTERWARDS.match(text, end):
         return False
-    return bool(BEFORE.search(text[max(start - LONGEST, 0) : start]) or AFTER.match(text, end))
+    before = text[max(start - LONGEST, 0) : start]
+    return bool(
+        BEFORE.search(before)
+        or AFTER.match(text, end)
+        or GONE_BEFORE.search(before)
+        or RESOLVED.match(text, end)
+        or (GONE_AFTER.match(text, end) and PAST_BEFORE.search(before))
+    )

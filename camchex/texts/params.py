@@ -14,6 +14,8 @@ Source = Literal["indication", "history"]
 class IndicationParams(Section):
     """Section ``indications``."""
 
-    sections: SectionRules  # as MIMIC-CXR's parser finds them; corrected; any: hospital's headers
-    use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(unique)]  # in this order
-    cleaner: Cleaner
+    #: as MIMIC-CXR's parser finds them; corrected; any: headers of other hospitals
+    sections: SectionRules
+    #: sections that the model reads, in this order
+    use: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(unique)]
+    cleaner: Cleaner  #: how their text is cleaned

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
 from torch import nn
@@ -20,7 +18,7 @@ from torch.utils import deterministic
 from camchex.errors import ModelError, ParamsError
 from camchex.networks.batches import batch_loader
 from camchex.networks.sampling import ShuffledBatches, equal_shares
-from camchex.runs.devices import device_of
+from camchex.runs.devices import cluster_environments, device_of
 from camchex.runs.runtime import RuntimeParams
 from camchex.training.callbacks import Checkpoint, LocalLog, Selection
 from camchex.training.checkpoint import CHECKPOINT, SafeCheckpoints, last_good
@@ -132,7 +130,7 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         accumulate_grad_batches=params.accumulate,
         gradient_clip_val=params.clip_norm,
         callbacks=callbacks,
-        plugins=[SafeCheckpoints(), *cluster_environments()],
+        plugins=[SafeCheckpoints(), *cluster_environments(runtime)],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=False,
@@ -140,12 +138,6 @@ def _trainer(params: TrainingParams, runtime: RuntimeParams, callbacks: list[Cal
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
     )
-
-
-def cluster_environments() -> list[SLURMEnvironment]:
-    """Switch off Lightning's requeueing under SLURM: it saves checkpoints within an epoch."""
-    slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
-    return [SLURMEnvironment(auto_requeue=False)] if slurm else []
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field, create_model, model_validator
 
 from camchex.contract import params
 from camchex.contract.params import PARAMS, Section
+from camchex.networks.params import Precision
 
 S = TypeVar("S", bound=Section)
 
 Schedule = Literal["cosine", "cosine_restarts_each_epoch", "constant"]
-Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 Loss = Literal["weighted", "original"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -23,18 +23,19 @@ class AugmentationParams(Section):
     Source: CheXFusion's augmentations, every value written out instead of a library's default.
     """
 
-    crop_scale: tuple[float, float]  # share of the area
-    crop_ratio: tuple[float, float]  # width / height
-    flip_p: Probability
-    affine_p: Probability
-    rotate_degrees: float = Field(ge=0, le=180)
-    shift: Probability  # of the side
-    scale: float = Field(ge=0, lt=1)
-    brightness_contrast_p: Probability
-    brightness: Probability  # added, as a share of the grey range
-    contrast: Probability  # multiplied by 1 +- contrast
-    distort_p: Probability
-    noise_p: Probability
+    #: lowest and highest share of the area that is kept by the crop
+    crop_scale: tuple[float, float]
+    crop_ratio: tuple[float, float]  #: lowest and highest width / height of the crop
+    flip_p: Probability  #: probability of mirroring left and right
+    affine_p: Probability  #: probability of turning, shifting and scaling
+    rotate_degrees: float = Field(ge=0, le=180)  #: most degrees of a turn, to either side
+    shift: Probability  #: largest shift, as a share of the side
+    scale: float = Field(ge=0, lt=1)  #: largest change of size; 0.1: from 0.9 to 1.1
+    brightness_contrast_p: Probability  #: probability of a change of brightness and contrast
+    brightness: Probability  #: largest value added, as a share of the grey range
+    contrast: Probability  #: grey values are multiplied by at most 1 +- contrast
+    distort_p: Probability  #: probability of an elastic or a grid distortion
+    noise_p: Probability  #: probability of noise or one of three blurs
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> Self:
@@ -54,19 +55,22 @@ class TrainingParams(Section):
     paper leaves open is a parameter here.
     """
 
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)  # images or studies per step, over all devices
-    accumulate: int = Field(ge=1)  # batches per optimizer step
-    loss: Loss  # with class weights, a mean; or the asymmetric loss as it was published, a sum
-    learning_rate: float = Field(gt=0)  # the highest one, after the warm-up
-    weight_decay: float = Field(ge=0)
-    decay_norm_and_bias: bool
-    schedule: Schedule
-    warmup_fraction: float = Field(ge=0, lt=1)  # of the training; with restarts, of an epoch
-    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None  # null: keep the weights themselves
-    clip_norm: Annotated[float, Field(gt=0)] | None  # null: no clipping
-    precision: Precision
-    seed: int = Field(ge=0)
+    epochs: int = Field(ge=1)  #: passes over the training images or studies
+    batch_size: int = Field(ge=1)  #: images or studies per step, over all devices
+    accumulate: int = Field(ge=1)  #: batches per optimizer step
+    loss: Loss  #: with class weights, a mean; or the asymmetric loss as it was published, a sum
+    learning_rate: float = Field(gt=0)  #: the highest one, after the warm-up
+    weight_decay: float = Field(ge=0)  #: decay of AdamW, decoupled from the gradient
+    decay_norm_and_bias: bool  #: whether norms and biases decay, too
+    schedule: Schedule  #: course of the learning rate after the warm-up
+    #: share of the training in which the rate rises; with restarts, of an epoch
+    warmup_fraction: float = Field(ge=0, lt=1)
+    #: decay of the weights' moving average, per step; null: keep the weights themselves
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None
+    #: largest norm of the gradient; null: no clipping
+    clip_norm: Annotated[float, Field(gt=0)] | None
+    precision: Precision  #: arithmetic of the training
+    seed: int = Field(ge=0)  #: first weights, order, augmentation and dropout follow from it
 
 
 _optional: Any = {

@@ -8,5 +8,6 @@ from camchex.contract.params import Section
 class ViewParams(Section):
     """Section ``views``."""
 
-    classifier: bool  # decides images of unknown view; false: they stay frontal
-    confidence: float = Field(gt=0.5, lt=1)  # least probability of a view that is decided
+    #: whether a classifier decides images of unknown view; false: they stay frontal
+    classifier: bool
+    confidence: float = Field(gt=0.5, lt=1)  #: least probability of a view that is decided

@@ -21,19 +21,24 @@ Hours = Annotated[float, Field(ge=0, le=8784, allow_inf_nan=False)]  # a leap ye
 class VitalRanges(Section):
     """Lowest and highest plausible value of each vital sign, both included."""
 
-    temperature_f: Bounds
-    heart_rate_bpm: Bounds
-    respiratory_rate_bpm: Bounds
-    o2_saturation_pct: Bounds
-    systolic_bp_mmhg: Bounds
-    diastolic_bp_mmhg: Bounds
+    temperature_f: Bounds  #: body temperature, degrees Fahrenheit
+    heart_rate_bpm: Bounds  #: heart rate, beats per minute
+    respiratory_rate_bpm: Bounds  #: respiratory rate, breaths per minute
+    o2_saturation_pct: Bounds  #: oxygen saturation, per cent
+    systolic_bp_mmhg: Bounds  #: systolic blood pressure, mmHg
+    diastolic_bp_mmhg: Bounds  #: diastolic blood pressure, mmHg
 
 
 class VitalsParams(Section):
-    """Section ``vitals``."""
+    """Section ``vitals``: which stay a study belongs to, and which values count.
 
+    Source: docs/method.md, section 3.
+    """
+
+    #: which stay counts: one that contains the study, or that of the nearest arrival
     rule: Literal["within_stay", "nearest_any"]
-    hours_before: Hours  # within_stay: slack ahead of arrival
-    hours_after: Hours  # within_stay: slack past departure
-    visit_gap_hours: Hours | None  # stays this far apart are one visit; null: each stay is its own
-    ranges: VitalRanges | None  # null: values as published, whatever their unit and range
+    hours_before: Hours  #: slack ahead of arrival; within_stay only
+    hours_after: Hours  #: slack past departure; within_stay only
+    visit_gap_hours: Hours | None  #: stays this far apart are one visit; null: each stay is its own
+    #: plausible values; null: values as published, whatever their unit and range
+    ranges: VitalRanges | None

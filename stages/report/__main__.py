@@ -52,6 +52,7 @@ def main(
         params.load("labels", LabelParams),
         params.load("evaluation", EvaluationParams).bootstrap.level,
         curated=params.load("data.curated_tests", dict[str, str]),
+        demographics=params.load("data.demographics", dict[str, str]),
         data=origin(params.load("data.root", Path)),
         made_by=MADE_BY,
         provenance=read_provenance("report", read, declared, profiles, shown),

@@ -1,5 +1,6 @@
 """What DVC knows: which stages a run has, what each waits for, and which are up to date."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ class Plan:
     Attributes:
         upstream: The stages that each stage waits for, by address, in the order of ``dvc repro``.
         current: Stages that are up to date, as is all that they depend on.
+        modules: What the commands of the other stages run as ``python -m stages.<name>``, in order.
         records: Names of the entries of each dvc.lock, in the order that ``dvc repro`` would leave.
     """
 
     upstream: dict[str, frozenset[str]]
     current: frozenset[str]
+    modules: Sequence[str]
     records: Mapping[Path, Sequence[str]]
 
 
@@ -47,8 +50,14 @@ def read_plan(targets: Sequence[str]) -> Plan:
         return Plan(
             {s.addressing: frozenset(u.addressing for u in graph.successors(s)) for s in order},
             frozenset(stage.addressing for stage in current),
+            _modules(stage for stage in order if stage not in current),
             _records(order),
         )
+
+
+def _modules(stages: Iterable[Stage]) -> list[str]:
+    commands = " ".join(str(stage.cmd) for stage in stages)  # a command, or a list of several
+    return list(dict.fromkeys(re.findall(r"python -m (stages\.\w+)", commands)))
 
 
 def _records(order: Iterable[Stage]) -> dict[Path, list[str]]:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -17,12 +17,16 @@ from typing import Self
 from dvc.cli import main
 from rich.console import Console
 
+from camchex.runs import preloaded
 from camchex.runs.scratch import LOGS, SCRATCH, run_name
+from stages import fix_arithmetic
 
 RUN_LOCK = SCRATCH / "repro.lock"
 """Held by a run."""
 STAGES_LOCK = SCRATCH / "repro_stages.lock"
 """Held, together, by the stages that run."""
+PRELOADED_SOCKET = SCRATCH / "repro.socket"
+"""Where the process that has imported what stages import waits for their commands."""
 PRELOADED = (
     *(__name__, "dvc.cli.parser", "dvc.commands.repro", "dvc.repo.index", "dvc.repo.reproduce"),
     *("dvc.repo.stage", "dvc.repo.scm_context", "dvc.stage.cache", "dvc.stage.loader"),
@@ -39,9 +43,13 @@ class Processes:
 
     A context manager: whoever leaves it early stops the stages that still run. Their commands get
     SIGTERM; DVC is let to finish what it writes, so that no dvc.lock is cut off.
+
+    Args:
+        modules: What the stages run. If several, one process imports them for all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = modules
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(list(PRELOADED))
         self._started: list[BaseProcess] = []
@@ -52,6 +60,11 @@ class Processes:
         self._guard.start()
         other.close()
         self._alive.recv()
+        if len(self._modules) > 1:
+            PRELOADED_SOCKET.unlink(missing_ok=True)
+            words = (str(PRELOADED_SOCKET), self._guard.pid, self._modules, fix_arithmetic)
+            self._started.append(self._context.Process(target=preloaded.serve, args=words))
+            self._started[-1].start()
         return self
 
     def start(self, address: str) -> BaseProcess:
@@ -112,6 +125,7 @@ def _run_stage(address: str, log: Path, group: int) -> None:
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
+    os.environ[preloaded.ADDRESS] = str(PRELOADED_SOCKET)
     with _locked(STAGES_LOCK, fcntl.LOCK_SH):
         words = ["repro", "--single-item", address]
         sys.argv = ["dvc", *words]  # by which DVC names this process to others

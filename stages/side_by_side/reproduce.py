@@ -112,7 +112,7 @@ def urgencies(upstream: dict[str, frozenset[str]]) -> dict[str, tuple[int, int]]
 def _run_waiting(run: Run, jobs: int) -> None:
     """Run every stage of ``run.waiting``; after one has failed, start no more."""
     failed: list[str] = []
-    with Processes() as processes, _shown(run):
+    with Processes(run.plan.modules if jobs > 1 else ()) as processes, _shown(run):
         while run.running or (run.waiting and not failed):
             for name in run.ready()[: 0 if failed else jobs - len(run.running)]:
                 run.waiting.remove(name)

@@ -55,7 +55,9 @@ def test_the_cohorts_are_a_table() -> None:
     shares = {"true_share": 0.1, "share": 0.28, "low": 0.2, "high": 0.4, "lowest": 0.1}
     answers = {"accused": True, "accused_by_range": False, "leak_found": None}
     row = {**shares, "highest": None, **answers}
-    text = assumptions_text({"half uncertain": row})
+    words = {"words_found": 3, "other_words_found": 1}
+    text = assumptions_text({"half uncertain": row}, {"generated": {**row, **words}})
     assert "Synthetic data" in text
-    shown = "| half uncertain | 0.10 | 0.28 | 0.20 to 0.40 | 0.10 to none | yes | no | unknown |"
-    assert shown in text
+    cells = "0.10 | 0.28 | 0.20 to 0.40 | 0.10 to none | yes | no | unknown |"
+    assert f"| half uncertain | {cells}\n" in text
+    assert f"| generated | {cells} 3 | 1 |\n" in text

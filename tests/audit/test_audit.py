@@ -7,7 +7,7 @@ import pytest
 from camchex.aggregates.results import Results
 from camchex.audit.audit import Predicted, audit
 from camchex.audit.gain import NAMES
-from camchex.audit.leak import excess, find_leak, leak_results
+from camchex.audit.leak import excess, find_leak, leak_results, named_shared
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.errors import DataError
 from camchex.report.leakage import leak_sentence
@@ -74,7 +74,8 @@ def test_no_leak_is_found_where_there_is_none(clean: Results) -> None:
 def test_findings_that_mimic_missed_are_no_leak() -> None:
     invented = factories.invent({"train": 400, "test": 10})
     cohort = factories.cohort(invented, invented.truth.astype(float), missed=0.4)
-    found = leak_results(cohort, CXR_LT_2023, PARAMS, EVALUATION)
+    named = named_shared(cohort, CXR_LT_2023)
+    found = leak_results(cohort, CXR_LT_2023, named, PARAMS, EVALUATION)
     not_seen = found["not_seen"]
     assert not_seen["excess"] > not_seen["excess_shuffled"]["max"]  # named, there, and missed
     assert found["ruled_out"]["excess"] == 0
@@ -84,7 +85,8 @@ def test_findings_that_mimic_missed_are_no_leak() -> None:
 def test_labels_that_rule_nothing_out_cannot_tell() -> None:
     invented = factories.invent({"train": 50, "test": 50}, named=0)
     cohort = factories.cohort(invented, invented.truth.astype(float))
-    found = leak_results(cohort, CXR_LT_2023, PARAMS, EVALUATION)
+    named = named_shared(cohort, CXR_LT_2023)
+    found = leak_results(cohort, CXR_LT_2023, named, PARAMS, EVALUATION)
     assert found["found"] is None
     assert "cannot be told" in leak_sentence({"leak": found})
 

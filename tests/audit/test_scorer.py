@@ -5,12 +5,14 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.audit.mentions import Mention
-from camchex.audit.scorer import Scorer, interval_of, surviving, value_of
+from camchex.audit.scorer import Scorer, surviving, value_of
 from camchex.audit.words import by_indication, by_mention
 from camchex.comparisons.two_models import compare_settings
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.bootstrap import draw_patients
+from camchex.scores.intervals import intervals
 from camchex.scores.labelled_split import LabelSet, Split, label_sets, labelled_split
+from camchex.scores.metrics import score_classes
 from tests.scores import factories
 
 LEVEL = 0.9
@@ -31,17 +33,38 @@ def test_scores_differences_and_bounds_are_those_of_a_comparison() -> None:
     others = [factories.guesses(test.labels, 1, seed) for seed in (5, 6)]
     labels = label_sets(test)[LABELS]
     one, other = scorer.score(labels, others), scorer.score(labels, seeds)
-    found = scorer.difference(other.minus(one))
-    expected = compare_settings(test, others, seeds, {}, scorer.draws, level=LEVEL, min_cell=5)
+    found = other.less(one)
+    expected = compare_settings(test, others, seeds, {}, level=LEVEL, min_cell=5)
     for metric, name in (("mAP", "AP"), ("AUROC", "AUROC")):
         row = expected["means"]["macro"][name]
-        assert scorer.shown(one)[metric] == pytest.approx(row["left"], abs=1e-12)
+        assert one.shown()[metric] == pytest.approx(row["left"], abs=1e-12)
         assert found[metric] == pytest.approx(row["difference"], abs=1e-12)
         assert found[f"{metric}_interval"] == pytest.approx(row["interval"], abs=1e-12)
+    assert one.alone == list(expected["classes"])
     for name, row in expected["classes"].items():
-        lost = other.minus(one).classes[name]
-        assert lost[0] == pytest.approx(row["AP"]["difference"], abs=1e-12)
-        assert interval_of(lost, LEVEL) == pytest.approx(row["AP"]["interval"], abs=1e-12)
+        lost = other.less(one, name)
+        assert lost["mAP"] == pytest.approx(row["AP"]["difference"], abs=1e-12)
+        assert lost["mAP_interval"] == pytest.approx(row["AP"]["interval"], abs=1e-12)
+
+
+def test_a_score_is_the_first_of_its_numbers() -> None:
+    test, seeds, scorer = made()
+    for labels in label_sets(test).values():
+        score = scorer.score(labels, seeds)
+        shown = score.shown()
+        assert [shown["mAP"], shown["AUROC"]] == pytest.approx([score.ap[0], score.auroc[0]])
+
+
+def test_the_interval_of_a_score_is_that_of_the_evaluation() -> None:
+    test, seeds, scorer = made()
+    found = scorer.score(label_sets(test)[LABELS], seeds).shown()
+    bounds = [
+        intervals(test, one, LEVEL)["study"].of_mean(score_classes(test.labels, one, test.classes))
+        for one in seeds
+    ]
+    for key in ("mAP_interval", "AUROC_interval"):
+        expected = np.mean(np.array([ends[key] for ends in bounds], float), axis=0)
+        assert found[key] == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_score_of_cells_is_scikit_learns_of_the_studies_of_each_class() -> None:
@@ -56,6 +79,20 @@ def test_a_score_of_cells_is_scikit_learns_of_the_studies_of_each_class() -> Non
     assert found.auroc[0] == pytest.approx(auroc, abs=1e-12)
 
 
+def test_what_was_ranked_and_drawn_before_is_what_a_new_scorer_finds() -> None:
+    test, seeds, scorer = made()
+    others = [factories.guesses(test.labels, 1, seed) for seed in (5, 6)]
+    sets = label_sets(test)
+    cells = np.random.default_rng(1).random(test.labels.shape) < 0.5
+    asked = [(one, two, None) for one in sets.values() for two in (seeds, others, seeds)]
+    for labels, given, of in [*asked, (sets[LABELS], seeds, cells), (sets[LABELS], seeds, None)]:
+        _, _, fresh = made()
+        one, other = scorer.score(labels, given, of), fresh.score(labels, given, of)
+        np.testing.assert_array_equal(one.ap, other.ap)
+        np.testing.assert_array_equal(one.auroc, other.auroc)
+        assert one.by_seed() == other.by_seed()
+
+
 def test_a_single_small_class_has_no_score() -> None:
     _, seeds, scorer = made(40)
     truth = np.zeros((40, 1))
@@ -63,8 +100,8 @@ def test_a_single_small_class_has_no_score() -> None:
         truth[:positives] = 1
         found = scorer.score(LabelSet(truth, [0], ["Mass"]), seeds)
         assert (value_of(found.ap) is not None) is shown
-        assert (scorer.shown(found)["mAP_interval"] is not None) is shown
-        assert bool(found.classes) is shown
+        assert (found.shown()["mAP_interval"] is not None) is shown
+        assert bool(found.alone) is shown
 
 
 def number(value: float, drawn: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ import pyarrow as pa
 import pytest
 from scipy.stats import binom, fisher_exact
 
+from camchex.aggregates.results import Results
+from camchex.audit.leak import named_shared
 from camchex.audit.search import FALSE_DISCOVERIES, Chosen, found, search, search_results
 from camchex.contract.labels import CXR_LT_2023
 from tests.scores import factories
@@ -67,17 +69,27 @@ def test_words_of_few_patients_are_never_tried() -> None:
     assert search([None] * 80, labels, patients, MIN_CELL, 0) == []
 
 
+def words_of(cohort: pa.Table) -> list[Results]:
+    named = named_shared(cohort, CXR_LT_2023)
+    return list(search_results(cohort, CXR_LT_2023, named, 0, MIN_CELL)["words"])
+
+
 def test_only_findings_that_the_report_rules_out_and_no_listed_word_names_are_searched() -> None:
     invented = factories.invent({"train": 400, "test": 200})
     labels = factories.leaked(invented, 0.9)  # by listed words only
     cohort = factories.cohort(invented, labels)
-    assert search_results(cohort, CXR_LT_2023, 0, MIN_CELL)["words"] == []
+    assert (
+        search_results(cohort, CXR_LT_2023, named_shared(cohort, CXR_LT_2023), 0, MIN_CELL)["words"]
+        == []
+    )
     at, pneumonia = cohort.column_names.index("indication"), CXR_LT_2023.index("Pneumonia")
     hit = np.arange(600) % 3 == 0
     labels[hit, pneumonia] = 1
     given = cohort["indication"].to_pylist()
     texts = [f"{t or 'cough .'} zebra" if h else t for t, h in zip(given, hit, strict=True)]
     other = factories.cohort(invented, labels).set_column(at, "indication", pa.array(texts))
-    (word,) = search_results(other, CXR_LT_2023, 0, MIN_CELL)["words"]
+    (word,) = search_results(other, CXR_LT_2023, named_shared(other, CXR_LT_2023), 0, MIN_CELL)[
+        "words"
+    ]
     assert (word["class"], word["words"], word["share_positive"]) == ("Pneumonia", "zebra", 1)
     assert word["patients"] >= MIN_CELL

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,8 @@ TREES = {
     "reports": "mimic-cxr-reports",
     "watch_reports": "mimic-cxr-reports/files",
 }
+
+RACE = {"race": "race.csv"}
 
 
 def look(root: Path, **data_params: object) -> CheckedData:
@@ -338,6 +341,21 @@ def test_curated_labels_that_are_there_are_offered_and_counted_once_named(copy: 
     assert "no model is scored on" not in named
     missing = look(copy, curated_tests={"ours": "ours.csv"})
     assert f"{path.with_name('ours.csv')}: missing" in text(missing)
+
+
+def test_tables_of_race_and_age_are_read_and_counted(copy: Path) -> None:
+    stays = copy / "mimic-iv-ed" / "ed" / "edstays.csv.gz"
+    with gzip.open(stays, "rt") as file:
+        rows = list(csv.DictReader(file))
+    (copy / "race.csv").write_text(
+        "\n".join(["subject_id,race", *(f"{row['subject_id']},WHITE" for row in rows)])
+    )
+    known = re.search(r"([\d,]+) studies whose race is known", text(look(copy, demographics=RACE)))
+    assert known
+    assert int(known[1].replace(",", "")) > 0
+    (copy / "race.csv").write_text("subject_id,rasse\n1,WHITE\n")
+    assert "race.csv: " in text(look(copy, demographics=RACE))
+    assert "missing" in text(look(copy, demographics={"age": "hosp/patients.csv.gz"}))
 
 
 def test_the_files_of_cxr_lt_are_held_against_the_images_and_each_other(copy: Path) -> None:

@@ -15,7 +15,7 @@ from camchex.comparisons.variant_text import markdown
 from camchex.comparisons.variants import Comparison, Files, Row
 from camchex.contract import schemas, tables
 from camchex.errors import DataError
-from camchex.scores.bootstrap import draw_patients
+from camchex.scores.intervals import difference, scored
 from camchex.scores.labelled_split import Split, labelled_split
 from camchex.scores.params import BootstrapParams, EvaluationParams
 from tests.scores import factories
@@ -132,7 +132,7 @@ def write_seeds(folder: Path, test: Split, strength: float) -> list[NDArray[np.f
     return [guesses.astype(np.float64) for guesses in seeds]
 
 
-def test_an_ensemble_is_scored_once_and_its_difference_has_the_interval_of_scikit_learn(
+def test_an_ensemble_is_scored_once_and_its_difference_has_an_interval(
     test: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -140,24 +140,12 @@ def test_an_ensemble_is_scored_once_and_its_difference_has_the_interval_of_sciki
     ours = np.mean(write_seeds(tmp_path / "ours", test, 1.5), axis=0)
     scores, intervals = compare_ensembles(PAIR, SEEDS, FILES, test, EVALUATION)
     kinds = {"mAP": average_precision_score, "AUROC": roc_auc_score}
-    draws = draw_patients(test.patients, RESAMPLES, 0)
     for name, score in kinds.items():
         for row, guesses in (("late_ensemble", late), ("camchex_ensemble", ours)):
             mean = np.mean([score(y, p) for y, p in zip(test.labels.T, guesses.T, strict=True)])
             assert scores[row][name] == [pytest.approx(mean)]
-        differences = []
-        for counts in draws.counts:
-            rows = np.repeat(np.arange(len(test.labels)), counts[draws.patient])
-            truth = test.labels[rows]
-            kept = [q for q in (0, 1) if 0 < truth[:, q].sum() < len(rows)]
-            one, other = (
-                np.mean([score(truth[:, q], guesses[rows, q]) for q in kept])
-                for guesses in (late, ours)
-            )
-            differences.append(other - one)
-        difference = scores["camchex_ensemble"][name][0] - scores["late_ensemble"][name][0]
-        ends = np.quantile(differences, [0.05, 0.95]) - 2 * (np.mean(differences) - difference)
-        assert intervals[STEP][name] == pytest.approx(ends.tolist())
+        pair = ([scored(test.labels, p, CLASSES, test.patient, 0.9)] for p in (ours, late))
+        assert intervals[STEP][name] == difference(*pair)[f"{name}_interval"]
     assert list(intervals) == [STEP]
 
 

@@ -103,7 +103,9 @@ def measured(test: Split, tmp_path_factory: pytest.TempPathFactory) -> Found:
     for view in VIEWS:
         kept = np.array([view in views for views in test.table["views"].to_pylist()])
         dedicated[view] = [write(Path(files.views.format(name=view)), test, 2.0, 5, kept)]
-    return dict(missing_inputs(test, SEEDS, files, EVALUATION, {})), ours, dedicated
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("camchex.comparisons.missing.DRAWS", 2)  # scoring takes long
+        return dict(missing_inputs(test, SEEDS, files, EVALUATION, {})), ours, dedicated
 
 
 def score(kind: str, labels: Floats, guesses: Floats) -> float:
@@ -199,7 +201,10 @@ def test_at_least_as_good_is_not_below_by_more_than_twice_the_deviation(
     assert found["at_least_as_good"] is good
 
 
-def test_few_studies_of_a_view_are_not_scored_and_not_counted(test: Split, tmp_path: Path) -> None:
+def test_few_studies_of_a_view_are_not_scored_and_not_counted(
+    test: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("camchex.comparisons.missing.SHARES", ())  # curves are not looked at here
     views = [["lateral"] if i < 3 else ["frontal"] for i in range(len(test.labels))]
     place = test.table.schema.get_field_index("views")
     field = test.table.schema.field("views")

@@ -17,7 +17,6 @@ from camchex.comparisons.two_models import compare_settings
 from camchex.contract.labels import CXR_LT_2023, CXR_LT_2024_TASK2
 from camchex.errors import DataError
 from camchex.scores.benchmarks import BENCHMARKS, benchmark_rows
-from camchex.scores.bootstrap import draw_patients
 from camchex.scores.intervals import intervals
 from camchex.scores.labelled_split import Split, labelled_split
 from camchex.scores.params import BootstrapParams
@@ -42,40 +41,30 @@ def test(cohort: pa.Table) -> Split:
     return labelled_split(cohort, "test", CXR_LT_2023)
 
 
-def test_the_difference_of_every_resample_is_that_of_scikit_learn(test: Split) -> None:
+def test_a_difference_is_that_of_scikit_learn_and_its_interval_that_of_the_patients(
+    test: Split,
+) -> None:
     left = [factories.guesses(test.labels, 1, seed) for seed in (0, 1)]
     right = [factories.guesses(test.labels, 2, seed) for seed in (2, 3, 4)]
-    draws = draw_patients(test.patients, RESAMPLES, 0)
-    found = compare_settings(test, left, right, {"few": ["Fibrosis"]}, draws, level=0.9, min_cell=5)
+    found = compare_settings(test, left, right, {"few": ["Fibrosis"]}, level=0.9, min_cell=5)
     column = CXR_LT_2023.index("Fibrosis")
-    differences = []
-    for counts in draws.counts:
-        rows = np.repeat(np.arange(120), counts[draws.patient])
-        truth = test.labels[rows, column]
+    row = found["classes"]["Fibrosis"]
+    for name, metric in (("AP", average_precision_score), ("AUROC", roc_auc_score)):
         sides = [
-            np.mean([average_precision_score(truth, p[rows, column]) for p in side])
-            for side in (right, left)
+            np.mean([metric(test.labels[:, column], p[:, column]) for p in side])
+            for side in (left, right)
         ]
-        differences.append(sides[0] - sides[1])
-    row = found["classes"]["Fibrosis"]["AP"]
-    bias = np.mean(differences) - row["difference"]
-    ends = np.quantile(differences, [0.05, 0.95]) - 2 * bias
-    assert row["interval"] == pytest.approx(ends.tolist())
-    assert found["means"]["few"]["AP"] == row
-    sides = [
-        np.mean([roc_auc_score(test.labels[:, column], p[:, column]) for p in side])
-        for side in (left, right)
-    ]
-    auroc = found["classes"]["Fibrosis"]["AUROC"]
-    assert [auroc["left"], auroc["right"]] == pytest.approx(sides)
-    assert auroc["difference"] == pytest.approx(sides[1] - sides[0])
+        assert [row[name]["left"], row[name]["right"]] == pytest.approx(sides)
+        assert row[name]["difference"] == pytest.approx(sides[1] - sides[0])
+        low, high = row[name]["interval"]
+        assert low < row[name]["difference"] < high
+    assert found["means"]["few"] == row
 
 
 def test_a_small_class_counts_in_the_mean_and_is_not_shown(test: Split) -> None:
     guesses = [factories.guesses(test.labels, 1, 0)]
-    draws = draw_patients(test.patients, RESAMPLES, 0)
     groups = {"tail": ["Consolidation"], "body": ["Edema"]}
-    found = compare_settings(test, guesses, guesses, groups, draws, level=0.95, min_cell=5)
+    found = compare_settings(test, guesses, guesses, groups, level=0.95, min_cell=5)
     assert found["not_shown"] == ["Consolidation"]
     assert found["not_scored"] == ["Edema"]
     assert list(found["means"]) == ["macro"]
@@ -136,6 +125,16 @@ class TestSubmission:
         sample.write_text(sample.read_text(), encoding="utf-8-sig")
         assert write_submission(test, test.labels, sample, tmp_path / "out.csv") == 1
 
+    def test_an_image_twice_is_named_by_its_line_in_the_file(
+        self, test: Split, tmp_path: Path
+    ) -> None:
+        image = test.table["image_ids"][0].as_py()[0]
+        sample = tmp_path / "sample.csv"
+        lines = ["", "dicom_id,Edema", "", f"{image},0.5", "", "", f"{image},0.5"]
+        sample.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+        with pytest.raises(DataError, match=f"line 7, column 'dicom_id': found '{image}'"):
+            write_submission(test, test.labels, sample, tmp_path / "out.csv")
+
     def test_every_image_has_the_prediction_of_its_study(self, test: Split, tmp_path: Path) -> None:
         images = [i for ids in test.table["image_ids"].to_pylist() for i in ids][::-1]
         findings = list(CXR_LT_2024_TASK2)[::-1]
@@ -155,8 +154,8 @@ class TestSubmission:
         ("images", "findings", "message"),
         [
             (["elsewhere"], ["Edema"], "1 of its 1 images have no prediction"),
-            (["a", "b", "a"], ["Edema"], "image a in row 2 and again in row 4"),
-            ([], ["Osteopenia"], "no output for Osteopenia"),
+            (["a", "b", "a"], ["Edema"], "line 4, .* found 'a', expected every id in one row only"),
+            (["a"], ["Osteopenia"], "no output for Osteopenia"),
             ([], [], "expected dicom_id and the findings"),
         ],
     )

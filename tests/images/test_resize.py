@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -24,7 +24,6 @@ def bilinear_weights(length: int, size: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(points[:, None] - np.arange(length)))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(rows=SIDES, columns=SIDES, size=st.integers(8, 64))
 def test_a_small_square_is_pillows_lanczos(rows: int, columns: int, size: int) -> None:
     image = picture(rows + 1, columns + 1)
@@ -78,7 +77,6 @@ def test_a_real_xray_decoded_at_a_smaller_scale_is_near_the_plain_route(
         assert np.abs(off).mean() <= most
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(rows=SIDES, columns=SIDES, size=st.integers(8, 64))
 def test_pad_keeps_the_aspect_and_centres_it_on_black(rows: int, columns: int, size: int) -> None:
     square = fit_square(np.full((rows, columns), 200, dtype=np.uint8), size, "pad")

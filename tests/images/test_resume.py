@@ -17,10 +17,11 @@ from PIL import Image
 
 from camchex.contract.image_store import ImageParams
 from camchex.errors import DataError
-from camchex.images import shards, workers
-from camchex.images.prepare import Prepared, prepare_images
+from camchex.images import parts, shards, workers
+from camchex.images.prepare import Prepared, prepare_images, prepare_part
 from camchex.images.unreadable import Note
 from camchex.images.workers import Outcome, prepare_files
+from camchex.runs.parts import Part
 from tests.images.files import PARAMS, encoded, images_table, picture, saved
 
 FILES = 30
@@ -268,3 +269,94 @@ def test_a_second_preparation_waits_for_the_first(table: pa.Table) -> None:
         assert not list(Path(".camchex/scratch").glob("out-*"))
     second.join()
     assert Path("out/shards.json").exists()
+
+
+def part(table: pa.Table, number: int, count: int, out: str = "out", processes: int = 0) -> None:
+    prepare_part(table, Path("root"), Path(out), HALF, processes, part=Part(number, count))
+
+
+@pytest.mark.parametrize(("count", "lacking"), [(1, 0), (3, 0), (3, 2), (16, 0), (16, 6)])
+def test_images_prepared_in_parts_are_joined_to_the_same_bytes(
+    table: pa.Table, monkeypatch: pytest.MonkeyPatch, count: int, lacking: int
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 4)
+    whole = prepared(table, "whole")
+    with monkeypatch.context() as patch:
+        names = counted(patch)
+        for number in range(count, 0, -1):
+            if number != lacking:
+                part(table, number, count)
+        in_parts = len(names)
+        assert prepared(table, "out") == whole
+    assert contents("out") == contents("whole")
+    assert len(names) == FILES  # each file is decoded once, by a part or by the join
+    assert (in_parts == FILES) == (lacking == 0)
+    assert all(path.suffix == ".lock" for path in scratch())
+
+
+def test_a_part_that_was_stopped_goes_on_after_the_blocks_that_it_had(
+    table: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 4)
+    prepared(table, "whole")
+    with monkeypatch.context() as patch:
+        stop(patch, 3, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            part(table, 1, 1)
+    names = counted(monkeypatch)
+    part(table, 1, 1)
+    assert len(names) == FILES - 8
+    prepared(table, "out")
+    assert contents("out") == contents("whole")
+
+
+def test_a_join_that_was_stopped_goes_on_and_still_finds_the_parts(
+    table: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 4)
+    prepared(table, "whole")
+    part(table, 1, 1)
+    names = counted(monkeypatch)
+    interrupted(monkeypatch, table, "out", 5)
+    prepared(table, "out")
+    assert contents("out") == contents("whole")
+    assert not names
+
+
+@pytest.mark.parametrize("damage", ["changed raw file", "cut off", "another byte"])
+def test_a_kept_block_that_cannot_be_used_is_decoded_again(
+    table: pa.Table, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 4)
+    part(table, 1, 1)
+    block = next(Path(".camchex/scratch").rglob("000003.parquet"))
+    content = block.read_bytes()
+    if damage == "changed raw file":
+        replace(12)
+    else:
+        middle = len(content) // 2
+        byte = bytes([content[middle] ^ 1])
+        block.write_bytes(
+            content[:middle] + (b"" if damage == "cut off" else byte + content[middle + 1 :])
+        )
+    names = counted(monkeypatch)
+    prepared(table, "out")
+    assert names == [f"{number:02}.jpg" for number in range(12, 16)]
+    prepared(table, "whole")
+    assert contents("out") == contents("whole")
+
+
+def test_a_part_is_made_by_one_process_and_the_join_waits_for_it(
+    table: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 4)
+    part(table, 2, 2)
+    held = FileLock(next(Path(".camchex/scratch").glob("*.part-2-of-2.lock")), thread_local=False)
+    threading.Thread(target=held.acquire).start()
+    with pytest.raises(DataError, match=r"another process makes part 2/2"):
+        part(table, 2, 2)
+    part(table, 1, 2)
+    threading.Timer(0.3, held.release, [True]).start()
+    prepared(table, "out")
+    prepared(table, "whole")
+    assert contents("out") == contents("whole")

@@ -52,7 +52,7 @@ def test_every_16_bits_hold_each_row_and_column_of_frequencies_once() -> None:
         assert (np.sort(columns, axis=1) == np.arange(LOWEST)).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(0, 1000), st.lists(st.integers(1, 3), min_size=86, max_size=86), st.integers(0, 3)
 )

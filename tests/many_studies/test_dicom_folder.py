@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
@@ -157,6 +158,16 @@ def test_studies_are_found_in_any_arrangement(folder: Path) -> None:
     assert found.ignored.total() == 3
 
 
+def test_of_a_cut_and_a_whole_copy_the_whole_one_is_read(tmp_path: Path) -> None:
+    whole = image(tmp_path, "b.dcm", ViewPosition="PA").read_bytes()
+    saved(tmp_path / "a.dcm", whole[:-900])
+    saved(tmp_path / "c.dcm", whole)
+    (study,) = find_studies(tmp_path).studies
+    assert [one.path.name for one in study.images] == ["b.dcm"]
+    same = f"set aside: the same image (SOPInstanceUID) as {tmp_path}/b.dcm"
+    assert list(study.notes) == [f"{tmp_path}/{name}.dcm: {same}" for name in "ac"]
+
+
 def test_a_study_without_a_chest_x_ray_is_refused_with_what_it_has(folder: Path) -> None:
     how = ensemble(camchex()).how
     first, second = (read_study(study, how) for study in find_studies(folder).studies)
@@ -175,6 +186,23 @@ def test_an_image_of_unclear_view_is_set_aside_and_not_its_study(tmp_path: Path)
     assert study.is_whole
     assert [one.path.name for one in study.images] == ["a.dcm"]
     assert any("b.dcm: no view is given" in note for note in study.notes)
+
+
+def test_an_image_that_cannot_be_read_is_set_aside_and_not_its_study(tmp_path: Path) -> None:
+    whole = image(tmp_path, "a.dcm", ViewPosition="PA").read_bytes()
+    image(tmp_path, "b.dcm", ViewPosition="LL")
+    saved(tmp_path / "a.dcm", whole[:-900])
+    blank = dicom(np.full((48, 40), 9, np.uint8), 8)
+    blank.update(header(StudyInstanceUID="1.3", ViewPosition="PA"))
+    saved(tmp_path / "c.dcm", dicom_bytes(blank))
+    how = ensemble(camchex()).how
+    first, second = (read_study(study, how) for study in find_studies(tmp_path).studies)
+    assert first.is_whole
+    assert [one.path.name for one in first.images] == ["b.dcm"]
+    assert any("a.dcm: set aside: damaged or cut short" in note for note in first.notes)
+    assert second.refusal is not None
+    assert second.refusal.startswith(NO_IMAGE)
+    assert "c.dcm: set aside: no contrast" in second.refusal
 
 
 def test_a_folder_without_studies_is_an_error_that_says_what_is_in_it(tmp_path: Path) -> None:

@@ -197,6 +197,24 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same(
     assert [path.name for path in (tmp_path / ".camchex").iterdir() if path.is_dir()] == []
 
 
+def test_a_run_that_was_stopped_while_it_wrote_formats_goes_on(
+    studies: list[AskedStudy], tmp_path: Path
+) -> None:
+    many, out, seen = ensemble(camchex()), tmp_path / "out.csv", []
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_studies(many, lambda: iter(studies), 5, out, write_more=stop)
+    assert not out.exists()
+    found = predict_studies(
+        many, lambda: iter(studies), 5, out, write_more=lambda rows: seen.extend([*rows(), *rows()])
+    )
+    assert found.kept == 5
+    assert [row["study_id"] for row in seen] == 2 * [study.study_id for study in studies]
+
+
 def test_a_part_of_an_image_that_changed_is_not_kept(studies: list[AskedStudy]) -> None:
     before = running._digest(studies)
     assert running._digest(studies) == before

@@ -84,7 +84,7 @@ def test_a_fault_is_named_by_column_and_is_of_its_row_alone(
     (problem,) = check_studies(path).problems
     assert problem.column == column
     assert said in problem.what
-    assert "in row 2" in problem.what
+    assert "in line 3 (study_id" in problem.what
     first, second = asked(path)
     assert first.problem is None
     assert second.problem is not None
@@ -123,6 +123,23 @@ def test_a_broken_line_is_of_its_row_alone(tmp_path: Path) -> None:
     first, second = asked(path)
     assert "put texts with commas into quotes" in str(first.problem)
     assert second.problem is None
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "place"),
+    [
+        ("a.csv", ["", "study_id,gender", "", "1,F", '2,"F"', "", "3,x"], "line 7"),
+        ("b.csv", ["study_id,indication,gender", '1,"two', 'lines",F', "", "2,pain,x"], "line 5"),
+        ("a.jsonl", ["", '{"study_id": "1"}', "", '{"study_id": "3", "gender": "x"}'], "line 4"),
+    ],
+)
+def test_a_fault_is_named_by_its_line_in_the_file(
+    name: str, lines: list[str], place: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    (problem,) = check_studies(path).problems
+    assert f" in {place} (study_id" in problem.what
 
 
 @pytest.mark.parametrize(

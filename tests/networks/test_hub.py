@@ -94,7 +94,7 @@ def test_without_network_the_message_names_network_model_and_folder_at_once(
     for look in (published_folder, require_published):
         with pytest.raises(ModelError, match=r"text\.model: owner/name.*network.*FOLDER"):
             look("owner/name", KEY)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 30  # not the minutes of all retries
 
 
 def test_without_network_an_earlier_copy_will_do_if_it_has_weights(

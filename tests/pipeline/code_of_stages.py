@@ -5,7 +5,8 @@ docs/architecture.md shows it.
 """
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from functools import cache
 from pathlib import Path
 
 import grimp
@@ -71,9 +72,14 @@ def decides(path: str) -> bool:
     return listed and not path.startswith(NEUTRAL)
 
 
-def imported_code(stage: PipelineStage) -> set[str]:
+def imported_code(stage: PipelineStage) -> Set[str]:
     """Files that a stage's module imports, and the data files in their rooms that they name."""
-    module = command(stage)[0]
+    return code_behind(command(stage)[0])
+
+
+@cache
+def code_behind(module: str) -> Set[str]:
+    """Files that a module imports, its own, and the data files in their rooms that they name."""
     sources = {source(m) for m in IMPORTS.find_upstream_modules(module) | {module}}
     text = "".join((ROOT / path).read_text() for path in sources)
     resources = {
@@ -81,7 +87,7 @@ def imported_code(stage: PipelineStage) -> set[str]:
         for path in PACKAGE.rglob("*.*")
         if path.suffix in RESOURCES and path.name in text
     }
-    return {path for path in sources | resources if decides(path)}
+    return frozenset(path for path in sources | resources if decides(path))
 
 
 def rooms() -> list[str]:

@@ -36,7 +36,7 @@ from tests.pipeline.code_of_stages import (
 from tests.pipeline.test_imports import forbidden
 
 MOST_CODE = 6  # files and folders of code of one stage
-MOST_LINES = 480  # of dvc.yaml
+MOST_LINES = 500  # of dvc.yaml
 HEADLINE_STAGES = 35
 DATA_STAGES = (
     "ingest_mimic",
@@ -69,6 +69,7 @@ AFTER = {"evaluate", "audit_leakage", "report"}
 EVERY = DATA | {"classify_views"} | PREPARATION | NETWORK_STAGES | AFTER
 RERUNS = {
     "aggregates": DATA | PREPARATION | {"classify_views", "pseudo_label"} | AFTER,
+    "app": set(),
     "audit": {"audit_leakage"},
     "check": set(),
     "cli": set(),
@@ -76,6 +77,8 @@ RERUNS = {
     "comparisons": {"report"},
     "contract": EVERY,
     "estimate": set(),
+    "explanations": set(),
+    "export": set(),
     "many_studies": set(),
     "fusion": {"train_fusion", "predict"},
     "images": PREPARATION,

@@ -44,7 +44,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = read_yaml(folder / "params.yaml")
     content["seeds"] = list(SEEDS)
     content["evaluation"] |= {"min_cell": 1}
-    content["evaluation"]["bootstrap"]["resamples"] = 20
     content["runtime"]["portable"] = False
     (folder / "params.yaml").write_text(yaml_text(content))
     encoder = EncoderParams.model_validate(content["encoder"])

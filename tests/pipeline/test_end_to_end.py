@@ -2,84 +2,27 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from camchex.contract.yaml_file import read_yaml, yaml_text
-from tests.pipeline.test_dvc_yaml import ROOT
+from camchex.contract.yaml_file import read_yaml
+from tests.docs.tutorial import steps
+from tests.pipeline.miniature import dvc, git, make_project, python, set_parameters
 
-MINIATURE: Mapping[str, object] = {
-    "synthetic.studies": {"train": 48, "development": 16, "test": 32},
-    "synthetic.external": {"chexpert": 16, "nih": 16, "vindr": 16},
-    "synthetic.image_px": 64,
-    "images.size": 32,
-    "encoder.backbone_args.depths": [1, 1, 1, 1],
-    "encoder.backbone_args.dims": [8, 16, 16, 16],
-    "encoder.decoder_width": 16,
-    "encoder.decoder_ffn": 16,
-    "noisy_student.teacher.epochs": 1,
-    "noisy_student.student.epochs": 1,
-    "view_finetuning.training.epochs": 1,
-    "text.width": 16,
-    "text.ffn": 16,
-    "fusion.training.epochs": 1,
-    "evaluation.min_cell": 2,
-    "seeds": [0],
-    "runtime.workers": 0,
-}
-PIPELINE = (
-    *("dvc.yaml", "data/synthetic/dvc.yaml", ".dvcignore", ".gitignore"),
-    *("profiles", "metrics/shown"),
-)
-
-
-def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run DVC in ``folder`` with this interpreter's ``python`` first on the path."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = [sys.executable, "-m", "dvc", *words]
-    env = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "2"}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-
-
-def git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
-
-
-def set_parameters(folder: Path, values: Mapping[str, object]) -> None:
-    params = read_yaml(folder / "params.yaml")
-    for key, value in values.items():
-        *above, last = key.split(".")
-        section = params
-        for name in above:
-            section = section[name]
-        assert last in section, key
-        section[last] = value
-    (folder / "params.yaml").write_text(yaml_text(params))
+STUDY = re.compile(r"p\d\d/p\d{8}/s\d{8}")  # in the layout of MIMIC-CXR
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with a miniature cohort, after one ``dvc repro``."""
+    """A copy of the project with a miniature cohort, made as ``make repro`` does."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("camchex", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*PIPELINE, "params.yaml"):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    set_parameters(folder, MINIATURE)
-    git(folder, "init", "-q")
-    git(folder, "config", "user.name", "A Researcher")
-    git(folder, "config", "user.email", "researcher@example.org")
-    assert dvc(folder, "init", "-q").returncode == 0
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "a project")
-    done = dvc(folder, "repro")
+    make_project(folder)
+    done = python(folder, "-m", "stages", "--jobs", "2")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "its results")
@@ -121,27 +64,55 @@ def test_a_second_run_does_nothing_whatever_the_runtime(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_parameter_of_the_fusion_reruns_the_fusion_and_what_follows(project: Path) -> None:
-    changed = dvc(project, "exp", "run", "-S", "fusion.layers=2")
-    assert changed.returncode == 0, changed.stderr[-3000:]
+def test_the_tutorial_runs_as_it_is_printed(project: Path) -> None:
+    """Each command of docs/tutorial.md, on the miniature; numbers may differ from the page's."""
+    printed = {step.command: shell(project, step.command) for step in steps()}
+    for step in steps():
+        for line in step.output.splitlines():
+            assert shape(line) in map(shape, printed[step.command].splitlines()), step.command
+    require_the_fusion_and_what_follows(printed["dvc exp run -S 'fusion.inputs=[images]'"], project)
+    assert json.loads(dvc(project, "params", "diff", "--json").stdout or "{}") == {}  # went back
+    require_the_branch_to_differ(project)
+
+
+def shell(folder: Path, command: str) -> str:
+    """What a command of the page prints; the study that it names is one of the miniature."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    images = folder / "data/synthetic/raw/mimic-cxr-jpg/files"
+    studies = images.glob("p*/p*/s*")
+    study = min(one for one in studies if len(list(one.glob("*.jpg"))) == 1).relative_to(images)
+    command = STUDY.sub(str(study), command)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (command, done.stdout[-3000:] + done.stderr[-3000:])
+    return done.stdout
+
+
+def shape(line: str) -> str:
+    """A printed line without its numbers, and without the name of a finding before one."""
+    numberless = re.sub(r"\d+(?:\.\d+)?", "0", line)
+    return re.sub(r"^ [A-Z][A-Za-z ]+ 0 *$", " Finding 0", numberless.rstrip())
+
+
+def require_the_fusion_and_what_follows(output: str, project: Path) -> None:
     seeds = read_yaml(project / "params.yaml")["seeds"]
     each = [f"{stage}@{s}" for stage in ("train_fusion", "predict", "evaluate") for s in seeds]
-    assert sorted(stages_run(changed.stdout)) == sorted([*each, "audit_leakage", "report"])
-    assert "fusion.layers" in dvc(project, "params", "diff").stdout
-    assert "summary.json" in dvc(project, "metrics", "diff").stdout
-
-    require_the_branch_to_differ(project)
+    assert sorted(stages_run(output)) == sorted([*each, "audit_leakage", "report"])
 
 
 def require_the_branch_to_differ(project: Path) -> None:
     """By what was changed, and by what came of it."""
-    git(project, "branch", "shallow")
-    git(project, "switch", "-c", "deeper")
-    git(project, "commit", "-am", "another fusion")
-    params = json.loads(dvc(project, "params", "diff", "shallow", "deeper", "--json").stdout)
-    layers = params["params.yaml"]["fusion.layers"]
-    assert (list(params["params.yaml"]), layers["old"], layers["new"]) == (["fusion.layers"], 1, 2)
-    metrics = json.loads(dvc(project, "metrics", "diff", "shallow", "deeper", "--json").stdout)
+    branches = ("main", "images-only", "--json")
+    params = json.loads(dvc(project, "params", "diff", *branches).stdout)
+    assert list(params["params.yaml"]) == ["fusion.inputs"]
+    assert params["params.yaml"]["fusion.inputs"]["new"] == "['images']"  # a list, as DVC says it
+    metrics = json.loads(dvc(project, "metrics", "diff", *branches).stdout)
     changed = metrics["metrics/summary.json"]["study.mAP"]
     assert changed["old"] != changed["new"]
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,8 @@ from camchex.contract.files import publish_folder, write_text
 from camchex.contract.image_store import ImageStore
 from camchex.errors import DataError
 from camchex.networks.folder import write_model
+from tests.pipeline.code_of_stages import ROOT
 from tests.pipeline.linked_stage import PIPELINE, write_quarantine
-from tests.pipeline.test_end_to_end import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # of DVC's own
 
@@ -139,7 +138,12 @@ def test_a_damaged_store_is_made_again_as_its_error_says(project: Path) -> None:
     assert len(ImageStore(project / "store")) == 2
 
 
-def test_the_projects_own_configuration_links() -> None:
-    configuration = ConfigParser()
-    configuration.read(ROOT / ".dvc/config")
-    assert configuration["cache"]["type"] == '"reflink,hardlink,symlink"'
+@pytest.mark.slow
+def test_the_projects_own_configuration_keeps_nothing_twice(project: Path) -> None:
+    """Neither a file nor the files of a folder, also where the disk knows no reflinks."""
+    shutil.copy(ROOT / ".dvc/config", project / ".dvc/config")
+    repro(project, 1)
+    outputs = [project / "table.parquet", *project.glob("store/*"), *project.glob("tables/*")]
+    cached = {p.stat().st_ino for p in (project / ".dvc/cache/files/md5").rglob("*")}
+    assert len(outputs) > 5
+    assert {path.stat().st_ino for path in outputs} <= cached

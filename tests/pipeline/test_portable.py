@@ -13,10 +13,15 @@ import stages
 from camchex.contract import arithmetic
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import ParamsError
+from camchex.runs import preloaded
 from stages import train_teacher
 from tests.training.demo import ROOT, TEACHER, write_demo
 
-OWN = {name: value for name, value in os.environ.items() if name not in arithmetic.SETTINGS}
+OWN = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in {*arithmetic.SETTINGS, preloaded.ADDRESS}
+}
 ODD = OWN | {
     "OMP_NUM_THREADS": "3",
     "MKL_CBWR": "AVX2",
@@ -85,7 +90,7 @@ def starts_pinned(runtime: dict[str, object], monkeypatch: pytest.MonkeyPatch) -
     Path("params.yaml").write_text(yaml_text(params))
     pinned: list[bool] = []
     monkeypatch.setattr(arithmetic, "pin", lambda: pinned.append(True))
-    stages._fix_arithmetic()
+    stages.fix_arithmetic()
     return bool(pinned)
 
 

@@ -13,6 +13,7 @@ from camchex.fusion.study_data import StudySamples
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.samples import Cohort
 from camchex.prediction.counterfactuals import (
+    PLAIN,
     counterfactuals,
     predict_cohort,
     swap_indications,
@@ -126,7 +127,8 @@ def test_every_counterfactual_is_predicted_as_if_it_were_the_study_and_no_image_
     plain, model, seen = studies(), camchex(), []
     model.frontal.register_forward_hook(lambda _, images, __: seen.append(len(images[0])))
     store = WatchedStore(plain.store.images, plain.store.image_ids)
-    table, changed = predict_cohort(model, cohort(plain, store), RUNTIME, swap_seed=3)
+    changed = predict_cohort(model, cohort(plain, store), RUNTIME, swap_seed=3)
+    table = changed.pop(PLAIN)
     assert sorted(store.read) == [*range(TOTAL)]
     assert sum(seen) == 2 * TOTAL
     assert table.equals(predict_studies(model, plain, RUNTIME))
@@ -143,6 +145,5 @@ def test_every_counterfactual_is_predicted_as_if_it_were_the_study_and_no_image_
 
 def test_without_a_seed_there_are_no_counterfactuals() -> None:
     plain = studies()
-    table, changed = predict_cohort(camchex(), cohort(plain, plain.store), RUNTIME)
+    (table,) = predict_cohort(camchex(), cohort(plain, plain.store), RUNTIME).values()
     assert len(table) == TOTAL
-    assert changed == {}

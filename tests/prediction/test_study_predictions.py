@@ -8,22 +8,27 @@ import numpy as np
 import pytest
 import torch
 
+from camchex.errors import ParamsError
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
 from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
 from camchex.fusion.tokenizer import NO_VITALS
-from camchex.networks import inference
 from camchex.networks.inference import predict
+from camchex.prediction.batches import autocast, studies_that_fit
 from camchex.prediction.kept_batches import prediction_key
+from camchex.prediction.params import SINGLE
 from camchex.prediction.study_predictions import (
     Variant,
     mean_by_study,
     predict_studies,
     predict_variants,
 )
+from camchex.runs.parts import Part
 from tests.networks.small import CLASSES, INDICATIONS, SIZE, VITALS, camchex
 from tests.training.factories import RUNTIME, MemoryStore
 
+ALONE = SINGLE.model_copy(update={"batch_size": 1})
+HALF = SINGLE.model_copy(update={"precision": "bf16-mixed"})
 LATERAL = [[False], [False, True, True, False, True, False, False], [], [True, False]]
 
 
@@ -140,14 +145,13 @@ def test_an_interrupted_prediction_goes_on_after_the_batches_that_it_had_and_end
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(inference, "BATCH_SIZE", 1)
     model, of, out, seen = camchex(), samples(), Path("out.parquet"), []
     of.store.contents = SimpleNamespace(own_sha256="of these images")
     variants = {
         "plain": Variant(of, np.arange(4)),
         "some": Variant(of.take([1, 3]), np.array([1, 3])),
     }
-    expected = predict_variants(model, variants, RUNTIME)
+    expected = predict_variants(model, variants, RUNTIME, params=ALONE)
 
     def stop(_: object, images: tuple[torch.Tensor]) -> None:
         seen.append(len(images[0]))
@@ -155,16 +159,91 @@ def test_an_interrupted_prediction_goes_on_after_the_batches_that_it_had_and_end
             raise KeyboardInterrupt
 
     with model.frontal.register_forward_pre_hook(stop), pytest.raises(KeyboardInterrupt):
-        predict_variants(model, variants, RUNTIME, out)
+        predict_variants(model, variants, RUNTIME, out, ALONE)
     assert seen == [1, 1, 2, 2]  # the first study, and half of the second
     with model.frontal.register_forward_pre_hook(stop):
-        found = predict_variants(model, variants, RUNTIME, out)
+        found = predict_variants(model, variants, RUNTIME, out, ALONE)
     assert seen[4:] == [2, 2, 1, 1]  # the second, the third without images, and the last
     assert all(found[name].equals(expected[name]) for name in variants)
     assert not [*Path(".camchex/scratch").glob("*/")]
 
 
-@pytest.mark.parametrize("changed", ["weights", "texts", "images", "store"])
+def some_studies() -> dict[str, Variant]:
+    of = samples()
+    of.store.contents = SimpleNamespace(own_sha256="of these images")
+    return {"plain": Variant(of, np.arange(4)), "some": Variant(of.take([1, 3]), np.array([1, 3]))}
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_a_prediction_in_parts_is_joined_without_a_network_and_has_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, variants, out = camchex(), some_studies(), Path("out.parquet")
+    expected = predict_variants(model, variants, RUNTIME, params=ALONE)
+    kept = [0]
+    for number in range(count, 0, -1):  # in whatever order
+        assert not predict_variants(model, variants, RUNTIME, out, ALONE, part=Part(number, count))
+        kept.append(len([*Path(".camchex/scratch").rglob("*.safetensors")]))
+    assert kept[-1] == 4
+    assert np.diff(kept).max() <= -(-4 // count)
+
+    def read(*_: object) -> None:
+        raise AssertionError
+
+    with model.frontal.register_forward_pre_hook(read):
+        found = predict_variants(model, variants, RUNTIME, out, ALONE)
+    assert all(found[name].equals(expected[name]) for name in variants)
+    assert not [*Path(".camchex/scratch").glob("*/")]
+
+
+def test_a_part_that_is_lacking_is_predicted_where_the_parts_are_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, variants, out = camchex(), some_studies(), Path("out.parquet")
+    predict_variants(model, variants, RUNTIME, out, ALONE, part=Part(2, 2))
+    found = predict_variants(model, variants, RUNTIME, out, ALONE)
+    expected = predict_variants(model, variants, RUNTIME, params=ALONE)
+    assert all(found[name].equals(expected[name]) for name in variants)
+
+
+def test_kept_batches_of_another_size_are_not_taken_for_whole_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, variants, out = camchex(), some_studies(), Path("out.parquet")
+    predict_variants(model, variants, RUNTIME, out, ALONE, part=Part(1, 1))
+    pairs = ALONE.model_copy(update={"batch_size": 2})
+    found = predict_variants(model, variants, RUNTIME, out, pairs)
+    expected = predict_variants(model, variants, RUNTIME, params=pairs)
+    assert all(found[name].equals(expected[name]) for name in variants)
+
+
+def test_under_autocast_probabilities_are_those_of_single_precision_to_its_rounding() -> None:
+    model, of = camchex(), samples()
+    whole = {"": Variant(of, np.arange(4))}
+    tables = [predict_variants(model, whole, RUNTIME, params=how)[""] for how in (SINGLE, HALF)]
+    single, half = (np.stack([t[name].to_numpy() for name in CLASSES], axis=1) for t in tables)
+    assert 0 < np.abs(single - half).max() < 2**-7  # bfloat16 has eight significant bits
+
+
+def test_half_precision_of_a_gpu_is_refused_on_a_cpu() -> None:
+    with pytest.raises(ParamsError, match=r"prediction.precision: 16-mixed needs a GPU"):
+        autocast(torch.device("cpu"), "16-mixed")
+
+
+def test_a_batch_takes_at_most_half_of_the_memory_and_never_less_than_a_study() -> None:
+    model = camchex(max_images=4)
+    for memory, per_image in ((10**6, 10**3), (10**11, 10**8), (10**12, 1), (1, 10**9)):
+        studies = studies_that_fit(memory, per_image, model)
+        fits = studies * 4 * per_image <= memory / 2
+        more = 2 * studies * 4 * per_image <= memory / 2
+        assert fits or studies == 1
+        assert not more or studies == 256
+
+
+@pytest.mark.parametrize("changed", ["weights", "texts", "images", "store", "precision"])
 def test_kept_batches_of_another_prediction_are_not_read(changed: str) -> None:
     def key(other: str = "") -> str:
         model, of = camchex(), samples()
@@ -175,7 +254,8 @@ def test_kept_batches_of_another_prediction_are_not_read(changed: str) -> None:
             of = replace(of, vitals=[*of.vitals[:3], "Temperature: 99.9"])
         if other == "images":
             of = replace(of, lateral=[~views for views in of.lateral])
-        return prediction_key(model, [(of, np.arange(4))], RUNTIME)
+        precision = "bf16-mixed" if other == "precision" else None
+        return prediction_key(model, [(of, np.arange(4))], RUNTIME, precision)
 
     assert key() == key()
     assert key(changed) != key()

@@ -1,9 +1,15 @@
 """Charts: equal data give equal bytes, and text stays text."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
+import pytest
+
 from camchex.report.charts import interval_chart, line_chart
+from camchex.report.curve_charts import precision_recall_charts
+from camchex.report.inputs import ReportInputs
+from camchex.scores.curves import MACRO
 
 SIX = [(float(x), x / 10) for x in range(6)]
 
@@ -62,3 +68,13 @@ def test_lines_differ_in_more_than_colour() -> None:
     assert len(colours) >= 6
     markers = re.findall(r'<path id="[^"]*" d="(M[^"]*)"', chart)
     assert len({*markers}) >= 7
+
+
+@pytest.mark.parametrize(("names", "said"), [(["Edema"], "1 class<"), (["A", "B"], "2 classes<")])
+def test_a_mean_says_of_how_many_classes_it_is(
+    inputs: ReportInputs, names: list[str], said: str
+) -> None:
+    lines = {name: [(0.0, 1.0), (1.0, 0.2)] for name in (MACRO, *names)}
+    mean, small = precision_recall_charts(replace(inputs, precision_recall={0: lines}))
+    assert f"Mean of {said}" in mean
+    assert len(small) == len(names)

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from camchex.aggregates.results import write_results
 from camchex.comparisons.missing import SHARES, WITHOUT
+from camchex.report.curve_charts import gains_by_class
 from camchex.report.examples import Example, Failure, png
+from camchex.report.explanations import ShownExplanations, read_explanations
 from camchex.report.inputs import ReportInputs
 from camchex.report.odd_counts import ODD, odd_counts
 from camchex.report.page import render_report
-from tests.report.workspace import ABSENT, RARE
+from camchex.scores.curves import MACRO
+from tests.report.workspace import ABSENT, RARE, without_curves
 
 
 def section(page: str, anchor: str) -> str:
@@ -25,8 +29,7 @@ def section(page: str, anchor: str) -> str:
 @pytest.fixture(scope="module")
 def inputs(inputs: ReportInputs) -> ReportInputs:
     """Without curves, whose charts take nearly all the time of a page; test_stages has them all."""
-    without = replace(inputs, precision_recall={0: {}}, reliability={0: {}}, training={})
-    return replace(without, net_benefit={0: []})
+    return without_curves(inputs)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,22 @@ def test_the_page_names_the_machine_of_trainings_that_are_not_portable(
     (row,) = (row for row in text.split("<tr>") if "gen2" in row)
     assert machines["gen2"] in row
     assert "gen1" not in text
+
+
+def test_what_a_class_gains_is_a_line_from_left_to_right_over_what_all_seeds_show(
+    inputs: ReportInputs,
+) -> None:
+    def rows(name: str, *thresholds: float) -> list[dict[str, str]]:
+        cells = [("class", name), ("net_benefit", "0.3"), ("call_all", "-0.1")]
+        return [dict(cells) | {"threshold": str(x)} for x in thresholds]
+
+    seeds = {
+        0: [*rows("Mass", 0.2, 0.3, 0.4), *rows("Edema", 0.5), *rows(MACRO, 0.1)],
+        1: [*rows("Mass", 0.1, 0.2, 0.4), *rows(MACRO, 0.1)],
+        2: [*rows("Mass", 0.4, 0.2)],
+    }
+    found = gains_by_class(replace(inputs, net_benefit=seeds))
+    assert found == {"Mass": [(0.2, pytest.approx(0.3)), (0.4, pytest.approx(0.3))]}
 
 
 def test_the_page_repeats_what_trainings_said_of_themselves(
@@ -297,3 +316,42 @@ def test_people_words_and_limits_are_on_the_page(page: str) -> None:
         "subgroups": "not recorded",
     }.items():
         assert word in section(page, anchor)
+
+
+def test_the_page_shows_how_often_explanations_hit(page: str, inputs: ReportInputs) -> None:
+    assert "make explanations" in section(page, "what-explanations-hit")
+    ours = {"hit": 0.6}
+    theirs = {"m": ours, "m, random weights": {"hit": 0.1}, "edge": {"hit": 0.3}}
+    kind = {
+        "method": "m",
+        "all": {"places": 50, "means": theirs},
+        "findings": {"Mass": {"shown": True}, "Hernia": {"shown": False}},
+    }
+    picture = {"finding": "Mass", "view": "frontal", "image": "A", "map": "B", "sign": "C"}
+    results = {
+        "seed": 0,
+        **dict.fromkeys(("maps", "words", "vitals", "views"), kind),
+        "contributions": {"findings": {}},
+        "examples": [picture],
+    }
+    shown = ShownExplanations(results, note="Of another run.")
+    text = section(render_report(replace(inputs, explanations=shown)), "what-explanations-hit")
+    assert "60.0 %" in text
+    assert "10.0 %" in text
+    (row,) = (row for row in text.split("<tr>") if "maps of images" in row)
+    assert "edge" in row
+    assert "Of another run." in text
+    assert all(f"data:image/png;base64,{one}" in text for one in "ABC")
+    (mass,) = (row for row in text.split("<tr>") if ">Mass</th>" in row)
+    assert mass.count("yes") == 4
+
+
+def test_explanations_of_another_model_are_said_to_be(tmp_path: Path) -> None:
+    results = {"data": "synthetic", "seed": 0, "scores": {"mAP": 0.5, "AUROC": 0.8}}
+    metrics = {0: {"study": {"mAP": 0.5, "AUROC": 0.8}}}
+    assert "make explanations" in read_explanations(tmp_path, metrics, "synthetic").why_not
+    write_results(results, tmp_path / "explanations.json")
+    assert read_explanations(tmp_path, metrics, "synthetic").note is None
+    other = {0: {"study": {"mAP": 0.51, "AUROC": 0.8}}}
+    assert "another run" in str(read_explanations(tmp_path, other, "synthetic").note)
+    assert read_explanations(tmp_path, metrics, "real").results is None

@@ -7,6 +7,7 @@ import pytest
 from camchex.report.facts.people import (
     NOT_RECORDED,
     flow_of_studies,
+    further_groups,
     gaps,
     groups_of,
     missing_by_split,
@@ -16,7 +17,11 @@ from camchex.report.facts.people import (
 )
 from camchex.report.facts.trainings import network_settings, trained, training_settings
 from camchex.report.inputs import ReportInputs
+from camchex.report.model_card import model_card
+from camchex.report.page import render_report
 from camchex.report.render import NONE
+from camchex.report.seed_rows import join_gaps
+from tests.report.workspace import without_curves
 
 
 def row(value: str, studies: int, auroc: float | None, ends: list[float] | None) -> tuple:
@@ -61,14 +66,14 @@ def test_what_is_missing_is_a_share_of_its_own_split(inputs: ReportInputs) -> No
 def test_a_gap_is_between_the_best_and_the_worst_group(
     rows: list, expected: tuple[float | None, bool | None]
 ) -> None:
-    sex, race, emergency = gaps(rows)
+    sex, race, age, emergency = gaps(rows)
     gap, apart = expected
     assert sex.auroc == (None if gap is None else pytest.approx(gap))
     assert sex.map_ == sex.auroc
     assert sex.apart is apart
     assert sex.groups == f"F 168, M {rows[1][1]['studies']}"
     assert (sex.best, sex.worst) == ((None, None) if gap is None else ("M", "F"))
-    assert race.groups == emergency.groups == groups_of(rows, "race") == NOT_RECORDED
+    assert race.groups == age.groups == emergency.groups == groups_of(rows, "race") == NOT_RECORDED
     assert race.auroc is None
 
 
@@ -99,3 +104,55 @@ def test_the_kept_epoch_is_the_best_on_development(inputs: ReportInputs) -> None
     sizes = {"gen0": {"parameters": 12345, "epochs": 3}, "gen1": {"parameters": 9, "epochs": 2}}
     found = trained(replace(inputs, sizes=sizes, training={"development_mAP": curves}))
     assert found == [("gen0", ["12,345", "3", "2"]), ("gen1", ["9", "2", "2"])]
+
+
+def gap_row(value: str, name: str, gap: float, low: float, classes: int) -> dict[str, str]:
+    counts = {"studies": "120", "classes": str(classes), "positives": "1500"}
+    shares = {"sensitivity": "0.8", "sensitivity_low": "0.7", "sensitivity_high": "0.9"}
+    ends = {"gap": str(gap), "gap_low": str(low), "gap_high": "0.3"}
+    return {"characteristic": "race", "value": value, "class": name, **counts, **shares, **ends}
+
+
+def test_gaps_of_sensitivity_are_means_over_the_seeds_that_all_have_them() -> None:
+    rows = join_gaps(
+        {
+            0: [gap_row("white", "macro", 0.1, -0.1, 8), gap_row("black", "macro", -0.1, -0.3, 8)],
+            1: [gap_row("white", "macro", 0.2, -0.2, 9)],
+        }
+    )
+    ((name, found),) = rows
+    assert name == ("race", "white", "macro")
+    assert (found["classes"], found["positives"]) == ("8 to 9", "1,500")
+    assert found["gap"] == pytest.approx(0.15)
+    assert found["gap_interval"] == pytest.approx([-0.15, 0.3])
+
+
+def test_races_and_ages_are_counted_by_split_where_a_table_tells_them() -> None:
+    by_race = {"train": {"white": 1234, "asian": "not shown"}, "test": {"white": 70}}
+    assert further_groups({"by_race": by_race}) == [
+        ("race: asian", ["not shown", "0"]),
+        ("race: white", ["1,234", "70"]),
+    ]
+    assert further_groups({}) == []
+
+
+def test_race_age_and_gaps_of_sensitivity_are_on_page_and_card(inputs: ReportInputs) -> None:
+    counted = {split: {"white": 30, "not known": 40} for split in inputs.data["cohort"]["splits"]}
+    gaps_of_race = [
+        gap_row("white", "macro", 0.123, 0.01, 8),
+        gap_row("white", "Edema", 0.456, 0.01, 1),
+    ]
+    inputs = without_curves(inputs)
+    found = replace(
+        inputs,
+        data={**inputs.data, "by_race": counted},
+        gaps=dict.fromkeys(inputs.seeds, gaps_of_race),
+    )
+    page, card = render_report(found), model_card(found, next(iter(inputs.seeds)))
+    assert '<th scope="row">race: white</th><td>30</td><td>30</td><td>30</td>' in page
+    for text in (page, card):
+        assert "+0.123" in text or "0.123 (0.010 to 0.300)" in text
+    assert "Edema</th><td>race: white" in page
+    assert "gaps of sensitivity at one threshold: no" not in page.lower()
+    without = render_report(replace(inputs, gaps={seed: [] for seed in inputs.seeds}))
+    assert "no characteristic has two groups" in without

@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def write_workspace(folder: Path) -> factories.Invented:
     values = read_yaml(PROJECT / "params.yaml")
     values["seeds"] = list(SEEDS)
     values["audit"]["shuffles"] = 5
-    values["evaluation"]["bootstrap"]["resamples"] = 100
+    values["evaluation"]["bootstrap"]["resamples"] = 40
     (folder / "params.yaml").write_text(yaml_text(values))
     shutil.copytree(PROJECT / "profiles", folder / "profiles")
     invented = factories.invent({"development": 20, "test": 150, "train": 200})
@@ -115,6 +116,12 @@ def workspace_inputs(folder: Path, data: str = "synthetic") -> ReportInputs:
         made_by=MADE_BY,
         provenance=made_of,
     )
+
+
+def without_curves(inputs: ReportInputs) -> ReportInputs:
+    """The same without what most charts are drawn from."""
+    without = replace(inputs, precision_recall={0: {}}, reliability={0: {}}, training={})
+    return replace(without, net_benefit={0: []})
 
 
 def write_predictions(

@@ -2,9 +2,13 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
 import pytest
 
 from camchex.errors import DataError
@@ -51,3 +55,26 @@ def test_a_killed_process_is_said_and_what_to_do() -> None:
 def test_an_error_of_the_work_arrives_as_it_is(workers: int) -> None:
     with pytest.raises(DataError, match=r"reports/0: damaged"):
         list(in_processes(refuse, range(50), workers, "reads reports"))
+
+
+def stay(folder: Path, number: int) -> int:
+    (folder / "new").write_text(str(os.getpid()))
+    (folder / "new").rename(folder / "pid")
+    time.sleep(600)
+    return number
+
+
+def start_one(folder: Path) -> None:
+    list(in_processes(partial(stay, folder), [0], 1, "stays"))
+
+
+def test_processes_end_with_the_one_that_started_them_though_it_is_killed(tmp_path: Path) -> None:
+    starting = get_context("spawn").Process(target=start_one, args=(tmp_path,))
+    starting.start()
+    while not (tmp_path / "pid").exists():
+        assert starting.is_alive()
+        time.sleep(0.02)
+    staying = psutil.Process(int((tmp_path / "pid").read_text()))
+    starting.kill()
+    psutil.wait_procs([staying], timeout=30)
+    assert not staying.is_running() or staying.status() == psutil.STATUS_ZOMBIE

@@ -6,16 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
-from camchex.runs import training_run
+from camchex.runs import preloaded, training_run
 from camchex.runs.scratch import scratch_folder
-from camchex.runs.training_run import Run, fingerprint, publish, run_once
+from camchex.runs.training_run import Run, code_behind, fingerprint, publish, run_once
+from camchex.training.checkpoint import CHECKPOINT
 from stages import train_teacher
+from tests.pipeline.code_of_stages import IMPORTS, source
 from tests.training.demo import ROOT, TEACHER, write_demo
 from tests.training.factories import AUGMENTATION, TRAINING
 
@@ -23,7 +24,7 @@ from tests.training.factories import AUGMENTATION, TRAINING
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     stage = tmp_path / "stage.py"
-    stage.write_text("code")
+    stage.write_text("code = 1")
     table = tmp_path / "cohort.parquet"
     table.write_text("rows")
     store = tmp_path / "store"
@@ -55,7 +56,7 @@ def test_the_key_changes_with_code_inputs_and_parameters(run: Run) -> None:
     keys.add(fingerprint(run))
     (run.inputs[1] / "index.arrow").write_text("other images")
     keys.add(fingerprint(run))
-    run.stage.write_text("other code")
+    run.stage.write_text("other = 2")
     keys.add(fingerprint(run))
     assert len(keys) == 5
     assert fingerprint(run) in keys
@@ -66,17 +67,27 @@ def test_the_code_of_the_package_is_part_of_the_key(
 ) -> None:
     package = tmp_path / "camchex"
     package.mkdir()
-    loss = ModuleType("camchex.of_this_test")
-    loss.__file__ = str(package / "loss.py")
-    for name in ("loss.py", "report.py"):
-        (package / name).write_text("one")
+    run.stage.write_text("import os\nfrom camchex.loss import loss\n")
+    (package / "loss.py").write_text("def loss():\n    import camchex.deep\n")
+    for name in ("deep.py", "report.py"):
+        (package / name).write_text("one = 1")
     monkeypatch.setattr(training_run, "CODE", package)
-    monkeypatch.setitem(sys.modules, loss.__name__, loss)
     before = fingerprint(run)
-    (package / "report.py").write_text("two")  # not imported here
+    (package / "report.py").write_text("two = 2")  # not imported here
     assert fingerprint(run) == before
-    (package / "loss.py").write_text("two")
+    (package / "deep.py").write_text("two = 2")
     assert fingerprint(run) != before
+
+
+@pytest.mark.parametrize("stage", ["train_teacher", "train_fusion", "predict"])
+def test_the_code_behind_a_stage_is_what_grimp_finds(stage: str) -> None:
+    """Whoever started the stage, and whatever that process had imported for others."""
+    found = {path.relative_to(ROOT).as_posix() for path in code_behind(ROOT / f"stages/{stage}.py")}
+    packages = {path for path in found if path.endswith("/__init__.py")}
+    modules = IMPORTS.find_upstream_modules(f"stages.{stage}")
+    expected = {source(name) for name in modules if name.startswith("camchex.")}
+    expected.remove("camchex/runs/preloaded.py")  # by which a stage starts
+    assert found - packages == {path for path in expected if not path.endswith("/__init__.py")}
 
 
 def test_the_images_of_a_store_are_not_read_for_the_key(run: Run) -> None:
@@ -263,8 +274,11 @@ def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
     monkeypatch.chdir(straight)
     train_teacher.main(*(Path(path) for path in STAGE[3::2]))
 
-    process = subprocess.Popen([sys.executable, *STAGE], cwd=killed, stderr=subprocess.DEVNULL)
-    while not list(killed.glob(".camchex/scratch/*/*.safetensors")):
+    by_itself = {name: v for name, v in os.environ.items() if name != preloaded.ADDRESS}
+    process = subprocess.Popen(
+        [sys.executable, *STAGE], cwd=killed, env=by_itself, stderr=subprocess.DEVNULL
+    )
+    while not list(killed.glob(f".camchex/scratch/*/{CHECKPOINT}")):
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

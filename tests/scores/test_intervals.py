@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.stats import binom, binomtest, norm
 
 from camchex.scores.bootstrap import bootstrap, draw_patients
 from camchex.scores.intervals import (
     FEWEST,
     Intervals,
+    difference,
     intervals_of,
     macro_row,
     newcombe,
+    of_classes,
+    scored,
     variance,
     wilson,
 )
@@ -160,3 +163,53 @@ def test_few_patients_have_no_interval() -> None:
         for ends in (bounds.of_mean(each), bounds.of_class("a", each["a"], 1)):
             assert [e is not None for e in ends.values()] == [has, has]
     assert Intervals().of_mean(each) == {}
+
+
+def two_models(
+    draw: np.random.Generator, labels: np.ndarray, better: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores whose noise has a correlation of 0.8, both (N, Q); the first are better."""
+    noise = draw.normal(size=labels.shape)
+    other = 0.8 * noise + 0.6 * draw.normal(size=labels.shape)
+    return other + (1.2 + better) * labels, noise + 1.2 * labels
+
+
+def test_the_standard_error_of_a_difference_is_that_of_many_resamples() -> None:
+    draw = np.random.default_rng(0)
+    labels = (draw.random((2_400, 3)) < [0.3, 0.4, 0.5]).astype(float)
+    patient = np.arange(2_400) // 2
+    draws = draw_patients(patient.astype(str).tolist(), 400, 0)
+    pair = two_models(draw, labels, 0.3)
+    one, other = (bootstrap(labels, scores, draws) for scores in pair)
+    sides = ([scored(labels, scores, ["a", "b", "c"], draws.patient, 0.95)] for scores in pair)
+    found = difference(*sides)
+    for key, drawn in (("mAP", one.ap - other.ap), ("AUROC", one.auroc - other.auroc)):
+        low, high = found[f"{key}_interval"] or (0, 0)
+        assert high - low == pytest.approx(2 * 1.96 * drawn.mean(axis=1).std(), rel=0.1)
+
+
+@pytest.mark.parametrize("better", [0.0, 0.5])
+def test_a_difference_over_rare_classes_is_held_as_often_as_promised(better: float) -> None:
+    shares, draw, held = np.array([0.01, 0.02, 0.03, 0.05, 0.1]), np.random.default_rng(1), []
+    truth = np.mean([np.subtract(truth_of(p, 1.2 + better), truth_of(p, 1.2)) for p in shares], 0)
+    for _ in range(150):
+        labels = (draw.random((300, 5)) < shares).astype(float)
+        labels[0], labels[1] = 1, 0
+        sides = [
+            [scored(labels, scores, list("abcde"), np.arange(300), 0.95)]
+            for scores in two_models(draw, labels, better)
+        ]
+        ends = np.array([*difference(*sides).values()], float)
+        held.append((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+    assert (np.mean(held, axis=0) > binom.ppf(0.01, 150, 0.93) / 150).all()
+
+
+def test_a_model_does_not_differ_from_itself_and_few_patients_tell_no_difference() -> None:
+    draw = np.random.default_rng(2)
+    labels = (np.arange(200)[:, None] < [60, 4]).astype(float)
+    scores, patient = draw.normal(size=labels.shape) + labels, np.arange(200)
+    one = [scored(labels, scores, ["many", "few"], patient, 0.95)]
+    assert difference(one, one) == {"mAP_interval": [0, 0], "AUROC_interval": [0, 0]}
+    for names, told in ((["many"], True), (["few"], False), ([], False)):
+        ends = difference(*([of_classes(side, names) for side in one] for _ in range(2)))
+        assert [value is not None for value in ends.values()] == [told, told]

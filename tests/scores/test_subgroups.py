@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from camchex.contract.labels import CXR_LT_2023
+from camchex.scores.groups.subgroups import SUBGROUPS, characteristics, subgroup_rows
 from camchex.scores.labelled_split import Split, labelled_split
-from camchex.scores.subgroups import SUBGROUPS, characteristics, subgroup_rows
 from camchex.texts.vitals_text import vitals_text
 from tests.scores import factories
 

@@ -28,11 +28,17 @@ PUBLISHED_TASK2.remove("Normal")
 PUBLISHED_TASK2.insert(PUBLISHED_TASK2.index("Nodule"), "Normal")
 
 
+def row_of(image: str, names: Sequence[str], *positive: str) -> dict[str, object]:
+    """A row of a file of 2024."""
+    ids = {"dicom_id": image, "subject_id": 10, "study_id": "s50414267"}
+    labels = {name: int(name in positive) for name in names}
+    return {**ids, "fpath": f"files/p10/{image}.jpg", **labels}
+
+
 def released(path: Path, names: Sequence[str], *positive: str, **other: object) -> Path:
     """A file of 2024 with one image."""
-    row = {"dicom_id": "a", "subject_id": 10, "study_id": "s50414267", "fpath": "files/p10/a.jpg"}
-    labels = {name: int(name in positive) for name in names}
-    return published(path, (*IDS_2024, *names, *other), [{**row, **labels, **other}])
+    row = row_of("a", names, *positive) | other
+    return published(path, (*IDS_2024, *names, *other), [row])
 
 
 @pytest.mark.parametrize(
@@ -48,9 +54,12 @@ def released(path: Path, names: Sequence[str], *positive: str, **other: object) 
 def test_every_file_of_2024_is_read_by_name(
     tmp_path: Path, file: str, names: Sequence[str], space: Sequence[str]
 ) -> None:
-    for name in space:
-        (row,) = cxr_lt.read_labels(released(tmp_path / file, names, name), space).to_pylist()
-        assert (row["image_id"], row["patient_id"], row["study_id"]) == ("a", "10", "50414267")
+    images = [f"{place:02}" for place in range(len(space))]
+    rows = [row_of(image, names, name) for image, name in zip(images, space, strict=True)]
+    path = published(tmp_path / file, (*IDS_2024, *names), rows)
+    found = cxr_lt.read_labels(path, space).to_pylist()
+    for image, name, row in zip(images, space, found, strict=True):
+        assert (row["image_id"], row["patient_id"], row["study_id"]) == (image, "10", "50414267")
         assert [n for n in space if row[n] == 1] == [name]
         assert list(row)[3:] == list(space)
 

@@ -1,5 +1,6 @@
 """Studies of the generator without their images, as the pipeline reads them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,8 +15,8 @@ from camchex.synthetic.ceiling.posterior import Generator
 from camchex.synthetic.ceiling.shared_shadows import Seen, places_seen
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.emergency import stays_around
-from camchex.synthetic.people.indication import write_indication
-from camchex.synthetic.people.patients import invent_studies
+from camchex.synthetic.people.indication import Indication, write_indication
+from camchex.synthetic.people.patients import Study, invent_studies
 from camchex.synthetic.people.report import DIRT
 from camchex.synthetic.published.mimic import label, subjects
 from camchex.synthetic.random_streams import stream
@@ -50,14 +51,62 @@ class Simulated:
 def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simulated:
     """Every study with its text, and what was measured at triage of the stay around it."""
     studies = invent_studies(params, split, count, params.prevalence)
+    requests = _requests(studies, params)
+    present = [[finding in study.severities for finding in DRAWN] for study in studies]
+    return Simulated(
+        _texts(studies, requests, params),
+        _vitals(studies, params),
+        _labels(studies, requests, params),
+        np.array(present),
+        [places_seen(study) for study in studies],
+        [study.study_id for study in studies],
+    )
+
+
+def simulate_texts(
+    params: SyntheticParams, count: int, split: str = "test"
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Texts and labels of the studies of :func:`simulate`, without the rest, which takes longer."""
+    studies = invent_studies(params, split, count, params.prevalence)
+    requests = _requests(studies, params)
+    return _texts(studies, requests, params), _labels(studies, requests, params)
+
+
+def simulate_vitals(
+    params: SyntheticParams, count: int, split: str
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Vital signs and labels of the studies of :func:`simulate`, without their texts."""
+    studies = invent_studies(params, split, count, params.prevalence)
+    return _vitals(studies, params), _labels(studies, _requests(studies, params), params)
+
+
+def _requests(studies: Sequence[Study], params: SyntheticParams) -> list[Indication]:
     told = subjects(studies, params, "indication", params.text_informativeness)
-    texts, labels = [], []
-    for study, about in zip(studies, told, strict=True):
-        rng = stream(params.seed, "indication", study.study_id)
-        indication = write_indication(study.patient, about, rng)
-        texts.append(clean_indication(_dirty(indication.text, params, study.study_id)) or "")
-        published = label(study, indication, params)
-        labels.append([published[name] for name in CXR_LT_2023])
+    return [
+        write_indication(
+            study.patient, about, stream(params.seed, "indication", study.study_id), params.wording
+        )
+        for study, about in zip(studies, told, strict=True)
+    ]
+
+
+def _texts(
+    studies: Sequence[Study], requests: Sequence[Indication], params: SyntheticParams
+) -> list[str]:
+    return [
+        clean_indication(_dirty(request.text, params, study.study_id)) or ""
+        for study, request in zip(studies, requests, strict=True)
+    ]
+
+
+def _labels(
+    studies: Sequence[Study], requests: Sequence[Indication], params: SyntheticParams
+) -> NDArray[np.float64]:
+    published = [label(*pair, params) for pair in zip(studies, requests, strict=True)]
+    return np.array([[row[name] for name in CXR_LT_2023] for row in published], float)
+
+
+def _vitals(studies: Sequence[Study], params: SyntheticParams) -> list[str]:
     about = subjects(studies, params, "vital signs", params.vitals_informativeness)
     vitals = []
     for study, other in zip(studies, about, strict=True):
@@ -67,10 +116,7 @@ def simulate(params: SyntheticParams, count: int, split: str = "test") -> Simula
             if s.triage["chiefcomplaint"] != "Follow up"
         ]
         vitals.append(_triage(stays[-1].triage) if stays else OUTSIDE)
-    present = [[finding in study.severities for finding in DRAWN] for study in studies]
-    places = [places_seen(study) for study in studies]
-    ids = [study.study_id for study in studies]
-    return Simulated(texts, vitals, np.array(labels, float), np.array(present), places, ids)
+    return vitals
 
 
 def _dirty(text: str, params: SyntheticParams, study_id: str) -> str:

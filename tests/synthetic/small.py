@@ -20,6 +20,12 @@ SMALL: dict[str, Any] = {
     "vitals_missing": 0.0,
     "vitals_dirt": 0.0,
     "synergy": 0.0,
+    "paraphrases": 0.0,
+    "unlisted_words": 0.0,
+    "named_repeated": 0.0,
+    "named_uncertain": 0.0,
+    "named_missed": 0.0,
+    "race_known": 0.0,
     "prevalence": dict.fromkeys(DRAWN, 0.12),
 }
 

@@ -47,7 +47,15 @@ from camchex.synthetic.people.indication import (
 from camchex.synthetic.people.patients import Study, invent_studies
 from camchex.synthetic.phantom.rendering import image_shape
 from camchex.synthetic.random_streams import stream
-from tests.synthetic.ceiling_cohort import OUTSIDE, Simulated, demo, generator, simulate
+from tests.synthetic.ceiling_cohort import (
+    OUTSIDE,
+    Simulated,
+    demo,
+    generator,
+    simulate,
+    simulate_texts,
+    simulate_vitals,
+)
 
 EDGES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001])
 TESTED = 5_000  # of the texts; a leak left out is seen in as many
@@ -114,6 +122,30 @@ def test_a_text_is_read_back_as_what_was_drawn() -> None:
             assert reading.history[NAMES.index(study.condition)] > 0
 
 
+def test_other_words_are_read_back_and_are_no_words_of_a_cohort_without_them() -> None:
+    params = demo(paraphrases=0.5, unlisted_words=0.5)
+    for study in invent_studies(params, "test", 200, params.prevalence):
+        found = write_indication(study.patient, study, stream(1, study.study_id), params.wording)
+        assert any(
+            {DRAWN[i] for i in reading.named} == found.named
+            for reading in read_events(found.text, params.wording)
+        )
+        assert bool(read_events(found.text)) == (not found.named)
+
+
+def test_the_ceiling_does_not_follow_the_wording() -> None:
+    """Words say which findings are asked for, whichever words they are."""
+    usual, other = demo(text_dirt=0), demo(text_dirt=0, paraphrases=0.4, unlisted_words=0.3)
+    texts = [simulate(params, 30).texts for params in (usual, other)]
+    assert texts[0] != texts[1]
+    for one, same in zip(*texts, strict=True):
+        found = [
+            posteriors(generator(), read_evidence(text, OUTSIDE, params.wording))["indication"]
+            for text, params in zip((one, same), (usual, other), strict=True)
+        ]
+        np.testing.assert_allclose(*found, atol=1e-9)
+
+
 def test_a_text_that_the_generator_does_not_write_has_no_reading() -> None:
     assert not read_events("year old woman with cough there is pneumonia .")
     assert not read_events("")
@@ -174,8 +206,9 @@ def test_the_prevalence_is_the_prior_of_a_finding() -> None:
 @pytest.mark.parametrize("sign", NORMAL)
 def test_the_chances_of_all_values_of_a_sign_add_up_to_one(sign: str) -> None:
     signs = generator(vitals_missing=0.3, vitals_dirt=0.0).vital_signs
-    step = 0.1 if sign == "temperature" else 1.0
-    grid = np.round(np.arange(-400, 401) * step + round(NORMAL[sign][0]), 1)
+    step, (mean, deviation) = 0.1 if sign == "temperature" else 1.0, NORMAL[sign]
+    reach = round(120 + 10 * deviation / step)  # findings and conditions shift no mean by more
+    grid = np.round(np.arange(-reach, reach + 1) * step + round(mean), 1)
     total = sum(signs.likelihood({sign: float(v)}) for v in grid if sign != "o2sat" or v <= 100)
     np.testing.assert_allclose(total, 1, atol=1e-9)
 
@@ -299,12 +332,13 @@ def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def texts() -> tuple[Simulated, Floats]:
-    """Studies, and the best probabilities of the last ``TESTED`` of them."""
-    cohort = simulate(demo(), 16_000)
-    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[-TESTED:]]
+def texts() -> tuple[list[str], Floats, Floats]:
+    """Texts of studies, their labels, and the best probabilities of the last ``TESTED``."""
+    written, labels = simulate_texts(demo(), 16_000)
+    seen = [read_evidence(text, OUTSIDE) for text in written[-TESTED:]]
     assert all(len(one.readings) == 1 for one in seen)
-    return cohort, np.stack([posteriors(generator(), one)["indication"] for one in seen])
+    best = np.stack([posteriors(generator(), one)["indication"] for one in seen])
+    return written, labels, best
 
 
 @pytest.fixture(scope="module")
@@ -341,22 +375,24 @@ def deviance(labels: Floats, probabilities: Floats) -> float:
 
 @pytest.mark.slow
 def test_probabilities_given_a_text_come_true_as_often_as_they_say(
-    texts: tuple[Simulated, Floats],
+    texts: tuple[list[str], Floats, Floats],
 ) -> None:
-    cohort, given = texts
-    by_bin, by_class = standard_errors(cohort.labels[-TESTED:], given)
+    _, labels, given = texts
+    by_bin, by_class = standard_errors(labels[-TESTED:], given)
     assert len(by_bin) >= 11
     assert np.abs(by_bin).max() < 4
     assert np.abs(by_class).max() < 4
 
 
 @pytest.mark.slow
-def test_the_check_of_calibration_sees_a_leak_left_out(texts: tuple[Simulated, Floats]) -> None:
-    cohort, _ = texts
+def test_the_check_of_calibration_sees_a_leak_left_out(
+    texts: tuple[list[str], Floats, Floats],
+) -> None:
+    written, labels, _ = texts
     wrong = generator(label_leak=0.0)
-    seen = [read_evidence(text, OUTSIDE) for text in cohort.texts[-TESTED:]]
+    seen = [read_evidence(text, OUTSIDE) for text in written[-TESTED:]]
     given = np.stack([posteriors(wrong, one)["indication"] for one in seen])
-    assert np.abs(standard_errors(cohort.labels[-TESTED:], given)[0]).max() > 6
+    assert np.abs(standard_errors(labels[-TESTED:], given)[0]).max() > 6
 
 
 @pytest.mark.slow
@@ -380,19 +416,19 @@ def test_two_modalities_say_more_than_one(signs: tuple[Simulated, dict[str, Floa
 
 @pytest.mark.slow
 def test_a_regression_on_the_words_of_many_texts_comes_near_but_not_above(
-    texts: tuple[Simulated, Floats],
+    texts: tuple[list[str], Floats, Floats],
 ) -> None:
-    cohort, given = texts
+    written, labels, given = texts
     counter = CountVectorizer(ngram_range=(1, 2), min_df=5, binary=True, token_pattern=r"\S+")  # noqa: S106
-    words = counter.fit_transform(cohort.texts)
+    words = counter.fit_transform(written)
     ceiling, reached = [], []
     for column in range(26):
-        truth = cohort.labels[-TESTED:, column]
+        truth = labels[-TESTED:, column]
         model = LogisticRegression(C=0.3, solver="liblinear")
-        model.fit(words[:-TESTED], cohort.labels[:-TESTED, column])
+        model.fit(words[:-TESTED], labels[:-TESTED, column])
         ceiling.append(average_precision_score(truth, given[:, column]))
         reached.append(average_precision_score(truth, model.predict_proba(words[-TESTED:])[:, 1]))
-    chance = cohort.labels[-TESTED:].mean()
+    chance = labels[-TESTED:].mean()
     assert np.mean(reached) <= np.mean(ceiling)
     assert (np.mean(reached) - chance) / (np.mean(ceiling) - chance) > 0.9
 
@@ -402,14 +438,14 @@ def test_boosted_trees_on_vital_signs_come_near_but_not_above(
     signs: tuple[Simulated, dict[str, Floats]],
 ) -> None:
     cohort, given = signs
-    trained = simulate(demo(), 12_000, "train")
-    fit, test = numbers(trained.vitals), numbers(cohort.vitals)
+    trained, labels = simulate_vitals(demo(), 8_000, "train")
+    fit, test = numbers(trained), numbers(cohort.vitals)
     stays = np.isfinite(fit).any(1)
     ceiling, reached = [], []
     for finding in ("Pneumonia", "Edema", "Pneumothorax", "Tortuous Aorta", "No Finding"):
         column = CXR_LT_2023.index(finding)
         model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, max_leaf_nodes=8)
-        model.fit(fit[stays], trained.labels[stays, column])
+        model.fit(fit[stays], labels[stays, column])
         ceiling.append(roc_auc_score(cohort.labels[:, column], given["vitals"][:, column]))
         guess = model.predict_proba(test)[:, 1]
         reached.append(roc_auc_score(cohort.labels[:, column], guess))

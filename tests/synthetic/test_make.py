@@ -23,6 +23,7 @@ from camchex.synthetic.make import TRUTH, make_cohort
 from camchex.synthetic.params import SyntheticParams
 from camchex.synthetic.preview import contact_sheet, finding_sheet
 from camchex.synthetic.published.mimic import write_mimic
+from stages import origin
 from stages.make_synthetic import main
 from tests.synthetic.small import small
 
@@ -264,7 +265,8 @@ def test_the_stage_reads_its_section_and_writes_both_folders(
     sections = {"synthetic": params, "runtime.workers": 0}
     monkeypatch.setattr("stages.make_synthetic.params.load", lambda name, _: sections[name])
     main(raw=tmp_path / "raw", truth=tmp_path / "truth")
-    assert (tmp_path / "raw/SYNTHETIC.txt").exists()
+    assert origin(tmp_path / "raw") == "synthetic"  # wherever it lies
+    assert origin(tmp_path / "truth") == "real"
     assert (tmp_path / "truth/truth.parquet").exists()
 
 

@@ -1,19 +1,24 @@
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.reports.sections import split_sections
-from camchex.synthetic.params import DRAWN
+from camchex.synthetic.params import DRAWN, Wording
 from camchex.synthetic.people.emergency import NORMAL, draw_vital_signs, stays_around
 from camchex.synthetic.people.indication import write_indication
 from camchex.synthetic.people.patients import Patient, Study
-from camchex.synthetic.people.phrases import PHRASES
+from camchex.synthetic.people.phrases import ASKING, PHRASES
 from camchex.synthetic.people.report import DIRT, write_report
-from camchex.synthetic.published.mimic import label
+from camchex.synthetic.published.mimic import label, mimic14_labels
 from camchex.synthetic.random_streams import stream
+from camchex.texts.cleaning import clean_indication
+from camchex.texts.keywords import mentions
 from tests.synthetic.small import small
 
 WOMAN = Patient("10000001", "F", 60)
@@ -40,6 +45,57 @@ def test_a_named_finding_stands_in_the_text_and_an_unnamed_one_does_not() -> Non
         if not indication.named:
             assert "PNA" not in question
             assert "edema" not in question
+
+
+@pytest.mark.parametrize("kind", ["asked", "paraphrases", "unlisted"])
+def test_the_lists_of_words_know_paraphrases_and_no_word_called_unlisted(kind: str) -> None:
+    texts, expected = [], []
+    for finding, words in PHRASES.items():
+        for text in getattr(words, kind):
+            asked = [clean_indication(f"cough  // {form.format(text)}") for form in ASKING]
+            texts += asked
+            expected += [finding] * len(asked)
+    named = mentions(texts, CXR_LT_2023)
+    if kind == "unlisted":
+        assert not named.any()
+    else:
+        assert all(named[i, CXR_LT_2023.index(f)] for i, f in enumerate(expected))
+    if kind == "paraphrases":
+        assert (named.sum(axis=1) == 1).all()
+
+
+def test_no_words_stand_for_two_findings() -> None:
+    words = [text for w in PHRASES.values() for text in (*w.asked, *w.paraphrases, *w.unlisted)]
+    assert len(set(words)) == len(words)
+
+
+def test_another_wording_changes_the_words_for_findings_and_nothing_else() -> None:
+    kinds = Counter[str]()
+    for i in range(300):
+        usual = write_indication(WOMAN, ILL, rng(i))
+        other = write_indication(WOMAN, ILL, rng(i), Wording(paraphrases=0.5, unlisted=0.2))
+        assert other.named == usual.named
+        text = usual.text
+        for before, after in zip(usual.words, other.words, strict=True):
+            text = text.replace(before, f"<{after}>", 2)  # the question, and where it is repeated
+        assert re.sub("[<>]", "", text) == other.text
+        kinds.update(
+            kind
+            for words in PHRASES.values()
+            for kind in ("asked", "paraphrases", "unlisted")
+            for written in other.words
+            if written in getattr(words, kind)
+        )
+    total = sum(kinds.values())
+    assert kinds["paraphrases"] / total == pytest.approx(0.5, abs=0.07)
+    assert kinds["unlisted"] / total == pytest.approx(0.2, abs=0.06)
+
+
+def test_the_words_that_name_findings_stand_in_the_text() -> None:
+    for i in range(50):
+        found = write_indication(WOMAN, ILL, rng(i), Wording(paraphrases=1.0))
+        assert len(found.words) == len(found.named)
+        assert all(words in found.text.partition("  // ")[2] for words in found.words)
 
 
 def test_the_words_of_the_question_often_stand_on_both_sides() -> None:
@@ -174,6 +230,61 @@ def test_the_leak_is_as_frequent_as_asked_for() -> None:
         named += len(indication.named)
         leaked += sum(labels[name] for name in indication.named)
     assert leaked / named == pytest.approx(0.3, abs=0.06)
+
+
+def test_mimic14_errs_where_the_words_stand_as_often_as_asked_for_and_nowhere_else() -> None:
+    params = small(named_repeated=0.2, named_uncertain=0.3, named_missed=0.4)
+    there, absent = {"Edema", "Fracture"}, {"Pneumonia", "Atelectasis"}
+    seen: dict[str, Counter[str]] = {"there": Counter(), "absent": Counter()}
+    usual: dict[str, Counter[str]] = {"there": Counter(), "absent": Counter()}
+    for i in range(1500):
+        study = replace(HEALTHY, study_id=f"5{i:07d}", severities=dict.fromkeys(there, 0.5))
+        cells = mimic14_labels(study, there | absent, params)
+        clean = mimic14_labels(study, there | absent, small())
+        for kind, names in (("there", there), ("absent", absent)):
+            seen[kind].update(cells[name] for name in names)
+            usual[kind].update(clean[name] for name in names)
+        others = [n for n in MIMIC_14 if n not in there | absent | {"No Finding"}]
+        assert all(cells[name] == clean[name] for name in others)
+        assert mimic14_labels(study, set(), params) == clean
+
+    def share(kind: str, cell: str) -> float:
+        return seen[kind][cell] / 3000
+
+    def left(kind: str, cell: str, kept: float) -> float:
+        return kept * usual[kind][cell] / 3000
+
+    assert share("absent", "1.0") == pytest.approx(0.2, abs=0.03)
+    assert share("absent", "-1.0") == pytest.approx(0.3 + left("absent", "-1.0", 0.5), abs=0.03)
+    assert share("there", "") == pytest.approx(0.4 + left("there", "", 0.6), abs=0.03)
+    assert share("there", "1.0") == pytest.approx(left("there", "1.0", 0.6), abs=0.03)
+
+
+def test_a_report_that_repeats_a_question_has_a_finding() -> None:
+    cells = mimic14_labels(HEALTHY, {"Pneumonia"}, small(named_repeated=1.0))
+    assert (cells["Pneumonia"], cells["No Finding"]) == ("1.0", "")
+    cells = mimic14_labels(HEALTHY, {"Support Devices"}, small(named_repeated=1.0))
+    assert (cells["Support Devices"], cells["No Finding"]) == ("1.0", "1.0")
+
+
+def test_a_patient_has_one_race_in_every_stay_or_none() -> None:
+    params, races = small(race_known=0.7, in_emergency=1.0), Counter[object]()
+    for i in range(400):
+        patient = replace(WOMAN, patient_id=f"1{i:07d}")
+        studies = [replace(ILL, study_id=f"5{i:06d}{k}", patient=patient) for k in (0, 1)]
+        stays = [stay for study in studies for stay in stays_around(study, study, params)]
+        (race,) = {stay.edstay["race"] for stay in stays}
+        races[race] += 1
+    assert races["UNKNOWN"] / 400 == pytest.approx(0.3, abs=0.07)
+    assert races["WHITE"] > races["ASIAN - CHINESE"] > 0
+
+
+@pytest.mark.parametrize(
+    "names", [("paraphrases", "unlisted_words"), ("named_repeated", "named_uncertain")]
+)
+def test_parts_of_one_whole_are_not_more_than_it(names: tuple[str, str]) -> None:
+    with pytest.raises(ValidationError, match=" and ".join(names)):
+        small(**dict.fromkeys(names, 0.6))
 
 
 def test_label_noise_keeps_the_prevalence() -> None:

@@ -39,6 +39,13 @@ def test_only_unknown_cells_are_scored() -> None:
     assert scored(wrong_where_known, known)["AUROC"] == 1.0
 
 
+def test_few_cells_are_not_scored() -> None:
+    known = [PRESENT[i] if i < 33 else None for i in range(60)]  # 9 positives are unknown
+    found = scored(PRESENT, known)
+    assert found["AUROC"] is None
+    assert found["by_set"] == {"nih": {"AUROC": None, "classes": 0, "lowest": {}}}
+
+
 @pytest.mark.parametrize("lacking", ["the hidden truth", "the published labels"])
 def test_an_image_that_only_the_pseudo_labels_hold_is_an_error(lacking: str) -> None:
     whole = pa.table({"image_id": IDS, "Mass": pa.array(PRESENT, pa.float32())})

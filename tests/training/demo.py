@@ -48,12 +48,28 @@ def write_params(folder: Path) -> None:
     params["view_finetuning"]["training"] |= EPOCHS
     params["fusion"] |= FUSION
     params["fusion"]["training"] |= EPOCHS
+    params["evaluation"]["bootstrap"]["resamples"] = 20
     params["runtime"] |= {"workers": 0, "accelerator": "cpu"}
     (folder / "params.yaml").write_text(yaml_text(params))
 
 
 def write_store(folder: Path, dataset: str, image_ids: list[str], views: list[str]) -> None:
     """Images of noise, prepared as the pipeline prepares them."""
+    images = write_images(folder, dataset, image_ids, views)
+    out = folder / "data" / "images" / ("mimic" if dataset == "mimic" else f"external/{dataset}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    prepare_images(
+        images,
+        folder,
+        out,
+        ImageParams(size=SIZE, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=0.0),
+        workers=0,
+        scratch=folder / "scratch",
+    )
+
+
+def write_images(folder: Path, dataset: str, image_ids: list[str], views: list[str]) -> pa.Table:
+    """Images of noise below ``folder``, and their table."""
     draw = np.random.default_rng(len(image_ids))
     raw = folder / "raw" / dataset
     raw.mkdir(parents=True)
@@ -71,16 +87,7 @@ def write_store(folder: Path, dataset: str, image_ids: list[str], views: list[st
                 "path": f"raw/{dataset}/{image_id}.png",
             }
         )
-    out = folder / "data" / "images" / ("mimic" if dataset == "mimic" else f"external/{dataset}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    prepare_images(
-        pa.Table.from_pylist(rows, schema=schemas.IMAGES),
-        folder,
-        out,
-        ImageParams(size=SIZE, fit="stretch", jpeg_quality=95, shard_mb=1, max_unreadable=0.0),
-        workers=0,
-        scratch=folder / "scratch",
-    )
+    return pa.Table.from_pylist(rows, schema=schemas.IMAGES)
 
 
 def cohort_rows() -> list[dict]:
@@ -106,17 +113,21 @@ def cohort_rows() -> list[dict]:
     return sorted(rows, key=lambda row: row["study_id"])
 
 
-def write_demo(folder: Path) -> None:
-    """Everything below ``folder`` that the training stages read."""
-    write_params(folder)
+def write_cohort(folder: Path) -> tuple[list[str], list[str]]:
+    """The table of the studies; the ids of their images and the views."""
     rows = cohort_rows()
     schema = schemas.cohort(CXR_LT_2023)
     tables.write(
         pa.Table.from_pylist(rows, schema=schema), folder / "data" / "cohort.parquet", schema
     )
     ids = [image for row in rows for image in row["image_ids"]]
-    views = [view for row in rows for view in row["views"]]
-    write_store(folder, "mimic", ids, views)
+    return ids, [view for row in rows for view in row["views"]]
+
+
+def write_demo(folder: Path) -> None:
+    """Everything below ``folder`` that the training stages read."""
+    write_params(folder)
+    write_store(folder, "mimic", *write_cohort(folder))
     draw = np.random.default_rng(1)
     for key, count in SETS.items():
         ids = [f"{key}-{i:02d}" for i in range(count)]

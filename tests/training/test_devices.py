@@ -1,4 +1,4 @@
-"""Two processes train, score and predict what one does; torchrun starts them, gloo joins them."""
+"""Two processes train, score and predict what one does, whether torchrun or srun starts them."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 
 from camchex.errors import ParamsError
 from camchex.networks.sampling import ShuffledBatches
-from camchex.runs.devices import device_of
 from camchex.training.checkpoint import CHECKPOINT
 from camchex.training.finite import IDS
-from camchex.training.fit import cluster_environments, fit
+from camchex.training.fit import fit
+from tests.runs import slurm
 from tests.training import two_devices
 from tests.training.demo import ROOT
 from tests.training.factories import RUNTIME
@@ -34,6 +34,22 @@ def torchrun(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
+
+
+def tasks(folder: Path) -> list[subprocess.Popen[str]]:
+    """Start two processes as ``srun`` starts the tasks of a job on one node."""
+    command = [sys.executable, "-m", "tests.training.two_devices", str(folder), "straight"]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "MASTER"))}
+    return [
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=clean | {"OMP_NUM_THREADS": "1"} | slurm.task(number, 2),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in (0, 1)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +85,21 @@ def test_two_devices_learn_the_weights_that_one_learns(together: Path, alone: Pa
     moved = two_devices.network().state_dict()
     far = max(float((v - moved[n]).abs().max()) for n, v in weights(alone).items())
     assert difference(together / "straight", alone) < TOLERANCE < far / 1000
+
+
+def test_two_tasks_of_slurm_learn_and_predict_what_two_processes_of_torchrun_do(
+    together: Path, tmp_path: Path
+) -> None:
+    for process in tasks(tmp_path):
+        said = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, said
+        assert "srun" not in said
+    for process in (0, 1):
+        found = weights(tmp_path / "straight", process)
+        for name, value in weights(together / "straight", process).items():
+            assert torch.equal(value, found[name])
+        found_too = (tmp_path / f"predictions{process}.npy").read_bytes()
+        assert found_too == (together / f"predictions{process}.npy").read_bytes()
 
 
 def test_devices_that_count_the_same_however_many_labels_they_know_would_not(
@@ -129,25 +160,3 @@ def test_a_batch_that_does_not_reach_every_device_is_refused(tmp_path: Path) -> 
     runtime = RUNTIME.model_copy(update={"devices": 4, "nodes": 2})
     with pytest.raises(ParamsError, match=r"batch_size.*7.*8 devices"):
         fit(two_devices.task(), two_devices.PARAMS, runtime, tmp_path)
-
-
-def test_torchrun_with_another_number_of_processes_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    with pytest.raises(ParamsError, match=r"1 x 1, but torchrun started 4"):
-        device_of(RUNTIME)
-    device_of(RUNTIME.model_copy(update={"devices": 2, "nodes": 2}))
-
-
-def test_slurm_does_not_queue_a_training_again_from_the_middle_of_an_epoch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert cluster_environments() == []
-    monkeypatch.setenv("SLURM_NTASKS", "8")
-    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "8")
-    monkeypatch.setenv("SLURM_JOB_NAME", "camchex")
-    assert [slurm.auto_requeue for slurm in cluster_environments()] == [False]
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")  # torchrun inside a job
-    assert cluster_environments() == []

@@ -1,4 +1,4 @@
-"""What two processes do together in ``test_devices``; torchrun starts them.
+"""What two processes do together in ``test_devices``; torchrun or srun starts them.
 
 ``python -m torch.distributed.run --nproc-per-node 2 -m tests.training.two_devices FOLDER``
 """
@@ -29,6 +29,11 @@ TWO = RUNTIME.model_copy(update={"devices": 2})
 NOT_A_NUMBER = 11  # the row with a label that is none
 
 
+def rank() -> str:
+    """Number of this process, as torchrun or SLURM gives it."""
+    return os.environ.get("RANK") or os.environ.get("SLURM_PROCID", "0")
+
+
 def network() -> nn.Sequential:
     """Without dropout and batch statistics, which see a share of a batch."""
     torch.manual_seed(PARAMS.seed)
@@ -51,7 +56,7 @@ def train(folder: Path, runtime: RuntimeParams) -> None:
     """Train, and write down the kept weights and the history, as this process has them."""
     learnt = task()
     history = fit(learnt, PARAMS, runtime, folder)
-    out = folder / f"process{os.environ.get('RANK', '0')}"
+    out = folder / f"process{rank()}"
     out.mkdir(parents=True, exist_ok=True)
     save_file(learnt.network.state_dict(), out / "weights.safetensors")
     (out / "history.json").write_text(json.dumps(history))
@@ -96,12 +101,17 @@ def train_until_killed(folder: Path, runtime: RuntimeParams) -> None:
         Checkpoint.on_train_epoch_end = save  # type: ignore[method-assign]
 
 
+def straight(folder: Path) -> None:
+    """Train without being killed, and predict."""
+    train(folder / "straight", TWO)
+    np.save(folder / f"predictions{rank()}.npy", predictions(TWO))
+
+
 def main(folder: Path) -> None:
-    torch.set_num_threads(1)
+    """Do all of it."""
+    straight(folder)
     train_until_killed(folder / "resumed", TWO)
     train(folder / "resumed", TWO)
-    train(folder / "straight", TWO)
-    np.save(folder / f"predictions{os.environ['RANK']}.npy", predictions(TWO))
     message = diverge(folder / "diverged", TWO)
     (folder / f"message{os.environ['RANK']}.txt").write_text(message)
     learner.weight_of_share = lambda known: torch.ones(())  # noqa: ARG005 - as DDP alone has it
@@ -110,4 +120,5 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     assert SIZE == 16
-    main(Path(sys.argv[1]))
+    torch.set_num_threads(1)
+    (straight if "straight" in sys.argv else main)(Path(sys.argv[1]))

@@ -44,11 +44,12 @@ def linked(
     """Columns of ``schemas.VITALS`` without the text, by study_id."""
     stays = by_patient(edstays)
     arrivals, chart = (by_patient({**r, **plausible(r)} for r in t) for t in (triage, vitalsign))
+    of_patient = {patient: visits(rows, params) for patient, rows in stays.items()}
     rows = []
     for study in sorted(studies, key=lambda s: s["study_id"]):
         patient = study["patient_id"]
-        of_patient = visits(stays[patient], params)
-        rows.append(row_of(study, of_patient, arrivals[patient], chart[patient], params))
+        gone_to = of_patient.get(patient, [])
+        rows.append(row_of(study, gone_to, arrivals[patient], chart[patient], params))
     return rows
 
 
@@ -165,9 +166,9 @@ Found = tuple[float, str, str, datetime]
 def at_triage(name: str, in_turn: list[Row], triage: list[Row]) -> Found | None:
     """The value of the linked stay's triage, else of that of the latest stay that has one."""
     for stay in in_turn:
-        rows = sorted((r for r in triage if r["stay_id"] == stay["stay_id"]), key=by_value)
-        if rows and rows[0][name] is not None:
-            return rows[0][name], "triage", stay["stay_id"], stay["intime"]
+        rows = [row for row in triage if row["stay_id"] == stay["stay_id"]]
+        if rows and (value := min(rows, key=by_value)[name]) is not None:
+            return value, "triage", stay["stay_id"], stay["intime"]
     return None
 
 

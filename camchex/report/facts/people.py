@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from camchex.aggregates.results import Results
 from camchex.report.render import NONE, cell, percent
 from camchex.report.seed_rows import Joined
+from camchex.scores.groups import EMERGENCY, SEX
 
 NOT_RECORDED = "not recorded"
-SEX, RACE, EMERGENCY = "sex", "race", "emergency department"
-FAIRNESS = (SEX, RACE, EMERGENCY)
+RACE, AGE = "race", "age"
+FURTHER = (RACE, AGE)
+"""Characteristics that tables of their own tell, where ``data.demographics`` names them."""
+FAIRNESS = (SEX, RACE, AGE, EMERGENCY)
 Count = int | str | None
 
 
@@ -126,8 +129,20 @@ def groups_of(rows: Joined, characteristic: str) -> str:
     return ", ".join(f"{value} {cell(studies)}" for value, studies in found) or NOT_RECORDED
 
 
+def further_groups(data: Mapping[str, Results]) -> list[tuple[str, list[str]]]:
+    """Studies of each split by race and age, where they were counted, each as ``race: value``."""
+    found: list[tuple[str, list[str]]] = []
+    for name in FURTHER:
+        splits = list(data.get(f"by_{name}", {}).values())
+        found += [
+            (f"{name}: {value}", [cell(split.get(value, 0)) for split in splits])
+            for value in sorted({value for split in splits for value in split})
+        ]
+    return found
+
+
 def gaps(rows: Joined) -> list[Gap]:
-    """How far apart the groups score that must not be served worse, race included if recorded.
+    """How far apart the groups score that must not be served worse, race and age if recorded.
 
     Args:
         rows: Subgroups of the test studies, as :func:`camchex.report.seed_rows.join_rows` joins

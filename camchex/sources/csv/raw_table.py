@@ -7,7 +7,7 @@ text by quotes that do not pair up or a quoted cell that swallowed the rows afte
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
@@ -346,13 +346,21 @@ def _form(cell: str) -> tuple[bool, ...]:
 
 
 def _rows(path: Path, content: bytes, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Read the rows of a table's content with :func:`rows_and_lines`; a cell is of any length."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
+    text = TextIOWrapper(BytesIO(content), "utf-8-sig", newline="")
+    return rows_and_lines(path, text, strict=strict)
+
+
+def rows_and_lines(
+    path: Path, text: Iterable[str], *, strict: bool = False
+) -> Iterator[tuple[int, list[str]]]:
     """Yield each row, the header first, and the line on which it begins; no blank lines.
 
     Raises:
         DataError: If ``strict``, at text behind a quoted cell, and at one that never ends.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
-    reader = csv.reader(TextIOWrapper(BytesIO(content), "utf-8-sig", newline=""), strict=strict)
+    reader = csv.reader(text, strict=strict)
     start = 1
     try:
         for cells in reader:

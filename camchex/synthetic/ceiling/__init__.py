@@ -8,7 +8,8 @@ params.yaml, or constants of the module in brackets.
    study at all. Given C and F of the study that it is about, it holds a history of C; a clue of
    each finding, with one probability if the finding is present and another if not; and a question
    that names no finding, one, or two in order, chosen with weights that depend on their presence
-   (``indication``). Most reports hold the indication; whether a report does, and how it is spelt,
+   (``indication``). Which words name a finding (``paraphrases``, ``unlisted_words``) tells nothing
+   more. Most reports hold the indication; whether a report does, and how it is spelt,
    is independent of C and F.
 3. The vital signs are about this study with probability ``vitals_informativeness``, else about any
    study at all: six normal variables, whose means C and F shift, rounded, limited, and lost

@@ -57,7 +57,7 @@ def ceilings(
     columns = [CXR_LT_2023.index(name) for name in classes]
     indications = studies["indication"].to_pylist()
     texts = zip(indications, studies["vitals_text"].to_pylist(), strict=True)
-    seen = [read_evidence(*pair) for pair in texts]
+    seen = [read_evidence(*pair, model.params.wording) for pair in texts]
     rows = []
     for evidence, images in zip(seen, _shown(model.params, studies, truth), strict=True):
         exact = posteriors(model, evidence)

@@ -6,20 +6,21 @@ its probability given what was drawn; what does not depend on findings or condit
 order of the clues, swapped letters) cancels and is left out.
 """
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camchex.synthetic.params import DRAWN
+from camchex.synthetic.params import DRAWN, USUAL, Wording
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.indication import REPEATED
-from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SIDES
+from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SIDES, chances
 from camchex.texts.cleaning import clean_indication
 
 STARTS = ("year old woman with", "year old man with", "f with")
@@ -37,32 +38,35 @@ class Reading:
     cue: int | None = None  # side of the symptoms, where the text names it
 
 
-def read_events(text: str) -> list[Reading]:
+def read_events(text: str, wording: Wording = USUAL) -> list[Reading]:
     """Turn an indication back into what was drawn.
 
     Args:
         text: The text that a model reads, from any cleaner.
+        wording: How often other words stood for a finding.
 
     Returns:
         Every way to write the text; none, if the generator does not write such a text.
     """
     # The text with every misspelt word as it was meant.
-    options = [[word] if word in vocabulary() else meant(word) for word in _words(text)]
-    return [reading for words in product(*options) for reading in _readings(words)]
+    known = vocabulary(wording)
+    options = [[word] if word in known else meant(word, wording) for word in _words(text)]
+    return [reading for words in product(*options) for reading in _readings(words, wording)]
 
 
-def meant(word: str) -> list[str]:
+def meant(word: str, wording: Wording = USUAL) -> list[str]:
     """Find the generator's words of which this one is a misspelling: two letters are swapped."""
     swapped = (word[:k] + word[k + 1] + word[k] + word[k + 2 :] for k in range(1, len(word) - 2))
-    return [other for other in swapped if other in vocabulary()]
+    return [other for other in swapped if other in vocabulary(wording)]
 
 
 @cache
-def vocabulary() -> frozenset[str]:
+def vocabulary(wording: Wording = USUAL) -> frozenset[str]:
     """Collect all words that the generator writes in an indication."""
     texts = [*STARTS, *GENERAL_QUESTIONS, *(form.format("or") for form in ASKING)]
     texts += SIDES.values()
-    texts += [text for words in PHRASES.values() for text in (*words.asked, *words.clues)]
+    texts += [text for finding in DRAWN for text in chances(finding, wording)]
+    texts += [text for words in PHRASES.values() for text in words.clues]
     texts += [text for condition in CONDITIONS.values() for text in condition.histories]
     return frozenset(word for text in texts for word in _words(text))
 
@@ -73,9 +77,9 @@ def _words(text: str) -> Words:
     return tuple(re.sub(r"(?<=\w)- ", "-", cleaned.replace(" .", "")).split())
 
 
-def _readings(words: Words) -> Iterator[Reading]:
+def _readings(words: Words, wording: Wording) -> Iterator[Reading]:
     """Cut a text into start, history, side of the symptoms, clues and question, in every way."""
-    start = next((len(s) for s in map(_words, STARTS) if words[: len(s)] == s), None)
+    start = next((len(s) for s in _starts() if words[: len(s)] == s), None)
     if start is None:
         return
     for split in range(start + 1, len(words)):
@@ -84,7 +88,7 @@ def _readings(words: Words) -> Iterator[Reading]:
         if body[-len(question) :] == question:
             bodies.append((body[: -len(question)], REPEATED))
         for (named, asked), (told, share) in product(
-            _questions().get(question, {}).items(), bodies
+            _questions(wording).get(question, {}).items(), bodies
         ):
             for end in range(1, len(told) + 1):
                 history = _histories().get(told[:end])
@@ -96,8 +100,7 @@ def _readings(words: Words) -> Iterator[Reading]:
 
 def _side(words: Words) -> tuple[int | None, Words]:
     """Cut off the side of the symptoms, if the words start with it."""
-    for cue, text in SIDES.items():
-        start = _words(text)
+    for cue, start in _sides():
         if words[: len(start)] == start:
             return cue, words[len(start) :]
     return None, words
@@ -112,6 +115,17 @@ def _clue_lists(words: Words, before: frozenset[int]) -> Iterator[tuple[frozense
             if finding not in before:
                 for clues, rest in _clue_lists(words[end:], before | {finding}):
                     yield clues, chance * rest
+
+
+@cache
+def _starts() -> list[Words]:
+    return [*map(_words, STARTS)]
+
+
+@cache
+def _sides() -> list[tuple[int, Words]]:
+    """Values of the cue, and the words that tell each."""
+    return [(cue, _words(text)) for cue, text in SIDES.items()]
 
 
 @cache
@@ -135,14 +149,21 @@ def _clues() -> Mapping[Words, Mapping[int, float]]:
 
 
 @cache
-def _questions() -> Mapping[Words, Mapping[tuple[int, ...], float]]:
+def _questions(wording: Wording) -> Mapping[Words, Mapping[tuple[int, ...], float]]:
     """Probability of words as the question, by words and findings asked for."""
     found: dict[Words, dict[tuple[int, ...], float]] = defaultdict(lambda: defaultdict(float))
     for text in GENERAL_QUESTIONS:
         found[_words(text)][()] += 1 / len(GENERAL_QUESTIONS)
+    ways = [
+        [(_words(text), chance) for text, chance in chances(finding, wording).items()]
+        for finding in DRAWN
+    ]
+    forms = [tuple(map(_words, form.split("{}"))) for form in ASKING]
     for named in [*((i,) for i in range(len(DRAWN))), *permutations(range(len(DRAWN)), 2)]:
-        options = [PHRASES[DRAWN[i]].asked for i in named]
-        chance = 1 / len(ASKING) / np.prod([len(texts) for texts in options])
-        for texts, form in product(product(*options), ASKING):
-            found[_words(form.format(" or ".join(texts)))][named] += float(chance)
+        for asked in product(*(ways[i] for i in named)):
+            texts, shares = zip(*asked, strict=True)
+            words = reduce(lambda one, other: (*one, "or", *other), texts)
+            chance = math.prod(shares) / len(ASKING)
+            for before, after in forms:
+                found[(*before, *words, *after)][named] += chance
     return found

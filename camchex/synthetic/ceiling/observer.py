@@ -12,6 +12,7 @@ from camchex.synthetic.ceiling.naming import Floats
 from camchex.synthetic.ceiling.posterior import Belief, Generator
 from camchex.synthetic.ceiling.shared_shadows import Seen, cases, weigh
 from camchex.synthetic.ceiling.vital_signs import read_vital_signs
+from camchex.synthetic.params import USUAL, Wording
 
 EXACT = ("indication", "vitals", "indication+vitals")
 BOUNDS = ("images", "images+indication+vitals")
@@ -33,9 +34,9 @@ class Shown:
     places: Seen = field(default_factory=dict)  # shared shadows, which do not tell their finding
 
 
-def read_evidence(indication: str | None, vitals_text: str) -> Evidence:
-    """Read what a model reads: the columns of ``schemas.cohort``."""
-    readings = read_events(indication) if indication else []
+def read_evidence(indication: str | None, vitals_text: str, wording: Wording = USUAL) -> Evidence:
+    """Read what a model reads: the columns of ``schemas.cohort``, and how findings are worded."""
+    readings = read_events(indication, wording) if indication else []
     return Evidence(readings, read_vital_signs(vitals_text))
 
 
@@ -53,17 +54,18 @@ def posteriors(model: Generator, seen: Evidence) -> dict[str, Floats]:
         DataError: If the generator cannot write these vital signs.
     """
     text = vitals = both = model.prior_labels
-    states = None
+    signs = None
     if seen.values:
         states = model.states * model.vital_signs.likelihood(seen.values)
         if not states.any():
             raise DataError(f"vital signs {dict(seen.values)}: the generator does not write these.")
         told = model.params.vitals_informativeness
-        own = model.labels_unseen(model.by_vital_signs(states), states)
+        signs = states, model.by_vital_signs(states)
+        own = model.labels_unseen(signs[1], states)
         vitals = both = told * own + (1 - told) * model.prior_labels
     if seen.readings:
-        text = _over_readings(model, seen.readings, None)
-        both = text if states is None else _over_readings(model, seen.readings, states)
+        text = _over_readings(model, seen.readings)
+        both = text if signs is None else _over_readings(model, seen.readings, signs)
     return dict(zip(EXACT, (text, vitals, both), strict=True))
 
 
@@ -98,22 +100,26 @@ def upper_bounds(
     return dict(zip(BOUNDS, told, strict=True))
 
 
-def _over_readings(model: Generator, readings: Sequence[Reading], states: Floats | None) -> Floats:
-    """Average over every reading of a text; ``states`` are weighed by the vital signs, (K, S)."""
-    cases = [_case(model, reading, states) for reading in readings]
+def _over_readings(
+    model: Generator, readings: Sequence[Reading], signs: tuple[Floats, Belief] | None = None
+) -> Floats:
+    """Average over every reading of a text; ``signs``: states weighed by them, and their belief."""
+    cases = [_case(model, reading, signs) for reading in readings]
     weights, labels = zip(*cases, strict=True)
     return np.asarray(np.average(labels, axis=0, weights=weights))
 
 
-def _case(model: Generator, reading: Reading, states: Floats | None) -> tuple[float, Floats]:
+def _case(
+    model: Generator, reading: Reading, signs: tuple[Floats, Belief] | None
+) -> tuple[float, Floats]:
     """Compute the probability of one reading with the vital signs, and of each label then."""
     told, text = model.params.text_informativeness, model.by_text(reading)
     cases: list[tuple[float, Belief]] = [
         (told * text.evidence, text),
         ((1 - told) * text.evidence, model.prior),
     ]
-    if states is not None:
-        sure, vitals = model.params.vitals_informativeness, model.by_vital_signs(states)
+    if signs is not None:
+        sure, (states, vitals) = model.params.vitals_informativeness, signs
         both = model.by_both(reading, states)
         apart = text.evidence * vitals.evidence  # the two are about different studies
         cases = [

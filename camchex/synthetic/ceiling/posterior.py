@@ -117,6 +117,7 @@ class Generator:
         held = np.isin(np.arange(len(DRAWN)), [*reading.clues])
         clue = np.array([CLUE_ABSENT, CLUE_PRESENT])
         clues = np.where(held[:, None], clue, 1 - clue)
+        members = bits.astype(np.float64)
         for term in terms(reading.named):
             factor = clues * term.factor
             by_set = _product(factor[moved])
@@ -128,7 +129,7 @@ class Generator:
             product = either.prod(-1)
             by_state = by_set * (weighed * (product @ powers)[:, index]).sum(0)  # (S,)
             total += by_state.sum()
-            joint[moved] += by_state @ bits.astype(np.float64)
+            joint[moved] += by_state @ members
             binned = np.stack([np.bincount(index, row * by_set) for row in weighed])
             shares_of_rest = np.einsum("kq,kqr,qj->krj", product, present / either, powers)
             joint[rest] += np.einsum("kj,krj->r", binned, shares_of_rest)
@@ -233,20 +234,26 @@ class Generator:
         """Probability of each label, over what an own indication may ask for, (K, S, Q)."""
         bits, leak = self.vital_signs.bits, self.params.label_leak
         number, each, clean = self._counts
-        none = np.zeros((*self.states.shape, len(DRAWN)))  # probability of no label
+        moved = np.zeros((*self.states.shape, len(MOVED)))  # probability of no label
+        rest = np.zeros((len(REST), *self.states.shape))
         nothing = np.zeros(self.states.shape)
         unlabelled = 1 - self.labelled
-        moved = _where(bits, unlabelled[MOVED])
+        alone = _where(bits, unlabelled[MOVED])
         spared = _where(bits, self._unlabelled[MOVED]).prod(-1)
         for count in range(len(REST) + 1):
             named, kept = self._asked(count)
             keep = 1 - leak * named  # (S, F)
-            none[..., MOVED] += number[:, None, None, count] * moved * keep[:, MOVED]
+            both, there, gone = keep[:, MOVED], keep[:, REST[0]].copy(), keep[:, REST[-1]].copy()
+            for k, chance in enumerate(number[:, count]):
+                moved[k] += chance * alone * both
             for i, finding in enumerate(REST):
                 absent, present = (each[:, i, value, count, None] for value in (0, 1))
-                none[..., finding] += absent * unlabelled[finding, 0] * keep[:, REST[-1]]
-                none[..., finding] += present * unlabelled[finding, 1] * keep[:, REST[0]]
+                rest[i] += absent * unlabelled[finding, 0] * gone
+                rest[i] += present * unlabelled[finding, 1] * there
             nothing += clean[:, None, count] * spared * kept
+        none = np.empty((*self.states.shape, len(DRAWN)))
+        none[..., MOVED] = moved
+        none[..., REST] = np.moveaxis(rest, 0, -1)
         return _labels(1 - none, nothing)
 
     @cached_property

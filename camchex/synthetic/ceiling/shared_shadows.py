@@ -156,8 +156,10 @@ def _vital_signs(model: Generator, ways: Sequence[Case], values: Mapping[str, fl
         return whole
     hot = np.array([[case.cues[FEVER][ONE]] for case in ways])
     signs, told = model.vital_signs, model.params.vitals_informativeness
-    states = [int(np.flatnonzero((signs.bits == case.present[MOVED]).all(1))[0]) for case in ways]
-    well, ill = (signs.likelihood(values, fever) for fever in (0.0, 1.0))
-    own = (whole - hot) * well[:, states].T + hot * ill[:, states].T
+    sets = np.array(
+        [np.flatnonzero((signs.bits == case.present[MOVED]).all(1))[0] for case in ways]
+    )
+    well, ill = (signs.likelihood(values, fever, sets) for fever in (0.0, 1.0))
+    own = (whole - hot) * well.T + hot * ill.T
     other = np.vdot(model.states, signs.likelihood(values))
     return np.asarray(told * own + (1 - told) * whole * other)

@@ -39,6 +39,8 @@ from camchex.texts.vitals_text import MISSING, TITLES
 
 Bin = tuple[float, float]
 """Values that are written alike: the lowest and the highest."""
+Sets = NDArray[np.int64] | slice
+EVERY = slice(None)
 MOVING = tuple(finding for finding in DRAWN if finding in SHIFTS)
 """Findings that move a vital sign: all that these can tell of, directly."""
 CELSIUS = (25.0, 45.0)
@@ -86,21 +88,24 @@ class VitalSigns:
         later = lost * (1 - none)
         return float(later / (1 - lost + later))
 
-    def likelihood(self, values: Mapping[str, float], fever: float | None = None) -> Floats:
+    def likelihood(
+        self, values: Mapping[str, float], fever: float | None = None, sets: Sets = EVERY
+    ) -> Floats:
         """Compute the probability of the values that are there, up to what no finding changes.
 
         Args:
             values: Values by column of MIMIC-IV-ED; one that is missing is left out.
             fever: Probability of a fever that is a cue; None: as often as it is drawn.
+            sets: Rows of :attr:`bits`, S of them, that are asked about.
 
         Returns:
             Probability given each condition and each set of findings, (K, S), in the order of
-            :attr:`bits`.
+            ``sets``.
         """
-        product = np.ones((len(CONDITIONS), len(self.bits)))
+        product = np.ones((len(CONDITIONS), len(self.bits[sets])))
         fever = self.params.synergy / 2 if fever is None else fever
         for name, value in values.items():
-            means, index = self._means[name]
+            means, index = self._means_of(name, sets)
             if name == "temperature":
                 chance = (1 - fever) * self._temperature(means, value)
                 if fever:
@@ -110,7 +115,11 @@ class VitalSigns:
                 product *= self._saturation(means, value)[:, index]
             elif name not in {"sbp", "dbp"}:
                 product *= self._mixed(name, means, _around(value, 0.5))[:, index]
-        return product * self._pressures(values.get("sbp"), values.get("dbp"))
+        return product * self._pressures(values.get("sbp"), values.get("dbp"), sets)
+
+    def _means_of(self, name: str, sets: Sets) -> tuple[Floats, NDArray[np.int64]]:
+        means, index = self._means[name]
+        return means, index[sets]
 
     @cached_property
     def _means(self) -> dict[str, tuple[Floats, NDArray[np.int64]]]:
@@ -148,22 +157,24 @@ class VitalSigns:
         deviation, limit = NORMAL["o2sat"][1], LIMITS["o2sat"]
         lowest, highest = _around(value, 0.5)
 
-        def below(edge: float) -> Floats:
-            capped = np.asarray(ndtr((edge - means) / deviation))
-            return capped if edge < limit else np.ones_like(means)
+        def below(edges: Floats) -> Floats:
+            capped = ndtr((edges[:, None, None] - means) / deviation)
+            return np.where(edges[:, None, None] < limit, capped, 1.0)
 
-        at_top = highest > limit
-        first = (1.0 if at_top else below(highest)) - below(lowest)
-        later = np.zeros_like(means)
-        for noise in LATER * deviation * ndtri(NODES):
-            top = 1.0 if at_top else below(highest - noise)
-            later += (top - below(lowest - noise)) / len(NODES)
-        return (1 - self.charted) * first + self.charted * later
+        def within(noise: Floats) -> Floats:
+            top = 1.0 if highest > limit else below(highest - noise)
+            return np.asarray(top - below(lowest - noise))
 
-    def _pressures(self, systolic: float | None, diastolic: float | None) -> Floats | float:
+        first = within(np.zeros(1))[0]
+        later = (within(LATER * deviation * ndtri(NODES)) / len(NODES)).sum(0)
+        return np.asarray((1 - self.charted) * first + self.charted * later)
+
+    def _pressures(
+        self, systolic: float | None, diastolic: float | None, sets: Sets
+    ) -> Floats | float:
         """Compute the probability of both pressures, (K, S), since one holds the other down."""
-        high_means, high_index = self._means["sbp"]
-        low_means, low_index = self._means["dbp"]
+        high_means, high_index = self._means_of("sbp", sets)
+        low_means, low_index = self._means_of("dbp", sets)
         high: Floats | float = 1.0
         if systolic is not None:
             high = self._mixed("sbp", high_means, _around(systolic, 0.5))[:, high_index]

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camchex.synthetic.params import DRAWN
+from camchex.synthetic.params import DRAWN, USUAL, Wording
 from camchex.synthetic.people.conditions import CONDITIONS
 from camchex.synthetic.people.patients import Patient, Study
-from camchex.synthetic.people.phrases import ASKING, GENERAL_QUESTIONS, PHRASES, SIDES
+from camchex.synthetic.people.phrases import (
+    ASKING,
+    GENERAL_QUESTIONS,
+    PHRASES,
+    SIDES,
+    other_words,
+)
 from camchex.synthetic.people.synergy import SYMPTOMS
 from camchex.synthetic.random_streams import pick
 
@@ -26,9 +32,12 @@ class Indication:
 
     text: str  # one line in the template of MIMIC-CXR's reports
     named: frozenset[str]  # findings that the text asks for by name
+    words: tuple[str, ...] = ()  # the words of the text that name them
 
 
-def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -> Indication:
+def write_indication(
+    patient: Patient, about: Study, rng: np.random.Generator, wording: Wording = USUAL
+) -> Indication:
     """Write the indication of a patient's study.
 
     Args:
@@ -36,6 +45,7 @@ def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -
         about: The study whose condition and findings the indication draws on: the patient's own,
             or another study, in which case the text says nothing about the patient's own.
         rng: The generator of this study's text.
+        wording: How often other words stand for a finding; it changes nothing else in the text.
 
     Source:
         docs/method.md, section 1.1: the template, and words that stand on both sides of ``//``.
@@ -43,18 +53,30 @@ def write_indication(patient: Patient, about: Study, rng: np.random.Generator) -
     side = [SIDES[about.cues[SYMPTOMS]]] if SYMPTOMS in about.cues else []
     history = [pick(rng, CONDITIONS[about.condition].histories), *side, *_clues(about, rng)]
     named = _named(about, rng)
+    usual = [pick(rng, PHRASES[finding].asked) for finding in named]
+    words = [_worded(*pair, wording, rng.spawn(1)[0]) for pair in zip(named, usual, strict=True)]
     if not named:
         question = pick(rng, GENERAL_QUESTIONS)
     else:
-        asked = " or ".join(pick(rng, PHRASES[finding].asked) for finding in named)
-        question = pick(rng, ASKING).format(asked)
+        question = pick(rng, ASKING).format(" or ".join(words))
     if rng.random() < REPEATED:
         history.append(question)
     woman = patient.gender == "F"
     start = f"___ year old {'woman' if woman else 'man'}"
     if rng.random() < SHORT_START and woman:
         start = "___F"
-    return Indication(f"{start} with {', '.join(history)}  // {question}", frozenset(named))
+    text = f"{start} with {', '.join(history)}  // {question}"
+    return Indication(text, frozenset(named), tuple(words))
+
+
+def _worded(finding: str, usual: str, wording: Wording, rng: np.random.Generator) -> str:
+    """Draw the words for a finding that is asked for; the generator is of these words alone."""
+    chance = rng.random()
+    for share, words in other_words(finding, wording):
+        if chance < share:
+            return pick(rng, words)
+        chance -= share
+    return usual
 
 
 def _clues(about: Study, rng: np.random.Generator) -> list[str]:

@@ -1,12 +1,12 @@
 """MIMIC-CXR-JPG, its reports, MIMIC-IV-ED and CXR-LT 2023, as published, of invented patients."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from camchex.contract.labels import CXR_LT_2023, MIMIC_14
+from camchex.contract.labels import CXR_LT_2023, MIMIC_14, NO_FINDING
 from camchex.synthetic.params import DRAWN, SyntheticParams
 from camchex.synthetic.people.emergency import EDSTAYS, TRIAGE, VITALSIGN, stays_around
 from camchex.synthetic.people.indication import Indication, write_indication
@@ -136,6 +136,41 @@ def mined(present: int, finding: str, rng: np.random.Generator) -> str:
     return ("0.0", "-1.0", "")[rng.choice(3, p=NOT_MENTIONED)]
 
 
+def mimic14_labels(study: Study, named: Set[str], params: SyntheticParams) -> dict[str, str]:
+    """Draw labels as the CheXpert labeler mines them from findings and impression.
+
+    It does not see the indication. But where the indication names a finding, the report may repeat
+    the question, and may be worded so that the labeler takes the repeated finding for present
+    (``named_repeated``), is not sure of it (``named_uncertain``), or overlooks one that is there
+    (``named_missed``).
+
+    Args:
+        study: The study.
+        named: Findings that the indication names.
+        params: The section ``synthetic``.
+
+    Returns:
+        A cell by class of MIMIC-CXR-JPG, as of :func:`mined`.
+    """
+    rng = stream(params.seed, "chexpert", study.study_id)
+    cells = {name: mined(study.truth[name], name, rng) for name in MIMIC_14}
+    drawn = stream(params.seed, "chexpert", "named", study.study_id).random(len(MIMIC_14))
+    repeated = set()
+    for name, chance in zip(MIMIC_14, drawn, strict=True):
+        if name not in named:
+            continue
+        if name in study.severities:
+            cells[name] = "" if chance < params.named_missed else cells[name]
+        elif chance < params.named_repeated:
+            cells[name] = "1.0"
+            repeated.add(name)
+        elif chance >= 1 - params.named_uncertain:
+            cells[name] = "-1.0"
+    if not complete(repeated)[NO_FINDING]:
+        cells[NO_FINDING] = ""
+    return cells
+
+
 def _record(study: Study, about: Study, params: SyntheticParams) -> Record:
     patient = study.patient.patient_id
     rng = stream(params.seed, "metadata", study.study_id)
@@ -144,7 +179,10 @@ def _record(study: Study, about: Study, params: SyntheticParams) -> Record:
         folder=f"files/p{patient[:2]}/p{patient}/s{study.study_id}",
         images=tuple(_image_row(study, i, params, rng) for i in range(len(study.views))),
         indication=write_indication(
-            study.patient, about, stream(params.seed, "indication", study.study_id)
+            study.patient,
+            about,
+            stream(params.seed, "indication", study.study_id),
+            params.wording,
         ),
     )
 
@@ -179,8 +217,7 @@ def _write_labels(records: Sequence[Record], params: SyntheticParams, root: Path
     write_raw_table(Path(f"{prefix}-split.csv.gz"), SPLIT, splits)
     for record in records:
         study = record.study
-        rng = stream(params.seed, "chexpert", study.study_id)
-        cells = [mined(study.truth[name], name, rng) for name in MIMIC_14]
+        cells = mimic14_labels(study, record.indication.named, params).values()
         row = (study.patient.patient_id, study.study_id, *cells)
         chexpert.append(dict(zip(CHEXPERT, row, strict=True)))
     write_raw_table(Path(f"{prefix}-chexpert.csv.gz"), CHEXPERT, chexpert)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from camchex.errors import ModelError
-from camchex.prediction.export import export_model
+from camchex.export import folder as export_folder
+from camchex.export.folder import export_model
 from camchex.views.view_classifier import (
     FOLDER,
     beside,
@@ -25,7 +26,8 @@ MADE_BY = {
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(export_folder, "write_reference", lambda _: None)  # these are no weights
     for name in MADE_BY:
         path = tmp_path / "models" / name
         path.parent.mkdir(parents=True, exist_ok=True)

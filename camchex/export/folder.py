@@ -1,9 +1,13 @@
-"""Export of a trained model as one folder, with its calibration, view classifier and card."""
+"""Export of a trained model as one folder, with all that belongs to it and a reference study."""
 
 import shutil
 from pathlib import Path
 
 from camchex.errors import ModelError
+from camchex.export.onnx_file import FILE as ONNX
+from camchex.export.onnx_file import write_onnx
+from camchex.export.reference import onnx_difference, read_reference, write_reference
+from camchex.fusion.camchex import CaMChex
 from camchex.scores.calibration_file import FILE, beside
 from camchex.views import view_classifier
 
@@ -12,17 +16,18 @@ CARDS = "cards"
 CONFIG = "config.json"
 
 
-def export_model(model: Path, out: Path) -> list[str]:
+def export_model(model: Path, out: Path, *, onnx: bool = False) -> list[str]:
     """Copy a model and what belongs to it into one folder, as the Hugging Face Hub has it.
 
-    ``model`` is a folder of ``train_fusion``; ``out`` is new or empty.
+    ``model`` is a folder of ``train_fusion``; ``out`` is new or empty. With ``onnx``, an ONNX file
+    is added, which must give the probabilities of the reference study.
 
     Returns:
         Names of the files in ``out``.
 
     Raises:
         ModelError: If the model, its calibration or its card is missing, its view classifier is
-            damaged, or ``out`` is not empty.
+            damaged, ``out`` is not empty, or an ONNX file that agrees cannot be written.
     """
     card = model.parent.parent / CARDS / f"{model.name}.md"
     calibration = beside(model)
@@ -39,4 +44,21 @@ def export_model(model: Path, out: Path) -> list[str]:
     views = view_classifier.beside(model)
     if view_classifier.read_view_classifier(views):
         shutil.copytree(views, out / view_classifier.FOLDER, copy_function=shutil.copyfile)
+    if onnx:
+        write_onnx(CaMChex.from_pretrained(out), out / ONNX)
+    write_reference(out)
+    if onnx:
+        _require_agreement(out)
     return sorted(path.name for path in out.iterdir())
+
+
+def _require_agreement(folder: Path) -> None:
+    """Raise a ModelError unless the ONNX file of a model folder computes what torch does."""
+    known = read_reference(folder)
+    difference = onnx_difference(CaMChex.from_pretrained(folder), folder, known)
+    if difference is None or difference > known.tolerance:
+        (folder / ONNX).unlink()
+        raise ModelError(
+            f"{folder / ONNX}: its probabilities differ from torch's by {difference}, more than "
+            f"{known.tolerance}, so it was removed. Export without --onnx"
+        )

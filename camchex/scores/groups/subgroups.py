@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from camchex.aggregates.csv_files import Row
 from camchex.aggregates.small_cells import has_enough_of_both, hidden_values
+from camchex.scores.groups import EMERGENCY, SEX, UNKNOWN
 from camchex.scores.intervals import macro_row
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
 from camchex.texts.vitals_text import MISSING
 
 Bools = NDArray[np.bool_]
-UNKNOWN = "not known"
 COUNTED = ("1", "2", "3 or more")  # images
 YES_NO = {True: "yes", False: "no"}
 SUBGROUPS = (
@@ -43,8 +43,8 @@ def characteristics(
     measured = [any(v != MISSING for k, v in f.items() if k != "Gender") for f in texts]
     images, views = table["image_ids"].to_pylist(), table["views"].to_pylist()
     found = {
-        "sex": [UNKNOWN if sex == MISSING else sex for sex in sexes],
-        "emergency department": [
+        SEX: [UNKNOWN if sex == MISSING else sex for sex in sexes],
+        EMERGENCY: [
             YES_NO[sex != MISSING or vital] for sex, vital in zip(sexes, measured, strict=True)
         ],
         "vital signs": [YES_NO[vital] for vital in measured],
@@ -110,13 +110,24 @@ def _comparable(
     labels: Floats, shown: Mapping[str, Bools], min_cell: int
 ) -> tuple[list[int], set[str]]:
     """The classes on which values are compared, and the values that have enough of them all."""
-    common: set[int] = set()
-    fewest = 0.0
-    scored: set[str] = set()
+    enough: dict[str, set[int]] = {}
     for value in sorted(shown, key=lambda value: (-int(shown[value].sum()), value)):
         rows = labels[shown[value]]
         counts = zip((rows == 1).sum(axis=0), (rows == 0).sum(axis=0), strict=True)
-        own = {q for q, both in enumerate(counts) if has_enough_of_both(*both, min_cell)}
+        enough[value] = {q for q, b in enumerate(counts) if has_enough_of_both(*b, min_cell)}
+    return common_classes(enough)
+
+
+def common_classes(enough: Mapping[str, set[int]]) -> tuple[list[int], set[str]]:
+    """The classes that values have in common, and the values that have them.
+
+    ``enough`` has the classes with enough studies by value, the largest value first. A value that
+    would leave fewer than half of the classes of the first is left out.
+    """
+    common: set[int] = set()
+    fewest = 0.0
+    scored: set[str] = set()
+    for value, own in enough.items():
         left = common & own if scored else own
         fewest = fewest or len(left) / 2
         if left and len(left) >= fewest:

@@ -1,0 +1,1 @@
+"""How well explanations hit what is known: of invented studies, or of boxes that readers drew."""

@@ -1,0 +1,1 @@
+"""``make slurm``: the recipes of docs/slurm on a real SLURM of one node."""
