@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from camchex.aggregates.markdown import markdown_table
 from camchex.aggregates.results import Results
-from camchex.audit.gain import UNCERTAIN, headline, range_of
+from camchex.audit.gain import MEANINGS, headline, of_both_sides, range_of
 from camchex.audit.leak import find_leak
 from camchex.audit.scorer import Scorer
 from camchex.audit.validation import WORD, true_shares
@@ -31,7 +31,7 @@ RULED_OUT = 0.25  # share of the absent findings that MIMIC-CXR-JPG rules out; t
 LEVEL, IMAGES = 0.95, "images"
 EXPLAINED = (
     "Synthetic data, at the level of labels, words and scores. Share: of the gain by texts, not "
-    "owed to words that the labels have seen; range: over what uncertain labels count as."
+    "owed to words that the labels have seen; range: over what blank and uncertain labels count as."
 )
 COLUMNS = (
     *("labels and words", "true share", "the audit's", "interval", "range", "accused"),
@@ -145,7 +145,7 @@ def audited(cohort: Simulated, size: Size, seed: int) -> Results:
     Returns:
         ``true_share``: the headline with the clean labels in the place of MIMIC-CXR-JPG's, and
         with every word masked, listed or not. ``share``, ``low`` and ``high``: the headline;
-        ``lowest``, ``highest``: its range over ``UNCERTAIN``; ``accused``: whether the interval
+        ``lowest``, ``highest``: its range over ``MEANINGS``; ``accused``: whether the interval
         lies below 1, and ``accused_by_range``, whether all intervals do; ``leak_found``.
     """
     columns = range(cohort.learnt.shape[1])
@@ -159,9 +159,9 @@ def audited(cohort: Simulated, size: Size, seed: int) -> Results:
     given = {"own": cohort.own, "masked": cohort.masked, IMAGES: cohort.images}
     target, cells = cohort.learnt, cohort.published
     headlines = []
-    for meaning in UNCERTAIN.values():
-        other = np.where(cells == -1, meaning, np.nan_to_num(cells))
-        pair = labels(np.where(np.isnan(other), np.nan, target)), labels(other)
+    for blank, uncertain in MEANINGS.values():
+        other = np.where(cells == -1, uncertain, np.nan_to_num(cells, nan=blank))
+        pair = of_both_sides(labels(np.where(np.isnan(other), np.nan, target)), labels(other))
         seen, unseen = ({k: scorer.score(one, [v]) for k, v in given.items()} for one in pair)
         headlines.append(headline(seen, unseen, IMAGES, LEVEL))
     ruled_out = np.where(cells == -1, np.nan, cells)
@@ -186,7 +186,7 @@ def _published(
 ) -> NDArray[np.float64]:
     """MIMIC-CXR-JPG's labels: 1, 0, -1 (uncertain), or NaN where blank, (N, Q)."""
     chance = draw.random(truth.shape)
-    found = np.where(draw.random(truth.shape) < RULED_OUT, 0.0, np.nan)
+    found = np.where(~truth & (draw.random(truth.shape) < RULED_OUT), 0.0, np.nan)
     found[truth & (chance >= np.where(named, world.missed_named, world.missed))] = 1
     asked = named & ~truth
     found[asked & (chance < world.repeats)] = 1

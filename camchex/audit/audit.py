@@ -192,7 +192,7 @@ def audit_metrics(results: Results) -> Results:
 
     Returns:
         First the share of the gain by texts that is not owed to words the labels have seen, and its
-        range over the meanings of an uncertain label; the gain and what is owed, as AUROC; the
+        range over what other labels count as; the gain and what is owed, as AUROC; the
         shares kept with the words masked, and with indications swapped (labels learnt); and the
         labels' own excess, and how many words in no list tell a label. ``details`` is a list of
         one: DVC takes no list for a metric.
@@ -210,7 +210,7 @@ def audit_metrics(results: Results) -> Results:
         }
         found = {name: _with_ends(*row) for name, row in rows.items()}
         first = next(iter(found))
-        found = {first: found[first], f"{first}_by_uncertain": texts["uncertain"]["range"], **found}
+        found = {first: found[first], f"{first}_by_meaning": texts["meanings"]["range"], **found}
     return {
         **found,
         "label_leak_found": leak["found"],

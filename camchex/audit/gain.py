@@ -13,7 +13,7 @@ is brought to the scale of the labels learnt by it. No such rule holds for avera
 Source: Menon, van Rooyen, Ong and Williamson 2015 (AUC under corrupted labels).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,11 +31,17 @@ CHANCE = 0.5  # AUROC
 WITHOUT_TEXT, WITHOUT_INDICATION = "without_text", "without_indication"
 MASKED_OR_SWAPPED = ("masked", "swapped")
 PARTS = ("changed", "per_class", "gain")
-UNCERTAIN = {"left_out": np.nan, "absent": 0.0, "present": 1.0}
-"""Label of a finding of which MIMIC-CXR-JPG is not sure (-1), by name; the first is the headline's.
+MEANINGS = {
+    "left_out": (0.0, np.nan),
+    "absent": (0.0, 0.0),
+    "present": (0.0, 1.0),
+    "only_stated": (np.nan, np.nan),
+}
+"""What a blank and an uncertain label (-1) of MIMIC-CXR-JPG count as; the first: the headline's.
 
-A question that the impression leaves open is such a label, and is left out more often where the
-words stand. So the headline is told for each meaning, and the truth of a single one for none.
+A question that the impression leaves open is uncertain, and is left out more often where the words
+stand. A finding that the labeler misses is blank, and seems to be a leak if it misses more where
+the words stand. So the headline is told for each meaning, and the truth of a single one for none.
 """
 NAMES = ("swapped", "masked", "vitals_swapped", "without_vitals", WITHOUT_TEXT)
 """The files of ``stages.predict``; ``camchex.prediction.counterfactuals`` says what they are."""
@@ -71,11 +77,10 @@ def gain_results(
         ``reference``: the name of the reference. By set of labels: ``changed``: score and loss by
         change; ``per_class``: average precision, and the loss without the words for findings, and
         with another's indication; ``gain``: the gain, and the shares of it that survive ``masked``
-        and ``swapped``. ``surviving``, as AUROC: the headline (:func:`headline`). ``uncertain``:
-        the headline by what an uncertain label counts as (``UNCERTAIN``), and ``range``, the
-        smallest and largest share, and the outermost ends of their intervals. ``curated``: the
-        headline with the curated labels in the place of MIMIC-CXR-JPG's, on their studies; None
-        without.
+        and ``swapped``. ``surviving``, as AUROC: the headline (:func:`headline`). ``meanings``:
+        the headline by what other labels count as (``MEANINGS``), and ``range``, the smallest and
+        largest share, and the outermost ends of their intervals. ``curated``: the headline with
+        the curated labels in the place of MIMIC-CXR-JPG's, on their studies; None without.
 
     Source: docs/method.md, section 10.1 (audits ii, iv and vi) and 10.4.
     """
@@ -89,21 +94,20 @@ def gain_results(
 
     def against(labels: Mapping[str, LabelSet]) -> Results:
         seen, unseen = (
-            {n: scorer.score(labels[key], seeds) for n, seeds in needed.items()}
-            for key in (SEEN, UNSEEN)
+            {n: scorer.score(one, seeds) for n, seeds in needed.items()}
+            for one in of_both_sides(labels[SEEN], labels[UNSEEN])
         )
         return headline(seen, unseen, reference.name, scorer.level)
 
-    surviving_words = headline(scores[SEEN], scores[UNSEEN], reference.name, scorer.level)
     by_meaning = {
-        name: surviving_words if np.isnan(label) else against(label_sets(test, label))
-        for name, label in UNCERTAIN.items()
+        name: against(label_sets(test, blank, uncertain))
+        for name, (blank, uncertain) in MEANINGS.items()
     }
     return {
         "reference": reference.name,
         **{part: {key: found[part] for key, found in by_set.items()} for part in PARTS},
-        "surviving": surviving_words,
-        "uncertain": {**by_meaning, "range": range_of(list(by_meaning.values()))},
+        "surviving": by_meaning[next(iter(MEANINGS))],
+        "meanings": {**by_meaning, "range": range_of(list(by_meaning.values()))},
         "curated": None if curated is None else against(label_sets(with_labels(test, curated))),
     }
 
@@ -130,6 +134,13 @@ def headline(
         "owed_to_seen_words": value_of(owed),
         "owed_to_seen_words_interval": interval_of(owed, level),
     }
+
+
+def of_both_sides(seen: LabelSet, unseen: LabelSet) -> Iterator[LabelSet]:
+    """Both sets of labels, for the findings with positives and negatives in both."""
+    sides = [((s.labels == y).any(axis=0)) for s in (seen, unseen) for y in (0, 1)]
+    kept = [name for name, both in zip(seen.classes, np.all(sides, axis=0), strict=True) if both]
+    return (labels.only(kept) for labels in (seen, unseen))
 
 
 def range_of(headlines: Sequence[Results]) -> Results:

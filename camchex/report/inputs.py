@@ -58,14 +58,12 @@ class Provenance:
     """Code, data, parameters and packages that a report was made from.
 
     Attributes:
-        sources: Commit of the code, digests of data and parameters, by name.
+        sources: Digests of code, data and parameters, by name.
         versions: Versions of Python and of the packages, by name.
         profile: Name of the profile that the parameters are nearest to.
         differs: Keys on which the parameters differ from it (``left``: the profile).
         weights: Hash of each seed's trained model; seeds without a recorded hash are left out.
         recorded_by: Command that prints the commit which recorded the page.
-        recorded_in: Commit that recorded each result of another pipeline, by name; results whose
-            commit is not known are left out.
         settings: Sections of params.yaml that say what was trained, and how.
     """
 
@@ -75,7 +73,6 @@ class Provenance:
     differs: Sequence[Difference]
     weights: Mapping[int, str]
     recorded_by: str
-    recorded_in: Mapping[str, str]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -204,9 +201,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and five facts that no file ho
         gaps=read_groups(curves, seeds, "gaps", further),
         benchmarks=read_seed_rows(curves, seeds, "benchmarks"),
         curated={name: read_by_seed(curves / f"curated_{name}.csv", seeds) for name in curated},
-        others=read_other_results(
-            sources.others, summary, sources.pseudo_labels, made_by, provenance.recorded_in
-        ),
+        others=read_other_results(sources.others, summary, sources.pseudo_labels, made_by),
         level=level,
         labels=labels.space if isinstance(labels.space, str) else "own labels",
         provenance=provenance,

@@ -24,7 +24,6 @@ VARIANTS = ("table3", "baselines", "parts", MISSING)
 NAMES = (CEILING, *VARIANTS, TRUTH)
 WHOLE = "images+indication+vitals"  # the set of modalities of the model itself
 SCORES = ("mAP", "AUROC")
-COMMIT = 12  # digits of a commit that are shown
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ def read_other_results(
     summary: Results,
     pseudo_labels: Path,
     made_by: Mapping[str, str],
-    recorded_in: Mapping[str, str],
 ) -> OtherResults:
     """Read the results of the folder, and compare each with this run.
 
@@ -60,7 +58,6 @@ def read_other_results(
         summary: Scores over all seeds, as :func:`camchex.report.summary.summarise` returns them.
         pseudo_labels: Folder of the quantiles of the pseudo-labels, ``gen<g>.json``.
         made_by: Command that measures each of ``NAMES``.
-        recorded_in: Commit that recorded each result, by name, where it is known.
 
     Raises:
         DataError: If a file is there and is not one JSON object.
@@ -82,9 +79,9 @@ def read_other_results(
         found[name] = content
         differs = difference(name, content, summary, pseudo_labels)
         if differs:
-            commit = recorded_in.get(name)
-            run = f"the run that commit {commit[:COMMIT]} recorded" if commit else "another run"
-            notes[name] = f"Of {run}, not of this page's: {differs} `{command}` measures it anew."
+            notes[name] = (
+                f"Of another run, not of this page's: {differs} `{command}` measures it anew."
+            )
     return OtherResults(found, notes, why_not, elsewhere)
 
 

@@ -76,7 +76,7 @@ def summarise(
             "label_leak_found": audit["leak"]["found"],
             "label_excess_where_named": audit["leak"]["ruled_out"]["excess"],
             "gain_not_owed_to_seen_words": texts and texts["surviving"]["share"],
-            "gain_not_owed_range": texts and texts["uncertain"]["range"],
+            "gain_not_owed_range": texts and texts["meanings"]["range"],
             "mAP_of_indication_keywords": baselines["keywords"]["mAP"],
             "mAP_of_indication_ngrams": baselines["ngrams"]["mAP"],
         },

@@ -119,10 +119,10 @@ class LabelSet:
         return LabelSet(self.labels[:, at], columns, [self.classes[i] for i in at])
 
 
-def label_sets(test: Split, uncertain: float = np.nan) -> dict[str, LabelSet]:
+def label_sets(test: Split, blank: float = 0, uncertain: float = np.nan) -> dict[str, LabelSet]:
     """Three sets of labels of the test studies.
 
-    ``uncertain`` is the label of a finding of which MIMIC-CXR-JPG is not sure; NaN: unknown.
+    ``blank`` and ``uncertain`` are those of :func:`mimic14_matrix`.
 
     Returns:
         ``labels``: the labels that are learnt; ``labels_of_mimic14_classes``: those of the classes
@@ -131,7 +131,10 @@ def label_sets(test: Split, uncertain: float = np.nan) -> dict[str, LabelSet]:
     """
     everything = LabelSet(test.labels, range(len(test.classes)), test.classes)
     shared = [name for name in test.classes if name in MIMIC_14]
-    learnt, published = everything.only(shared), mimic14_matrix(test.table, shared, 0, uncertain)
+    learnt, published = (
+        everything.only(shared),
+        mimic14_matrix(test.table, shared, blank, uncertain),
+    )
     unknown = np.isnan(learnt.labels) | np.isnan(published)
     fourteen = replace(learnt, labels=np.where(unknown, np.nan, learnt.labels))
     independent = replace(learnt, labels=np.where(unknown, np.nan, published))

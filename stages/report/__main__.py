@@ -55,7 +55,7 @@ def main(
         demographics=params.load("data.demographics", dict[str, str]),
         data=origin(params.load("data.root", Path)),
         made_by=MADE_BY,
-        provenance=read_provenance("report", read, declared, profiles, shown),
+        provenance=read_provenance("report", read, declared, profiles),
     )
     write_summary(inputs.summary, out, plots)
     write_text(html, render_report(inputs))

@@ -1,13 +1,10 @@
 """The record that git and DVC hold of the files that a report was made from.
 
 A page that DVC keeps must not name the commit it will be part of, since no such commit exists when
-the page is written, and a clone would write another page. The page names what follows from its own
-dependencies alone, and so stays the same as long as DVC has no reason to make it again: the commit
-that last changed the code that its stage declares, and a digest of what dvc.lock holds of the data
-that the stage declares. The page's own hash in dvc.lock leads to the commit that recorded it.
-
-Code is to be committed before the page is made. A page made of code with uncommitted changes says
-so, and a clone of the commit that then has them would make another page.
+the page is written; nor any other, since a clone without history, or a copy without git, would make
+another page. The page names what follows from files alone: a digest of the code that its stage
+declares, and one of what dvc.lock holds of the data that the stage declares. The page's own hash in
+dvc.lock leads to the commit that recorded it.
 """
 
 import hashlib
@@ -19,17 +16,16 @@ from pathlib import Path
 from camchex.comparisons.parameters import nearest_profile
 from camchex.comparisons.stage_records import all_outs, read_stages, within
 from camchex.contract import params
+from camchex.contract.files import sha256
 from camchex.contract.yaml_file import read_yaml
 from camchex.report.inputs import Provenance
-from camchex.runs.git import git
 
 LOCK = Path("dvc.lock")
 PIPELINE = Path("dvc.yaml")
 CODE = ("camchex/", "stages/")
 MODELS = "models/fusion/seed"
-NOT_COMMITTED = "not committed when this was made"
 UNKNOWN = "not known here"
-CODE_COMMIT = "commit that last changed the report's code"
+CODE_DIGEST = "code of the report"
 LOCK_DIGEST = "dvc.lock, entries of its data"
 RECORDED_BY = 'git log --format=%H -S "$(md5sum < report.html | cut -c1-32)" -- dvc.lock | tail -1'
 PACKAGES = (
@@ -44,7 +40,7 @@ SETTINGS = (
 
 
 def read_provenance(
-    stage: str, inputs: Sequence[Path], seeds: Sequence[int], profiles: Path, shown: Path
+    stage: str, inputs: Sequence[Path], seeds: Sequence[int], profiles: Path
 ) -> Provenance:
     """Gather what made the result of a stage; the parameters are those of params.yaml.
 
@@ -53,7 +49,6 @@ def read_provenance(
         inputs: Data that the stage reads.
         seeds: The declared seeds.
         profiles: Folder of the profiles.
-        shown: Folder of the results of other pipelines.
 
     Raises:
         ParamsError: If parameters or profiles cannot be read.
@@ -64,7 +59,7 @@ def read_provenance(
     weights = locked(map(Path, models.values()))
     return Provenance(
         sources={
-            CODE_COMMIT: last_commit(code_of_stage(stage)) or UNKNOWN,
+            CODE_DIGEST: digest_of_code(code_of_stage(stage)) or UNKNOWN,
             LOCK_DIGEST: digest_of_lock(locked(inputs)) or UNKNOWN,
             "parameters": digest_of_parameters(values),
         },
@@ -74,7 +69,6 @@ def read_provenance(
         differs=differs,
         weights={seed: weights[path] for seed, path in models.items() if path in weights},
         recorded_by=RECORDED_BY,
-        recorded_in=recording_commits(shown),
         settings={name: values[name] for name in SETTINGS if name in values},
     )
 
@@ -99,24 +93,12 @@ def code_of_stage(name: str, pipeline: Path = PIPELINE) -> list[str]:
     return [path for path in stage.get("deps", ()) if str(path).startswith(CODE)]
 
 
-def last_commit(paths: Sequence[str]) -> str | None:
-    """The commit that last changed some files.
-
-    Returns:
-        The full hash; ``NOT_COMMITTED`` where the files have changes of their own; None where the
-        commit is not known: without git, or in a clone without its history.
-    """
-    if not paths or git("rev-parse", "--is-shallow-repository") != "false":
-        return None
-    if git("status", "--porcelain", "--", *paths):
-        return NOT_COMMITTED
-    return git("log", "-1", "--format=%H", "--", *paths) or None
-
-
-def recording_commits(folder: Path) -> dict[str, str]:
-    """The commit that recorded each JSON file of a folder, by name, where there is one."""
-    found = {path.stem: last_commit([str(path)]) for path in sorted(folder.glob("*.json"))}
-    return {name: commit for name, commit in found.items() if commit and commit != NOT_COMMITTED}
+def digest_of_code(paths: Sequence[str]) -> str | None:
+    """SHA-256 of the names and contents of files, and of all files below folders; None of none."""
+    within = (file for path in map(Path, paths) for file in (path, *path.rglob("*")))
+    files = sorted(f for f in within if f.is_file() and f.suffix != ".pyc")
+    lines = [f"{file.as_posix()} {sha256(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else None
 
 
 def locked(paths: Iterable[Path], lock: Path = LOCK) -> dict[str, str]:

@@ -29,6 +29,7 @@ def test_labels_are_published_with_the_errors_of_the_world() -> None:
     ):
         assert np.mean(found[rows] == value) == pytest.approx(share, abs=0.015)
     assert not (found[~named & ~truth] == 1).any()
+    assert np.isnan(found[truth & (found != 1)]).all()  # what is missed is not mentioned
 
 
 def test_where_nothing_is_wrong_nobody_is_accused_and_all_of_the_gain_is_real() -> None:
@@ -43,6 +44,14 @@ def test_the_range_comes_nearer_to_the_truth_where_uncertain_labels_hide_a_leak(
     assert found["share"] > found["true_share"] + 0.1
     assert abs(found["lowest"] - found["true_share"]) < found["share"] - found["true_share"]
     assert found["leak_found"]
+
+
+def test_a_clean_cohort_whose_labeler_misses_named_findings_is_cleared_by_the_range() -> None:
+    found = simulate(World(missed_named=0.35, missed=0.1), SMALL)
+    assert found["true_share"] == pytest.approx(1)
+    assert found["accused"]
+    assert found["highest"] == pytest.approx(1, abs=0.02)
+    assert (found["accused_by_range"], found["leak_found"]) == (False, False)
 
 
 @pytest.mark.parametrize("world", [World(leak=0.5, repeats=0.2), World(leak=0.7, unlisted=0.75)])

@@ -1,5 +1,6 @@
 """What made a result: it names code and data, and stays the same as long as these do."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,17 +11,15 @@ from camchex.contract import params
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import ParamsError
 from stages.report.recorded import (
-    CODE_COMMIT,
+    CODE_DIGEST,
     LOCK_DIGEST,
-    NOT_COMMITTED,
     UNKNOWN,
     code_of_stage,
+    digest_of_code,
     digest_of_lock,
     digest_of_parameters,
-    last_commit,
     locked,
     read_provenance,
-    recording_commits,
 )
 from tests.report.workspace import PROJECT
 
@@ -58,28 +57,35 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_commit_is_the_last_that_changed_the_stages_own_code(project: Path) -> None:
-    first = git("rev-parse", "HEAD")
+def test_the_code_is_named_by_what_the_files_of_the_stage_hold(project: Path) -> None:
     code = code_of_stage("report")
     assert code == ["stages/report", "camchex/page.py"]
+    first = digest_of_code(code)
     (project / "camchex/other.py").write_text("two\n")
-    (project / "dvc.lock").write_text("stages: {}\n")
-    git("commit", "-qam", "results, and code of another stage")
-    assert last_commit(code) == first
+    (project / "stages/report/__pycache__").mkdir()
+    (project / "stages/report/__pycache__/x.pyc").write_bytes(b"made by whoever imports")
+    assert digest_of_code(code) == first
     (project / "camchex/page.py").write_text("two\n")
-    assert last_commit(code) == NOT_COMMITTED
-    git("commit", "-qam", "the page")
-    assert last_commit(code) == git("rev-parse", "HEAD") != first
+    second = digest_of_code(code)
+    assert second != first
+    (project / "stages/report/__main__.py").rename(project / "stages/report/main.py")
+    assert digest_of_code(code) not in {first, second}
+    assert digest_of_code([]) is None
+    assert code_of_stage("elsewhere") == []
 
 
-def test_without_history_no_commit_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_with_less_history_or_none_names_the_same(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = "report", [Path("metrics/seeds")], [0], PROJECT / "profiles"
+    whole = read_provenance(*given)
     git("commit", "-qm", "two", "--allow-empty")
     git("clone", "-q", "--depth", "1", f"file://{project}", "../shallow")
-    monkeypatch.chdir(project.parent / "shallow")
-    assert last_commit(code_of_stage("report")) is None
-    monkeypatch.chdir(project.parent)
-    assert code_of_stage("report") == []
-    assert last_commit(["project"]) is None  # no repository
+    copy = project.parent / "shallow"
+    monkeypatch.chdir(copy)
+    assert read_provenance(*given) == whole
+    shutil.rmtree(copy / ".git")
+    assert read_provenance(*given) == whole
 
 
 def test_the_lock_is_read_below_the_paths_asked_for_and_never_of_the_page_itself(
@@ -99,31 +105,16 @@ def test_the_lock_is_read_below_the_paths_asked_for_and_never_of_the_page_itself
 
 
 def test_provenance_names_the_versions_weights_and_parameters(project: Path) -> None:
-    found = read_provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles", Path())
+    found = read_provenance("report", [Path("metrics/seeds")], [0, 5], PROJECT / "profiles")
     assert found.sources["parameters"] == digest_of_parameters(
         params.read_file(project / "params.yaml")
     )
-    assert found.sources[CODE_COMMIT] == git("rev-parse", "HEAD")
+    assert found.sources[CODE_DIGEST] == digest_of_code(["stages/report", "camchex/page.py"])
     assert found.sources[LOCK_DIGEST] == digest_of_lock({"metrics/seeds/seed0.json": "aa"})
     assert found.weights == {0: "cc.dir"}
     assert {"torch", "scikit-learn", "camchex"} <= set(found.versions)
-    nothing = read_provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles", Path())
+    nothing = read_provenance("report", [Path("elsewhere")], [0], PROJECT / "profiles")
     assert nothing.sources[LOCK_DIGEST] == UNKNOWN
-
-
-def test_the_commit_of_a_result_is_the_one_that_recorded_it(project: Path) -> None:
-    shown = project / "shown"
-    shown.mkdir()
-    for name in ("ceiling", "table3"):
-        (shown / f"{name}.json").write_text("{}")
-        git("add", ".")
-        git("commit", "-qm", name)
-    assert recording_commits(shown) == {
-        "ceiling": git("rev-parse", "HEAD~1"),
-        "table3": git("rev-parse", "HEAD"),
-    }
-    (shown / "table3.json").write_text('{"measured": "anew"}')
-    assert recording_commits(shown) == {"ceiling": git("rev-parse", "HEAD~1")}
 
 
 def test_the_nearest_profile_is_the_one_with_the_fewest_differences(tmp_path: Path) -> None:

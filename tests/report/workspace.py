@@ -106,7 +106,7 @@ def workspace_inputs(folder: Path, data: str = "synthetic") -> ReportInputs:
         others=metrics / "shown",
     )
     weights = {seed: f"hash of seed {seed}" for seed in SEEDS}
-    made_of = Provenance({"parameters": "abc"}, {"python": "3"}, "demo", (), weights, "git log", {})
+    made_of = Provenance({"parameters": "abc"}, {"python": "3"}, "demo", (), weights, "git log")
     return read_inputs(
         sources,
         SEEDS,

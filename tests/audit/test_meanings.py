@@ -1,15 +1,26 @@
-"""The headline by what an uncertain label counts as, and against labels that people gave."""
+"""The headline by what a blank and an uncertain label count as, and against labels of people."""
+
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from camchex.audit.gain import NAMES, WITHOUT_TEXT, ImageOnly, gain_results, range_of, with_labels
+from camchex.audit.gain import (
+    MEANINGS,
+    NAMES,
+    WITHOUT_TEXT,
+    ImageOnly,
+    gain_results,
+    of_both_sides,
+    range_of,
+    with_labels,
+)
 from camchex.audit.scorer import Scorer
 from camchex.contract import schemas
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.scores.bootstrap import draw_patients
-from camchex.scores.labelled_split import Split, label_sets, labelled_split
+from camchex.scores.labelled_split import LabelSet, Split, label_sets, labelled_split, matrix
 from tests.scores import factories
 
 STUDIES = 300
@@ -40,14 +51,38 @@ def headlines(test: Split, curated: pa.Table | None = None) -> dict[str, object]
 
 def test_each_meaning_is_the_headline_of_labels_that_say_so() -> None:
     found = headlines(split(-1))
-    meanings = found["uncertain"]
+    meanings = found["meanings"]
     assert meanings["left_out"] == found["surviving"]
     for name, value in (("absent", 0), ("present", 1)):
         assert meanings[name] == headlines(split(value))["surviving"]
         assert meanings[name] != found["surviving"]
-    shares = [meanings[name]["share"] for name in ("left_out", "absent", "present")]
+    shares = [meanings[name]["share"] for name in MEANINGS]
     assert meanings["range"]["lowest"] == min(shares)
     assert meanings["range"]["highest"] == max(shares)
+
+
+def test_a_label_that_is_not_stated_may_be_what_it_likes() -> None:
+    """Studies whose learnt label was another, of findings that are blank, change nothing."""
+    test = split(-1)
+    blank = np.isnan(matrix(test.table, [f"mimic14.{name}" for name in MIMIC_14]))
+    at = [CXR_LT_2023.index(name) for name in MIMIC_14]
+    other = test.labels.copy()
+    other[:, at] = np.where(blank, 1 - other[:, at], other[:, at])
+    sets, changed = (
+        label_sets(one, *MEANINGS["only_stated"]) for one in (test, replace(test, labels=other))
+    )
+    for key in ("labels_of_mimic14_classes", "mimic14"):
+        np.testing.assert_array_equal(sets[key].labels, changed[key].labels)
+        edema = sets[key].labels[:, sets[key].classes.index("Edema")]
+        assert np.isnan(edema[blank[:, MIMIC_14.index("Edema")]]).all()
+    assert blank.any()
+
+
+def test_findings_count_that_have_both_sides_in_both_sets() -> None:
+    names = ["all", "never seen", "never learnt", "none"]
+    seen = LabelSet(np.array([[1, 0, 0, np.nan], [0, 0, 0, np.nan]]), range(4), names)
+    unseen = LabelSet(np.array([[0, 1, 1, 0], [1, 0, 0, 1]], float), range(4), names)
+    assert [one.classes for one in of_both_sides(seen, unseen)] == [["all"]] * 2
 
 
 def test_a_range_leaves_out_what_has_no_share() -> None:
