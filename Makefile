@@ -5,6 +5,8 @@ VENV := .venv
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Stages and tests are many short processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install repro ablations table3 baselines parts missing uninformative synergy cohort-size encoders explanations audit audit-validation truth ceiling stability verify test lint docs coverage fuzz chaos slurm bench-data bench-gpu rehearsal linearity clean
 

@@ -99,21 +99,14 @@ class Score:
         return self.scorer.scored(self.labels, self.seeds, self.classes)
 
     @cached_property
-    def _drawn(self) -> Floats:
-        drawn = self.scorer.drawn(self.labels, self.seeds)
-        return np.stack([mean_over(drawn[:, :, m]) for m in (0, 1)])
-
-    @property
     def ap(self) -> Floats:
         """Mean average precision, as a number."""
-        number: Floats = self._drawn[0]
-        return number
+        return mean_over(self.scorer.drawn(self.labels, self.seeds)[:, :, 0])
 
-    @property
+    @cached_property
     def auroc(self) -> Floats:
         """Mean AUROC, as a number."""
-        number: Floats = self._drawn[1]
-        return number
+        return mean_over(self.scorer.drawn(self.labels, self.seeds, ap=False)[:, :, 1])
 
     def by_seed(self) -> Results:
         """Mean and deviation over the seeds of both metrics, and their intervals."""
@@ -185,19 +178,21 @@ class Scorer:
         given = self.draws.patient, self.level
         return [scored(labels, one, classes, *given, **options) for one in seeds]
 
-    def drawn(self, labels: Floats, seeds: Sequence[Floats]) -> Floats:
+    def drawn(self, labels: Floats, seeds: Sequence[Floats], *, ap: bool = True) -> Floats:
         """Mean over seeds of each class's average precision and AUROC, (1 + R, K, 2).
 
-        First that of the studies themselves, then those of each resample of the patients.
+        First that of the studies themselves, then those of each resample of the patients. Average
+        precision may be NaN unless ``ap``.
         """
         keys = [
             b"".join(map(digest, (truth, *guesses)))
             for truth, *guesses in zip(labels.T, *(one.T for one in seeds), strict=True)
         ]
-        new = [q for q, key in enumerate(keys) if key not in self.kept]
+        kept = {key for key, of in self.kept.items() if not (ap and np.isnan(of[0, 0]))}
+        new = [q for q, key in enumerate(keys) if key not in kept]
         given = labels[:, new], [one[:, new] for one in seeds]
-        found = seed_means(*given, self.draws, self.workers, self.orders)
+        found = seed_means(*given, self.draws, self.workers, self.orders, ap=ap)
         each = zip(new, found.ap.T, found.auroc.T, strict=True)
-        self.kept.update({keys[q]: np.stack([ap, auroc], axis=1) for q, ap, auroc in each})
+        self.kept.update({keys[q]: np.stack(both, axis=1) for q, *both in each})
         nothing = np.empty((1 + len(self.draws.counts), 0, 2))
         return np.stack([self.kept[key] for key in keys], axis=1) if keys else nothing

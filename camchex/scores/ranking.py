@@ -65,11 +65,12 @@ class Ranking:
         half = np.einsum("rk,rk->r", new[:, self.mixed], tied) / 2
         return _scored(hit, below - half, found[:, -1], above[:, -1] - found[:, -1] + rest)
 
-    def resampled(self, blocks: Sequence[Weights]) -> Floats:
+    def resampled(self, blocks: Sequence[Weights], *, ap: bool = True) -> Floats:
         """:meth:`scores` under many weightings, (2, R), in a third of the time.
 
         Integers, (U, some of R) a block, that hold the weights of all rows added up. AUROC is the
-        same to the last bit, average precision but for rounding.
+        same to the last bit, average precision but for rounding; that is NaN if it is not asked
+        for, which takes two thirds of the time.
 
         A running sum waits for each addition. So the groups are cut into segments, whose running
         sums are added up side by side: step by step, first groups first.
@@ -89,7 +90,7 @@ class Ranking:
         sums = csr_array(parts, shape=(empty + 1, self.sums.shape[1]))[np.concatenate(rows)]
         mixed = self.mixed % steps * size + self.mixed // steps
         return np.concatenate(
-            [_in_segments(sums @ block, steps, size, mixed) for block in blocks], axis=1
+            [_in_segments(sums @ block, steps, size, mixed, ap=ap) for block in blocks], axis=1
         )
 
     def precision_of_others(self, weights: Weights, own: Weights) -> float:
@@ -161,7 +162,7 @@ class Ranking:
         return new, found, above, by_weighting[:, groups], by_weighting[:, 2 * groups + 1 :]
 
 
-def _in_segments(added: Weights, steps: int, size: int, mixed: Places) -> Floats:
+def _in_segments(added: Weights, steps: int, size: int, mixed: Places, *, ap: bool) -> Floats:
     """Average precision and AUROC, (2, R), from the sums of :meth:`Ranking.resampled`, (..., R)."""
     width, kind, split = added.shape[1], added.dtype, 2 * steps * size
     gaps, new = added[:split].reshape(2, steps, size * width)
@@ -173,13 +174,17 @@ def _in_segments(added: Weights, steps: int, size: int, mixed: Places) -> Floats
         running.append((to_end - of_segment).ravel())
         totals.append(to_end[-1].astype(np.float64))
     above, found = running
-    hit, below = np.zeros(size * width), np.zeros(size * width, np.int64)
+    hit, below = np.full(size * width, 0.0 if ap else np.nan), np.zeros(size * width, np.int64)
+    whole, precision, pairs = np.empty_like(above), np.empty_like(hit), np.empty_like(below)
     for gap, positives in zip(gaps, new, strict=True):
         above += gap
         found += positives
         # A group that no resampled row belongs to may have nothing above it either: 0, not 0 / 0.
-        hit += found / np.maximum(above, 1) * positives
-        below += np.multiply(above - found, positives, dtype=np.int64)
+        if ap:
+            np.divide(found, np.maximum(above, 1, out=whole), out=precision)
+            hit += np.multiply(precision, positives, out=precision)
+        np.subtract(above, found, out=whole)
+        below += np.multiply(whole, positives, out=pairs, dtype=np.int64)
     of_mixed = new.reshape(steps * size, width)[mixed]
     half = np.einsum("kr,kr->r", of_mixed, tied, dtype=np.float64) / 2
     sums = (part.reshape(size, width).sum(axis=0) for part in (hit, below))

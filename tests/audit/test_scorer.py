@@ -55,6 +55,18 @@ def test_a_score_is_the_first_of_its_numbers() -> None:
         assert [shown["mAP"], shown["AUROC"]] == pytest.approx([score.ap[0], score.auroc[0]])
 
 
+def test_numbers_do_not_depend_on_which_was_asked_for_first() -> None:
+    test, seeds, scorer = made()
+    other = Scorer(scorer.draws, LEVEL, min_cell=5)
+    labels = label_sets(test)[LABELS]
+    one, two = scorer.score(labels, seeds), other.score(labels, seeds)
+    for first, second in (("ap", "auroc"), ("auroc", "ap")):
+        numbers = {name: getattr(one if first == "ap" else two, name) for name in (first, second)}
+        assert not np.isnan(np.concatenate([*numbers.values()])).any()
+    np.testing.assert_array_equal(one.ap, two.ap)
+    np.testing.assert_array_equal(one.auroc, two.auroc)
+
+
 def test_the_interval_of_a_score_is_that_of_the_evaluation() -> None:
     test, seeds, scorer = made()
     found = scorer.score(label_sets(test)[LABELS], seeds).shown()
