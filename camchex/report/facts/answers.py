@@ -90,8 +90,11 @@ def _audited(audit: Results) -> Answer:
     owed = _owed(found["share"])
     ends = found.get("share_interval")
     could = f"; it could be {_owed(ends[1])} to {_owed(ends[0])}" if ends else ""
+    spread = audit["texts"]["meanings"]["range"]
     said = (
         f"{owed} of the gain comes from words that the labels were made of{could}. "
+        f"It is {_owed(spread['highest'])} to {_owed(spread['lowest'])} by what blank and "
+        "uncertain labels of MIMIC-CXR-JPG count as. "
         f"The gain is what indication and vital signs add to the AUROC: {gain}."
     )
     return Answer(question, f"{owed} of the gain", said, anchor)
