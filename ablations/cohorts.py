@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dvc.repo import Repo
+
 from camchex.contract import params
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from stages import origin
@@ -63,10 +65,16 @@ def _copy_project(workspace: Path, settings: Settings) -> None:
     (workspace / "params.yaml").write_text(changed_parameters(settings))
     if not (workspace / ".dvc").exists():
         _dvc(workspace, "init", "--no-scm", "--quiet")
-    cache = PROJECT / ".dvc" / "cache"
-    cache.mkdir(exist_ok=True)
-    for key, value in (("cache.dir", cache), ("core.analytics", "false")):
+    for key, value in (("cache.dir", cache_of(PROJECT)), ("core.analytics", "false")):
         _dvc(workspace, "config", key, str(value))
+
+
+def cache_of(project: Path) -> Path:
+    """The folder of a project's DVC cache, which `dvc cache dir` may have put on another disk."""
+    with Repo(project) as repo:
+        cache = Path(repo.cache.local_cache_dir)
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
 
 
 def changed_parameters(settings: Settings, path: Path = PROJECT / "params.yaml") -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from ablations import cohorts
 from camchex.contract.yaml_file import parse_yaml, read_yaml
@@ -45,6 +46,16 @@ def test_each_copy_has_its_own_parameters_and_a_failed_one_is_named(
         assert written["synthetic"]["label_leak"] == leak
         assert (tmp_path / name / "stages" / "report" / "__main__.py").exists()
         assert (name, ("repro", "audit_leakage")) in calls
+
+
+def test_the_cache_is_the_projects_wherever_that_is(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "disk" / "cache"
+    project.mkdir()
+    Repo.init(str(project), no_scm=True).close()
+    assert cohorts.cache_of(project) == project / ".dvc" / "cache"
+    (project / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {elsewhere}\n")
+    assert cohorts.cache_of(project) == elsewhere
+    assert elsewhere.is_dir()
 
 
 def test_a_cohort_of_real_patients_is_not_made_anew(
