@@ -146,7 +146,8 @@ def interval_chart(
             axes.axvline(reference, color=AXIS, linestyle=":", linewidth=1)
         axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.tick_params(axis="x", labelsize=8)
         axes.set(xlabel=label)
         return _svg(figure, title)
 
