@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from camchex import NOT_A_DEVICE, __version__
+from camchex.aggregates.templates import templates_of
 from camchex.app.about import About
 from camchex.app.form import MOST_BYTES, MOST_FILES, MOST_LETTERS
 from camchex.contract.schemas import UNITS, VITAL_SIGNS
@@ -20,14 +19,7 @@ RULE_NAMES: dict[Rule, tuple[str, str]] = {
 """Short name of each threshold, and for what it was fitted on the development studies."""
 NAMES = {**TITLES, "frontal": "frontal image", "lateral": "lateral image", "gender": "sex"}
 """What may be missing of a study, as people say it."""
-ENVIRONMENT = Environment(
-    loader=PackageLoader("camchex.app"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+ENVIRONMENT = templates_of("camchex.app")
 
 
 @dataclass(frozen=True)

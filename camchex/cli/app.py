@@ -5,7 +5,7 @@ Each command imports what is slow to import, so that help appears at once.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group
@@ -14,6 +14,14 @@ from rich.table import Column, Table
 from camchex import NOT_A_DEVICE, __version__
 from camchex.cli import explain, many_studies, scores, serve, verify
 from camchex.cli.scores import AsJson, print_json
+from camchex.cli.study_options import (
+    Calibration,
+    Gender,
+    Images,
+    Indication,
+    UnknownView,
+    VitalSigns,
+)
 from camchex.errors import CamchexError, ParamsError
 
 if TYPE_CHECKING:
@@ -41,7 +49,6 @@ app.add_typer(serve.commands)
 
 YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
-Gender = Literal["F", "M"]
 ProfileName = Annotated[str, typer.Argument(help="A profile's name, or a YAML file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Discard changes in params.yaml.")]
 Decisions = Annotated[
@@ -49,9 +56,6 @@ Decisions = Annotated[
 ]
 Model = Annotated[Path, typer.Option(help="Folder of a trained model.")]
 Picture = Annotated[Path, typer.Option(help="The PNG file to write.")]
-Images = Annotated[
-    list[Path] | None, typer.Option(metavar="FILE", help="JPEG, PNG or DICOM; repeat for more.")
-]
 Models = Annotated[
     list[Path] | None,
     typer.Option(
@@ -415,21 +419,12 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     accelerator: Device = "auto",
     frontal: Images = None,
     lateral: Images = None,
-    image: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="An image of unknown view, which is decided or refused."),
-    ] = None,
-    indication: Annotated[str | None, typer.Option(help="Text of the request.")] = None,
-    vitals: Annotated[
-        str | None,
-        typer.Option(help="temperature (F), heartrate, resprate, o2sat, sbp, dbp: name=value,..."),
-    ] = None,
-    gender: Annotated[Gender | None, typer.Option(help="Sex, as MIMIC-IV-ED records it.")] = None,
+    image: UnknownView = None,
+    indication: Indication = None,
+    vitals: VitalSigns = None,
+    gender: Gender = None,
     decisions: Decisions = False,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Calibration to use; default: that of the model."),
-    ] = None,
+    calibration: Calibration = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict the findings of one study, most probable first, or of many.

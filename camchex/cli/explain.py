@@ -1,29 +1,30 @@
 """``camchex explain``: what moved the numbers of one study."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from camchex import NOT_A_DEVICE
+from camchex.cli.study_options import (
+    Calibration,
+    Gender,
+    Images,
+    Indication,
+    UnknownView,
+    VitalSigns,
+)
 
 if TYPE_CHECKING:
     from camchex.contract.schemas import View
 
 commands = typer.Typer()
-Calibration = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Calibration to use; default: that of the model."),
-]
 Evidence = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE", help="Results of `make explanations` for this model; default: the demo's."
     ),
-]
-Images = Annotated[
-    list[Path] | None, typer.Option(metavar="FILE", help="JPEG, PNG or DICOM; repeat for more.")
 ]
 
 
@@ -50,18 +51,10 @@ def explain(  # noqa: PLR0913 - one option for each thing known of a study, as i
     ),
     frontal: Images = None,
     lateral: Images = None,
-    image: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="An image of unknown view, which is decided or refused."),
-    ] = None,
-    indication: Annotated[str | None, typer.Option(help="Text of the request.")] = None,
-    vitals: Annotated[
-        str | None,
-        typer.Option(help="temperature (F), heartrate, resprate, o2sat, sbp, dbp: name=value,..."),
-    ] = None,
-    gender: Annotated[
-        Literal["F", "M"] | None, typer.Option(help="Sex, as MIMIC-IV-ED records it.")
-    ] = None,
+    image: UnknownView = None,
+    indication: Indication = None,
+    vitals: VitalSigns = None,
+    gender: Gender = None,
     calibration: Calibration = None,
     evidence: Evidence = None,
 ) -> None:

@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from camchex import NOT_A_DEVICE
-from camchex.cli.explain import Calibration, Evidence
+from camchex.cli.explain import Evidence
+from camchex.cli.study_options import Calibration
 
 commands = typer.Typer()
 

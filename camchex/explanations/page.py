@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from camchex import NOT_A_DEVICE, __version__
+from camchex.aggregates.templates import templates_of
 from camchex.contract.files import write_text
 from camchex.errors import DataError
 from camchex.explanations.explain import ExplainedFinding, Explanation
@@ -31,14 +30,7 @@ HOW = {
     "integrated_gradients": "Integrated gradients from padding in the place of {}.",
 }
 """What an effect is, by method."""
-ENVIRONMENT = Environment(
-    loader=PackageLoader("camchex.explanations"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+ENVIRONMENT = templates_of("camchex.explanations")
 
 
 def write_explanation(explanation: Explanation, out: Path) -> list[Path]:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
+
+from camchex.aggregates.templates import templates_of
 
 NONE = "–"  # noqa: RUF001 - the dash of an empty cell
 CHANCE_AUROC = 0.5
@@ -65,14 +66,7 @@ def render(template: str, **data: Any) -> Markup:  # noqa: ANN401 - whatever the
     return Markup(ENVIRONMENT.get_template(template).render(data))  # noqa: S704 - autoescaped
 
 
-ENVIRONMENT = Environment(
-    loader=PackageLoader("camchex.report"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+ENVIRONMENT = templates_of("camchex.report")
 ENVIRONMENT.filters |= {
     f.__name__: f for f in (number, percent, points, cell, classes, p_value, code_in)
 }
