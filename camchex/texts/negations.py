@@ -44,13 +44,16 @@ BEFORE = re.compile(
     rf"(?:{PLAIN}{{0,2}}|{PLAIN}{{0,6}}(?:(?:and/or|or|nor|and|,|/)\s+|(?<=,\ )){PLAIN}{{0,1}})$",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Ends where a finding starts that is negated or a relative's: a next word, or in a list."""
+"""Text up to a finding that negates it, or says that a relative has it.
+
+The finding is the next word, or stands in the list that follows.
+"""
 AFTER = re.compile(
     r"\s*:?\s*(?:\w+\s+)?(?:(?:(?:is|was|were|has\ been|have\ been|been)\s+)?(?:ruled\ out|r/o'?d"
     r"|excluded|negative|neg|absent)|(?:is|was|were)\ not\ (?:seen|present|suspected|found))(?!\S)",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Begins where a finding ends that is then negated."""
+"""Text behind a finding that negates it."""
 PAST = r"(?<!\w)(?:s/p|status[ -]post|post|after|h/o|hx(?:\ of)?|history\ of|prior|previous|past)\ "
 CUT_OUT = r"(?:resect\w*|excis\w*|(?:\w*lob|pneumon|segment)ectom\w*|wedge)"
 GONE_BEFORE = re.compile(
@@ -58,15 +61,15 @@ GONE_BEFORE = re.compile(
     rf"\ {PLAIN}{{0,2}}$|\bresolved\ {PLAIN}{{0,1}}$",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Ends where a finding starts that was cut out, taken out or repaired, or that has resolved."""
+"""Text up to a finding that says it was cut out, taken out or repaired, or has resolved."""
 PAST_BEFORE = re.compile(rf"{PAST}{PLAIN}{{0,3}}$", re.IGNORECASE | re.VERBOSE)
 GONE_AFTER = re.compile(
     rf"(?<!fx)(?<!fracture)(?<!fractures)\ (?:\w+\ )?(?:repair\w*|remov\w*|{CUT_OUT})(?!\w)",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Begins where a finding ends that is treated so; before it, it stands that this is over.
+"""Text behind a finding that names its treatment, as in "hernia repair".
 
-A fracture that was repaired is still seen.
+It counts where ``PAST_BEFORE`` stands before the finding. A fracture that was repaired is still seen.
 """
 RESOLVED = re.compile(r"\ (?:(?:has|have|now|since|is)\ )?resolved(?!\w|\s*\?)", re.IGNORECASE)
 ASKED_AFTERWARDS = re.compile(r"\s*\?")
