@@ -69,7 +69,7 @@ GONE_AFTER = re.compile(
 )
 """Text behind a finding that names its treatment, as in "hernia repair".
 
-It counts where ``PAST_BEFORE`` stands before the finding. A fracture that was repaired is still seen.
+It counts where ``PAST_BEFORE`` stands before the finding. A repaired fracture is still seen.
 """
 RESOLVED = re.compile(r"\ (?:(?:has|have|now|since|is)\ )?resolved(?!\w|\s*\?)", re.IGNORECASE)
 ASKED_AFTERWARDS = re.compile(r"\s*\?")
