@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 
 import typer
 from dvc.exceptions import DvcException
+from dvc.scm import SCMError
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -70,6 +71,11 @@ def reproduce(targets: Sequence[str], jobs: int) -> None:
     try:
         with only_run():
             _reproduce(targets, jobs)
+    except SCMError as error:
+        raise StageError(
+            f"{error}, which DVC needs. Clone the project, or make a repository of this copy: "
+            "git init && git add --all && git commit -m 'A copy of camchex'"
+        ) from error
     except DvcException as error:
         raise StageError(f"{error}. `dvc status` may say more.") from error
     except KeyboardInterrupt:
@@ -89,7 +95,8 @@ def _reproduce(targets: Sequence[str], jobs: int) -> None:
         if waiting:
             order_records(plan.records)
     typer.echo(
-        f"{len(run.done)} stages up to date: {len(plan.current)} were, {len(waiting)} were run or "
+        f"{len(run.done)} stage{'s' * (len(run.done) != 1)} up to date: {len(plan.current)} before, "
+        f"{len(waiting)} run or "
         f"checked in {time.monotonic() - run.began:.0f} s"
     )
 

@@ -113,7 +113,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = call(folder, "stages", "--jobs", "2", TOGETHER="b c")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no terminal, no progress
-    assert done.stdout.startswith("5 stages up to date: 0 were, 5 were run")
+    assert done.stdout.startswith("5 stages up to date: 0 before, 5 run")
     return folder
 
 
@@ -166,7 +166,7 @@ def test_what_is_up_to_date_is_not_started(made: Path) -> None:
     before = {path: path.read_bytes() for path in (made / "times").iterdir()}
     done = call(made, "stages", "--jobs", "2")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("5 stages up to date: 5 were, 0 were run")
+    assert done.stdout.startswith("5 stages up to date: 5 before, 0 run")
     assert {path: path.read_bytes() for path in (made / "times").iterdir()} == before
 
 
@@ -181,7 +181,7 @@ def test_a_change_reruns_what_dvc_repro_reruns_and_keeps_the_order_of_dvc_lock(
     done = call(folder, "stages", "--jobs", "2", "last")
     assert done.returncode == 0, done.stderr
     # `last` is checked but not run: `b` has the same bytes again.
-    assert done.stdout.startswith("4 stages up to date: 2 were, 2 were run or checked")
+    assert done.stdout.startswith("4 stages up to date: 2 before, 2 run or checked")
     assert {name: len(runs(folder, name)) for name in DIAMOND} == {
         **dict.fromkeys(DIAMOND, 1),
         "b": 2,
@@ -254,7 +254,7 @@ def test_a_terminal_has_one_line_that_says_how_far_the_run_is(made: Path, tmp_pa
     assert lines  # a stage that ends between two refreshes is in none
     assert all(b"2" <= place <= b"5" for place, _ in lines)  # one is up to date
     assert shown.count(b"\n") <= 1
-    assert told.startswith(b"5 stages up to date: 1 were, 4 were run or checked")
+    assert told.startswith(b"5 stages up to date: 1 before, 4 run or checked")
 
 
 def test_a_target_that_is_not_there_is_one_message(made: Path) -> None:
@@ -263,6 +263,22 @@ def test_a_target_that_is_not_there_is_one_message(made: Path) -> None:
     assert done.stderr.startswith("error: ")
     assert "dreams" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_copy_without_git_says_how_to_make_a_repository_and_then_runs(
+    made: Path, tmp_path: Path
+) -> None:
+    copy = copy_of(made, tmp_path / "copy")
+    shutil.rmtree(copy / ".git")
+    done = call(copy, "stages", "--jobs", "1", "a")
+    assert done.returncode == 1
+    message, commands = done.stderr.split("make a repository of this copy: ")
+    assert message.startswith(f"error: {copy} is not a git repository, which DVC needs.")
+    who = {
+        f"GIT_{one}_{key}": "a@b.c" for one in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")
+    }
+    subprocess.run(commands, shell=True, cwd=copy, check=True, env=environment(**who))  # noqa: S602 - ours
+    assert call(copy, "stages", "--jobs", "1", "a").stdout.startswith("1 stage up to date")
 
 
 def until(condition: object, seconds: float = 120) -> None:
@@ -311,7 +327,7 @@ def test_whatever_ends_a_run_nothing_is_left_running_and_the_next_goes_on(
     # At once, while the stages of the first may still be ending.
     done = call(folder, "stages", "--jobs", "2")
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "3 stages up to date: 1 were" in done.stdout
+    assert "3 stages up to date: 1 before" in done.stdout
     _, shown = running.communicate(timeout=120)
     if number != signal.SIGKILL:
         assert running.returncode == 130
@@ -331,7 +347,7 @@ def test_no_update_of_dvc_lock_is_lost(eight: Path) -> None:
         (eight / "params.yaml").write_text("\n".join(f"{name}: {number}" for name in EIGHT))
         done = call(eight, "stages", "--jobs", "8")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("8 stages up to date: 0 were")
+        assert done.stdout.startswith("8 stages up to date: 0 before")
         status = call(eight, "dvc", "status")
         assert "up to date" in status.stdout, status.stdout
         ignored = (eight / ".gitignore").read_text().split()
