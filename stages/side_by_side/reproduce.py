@@ -94,10 +94,10 @@ def _reproduce(targets: Sequence[str], jobs: int) -> None:
     finally:
         if waiting:
             order_records(plan.records)
+    stages = "1 stage" if len(run.done) == 1 else f"{len(run.done)} stages"
     typer.echo(
-        f"{len(run.done)} stage{'s' * (len(run.done) != 1)} up to date: {len(plan.current)} before, "
-        f"{len(waiting)} run or "
-        f"checked in {time.monotonic() - run.began:.0f} s"
+        f"{stages} up to date: {len(plan.current)} before, {len(waiting)} run or checked "
+        f"in {time.monotonic() - run.began:.0f} s"
     )
 
 
