@@ -60,6 +60,7 @@ audit: install ## Audit leakage beside models that were trained on one input alo
 
 audit-validation: install ## Compare the leakage audit with cohorts whose leak is known
 	python -m ablations.audit_assumptions
+	cp metrics/ablations/audit_assumptions.json metrics/shown/ && dvc repro report
 	python -m ablations.audit_validation
 	@cat metrics/ablations/audit_assumptions.md metrics/ablations/audit_validation.md
 

@@ -106,6 +106,7 @@ class ReportInputs:
         examples: Studies to show, only ever of the synthetic cohort.
         failures: What the model is most wrong about, only ever of the synthetic cohort.
         explanations: How often explanations hit what is known.
+        simulated: The audit of simulated cohorts, ``metrics/ablations/audit_assumptions.json``.
         sizes: Numbers of trained ``parameters`` and of ``epochs``, by run; runs that wrote neither
             are left out.
     """
@@ -133,6 +134,7 @@ class ReportInputs:
     examples: Sequence[Example] = ()
     failures: Sequence[Failure] = ()
     explanations: ShownExplanations = field(default_factory=ShownExplanations)
+    simulated: Results | None = None
     sizes: Mapping[str, Results] = field(default_factory=dict)
 
     @property
@@ -179,6 +181,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and five facts that no file ho
         else ((), ())
     )
     curves, further = sources.test, sorted(demographics)
+    simulated = sources.others / "audit_assumptions.json"
     return ReportInputs(
         seeds=metrics,
         summary=summary,
@@ -208,6 +211,7 @@ def read_inputs(  # noqa: PLR0913 - what is read, and five facts that no file ho
         examples=examples,
         failures=failures,
         explanations=read_explanations(sources.others, metrics, data),
+        simulated=read_results(simulated) if simulated.exists() else None,
         sizes=read_sizes(sources.training, seeds),
     )
 

@@ -1,11 +1,16 @@
 """Leakage as the audit found it: one sentence, and the chart of the scores with other texts."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from markupsafe import Markup
 
 from camchex.aggregates.results import Results
 from camchex.report.charts import interval_chart
 from camchex.report.render import percent, points
 
+NO_LEAK = 0.99
+"""True share of a simulated cohort from which on nothing is owed to seen words."""
 SETS = {"labels": "learnt", "labels_of_mimic14_classes": "learnt, 14", "mimic14": "MIMIC-14"}
 CHANGED = {
     "swapped": "another study's indication",
@@ -41,6 +46,40 @@ def leak_sentence(audit: Results) -> str:
     if leak["found"]:
         return f"The labels lean on the indication: {numbers}. Part of a score can be owed to it."
     return f"No sign that the labels lean on the indication: {numbers}."
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What the audit says of simulated cohorts whose leak is known.
+
+    Attributes:
+        rows: The audit's share beside the true one, by what is wrong with the cohort.
+        accused: How many of the cohorts without a leak (False) and with one (True) there are, how
+            many of them the headline accuses, and how many its whole range.
+    """
+
+    rows: Mapping[str, Results]
+    accused: Mapping[bool, tuple[int, int, int]]
+
+
+def simulated_cohorts(found: Results | None) -> Simulated | None:
+    """Count when the audit accuses; None where it was not simulated.
+
+    Args:
+        found: What ``python -m ablations.audit_assumptions`` writes.
+    """
+    if found is None:
+        return None
+    rows = {
+        **{f"{name} (labels and words drawn)": row for name, row in found["cohorts"].items()},
+        **{f"{name} (generator)": row for name, row in found["generated"].items()},
+    }
+    accused = {}
+    for leaking in (False, True):
+        those = [row for row in rows.values() if (row["true_share"] < NO_LEAK) == leaking]
+        told = [sum(bool(row[key]) for row in those) for key in ("accused", "accused_by_range")]
+        accused[leaking] = (len(those), told[0], told[1])
+    return Simulated(rows, accused)
 
 
 def lost_chart(audit: Results) -> Markup:

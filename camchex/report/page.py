@@ -35,7 +35,7 @@ from camchex.report.facts.people import (
 from camchex.report.facts.trainings import network_settings, trained, training_settings
 from camchex.report.filled_labels import filled_labels
 from camchex.report.inputs import ReportInputs
-from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart
+from camchex.report.leakage import CHANGED, SETS, leak_sentence, lost_chart, simulated_cohorts
 from camchex.report.odd_counts import odd_counts
 from camchex.report.other_results import CEILING, MISSING, TRUTH
 from camchex.report.render import render
@@ -180,6 +180,7 @@ def _sections(inputs: ReportInputs) -> Iterator[Section]:
         audit=inputs.audit,
         sentence=leak_sentence(inputs.audit),
         chart=lost_chart(inputs.audit),
+        simulated=simulated_cohorts(inputs.simulated),
         sets=SETS,
         changed=CHANGED,
     )
