@@ -99,7 +99,7 @@ def main() -> None:
 
     def counted(scorer: Scorer, given: object, seeds: Sequence[object], *rest: object) -> object:
         scored.append(len(seeds))
-        return score(scorer, given, seeds, *rest)  # type: ignore[arg-type]
+        return score(scorer, given, seeds, *rest)  # type: ignore[arg-type] - as score has them
 
     score = Scorer.score
     start, began = time.process_time(), time.monotonic()

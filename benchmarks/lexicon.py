@@ -8,8 +8,8 @@ nothing was mended after. Only this half is reported. Run it as
 ``python benchmarks/lexicon.py indiana_reports.csv``.
 """
 
+import argparse
 import csv
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,7 +71,9 @@ def table(counts: dict[str, dict[str, int]]) -> str:
 
 def main() -> None:
     """Print the table of the half that was held out, and record its counts."""
-    texts, named = read_labels(Path(sys.argv[1]), "held_out")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("reports", type=Path, help="indiana_reports.csv of Open-i")
+    texts, named = read_labels(parser.parse_args().reports, "held_out")
     counts = agreement(named, mentions(texts, CXR_LT_2023))
     print(table(counts))
     write(RESULTS / "lexicon.json", {"indications": len(texts), "counts": counts})

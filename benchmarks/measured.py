@@ -57,7 +57,7 @@ def measure(
     """Run a command to its end; SIGTERM ends it and all that it started."""
     began, before, cpu = time.time(), _bytes(), _cpu()
     # Commands of this project's own.
-    child = subprocess.Popen(command, cwd=cwd, env=env)  # noqa: S603
+    child = subprocess.Popen(command, cwd=cwd, env=env)  # noqa: S603 - the caller's words
     stop = signal.signal(signal.SIGTERM, lambda *_: _end(child.pid))
     peak = 0
     while child.poll() is None:
