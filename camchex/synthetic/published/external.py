@@ -44,7 +44,8 @@ def write_chexpert(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         params: The section ``synthetic``.
         root: The folder ``data.root``.
     """
-    files, rows = [], []
+    files: list[StudyFiles] = []
+    rows: list[dict[str, object]] = []
     left = params.external.chexpert  # images
     for study, patient, visit in _numbered(params, "chexpert"):
         if not left:
@@ -62,7 +63,7 @@ def write_chexpert(params: SyntheticParams, root: Path) -> list[StudyFiles]:
             sex = "Female" if study.patient.gender == "F" else "Male"
             position = "" if side == "Lateral" else view
             path = f"CheXpert-v1.0/{image_id}"
-            row = dict(
+            row: dict[str, object] = dict(
                 zip(
                     SETS["chexpert"].columns,
                     (path, sex, study.patient.age, side, position),
@@ -86,7 +87,8 @@ def write_nih(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         root: The folder ``data.root``.
     """
     folder = root / "ChestX-ray14"
-    files, rows = [], []
+    files: list[StudyFiles] = []
+    rows: list[dict[str, object]] = []
     lists: dict[str, list[str]] = {"train_val_list.txt": [], "test_list.txt": []}
     for drawn, patient, visit in _numbered(params, "nih"):
         study = _frontal(drawn)
@@ -117,7 +119,8 @@ def write_vindr(params: SyntheticParams, root: Path) -> list[StudyFiles]:
         root: The folder ``data.root``.
     """
     folder = root / "vinbigdata"
-    files, rows = [], []
+    files: list[StudyFiles] = []
+    rows: list[dict[str, object]] = []
     for drawn, _, _ in _numbered(params, "vindr"):
         study = _frontal(drawn)
         image_id = hexadecimal(32, params.seed, "vindr", study.study_id)

@@ -209,7 +209,8 @@ def _write_labels(records: Sequence[Record], params: SyntheticParams, root: Path
     prefix = f"{root}/mimic-cxr-jpg/mimic-cxr-2.0.0"
     images = [(record, image) for record in records for image in record.images]
     write_raw_table(Path(f"{prefix}-metadata.csv.gz"), METADATA, (image for _, image in images))
-    splits, chexpert = [], []
+    splits: list[dict[str, object]] = []
+    chexpert: list[dict[str, object]] = []
     for record, image in images:
         rng = stream(params.seed, "official split", record.study.patient.patient_id)
         split = [*OFFICIAL][rng.choice(len(OFFICIAL), p=[*OFFICIAL.values()])]
