@@ -144,7 +144,7 @@ def _models(folder: Path, portable: bool) -> dict[str, CaMChex]:  # noqa: FBT001
     return {"": model, UNTRAINED: with_random_weights(model)}
 
 
-def _measure(wanted: BoxedImage, model: Path, portable: bool) -> list[Measured]:  # noqa: FBT001
+def _measure(wanted: BoxedImage, *, model: Path, portable: bool) -> list[Measured]:
     models = _models(model, portable)
     trained = models[""]
     batch = study_batch(trained, StudyInput([(wanted.path, "frontal")]))
