@@ -1,6 +1,11 @@
 """Errors that the user can act on. A message says what was found, where, and what to do next."""
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """How many there are: ``1 row``, ``2,000 rows``; ``several`` where s does not make it."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 class CamchexError(Exception):
     """Base of every error that is shown as one message, without a traceback."""
 

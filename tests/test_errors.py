@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stages
-from camchex.errors import CamchexError, DataError, ModelError, ParamsError
+from camchex.errors import CamchexError, DataError, ModelError, ParamsError, counted
 
 REPO = Path(__file__).resolve().parents[1]
 STAGES = sorted(path for path in (REPO / "stages").glob("*.py") if path.name != "__init__.py")
@@ -86,3 +86,8 @@ def test_a_stage_is_one_short_main_that_is_run_this_way(path: Path) -> None:
     assert isinstance(guard, ast.If)
     assert ast.unparse(guard) == "if __name__ == '__main__':\n    run(main)"
     assert ast.get_docstring(tree)
+
+
+def test_one_thing_is_named_as_one() -> None:
+    assert [counted(n, "row") for n in (0, 1, 2000)] == ["0 rows", "1 row", "2,000 rows"]
+    assert [counted(n, "study", "studies") for n in (1, 2)] == ["1 study", "2 studies"]

@@ -9,7 +9,7 @@ from typing import Literal, cast
 from starlette.datastructures import FormData, UploadFile
 
 from camchex.contract.schemas import VIEW_NAMES, VITAL_SIGNS, View
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.texts.vitals_text import TITLES
 from camchex.vitals.plausible import require_measurement
 
@@ -62,7 +62,10 @@ async def read_form(data: FormData) -> Form:
     files = [file for file in data.getlist("image") if isinstance(file, UploadFile)]
     views = [str(view) for view in data.getlist("view")]
     if len(views) != len(files):
-        raise DataError(f"{len(files)} images, and {len(views)} views: say one for each image.")
+        raise DataError(
+            f"{counted(len(files), 'image')}, and {counted(len(views), 'view')}: "
+            "say one for each image."
+        )
     indication = _text(data, "indication")
     if len(indication) > MOST_LETTERS:
         raise DataError(

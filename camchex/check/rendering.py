@@ -10,6 +10,7 @@ from rich.text import Text
 from camchex.check import checked
 from camchex.check.arithmetic import ArithmeticTest
 from camchex.check.canonical_tables import CheckedTable
+from camchex.errors import counted
 
 INDENT = (0, 0, 0, 2)  # on the left
 
@@ -106,7 +107,7 @@ def render_tables(tables: Sequence[CheckedTable]) -> Group:
 
 
 def _table(table: CheckedTable) -> Iterator[Text | Padding]:
-    rows = "" if table.rows is None else f": {table.rows:,} rows"
+    rows = "" if table.rows is None else f": {counted(table.rows, 'row')}"
     yield _line(f"{table.path}{rows}", good=not table.problems)
     for problem in table.problems:
         column = "" if problem.column is None else f"{problem.column}: "

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from camchex import NOT_A_DEVICE
 from camchex.cli.scores import print_json
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -257,14 +257,14 @@ def _ensemble(request: Request) -> "Ensemble":
 
 def _show_problems(path: Path, rows: int, problems: "Sequence[Problem]") -> None:
     if problems:
-        _say(f"{path}: {rows:,} rows; those with a fault are set aside:")
+        _say(f"{path}: {counted(rows, 'row')}; those with a fault are set aside:")
     for problem in problems:
         _say(f"  {problem}")
 
 
 def _show(found: "Predicted", out: Path, reports: Mapping[str, int]) -> None:
     if found.kept:
-        _say(f"{found.kept:,} studies were predicted by an earlier run")
+        _say(f"predicted by an earlier run: {counted(found.kept, 'study', 'studies')}")
     for line in found.first:
         _say(f"  {line}")
     if more := found.unpredicted - len(found.first):

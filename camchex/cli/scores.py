@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from camchex.errors import counted
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -102,7 +104,7 @@ def submit(
 
     _, test = _test(cohort)
     images = write_submission(test, read_probabilities(predictions, test), sample, out)
-    typer.echo(f"wrote {out}: {images} images")
+    typer.echo(f"wrote {out}: {counted(images, 'image')}")
 
 
 @commands.command(epilog="Example: [bold]camchex score-release test_labeled_task2.csv[/]")

@@ -13,7 +13,7 @@ from camchex.contract.labels import MIMIC_14
 from camchex.contract.rules import LEAST_SHARE, Problem, problems, wrong
 from camchex.contract.schemas import MIMIC, SPLITS
 from camchex.contract.tables import require_disjoint_patients, require_no_later_value
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.sources.csv.lookup import any_known, positions, require_one_value_per_study, values_of
 
 Found = Iterator[tuple[str, Problem]]
@@ -200,11 +200,12 @@ def _unknown(column: str, table: pa.Table, within: pa.Table, where: str) -> Iter
     lost = table.filter(pc.is_null(positions(table[column], within[column])))[column]
     if len(lost):
         what = f"{column.removesuffix('_id')} {lost[0]} is not in the table of {where}"
-        yield Problem(column, f"{what} ({len(lost):,} rows in all)")
+        yield Problem(column, f"{what} ({counted(len(lost), 'row')} in all)")
 
 
 def _lacking(studies: pa.Table, within: pa.Table, what: str) -> Iterator[Problem]:
     lost = studies.filter(pc.is_null(positions(studies["study_id"], within["study_id"])))
     if lost.num_rows:
         first = lost["study_id"][0]
-        yield Problem("study_id", f"study {first} has no {what} ({lost.num_rows:,} studies in all)")
+        number = counted(lost.num_rows, "study", "studies")
+        yield Problem("study_id", f"study {first} has no {what} ({number} in all)")

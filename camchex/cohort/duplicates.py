@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from camchex.aggregates.small_cells import Counts
 from camchex.contract import schemas, tables
 from camchex.contract.image_store import ImageStore
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.sources.csv.lookup import values_of
 
 ALIKE = 24
@@ -131,8 +131,9 @@ def _rows(name: str, one: DataSet, studies: pa.Table) -> pa.Table:
         if found.null_count:
             lost = rows["image_id"].filter(pc.is_null(found))
             raise DataError(
-                f"{one.store.folder}: {len(lost)} images are not in the table of images of {name}, "
-                f"first {lost[0]}. The two do not belong together: `dvc repro` makes both again."
+                f"{one.store.folder}: {counted(len(lost), 'image')} not in the table of images of "
+                f"{name}, first {lost[0]}. The two do not belong together: `dvc repro` makes both "
+                "again."
             )
         rows = rows.append_column(column, found)
     cohort = name == schemas.MIMIC

@@ -29,7 +29,7 @@ from pydantic import (
 from camchex.contract import ids
 from camchex.contract.rules import Problem
 from camchex.contract.schemas import VITAL_SIGNS, View
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.many_studies.asked import AskedImage, AskedStudy
 from camchex.sources.csv.raw_table import rows_and_lines
 from camchex.sources.mimic.mimic_views import VIEW_POSITIONS
@@ -119,7 +119,8 @@ class StudyRow(BaseModel):
     @model_validator(mode="after")
     def _has_a_view_for_each_image(self) -> "StudyRow":
         if self.views and len(self.views) != len(self.images):
-            raise ValueError(f"{len(self.views)} views of {len(self.images)} images")
+            views, images = counted(len(self.views), "view"), counted(len(self.images), "image")
+            raise ValueError(f"{views} of {images}")
         return self
 
     def asked(self, row: int, folder: Path) -> AskedStudy:

@@ -5,6 +5,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from camchex.aggregates.templates import templates_of
+from camchex.errors import counted
 
 NONE = "–"  # noqa: RUF001 - the dash of an empty cell
 CHANCE_AUROC = 0.5
@@ -35,7 +36,7 @@ def cell(value: object) -> str:
 
 def classes(count: int) -> str:
     """How many classes: ``1 class``, ``26 classes``."""
-    return f"{count} class" if count == 1 else f"{count} classes"
+    return counted(count, "class", "classes")
 
 
 def p_value(chance: float) -> str:

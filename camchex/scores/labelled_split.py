@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from camchex.contract import schemas, tables
 from camchex.contract.labels import MIMIC_14
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.scores.metrics import Floats, MacroScore, macro, score_classes
 
 Bools = NDArray[np.bool_]
@@ -76,8 +76,8 @@ def read_probabilities(path: Path, split: Split) -> Floats:
     given = predictions.filter(pc.equal(predictions["split"], name))
     if not given["study_id"].combine_chunks().equals(wanted):
         raise DataError(
-            f"{path}: {given.num_rows} studies in the split {name!r}, the cohort has "
-            f"{len(wanted)}, and they are not the same ones in the same order. "
+            f"{path}: {counted(given.num_rows, 'study', 'studies')} in the split {name!r}, "
+            f"the cohort has {len(wanted):,}, and they are not the same ones in the same order. "
             "Predict again: `dvc repro`."
         )
     return matrix(given, split.classes)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from camchex.errors import CamchexError
+from camchex.errors import CamchexError, counted
 from stages.side_by_side.plan import Plan, order_records, read_plan
 from stages.side_by_side.processes import Processes, log_of, only_run
 
@@ -94,10 +94,9 @@ def _reproduce(targets: Sequence[str], jobs: int) -> None:
     finally:
         if waiting:
             order_records(plan.records)
-    stages = "1 stage" if len(run.done) == 1 else f"{len(run.done)} stages"
     typer.echo(
-        f"{stages} up to date: {len(plan.current)} before, {len(waiting)} run or checked "
-        f"in {time.monotonic() - run.began:.0f} s"
+        f"{counted(len(run.done), 'stage')} up to date: {len(plan.current)} before, "
+        f"{len(waiting)} run or checked in {time.monotonic() - run.began:.0f} s"
     )
 
 

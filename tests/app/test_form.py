@@ -42,7 +42,7 @@ def test_values_are_read_by_their_columns() -> None:
         ("systolic_bp_mmhg", "nan", "Systolic BP 'nan': expected a number above 0"),
         ("gender", "X", "Sex 'X'; expected F or M"),
         ("indication", "a" * (MOST_LETTERS + 1), "2,001 letters; at most 2,000"),
-        ("view", "frontal", "0 images, and 1 views"),
+        ("view", "frontal", "0 images, and 1 view"),
     ],
 )
 def test_what_would_be_misread_is_refused(name: str, value: str, said: str) -> None:

@@ -316,7 +316,7 @@ def test_patients_of_the_official_test_are_counted_and_the_list_looked_for(copy:
     assert "none.txt: missing" in text(look_at(copy, nih={"test_list": "none.txt"}))
     (folder / "other.txt").write_text("a.png")
     other = text(look_at(copy, nih={"test_list": "other.txt"}))
-    assert "other.txt: none of its 1 rows belong to" in other
+    assert "other.txt: of 1 row, none belong to" in other
 
 
 def test_contradictions_are_said(copy: Path) -> None:

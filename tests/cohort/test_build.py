@@ -284,7 +284,7 @@ def test_a_split_without_a_known_label_is_refused() -> None:
 
 
 def test_prepared_images_of_another_cohort_are_refused() -> None:
-    with pytest.raises(DataError, match="prepared images: none of its 2 rows belong to images"):
+    with pytest.raises(DataError, match="prepared images: of 2 rows, none belong to images"):
         build_cohort(inputs(), {"z1", "z2"}, CLASSES)
 
 

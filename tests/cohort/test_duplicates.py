@@ -190,5 +190,5 @@ def test_an_inverted_copy_is_alike(tmp_path: Path) -> None:
 
 def test_an_image_that_the_table_lacks_is_named(sets: dict[str, DataSet]) -> None:
     lacking = DataSet(sets["nih"].store, sets["nih"].images.slice(1))
-    with pytest.raises(DataError, match=r"nih: 1 images are not in the table .*first x1"):
+    with pytest.raises(DataError, match=r"nih: 1 image not in the table .*first x1"):
         find_duplicates({"nih": lacking}, studies())

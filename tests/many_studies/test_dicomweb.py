@@ -193,7 +193,7 @@ def test_a_run_that_was_stopped_goes_on_and_leaves_no_image(
     status, said, note = predict(*words)
     assert status == 0
     assert fetched[3:] == ["1.2.2.1.1"]
-    assert "1 studies were predicted by an earlier run" in note
+    assert "predicted by an earlier run: 1 study" in note
     stored = len(archive.reports())
     assert said.startswith("wrote a.parquet: 2 predicted")
     predict(*words[:-1], "b.parquet")

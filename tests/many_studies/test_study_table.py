@@ -70,7 +70,7 @@ def test_every_kind_of_table_asks_for_the_same_studies(kind: str, tmp_path: Path
         ({"o2_saturation_pct": "-3"}, "o2_saturation_pct", "expected a number above 0"),
         ({"gender": "female"}, "gender", "'female'"),
         ({"views": "oblique"}, "views", "'oblique'; expected frontal, lateral"),
-        ({"views": "frontal;lateral"}, "views", "2 views of 1 images"),
+        ({"views": "frontal;lateral"}, "views", "2 views of 1 image"),
         ({"images": "a.png;;b.png"}, "images", "a file without a name"),
         ({"study_id": ""}, "study_id", "missing"),
         ({"study_id": "1.0e7"}, "study_id", "expected an id"),

@@ -46,7 +46,7 @@ def test_bad_studies_are_named_and_the_rest_is_predicted_though_the_command_is_k
         cli.main()
     said, note = capsys.readouterr()
     assert said == "wrote findings.csv: 29 predicted, 2 refused, 9 set aside\n"
-    assert "32 studies were predicted by an earlier run" in note
+    assert "predicted by an earlier run: 32 studies" in note
     assert "column 'temperature_f': 1 wrong" in note
     assert "and 6 more: columns status and reason" in note
     with (tmp_path / "findings.csv").open(newline="") as file:

@@ -33,7 +33,7 @@ FAULTS = (
     Fault({"temperature_f": "37.2"}, "set aside", "column 'temperature_f'.*Celsius"),
     Fault({"heart_rate_bpm": "fast"}, "set aside", "column 'heart_rate_bpm': 'fast'"),
     Fault({"views": "PA;SIDEWAYS"}, "set aside", "column 'views': 'SIDEWAYS'"),
-    Fault({"views": "PA"}, "set aside", "1 views of 2 images"),
+    Fault({"views": "PA"}, "set aside", "1 view of 2 images"),
     Fault({"images": "", "views": ""}, "refused", "not enough to go on: no image"),
     Fault({"images": "blank.png", "views": "PA"}, "refused", "not enough to go on.*no contrast"),
     Fault({"study_id": "twice"}, "set aside", "'twice' is in several rows"),

@@ -116,7 +116,7 @@ def studies(*patients: str) -> pa.Table:
 
 def test_stays_of_no_patient_who_has_a_study_are_refused(tmp_path: Path) -> None:
     files = three_files(tmp_path)
-    with pytest.raises(DataError, match=r"edstays\.csv\.gz: none of its 1 rows belong to the stud"):
+    with pytest.raises(DataError, match=r"edstays\.csv\.gz: of 1 row, none belong to the stud"):
         mimic_iv_ed.read_ed(**files, studies=studies("11", "12"))
 
 
@@ -124,9 +124,7 @@ def test_stays_of_no_patient_who_has_a_study_are_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize("other", [{"stay_id": 31}, {"subject_id": 11}])
 def test_measurements_of_no_stay_are_refused(tmp_path: Path, name: str, other: Row) -> None:
     files = three_files(tmp_path, **{name: other})
-    with pytest.raises(
-        DataError, match=rf"{name}\.csv\.gz: none of its 1 rows belong to .*edstays"
-    ):
+    with pytest.raises(DataError, match=rf"{name}\.csv\.gz: of 1 row, none belong to .*edstays"):
         mimic_iv_ed.read_ed(**files, studies=studies("10"))
 
 

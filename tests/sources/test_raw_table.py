@@ -39,7 +39,7 @@ def test_columns_are_read_by_name_whatever_their_order(tmp_path: Path) -> None:
 
 
 def test_a_short_row_is_refused_without_quoting_the_patient(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 3: found 1 columns, expected 2") as error:
+    with pytest.raises(DataError, match=r"line 3: found 1 column, expected 2") as error:
         table(tmp_path, "a,b\n1,2\nsecret\n", "a")
     assert "secret" not in str(error.value)
 
@@ -227,7 +227,7 @@ def test_inches_written_as_quotes_are_text_and_do_not_confuse_the_lines(tmp_path
     assert table(tmp_path, inches, "note").text("note").to_pylist() == ['5" wide', '6" wide']
     with pytest.raises(DataError, match="line 4, column 'a': found 'high'"):
         table(tmp_path, inches + "high,x\n", "a").numbers("a")
-    with pytest.raises(DataError, match="line 4: found 1 columns"):
+    with pytest.raises(DataError, match="line 4: found 1 column"):
         table(tmp_path, inches + "high\n", "a")
 
 
@@ -430,7 +430,7 @@ def test_numbers_are_read_to_their_last_bit(tmp_path: Path, numbers: list[float 
 
 def test_a_short_row_far_down_is_refused_with_its_number(tmp_path: Path) -> None:
     text = "a,b\n" + "1,2\n" * 500_000 + "secret\n"  # beyond the block that the header is read in
-    with pytest.raises(DataError, match=r"line 500002: found 1 columns") as error:
+    with pytest.raises(DataError, match=r"line 500002: found 1 column") as error:
         table(tmp_path, text, "a")
     assert "secret" not in str(error.value)
 

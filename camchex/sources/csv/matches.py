@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camchex.contract.rules import LEAST_SHARE
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.sources.csv.lookup import positions
 
 SAMPLE = 10_000  # rows that are looked up, drawn anyhow, where a table has more
@@ -38,7 +38,7 @@ def require_matches(one: Named, other: Named, keys: Sequence[str]) -> None:
     ids = [f"{', '.join(str(t[name][0]) for name in keys)}" for _, t in (one, other)]
     share = f"only about {found:.1%}" if found else "none"
     raise DataError(
-        f"{one[0]}: {share} of its {one[1].num_rows:,} rows belong to {other[0]}, by "
+        f"{one[0]}: of {counted(one[1].num_rows, 'row')}, {share} belong to {other[0]}, by "
         f"{' and '.join(keys)}. The first is {ids[0]} here and {ids[1]} there. Take both from one "
         "release; if so few belong together, cut one down to these."
     )

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from camchex.contract import ids
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.sources.csv.file_content import file_content
 from camchex.sources.csv.lookup import repeated
 
@@ -386,7 +386,9 @@ def _unreadable(path: Path, content: bytes, error: pa.ArrowInvalid) -> DataError
         line, cells = next(islice(_rows(path, content), row - 1, None), (row, []))
         if len(cells) == 1 and cells[0].count(",") >= expected - 1:
             return _quoted_row(path, line)
-        return DataError(f"{path}, line {line}: found {got} columns, expected {expected}.")
+        return DataError(
+            f"{path}, line {line}: found {counted(got, 'column')}, expected {expected}."
+        )
     where = str(error).splitlines()[0].partition(", got ")[0]
     return DataError(f"{path}: cannot be read as CSV ({where}). Download it again.")
 
