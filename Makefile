@@ -84,7 +84,7 @@ test: install ## Run the tests, and show the slowest
 lint: install ## Check style, types and layers
 	ruff check
 	ruff format --check
-	PYTHONHASHSEED=0 mypy  # the order of Python's sets decides some of the types that it infers
+	mypy
 	lint-imports
 
 docs: install ## Make the documentation as a site, dist/docs/index.html, and check it
