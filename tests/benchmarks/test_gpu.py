@@ -114,9 +114,9 @@ def test_every_measurement_has_its_time() -> None:
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch.compile looks at all of a tensor
 @pytest.mark.parametrize("name", gpu_measurements.MEASUREMENTS)
 def test_a_measurement_runs_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it, with small networks; compilation without a C++ compiler, for a few shapes."""
+    """All of it, with small networks; compilation without a C++ compiler, for one shape."""
     for module in (gpu_measurements, layouts):
-        monkeypatch.setattr(module, "BATCHES", 2)
+        monkeypatch.setattr(module, "BATCHES", 1)
     whole = nn.Module.compile
     monkeypatch.setattr(nn.Module, "compile", lambda self: whole(self, backend="eager"))
     monkeypatch.setattr(from_disk, "full_size_xrays", small_xrays)
