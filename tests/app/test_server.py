@@ -15,12 +15,14 @@ from starlette.testclient import TestClient
 
 from camchex.app.form import MOST_BYTES, Form, Upload
 from camchex.app.server import Page, WithoutWhatWasAsked, listen
-from camchex.app.worker import Tried, Worker, numbers
+from camchex.app.worker import Tried, Worker
 from camchex.app.worker import load as load_tried
 from camchex.errors import DataError, ModelError
 from camchex.prediction.one_study import StudyInput, load, predict_study
 from camchex.scores.calibration_file import read_calibration
+from tests.app import stand_in
 from tests.app.trial import answers, dicom_file, png, write_model
+from tests.here import Here
 from tests.networks.small import CLASSES
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory here")
@@ -35,7 +37,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def worker(model: Path) -> Iterator[Worker]:
-    worker = Worker(Tried(model))
+    """Works in this process; ``test_page.py`` has one of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("camchex.app.worker.ProcessPoolExecutor", Here)
+        worker = Worker(Tried(model))
     yield worker
     worker.stop()
 
@@ -223,18 +228,21 @@ def test_a_model_that_cannot_be_loaded_is_an_error_with_its_name(
         worker.submit(load_tried, Tried(tmp_path / "no")).result()
 
 
-@pytest.mark.slow
-def test_a_process_that_is_killed_is_started_again(worker: Worker) -> None:
+def test_a_process_that_is_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("camchex.app.worker.load", stand_in.load)
+    worker = Worker(Tried(Path("model")))
     page = Page(worker)
     with pytest.raises(BrokenProcessPool):
         worker.submit(os._exit, 1).result()
 
-    async def visit() -> str:
-        return "".join([line async for line in page._answer(FORM)])
+    async def visit() -> dict[str, str]:
+        return answers("".join([line async for line in page._answer(FORM)]))
 
-    assert "loaded again" in answers(asyncio.run(visit()))["error"]
-    assert "reasons" in answers(asyncio.run(visit()))
-    assert worker.submit(numbers, FORM).result()[1] in CLASSES
+    assert "loaded again" in asyncio.run(visit())["error"]
+    assert asyncio.run(visit()) == {
+        "step": "explaining Edema", "numbers": "<p>0.5</p>", "reasons": "<h2>Edema</h2>",
+    }  # fmt: skip
+    worker.stop()
 
 
 @pytest.mark.enable_socket

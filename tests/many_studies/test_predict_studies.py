@@ -21,7 +21,9 @@ from camchex.many_studies.predict_studies import predict_rows, predict_studies
 from camchex.many_studies.reading import ReadStudy, read_in_processes, read_study
 from camchex.many_studies.results import STUDY, schema
 from camchex.prediction.one_study import StudyInput, predict_study
+from camchex.runs import processes
 from camchex.scores.calibration_file import Calibration, Platt
+from tests.here import Here
 from tests.images.files import encoded, picture, saved
 from tests.networks.small import CLASSES, camchex
 
@@ -233,8 +235,11 @@ def test_results_are_never_written_over(studies: list[AskedStudy], tmp_path: Pat
         predict_studies(ensemble(camchex()), lambda: iter(studies), 5, tmp_path / "out.xlsx")
 
 
-@pytest.mark.slow  # starts a process
-def test_processes_read_what_one_process_reads(studies: list[AskedStudy]) -> None:
+def test_processes_read_what_one_process_reads(
+    studies: list[AskedStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as it is sent to them and back; ``tests/runs`` has processes."""
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", Here)
     how = ensemble(camchex()).how
     one, two = (
         [*read_in_processes([studies[:3], studies[3:]], how, workers)] for workers in (0, 1)
