@@ -15,7 +15,7 @@ from camchex.many_studies.predict_studies import predict_rows
 from camchex.many_studies.reading import read_study
 from tests.many_studies.test_dicom_folder import image
 from tests.many_studies.test_predict_studies import xray
-from tests.networks.small import CLASSES, camchex
+from tests.networks.small import CLASSES
 
 Command = Callable[..., tuple[int, str, str]]
 pytestmark = pytest.mark.slow  # imports the networks
@@ -23,11 +23,14 @@ pytestmark = pytest.mark.slow  # imports the networks
 
 @pytest.fixture
 def predict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Command:
     """Run ``camchex predict`` with a small model in a folder of its own."""
-    camchex().save_pretrained(tmp_path / "models/fusion/seed0")
-    camchex(regions=4).save_pretrained(tmp_path / "models/fusion/seed1")
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models/fusion").symlink_to(models)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
