@@ -89,10 +89,10 @@ def _reproduce(targets: Sequence[str], jobs: int) -> None:
     urgency = urgencies(plan.upstream)
     waiting = [name for name in plan.upstream if name not in plan.current]
     run = Run(plan, sorted(waiting, key=urgency.__getitem__, reverse=True), set(plan.current))
-    try:
-        _run_waiting(run, jobs)
-    finally:
-        if waiting:
+    if waiting:
+        try:
+            _run_waiting(run, jobs)
+        finally:
             order_records(plan.records)
     typer.echo(
         f"{counted(len(run.done), 'stage')} up to date: {len(plan.current)} before, "
