@@ -17,12 +17,7 @@ from camchex.runs import preloaded
 from stages import train_teacher
 from tests.training.demo import ROOT, TEACHER, write_demo
 
-OWN = {
-    name: value
-    for name, value in os.environ.items()
-    if name not in {*arithmetic.SETTINGS, preloaded.ADDRESS}
-}
-ODD = OWN | {
+ODD = {name: value for name, value in os.environ.items() if name != preloaded.ADDRESS} | {
     "OMP_NUM_THREADS": "3",
     "MKL_CBWR": "AVX2",
     "ATEN_CPU_CAPABILITY": "default",
@@ -41,20 +36,6 @@ def one_core() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def train(folder: Path, name: str, environment: dict[str, str], *, alone: bool = False) -> None:
-    """Train the teacher as a process; its network goes to ``name``, its curves beside it."""
-    done = subprocess.run(
-        [sys.executable, *TEACHER, "--out", f"{name}/net", "--curves", f"{name}/curves"],
-        cwd=folder,
-        env=environment,
-        preexec_fn=one_core if alone else None,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -64,13 +45,27 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_portable_training_has_the_same_bytes_whatever_the_caller_set(tmp_path: Path) -> None:
+def test_a_portable_training_has_the_same_bytes_whatever_the_caller_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of odd settings on one core, beside this one, which is as stages are."""
     write_demo(tmp_path)
     (tmp_path / "stages").symlink_to(ROOT / "stages")
-    train(tmp_path, "odd", ODD)
-    train(tmp_path, "one_core", OWN, alone=True)
+    done = subprocess.run(
+        [sys.executable, *TEACHER, "--out", "odd/net", "--curves", "odd/curves"],
+        cwd=tmp_path,
+        env=ODD,
+        preexec_fn=one_core,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    inputs = (Path("data/cohort.parquet"), Path("data/images/mimic"))
+    train_teacher.main(*inputs, Path("usual/net"), Path("usual/curves"))
     odd = files(tmp_path / "odd")
-    assert odd == files(tmp_path / "one_core")
+    assert odd == files(tmp_path / "usual")
     assert {"net/model.safetensors", "curves/train_loss.tsv"} <= odd.keys()
     assert json.loads(odd["curves/arithmetic.json"]) == {"portable": True}
 
