@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from camchex.report.inputs import ReportInputs
-from tests.report.workspace import SEEDS, run_stages, workspace_inputs, write_workspace
+from tests.report.workspace import run_stages, workspace_inputs, write_workspace
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_workspace(folder)
             with pytest.MonkeyPatch.context() as patch:
                 patch.chdir(folder)
-                run_stages((*SEEDS, 7))  # 7 is not declared
+                run_stages()
             finished.touch()
     return folder
 

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from camchex.report.inputs import ReportInputs
 from camchex.report.model_card import model_card
-from tests.report.workspace import ABSENT, RARE, workspace_inputs
+from tests.report.workspace import ABSENT, RARE, SHOWN, workspace_inputs
 
 SEED = 1
 
@@ -73,12 +73,14 @@ def test_every_finding_has_its_scores_and_a_small_one_none(text: str, metrics: d
     assert list(shown) == list(results["per_class"])
     hidden = ["not shown"] * 2
     assert shown[RARE] == ["<5", "not shown", *hidden]
-    assert shown[ABSENT] == ["0", "0.000", *hidden]
-    for name in set(shown) - {RARE, ABSENT}:
+    assert all(shown[name] == ["0", "0.000", *hidden] for name in ABSENT)
+    assert set(shown) == {RARE, *ABSENT, *SHOWN}
+    for name in SHOWN:
         found = results["per_class"][name]
         assert shown[name][0] == f"{found['positives']:,}"
         assert shown[name][2:] == [bounded(found, "AP"), bounded(found, "AUROC")]
-    assert f"Too few studies to show a score: {RARE}, {ABSENT}.\n" in text
+    small = ", ".join(name for name in shown if name not in SHOWN)
+    assert f"Too few studies to show a score: {small}.\n" in text
 
 
 def test_calibration_and_leakage_are_those_that_were_measured(

@@ -167,7 +167,7 @@ def test_one_seed_has_no_deviation(inputs: ReportInputs) -> None:
 
 
 def test_classes_that_could_not_be_scored_are_named(page: str) -> None:
-    assert f"because the test studies lack positives or negatives: {ABSENT}." in page
+    assert f"because the test studies lack positives or negatives: {', '.join(ABSENT)}." in page
 
 
 def test_a_small_class_has_a_row_without_numbers(page: str) -> None:
