@@ -43,21 +43,22 @@ def newcombe(
     """
     found, m, n = (np.asarray(value, np.float64) for value in (auroc, positives, negatives))
 
+    product, more = m * n, (m + n) / 2 - 1
+
     def inside(theta: Floats) -> NDArray[np.bool_]:
         spread = (1 - theta) / (2 - theta) + theta / (1 + theta)
-        variance = theta * (1 - theta) / (m * n) * (1 + ((m + n) / 2 - 1) * spread)
+        variance = theta * (1 - theta) / product * (1 + more * spread)
         within: NDArray[np.bool_] = (found - theta) ** 2 <= z**2 * variance
         return within
 
-    ends = []
-    for start in (np.zeros_like(found), np.ones_like(found)):
-        inner, outer = found, start
-        for _ in range(STEPS):
-            middle = (outer + inner) / 2
-            held = inside(middle)
-            inner, outer = np.where(held, middle, inner), np.where(held, outer, middle)
-        ends.append(inner)
-    return ends[0], ends[1]
+    inner = np.stack([found, found])  # of both ends at once
+    outer = np.stack([np.zeros_like(found), np.ones_like(found)])
+    for _ in range(STEPS):
+        middle = (outer + inner) / 2
+        held = inside(middle)
+        inner, outer = np.where(held, middle, inner), np.where(held, outer, middle)
+    low, high = inner
+    return low, high
 
 
 def wilson(share: float, count: float, z: float) -> tuple[float, float]:
