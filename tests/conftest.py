@@ -2,6 +2,8 @@
 
 import gc
 import os
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DVC_TEST"] = "1"  # no process beside each call for statistics and newer versions
@@ -10,10 +12,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
+import duckdb
 import numpy as np  # noqa: F401 - here, a notice about features that the processor lacks is no error
 import pytest
 from hypothesis import settings
 
+from camchex.contract import tables
 from tests.runs import preloaded
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -46,6 +50,14 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Let the end of the process take apart what was frozen; bindings complain otherwise."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database() -> Iterator[None]:
+    """Let all queries share a database: to open one takes as long as the query of a test."""
+    with duckdb.connect() as shared, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "duckdb", SimpleNamespace(connect=shared.cursor))
+        yield
 
 
 @pytest.fixture(scope="session")
