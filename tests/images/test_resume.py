@@ -2,8 +2,7 @@
 
 import errno
 import os
-import subprocess
-import sys
+import resource
 import threading
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -23,6 +22,8 @@ from camchex.images.unreadable import Note
 from camchex.images.workers import Outcome, prepare_files
 from camchex.runs.parts import Part
 from tests.images.files import PARAMS, encoded, images_table, picture, saved
+from tests.images.killed import prepare_until_killed
+from tests.runs.forked import fork_processes, forks
 
 FILES = 30
 HALF = PARAMS.model_copy(update={"max_unreadable": 0.5})
@@ -110,32 +111,11 @@ def test_the_bytes_are_the_same_wherever_it_was_interrupted(
 def test_the_bytes_are_the_same_with_other_workers(
     table: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fork_processes(monkeypatch)
     prepared(table, "whole")
     interrupted(monkeypatch, table, "out", 6)
     prepared(table, "out", processes=2)
     assert contents("out") == contents("whole")
-
-
-def run(setup: str) -> subprocess.CompletedProcess[str]:
-    """Prepare the table in a process of its own, after some statements."""
-    code = f"""
-import os, resource, signal
-from pathlib import Path
-from camchex.images import shards
-from tests.images import test_resume
-shards.MEGABYTE = {TINY}
-table = test_resume.images_table([f"{{n:02}}.jpg" for n in range({FILES})])
-{setup}
-test_resume.prepared(table, "out")
-"""
-    repository = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": repository},
-    )
 
 
 def scratch() -> list[Path]:
@@ -146,15 +126,10 @@ def test_a_killed_preparation_leaves_whole_shards_and_is_continued(
     table: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared(table, "whole")
-    kill = """
-calls = []
-def fsync(_):
-    calls.append(1)
-    if len(calls) == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-os.fsync = fsync
-"""
-    assert run(kill).returncode == -9
+    killed = forks().Process(target=prepare_until_killed, args=(table, HALF, TINY, 5))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -9
     names = [path.name for path in scratch() if path.suffix != ".lock"]
     assert "shard-00001.arrow" in names
     assert "shard-00002.arrow.unfinished" in names
@@ -250,10 +225,13 @@ def test_a_full_disk_says_what_is_needed_and_loses_nothing(
 
 
 def test_a_file_that_the_system_refuses_to_write_is_an_error_not_a_shard(table: pa.Table) -> None:
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))"
-    done = run(limit)
-    assert "DataError" in done.stderr
-    assert "cannot be written: File too large" in done.stderr
+    ends = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2500, ends[1]))
+    try:
+        with pytest.raises(DataError, match="cannot be written: File too large"):
+            prepared(table, "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, ends)
     assert not [path for path in scratch() if path.name.startswith("shard-")]
     prepared(table, "out")
     prepared(table, "whole")

@@ -12,6 +12,7 @@ from typing import IO
 import pytest
 
 from camchex.errors import DataError
+from camchex.reports import indications
 from camchex.reports.files import (
     archived_names,
     has_report,
@@ -19,9 +20,11 @@ from camchex.reports.files import (
     report_names,
     report_places,
 )
-from camchex.reports.indications import BATCH, extract_indications
+from camchex.reports.indications import extract_indications
 from tests.reports.test_indications import PATIENT, RELEASED, report, studies, write
+from tests.runs.forked import fork_processes
 
+BATCH = 100
 IDS = [str(50000000 + n) for n in range(BATCH + 20)]
 MISSING = set(IDS[::50])
 KINDS = {"zip": "zip", "gztar": "tar.gz"}
@@ -45,8 +48,10 @@ def pack(folder: Path, kind: str, below: str = "files") -> Path:
 @every_kind
 @pytest.mark.parametrize(("below", "workers"), [("files", 2), (".", 0)])
 def test_an_archive_gives_what_the_folder_gives(
-    tmp_path: Path, kind: str, below: str, workers: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, below: str, workers: int
 ) -> None:
+    monkeypatch.setattr(indications, "BATCH", BATCH)
+    fork_processes(monkeypatch)
     root = fill(tmp_path / "raw" / "reports") if below == "files" else fill(tmp_path / "raw" / "a")
     archive = pack(root if below == "files" else root.parent, kind, below)
     assert archive.name.endswith(KINDS[kind])

@@ -25,6 +25,7 @@ from camchex.synthetic.preview import contact_sheet, finding_sheet
 from camchex.synthetic.published.mimic import write_mimic
 from stages import origin
 from stages.make_synthetic import main
+from tests.runs.forked import fork_processes
 from tests.synthetic.small import small
 
 DIRTY = {"text_dirt": 0.3, "vitals_missing": 0.2, "vitals_dirt": 0.2, "label_noise": 0.1}
@@ -64,8 +65,9 @@ def read(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_none(
-    cohort: Path, params: SyntheticParams, tmp_path: Path
+    cohort: Path, params: SyntheticParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fork_processes(monkeypatch)
     make_cohort(params, tmp_path / "raw", tmp_path / "truth", workers=2)
     assert digests(tmp_path) == digests(cohort)
 
@@ -242,7 +244,7 @@ def test_blank_view_positions_and_times_without_their_zeros_occur(tmp_path: Path
 def test_uninformative_text_is_about_somebody_else(tmp_path: Path, informativeness: float) -> None:
     devices = {**small().prevalence, "Support Devices": 0.5}
     params = small(
-        studies={"train": 500, "development": 1, "test": 1},
+        studies={"train": 300, "development": 1, "test": 1},
         text_informativeness=informativeness,
         prevalence=devices,
     )
@@ -256,7 +258,7 @@ def test_uninformative_text_is_about_somebody_else(tmp_path: Path, informativene
         said[present] += re.search(words, asked) is not None
         total[present] += 1
     difference = said[True] / total[True] - said[False] / total[False]
-    assert difference == pytest.approx(0.2 if informativeness else 0.0, abs=0.08)
+    assert difference == pytest.approx(0.2 if informativeness else 0.0, abs=0.1)
 
 
 def test_the_stage_reads_its_section_and_writes_both_folders(
@@ -272,8 +274,8 @@ def test_the_stage_reads_its_section_and_writes_both_folders(
 
 @pytest.mark.slow
 def test_sheets_are_pictures_whose_bytes_do_not_change(tmp_path: Path) -> None:
-    contact_sheet(small(studies={"train": 30, "development": 1, "test": 1}), 2, tmp_path / "a.png")
-    contact_sheet(small(studies={"train": 30, "development": 1, "test": 1}), 2, tmp_path / "b.png")
+    for name in ("a.png", "b.png"):
+        contact_sheet(small(studies={"train": 30, "development": 1, "test": 1}), 2, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     finding_sheet(small(), tmp_path / "findings.png")
     sheet = read_image(tmp_path / "findings.png")
