@@ -58,7 +58,7 @@ from tests.synthetic.ceiling_cohort import (
 )
 
 EDGES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001])
-TESTED = 5_000  # of the texts; a leak left out is seen in as many
+TESTED = 2_000  # of the texts; a leak left out is seen in as many
 Floats = NDArray[np.float64]
 
 
@@ -334,7 +334,7 @@ def test_studies_without_a_truth_and_foreign_classes_are_refused() -> None:
 @pytest.fixture(scope="module")
 def texts() -> tuple[list[str], Floats, Floats]:
     """Texts of studies, their labels, and the best probabilities of the last ``TESTED``."""
-    written, labels = simulate_texts(demo(), 16_000)
+    written, labels = simulate_texts(demo(), 8_000)
     seen = [read_evidence(text, OUTSIDE) for text in written[-TESTED:]]
     assert all(len(one.readings) == 1 for one in seen)
     best = np.stack([posteriors(generator(), one)["indication"] for one in seen])
@@ -343,10 +343,11 @@ def texts() -> tuple[list[str], Floats, Floats]:
 
 @pytest.fixture(scope="module")
 def signs() -> tuple[Simulated, dict[str, Floats]]:
-    """900 studies in a stay."""
-    whole, model = simulate(demo(), 1_500, "development"), generator()
+    """450 studies in a stay."""
+    whole, model = simulate(demo(), 750, "development"), generator()
     stays = np.array([text != OUTSIDE for text in whole.vitals])
-    keep = np.flatnonzero(stays)[:900]
+    keep = np.flatnonzero(stays)[:450]
+    assert len(keep) == 450
     cohort = Simulated(
         [whole.texts[i] for i in keep], [whole.vitals[i] for i in keep],
         whole.labels[keep], whole.present[keep],
@@ -392,7 +393,7 @@ def test_the_check_of_calibration_sees_a_leak_left_out(
     wrong = generator(label_leak=0.0)
     seen = [read_evidence(text, OUTSIDE) for text in written[-TESTED:]]
     given = np.stack([posteriors(wrong, one)["indication"] for one in seen])
-    assert np.abs(standard_errors(labels[-TESTED:], given)[0]).max() > 6
+    assert np.abs(np.concatenate(standard_errors(labels[-TESTED:], given))).max() > 6
 
 
 @pytest.mark.slow
@@ -438,7 +439,7 @@ def test_boosted_trees_on_vital_signs_come_near_but_not_above(
     signs: tuple[Simulated, dict[str, Floats]],
 ) -> None:
     cohort, given = signs
-    trained, labels = simulate_vitals(demo(), 8_000, "train")
+    trained, labels = simulate_vitals(demo(), 2_500, "train")
     fit, test = numbers(trained), numbers(cohort.vitals)
     stays = np.isfinite(fit).any(1)
     ceiling, reached = [], []
@@ -449,7 +450,7 @@ def test_boosted_trees_on_vital_signs_come_near_but_not_above(
         ceiling.append(roc_auc_score(cohort.labels[:, column], given["vitals"][:, column]))
         guess = model.predict_proba(test)[:, 1]
         reached.append(roc_auc_score(cohort.labels[:, column], guess))
-    assert np.mean(reached) <= np.mean(ceiling) + 0.013  # standard error of the difference
+    assert np.mean(reached) <= np.mean(ceiling) + 0.018  # standard error of the difference
     assert np.mean(reached) > np.mean(ceiling) - 0.03
 
 
@@ -507,23 +508,18 @@ def sign(change: np.ndarray, view: str = "frontal") -> MeasuredSign:
 
 def test_what_is_left_of_a_sign_at_its_own_size_is_all_of_it() -> None:
     params = demo(image_px=64)
-    studies = invent_studies(params, "test", 12, params.prevalence)
-    own = measure_signs(studies, params, 64)
-    square = [
-        s
-        for s in studies
-        if all(image_shape(s, i, params) == (64, 64) for i in range(len(s.views)))
-    ]
-    assert square
-    for study in square:
-        for found in measure_signs([study], params, 64).values():
-            assert found[0].kept == pytest.approx(1, rel=1e-5)
-            assert 0 < found[0].area <= 64 * 64
-    coarse = measure_signs(studies, params, 8)
-    for name, signs in coarse.items():
-        for small, large in zip(signs, own[name], strict=True):
+    studies = invent_studies(params, "test", 6, params.prevalence)
+    own, square = measure_signs(studies, params, 64), 0
+    for name, signs in measure_signs(studies, params, 8).items():
+        holders = [study for study in studies if name in study.severities]
+        for study, small, large in zip(holders, signs, own[name], strict=True):
             assert small.kept <= large.kept + 1e-6  # averaging loses, and adds nothing
             assert small.area <= 8 * 8
+            if all(image_shape(study, i, params) == (64, 64) for i in range(len(study.views))):
+                square += 1
+                assert large.kept == pytest.approx(1, rel=1e-5)
+                assert 0 < large.area <= 64 * 64
+    assert square
 
 
 def test_the_first_studies_hold_as_many_signs_as_asked_for_or_all() -> None:

@@ -135,11 +135,11 @@ def labels_of(
 @pytest.mark.parametrize("synergy", [0.6, 1.0])
 def test_the_best_reading_is_that_of_all_that_may_have_been_drawn(synergy: float) -> None:
     model = generator(synergy=synergy)
-    params, cohort = model.params, simulate(model.params, 500)
-    studies = invent_studies(params, "test", 500, params.prevalence)
-    both = [i for i, p in enumerate(cohort.places) if len(p) > 1 and cohort.texts[i]][:6]
-    one = [i for i, p in enumerate(cohort.places) if len(p) == 1 and cohort.texts[i]][:6]
-    none = [i for i, p in enumerate(cohort.places) if not p and cohort.texts[i]][:2]
+    params, cohort = model.params, simulate(model.params, 300)
+    studies = invent_studies(params, "test", 300, params.prevalence)
+    both = [i for i, p in enumerate(cohort.places) if len(p) > 1 and cohort.texts[i]][:4]
+    one = [i for i, p in enumerate(cohort.places) if len(p) == 1 and cohort.texts[i]][:4]
+    none = [i for i, p in enumerate(cohort.places) if not p and cohort.texts[i]][:1]
     silent = generator(synergy=synergy, label_leak=0.0)  # labels without a part of the text
     for i in (*both, *one, *none):
         text, vitals = cohort.texts[i], cohort.vitals[i]
@@ -160,7 +160,7 @@ def test_the_best_reading_is_that_of_all_that_may_have_been_drawn(synergy: float
 @pytest.fixture(scope="module")
 def joint() -> tuple[Generator, Simulated, dict[str, Floats]]:
     model = generator(synergy=1.0)
-    cohort = simulate(model.params, 400)
+    cohort = simulate(model.params, 200)
     return model, cohort, probabilities(model, cohort)
 
 
@@ -172,7 +172,7 @@ def test_probabilities_with_shared_shadows_come_true_as_often_as_they_say(
     _, cohort, found = joint
     columns = [CXR_LT_2023.index(finding) for finding in PAIRED]
     by_bin, by_class = standard_errors(cohort.labels[:, columns], found[name][:, columns])
-    assert len(by_bin) >= 3
+    assert len(by_bin) >= 2
     assert np.abs(by_bin).max() < 4
     assert np.abs(by_class).max() < 4
 
@@ -216,14 +216,14 @@ def test_joint_reading_gains_where_shadows_are_shared_and_nowhere_else(
         assert gain[paired].mean() > 0.08
         assert gain[~paired].mean() < 0.03  # that of the leak
     model = generator(label_leak=0.0)
-    cohort = simulate(model.params, 300)
+    cohort = simulate(model.params, 150)
     for gain in gains(model, cohort, probabilities(model, cohort)).values():
         assert abs(gain.mean()) < 0.01
 
 
 def test_without_synergy_noise_and_leak_the_sum_of_log_odds_is_joint_reading() -> None:
     model = generator(label_noise=0.0, label_leak=0.0)
-    cohort = simulate(model.params, 60)
+    cohort = simulate(model.params, 30)
     found = probabilities(model, cohort)
     odds = sum_of_log_odds([found[name] for name in INPUTS], model.prior_labels)
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), found[JOINT], atol=1e-6)
@@ -232,7 +232,7 @@ def test_without_synergy_noise_and_leak_the_sum_of_log_odds_is_joint_reading() -
 def test_a_place_alone_and_a_cue_alone_change_no_probability() -> None:
     """Neither the images nor the texts alone depend on the values that are drawn by halves."""
     model = generator(synergy=1.0)
-    cohort = simulate(model.params, 60)
+    cohort = simulate(model.params, 40)
     for i, places in enumerate(cohort.places):
         turned = {pair: None if place is None else -place for pair, place in places.items()}
         seen = read_evidence(cohort.texts[i], cohort.vitals[i])
