@@ -16,12 +16,13 @@ ODD = (None, 36.6, 20.0, 1228.0)
 USUAL = {"temperature_f": 98.0, "systolic_bp_mmhg": 82.0, "diastolic_bp_mmhg": 80.0}
 
 
-def random_tables(seed: int, patients: int) -> Tables:
+def random_tables(seed: int, patients: int, apart: int = 1) -> Tables:
     """Studies, stays, triage and chart, on average 2, 3, 2 and 5 rows for each patient.
 
     Times lie on a grid within half a day, so that stays touch, overlap, contain each other, end as
     they begin, end before they begin (or never), and form chains. A patient has six stay ids at
     most: many stays are listed twice, with other times, and many triage rows are of one stay.
+    Stays begin ``apart`` steps of the grid apart, or at once: the more, the more ties there are.
     """
     rng = np.random.default_rng(seed)
 
@@ -39,7 +40,7 @@ def random_tables(seed: int, patients: int) -> Tables:
         return {n: [v[i] for i in rng.integers(24, size=rows).tolist()] for n, v in few.items()}
 
     stays, arrivals, charted, taken = (n * patients for n in (3, 2, 5, 2))
-    start = rng.integers(24, size=stays)
+    start = rng.integers(24 // apart, size=stays) * apart
     end = start + rng.choice([-2, 0, 1, 2, 3, 6, 12, 30], stays)
     edstays = {
         **ids(stays),

@@ -72,7 +72,7 @@ def test_without_ranges_everything_is_plausible() -> None:
 
 
 @given(ROWS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_values_are_dropped_as_by_loops(rows: list[dict[str, float | None]]) -> None:
     table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
     assert drop_implausible(table, RANGES).table.to_pylist() == [
@@ -81,7 +81,7 @@ def test_values_are_dropped_as_by_loops(rows: list[dict[str, float | None]]) -> 
 
 
 @given(ROWS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_every_value_is_kept_or_counted_as_dropped(rows: list[dict[str, float | None]]) -> None:
     table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
     result = drop_implausible(table, RANGES)
@@ -93,7 +93,7 @@ def test_every_value_is_kept_or_counted_as_dropped(rows: list[dict[str, float | 
 
 
 @given(ROWS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_plausible_values_are_kept_when_asked_again(rows: list[dict[str, float | None]]) -> None:
     table = pa.Table.from_pylist(rows, schema=triage().select(list(VITAL_SIGNS)).schema)
     once = drop_implausible(table, RANGES).table
