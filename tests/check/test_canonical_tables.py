@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +32,7 @@ SCHEMAS = {
     "external/far/images": schemas.IMAGES,
     "external/far/labels": schemas.labels(CLASSES),
 }
+RANGES = params.load("vitals", VitalsParams).ranges
 Change = Callable[[pa.Table], pa.Table]
 
 
@@ -68,25 +69,31 @@ def own_tables() -> dict[str, list[dict[str, object]]]:
     }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
     for name, rows in own_tables().items():
         table = pa.Table.from_pylist(rows, schema=SCHEMAS[name])
-        tables.write(table, tmp_path / f"{name}.parquet", SCHEMAS[name])
+        tables.write(table, folder / f"{name}.parquet", SCHEMAS[name])
     for name in ("mimic1", "mimic2", "mimic3", "far1"):
-        (tmp_path / f"{name}.jpg").touch()
-    return tmp_path
+        (folder / f"{name}.jpg").touch()
+    return folder
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written, tmp_path / "tables")
 
 
 def look(folder: Path, *sets: str) -> dict[str, CheckedTable]:
-    ranges, sets = params.load("vitals", VitalsParams).ranges, sets or ("far",)
-    found = check_tables(folder, folder, CLASSES, dict.fromkeys(sets, "nih"), ranges)
+    sets = sets or ("far",)
+    found = check_tables(folder, folder, CLASSES, dict.fromkeys(sets, "nih"), RANGES)
     return {str(f.path.relative_to(folder).with_suffix("")): f for f in found}
 
 
-def shown(folder: Path) -> str:
+def shown(found: Mapping[str, CheckedTable]) -> str:
     console = Console(file=io.StringIO(), width=400)
-    console.print(render_tables(list(look(folder).values())))
+    console.print(render_tables(list(found.values())))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -109,9 +116,11 @@ def with_value(column: str, row: int, value: object) -> Change:
 
 
 def test_tables_that_are_right_are_called_so(folder: Path) -> None:
-    assert not any(table.problems for table in look(folder).values())
-    assert f"ok {folder}/vitals.parquet: 2 rows" in shown(folder)
-    assert "8 of 8 are as they should be" in shown(folder)
+    found = look(folder)
+    assert not any(table.problems for table in found.values())
+    said = shown(found)
+    assert f"ok {folder}/vitals.parquet: 2 rows" in said
+    assert "8 of 8 are as they should be" in said
 
 
 def test_rows_of_the_table_an_ingest_writes_are_right(folder: Path) -> None:
@@ -206,9 +215,11 @@ WRONG = {
 def test_each_thing_that_can_be_wrong_is_said_of_its_column(case: str, folder: Path) -> None:
     name, column, how = WRONG[case]
     change(folder, name, how)
-    assert column in [problem.column for problem in look(folder)[name].problems]
+    found = look(folder)
+    assert column in [problem.column for problem in found[name].problems]
     lines = ("images with different values of 'Edema'", "have an indication", "have a known label")
-    assert any(line in shown(folder) for line in ([f"{column}: "] if column else lines))
+    said = shown(found)
+    assert any(line in said for line in ([f"{column}: "] if column else lines))
 
 
 def test_a_study_is_of_one_patient_in_an_external_set_too(folder: Path) -> None:

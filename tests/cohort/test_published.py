@@ -197,19 +197,24 @@ def test_chexpert_has_its_published_view_positions(raw: Path) -> None:
     assert positions.count("LL") + positions.count("RL") == 17
 
 
-def test_chexpert_no_finding_is_implied_where_published_as_blank(raw: Path) -> None:
-    known = read_labels("chexpert", raw / TABLES["chexpert"])
-    published = pc.value_counts(known["No Finding"]).to_pylist()
+@pytest.fixture(scope="module")
+def chexpert(raw: Path) -> pa.Table:
+    return read_labels("chexpert", raw / TABLES["chexpert"])
+
+
+def test_chexpert_no_finding_is_implied_where_published_as_blank(chexpert: pa.Table) -> None:
+    published = pc.value_counts(chexpert["No Finding"]).to_pylist()
     assert {row["values"] for row in published} == {1, None}
-    implied = imply_no_finding(known, CXR_LT_2023)
-    assert known["No Finding"].null_count - implied["No Finding"].null_count == 183_519
+    implied = imply_no_finding(chexpert, CXR_LT_2023)
+    assert chexpert["No Finding"].null_count - implied["No Finding"].null_count == 183_519
     assert pc.sum(pc.equal(implied["No Finding"], 0)).as_py() == 183_519
 
 
-def test_chexpert_uncertain_labels_are_neither_positive_nor_negative(raw: Path) -> None:
-    path = raw / TABLES["chexpert"]
-    written = read_csv(path, ["Pneumonia"]).text("Pneumonia").to_pylist()
-    known = read_labels("chexpert", path)["Pneumonia"].to_pylist()
+def test_chexpert_uncertain_labels_are_neither_positive_nor_negative(
+    raw: Path, chexpert: pa.Table
+) -> None:
+    written = read_csv(raw / TABLES["chexpert"], ["Pneumonia"]).text("Pneumonia").to_pylist()
+    known = chexpert["Pneumonia"].to_pylist()
     assert known.count(1) == written.count("1.0")
     assert known.count(0) == written.count("0.0")
     assert known.count(None) == written.count("-1.0") + written.count(None)
