@@ -60,7 +60,10 @@ def test_a_leak_is_found_and_measured(leaky: Results) -> None:
 
 
 def test_a_small_leak_is_found(leaky: Results) -> None:
-    small = run(0.15)["leak"]
+    invented = factories.invent({"train": 400, "test": 400})
+    cohort = factories.cohort(invented, factories.leaked(invented, 0.15))
+    named = named_shared(cohort, CXR_LT_2023)
+    small = leak_results(cohort, CXR_LT_2023, named, PARAMS, EVALUATION)
     assert small["found"]
     assert small["ruled_out"]["excess"] < leaky["leak"]["ruled_out"]["excess"]
 

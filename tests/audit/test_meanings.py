@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from camchex.audit import gain
 from camchex.audit.gain import (
     MEANINGS,
     NAMES,
@@ -36,6 +37,12 @@ def split(uncertain: int | None) -> Split:
         cells[::3] = [uncertain] * len(cells[::3])
         cohort = cohort.set_column(at, cohort.schema.field(at), pa.array(cells, pa.int8()))
     return labelled_split(cohort, "test", CXR_LT_2023)
+
+
+@pytest.fixture(autouse=True)
+def headline_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the scores by set of labels, which take most of the time."""
+    monkeypatch.setattr(gain, "_of_set", lambda *_: dict.fromkeys(gain.PARTS))
 
 
 def headlines(test: Split, curated: pa.Table | None = None) -> dict[str, object]:
