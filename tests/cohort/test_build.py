@@ -293,7 +293,7 @@ def test_an_empty_cohort_is_refused() -> None:
         build_cohort(inputs(), set(), CLASSES)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.sets(st.sampled_from(sorted(IMAGES)), min_size=1), st.integers(0, 99))
 def test_every_prepared_image_of_a_split_is_in_its_study_once(
     prepared: set[str], seed: int

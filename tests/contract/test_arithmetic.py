@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy._core._multiarray_umath import __cpu_features__
 from threadpoolctl import threadpool_info
@@ -48,6 +48,7 @@ def test_what_the_caller_set_of_others_is_kept() -> None:
 
 
 @given(ENVIRONMENTS)
+@settings(max_examples=30)
 def test_any_environment_is_pinned_once_and_for_all(environment: dict[str, str]) -> None:
     before = dict(environment)
     once = pinned(environment)

@@ -178,7 +178,7 @@ image_store.require_unchanged = lambda *_: None
 refused = 0
 for name in ("index.arrow", "shard-00000.arrow"):
     file = Path(sys.argv[1]) / name
-    for at in range(file.stat().st_size):
+    for at in range(0, file.stat().st_size, 3):
         value = 0xFF if at % 2 else 0x05
         damage(file, at, value)
         try:

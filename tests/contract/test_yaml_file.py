@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.serialize import load_yaml, loads_yaml
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from camchex.contract.yaml_file import parse_yaml, read_yaml, yaml_text
@@ -167,6 +167,7 @@ CONTENTS = st.recursive(
 
 
 @given(st.dictionaries(KEYS, CONTENTS, max_size=4))
+@settings(max_examples=40)
 def test_what_is_written_is_read_back_here_and_by_dvc(content: dict[str, object]) -> None:
     text = yaml_text(content)
     assert repr(parse_yaml(text, "x")) == repr(loads_yaml(text)) == repr(content)

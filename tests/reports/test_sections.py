@@ -108,7 +108,7 @@ def restated(text: str) -> list[tuple[str, str, int]]:
 
 
 @given(TEXTS)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_the_reference_splits_any_report_as_a_scanner_without_regex_does(text: str) -> None:
     for report in (text, f"{text}\n IMPRESSION: clear."):
         found = split_sections(report, "reference")
@@ -116,7 +116,7 @@ def test_the_reference_splits_any_report_as_a_scanner_without_regex_does(text: s
 
 
 @given(TEXTS, st.sampled_from(["reference", "corrected"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_sections_follow_each_other_without_overlap(text: str, rules: SectionRules) -> None:
     end = 0
     for section in split_sections(text, rules):
@@ -126,7 +126,7 @@ def test_sections_follow_each_other_without_overlap(text: str, rules: SectionRul
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_section_stands_in_the_report_where_it_says(text: str) -> None:
     for section in split_sections(text, "corrected"):
         assert text[section.start :].startswith(section.text)
@@ -159,7 +159,7 @@ def test_after_a_trailing_space_or_a_carriage_return_it_is_not(
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_but_for_requests_and_swallowed_headers_both_rules_split_a_concluded_report_alike(
     text: str,
 ) -> None:

@@ -155,7 +155,7 @@ def test_intervals_of_a_mean_over_rare_classes_hold_the_truth() -> None:
     truth = np.trapezoid(precision * norm.pdf(grid - shift), grid)  # of endlessly many studies
     draw = np.random.default_rng(0)
     held = percentiles = 0
-    for repeat in range(100):
+    for repeat in range(50):
         labels = (draw.random((400, 10)) < share).astype(float)
         scores = draw.normal(size=labels.shape) + shift * labels
         draws = draw_patients([str(i) for i in range(400)], 200, repeat)
@@ -165,8 +165,8 @@ def test_intervals_of_a_mean_over_rare_classes_hold_the_truth() -> None:
         held += found[0] <= truth <= found[1]
         low, high = np.quantile(values, [0.025, 0.975])
         percentiles += low <= truth <= high
-    assert held >= 80
-    assert percentiles <= 60
+    assert held >= 40
+    assert percentiles <= 30
 
 
 def test_a_mean_over_classes_is_over_the_same_classes_in_each_resample() -> None:

@@ -192,7 +192,7 @@ def test_the_standard_error_of_a_difference_is_that_of_many_resamples() -> None:
 def test_a_difference_over_rare_classes_is_held_as_often_as_promised(better: float) -> None:
     shares, draw, held = np.array([0.01, 0.02, 0.03, 0.05, 0.1]), np.random.default_rng(1), []
     truth = np.mean([np.subtract(truth_of(p, 1.2 + better), truth_of(p, 1.2)) for p in shares], 0)
-    for _ in range(150):
+    for _ in range(100):
         labels = (draw.random((300, 5)) < shares).astype(float)
         labels[0], labels[1] = 1, 0
         sides = [
@@ -201,7 +201,7 @@ def test_a_difference_over_rare_classes_is_held_as_often_as_promised(better: flo
         ]
         ends = np.array([*difference(*sides).values()], float)
         held.append((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
-    assert (np.mean(held, axis=0) > binom.ppf(0.01, 150, 0.93) / 150).all()
+    assert (np.mean(held, axis=0) > binom.ppf(0.01, 100, 0.93) / 100).all()
 
 
 def test_a_model_does_not_differ_from_itself_and_few_patients_tell_no_difference() -> None:

@@ -104,12 +104,11 @@ ROWS = st.lists(
 
 
 @both
-@given(rows=ROWS)
-@pytest.mark.parametrize("column", [1, 3], ids=["many ties", "few ties"])
-@pytest.mark.parametrize("kind", ["weighted", "unweighted"])
+@given(rows=ROWS, column=st.sampled_from([1, 3]), kind=st.sampled_from(["weighted", "unweighted"]))
 def test_a_class_scores_as_in_scikit_learn(
     ours: Score, theirs: Score, column: int, kind: str, rows: list[tuple[float, ...]]
 ) -> None:
+    """Column 1 has many ties, and column 3 few."""
     labels, weights = (np.array([row[i] for row in rows], dtype=float) for i in (0, 2))
     scores = np.array([row[column] for row in rows], dtype=float)
     times = weights if kind == "weighted" else np.ones(len(rows))

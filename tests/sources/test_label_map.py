@@ -23,7 +23,7 @@ READERS = ("R1", "R2", "R3")
 NIH_FINDINGS = [name for name in nih.CLASSES if name != "No Finding"]
 KAGGLE = [name for name in PHYSIONET[2:] if name in vindr.KAGGLE]
 
-WITH_FILES = settings(deadline=None, max_examples=40)  # each example writes a file
+WITH_FILES = settings(deadline=None, max_examples=20)  # each example writes a file
 policies = st.builds(
     LabelPolicy,
     uncertain=st.sampled_from(["unknown", "positive", "negative"]),
@@ -216,6 +216,7 @@ def label_table(*values: dict) -> pa.Table:
 
 
 @given(label_rows)
+@settings(max_examples=30)
 def test_only_an_unknown_no_finding_beside_a_positive_finding_changes(values: list[dict]) -> None:
     before = label_table(*values)
     after = imply_no_finding(before, CXR_LT_2023)

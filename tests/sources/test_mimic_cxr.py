@@ -60,7 +60,7 @@ def test_a_time_has_its_leading_zeros_back(tmp_path: Path, written: str, clock: 
     assert f"{studies[0]['study_time']:%H:%M:%S}" == clock
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @given(st.lists(times, min_size=1, max_size=20))
 def test_any_time_survives_being_written_as_a_float(tmp_path: Path, taken: list[datetime]) -> None:
     rows = [

@@ -147,7 +147,9 @@ def test_a_damaged_file_is_named_with_what_is_wrong(
 
 
 @given(st.integers(0, len(packed(ROWS)) - 1), st.integers(0, 7))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_a_flipped_bit_of_a_compressed_file_never_changes_a_value(
     tmp_path: Path, byte: int, bit: int
 ) -> None:
@@ -168,7 +170,9 @@ def test_a_flipped_bit_of_a_compressed_file_never_changes_a_value(
     st.binary(max_size=3).filter(lambda written: not {*b"\r\n"} & {*written}),
     st.integers(0, 40),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_whatever_is_overwritten_the_file_is_named_or_no_row_is_lost(
     tmp_path: Path, start: int, written: bytes, removed: int
 ) -> None:
@@ -191,7 +195,9 @@ def test_whatever_is_overwritten_the_file_is_named_or_no_row_is_lost(
         max_size=30,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_quoted_cells_are_read_as_python_reads_them(tmp_path: Path, rows: list[list[str]]) -> None:
     path = tmp_path / "table.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -320,7 +326,9 @@ def test_an_id_that_is_a_number_is_written_in_one_way(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "s"]), st.integers(1, 10**18 - 1)), min_size=1))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_a_published_letter_is_taken_off_and_no_digit_with_it(
     tmp_path: Path, ids: list[tuple[str, int]]
 ) -> None:
@@ -390,7 +398,9 @@ def test_a_time_that_does_not_exist_is_refused(tmp_path: Path, value: str) -> No
 
 
 @given(st.lists(st.none() | st.datetimes(datetime(1678, 1, 1), datetime(2262, 1, 1)), min_size=1))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_times_are_read_to_the_second(tmp_path: Path, times: list[datetime | None]) -> None:
     whole = [t and t.replace(microsecond=0) for t in times]
     text = "a,b\n" + "".join(f"{t or ''},1\n" for t in whole)
@@ -407,7 +417,9 @@ def test_times_are_read_to_the_second(tmp_path: Path, times: list[datetime | Non
         min_size=1,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_times_are_read_however_iso_8601_writes_them(
     tmp_path: Path, times: list[tuple[datetime, str, str]]
 ) -> None:
@@ -421,7 +433,9 @@ def test_times_are_read_however_iso_8601_writes_them(
 
 
 @given(st.lists(st.none() | st.floats(-1e299, 1e299), min_size=1))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 def test_numbers_are_read_to_their_last_bit(tmp_path: Path, numbers: list[float | None]) -> None:
     printed = ["" if n is None else format(Decimal(n), "f") for n in numbers]
     found = table(tmp_path, "a,b\n" + "".join(f"{n},1\n" for n in printed), "a").numbers("a")

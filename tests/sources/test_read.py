@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from camchex.contract import schemas
@@ -14,7 +15,7 @@ from tests.sources.raw import CHEXPERT, NIH, VINDR, published
 
 def read(table: pa.Table, image: str) -> dict[str, set[str]]:
     """Classes of one image that are positive, negative and unknown."""
-    (row,) = [one for one in table.to_pylist() if one["image_id"] == image]
+    (row,) = table.filter(pc.equal(table["image_id"], image)).to_pylist()
     names = {1.0: "positive", 0.0: "negative", None: "unknown"}
     found: dict[str, set[str]] = {name: set() for name in names.values()}
     for name in CXR_LT_2023:

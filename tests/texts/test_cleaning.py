@@ -131,7 +131,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=15).map("".join))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_released_rule_is_its_steps_one_after_the_other(text: str) -> None:
     expected = step_by_step(text)
     assert clean_indication(text) == (None if expected == "." else expected)
@@ -199,7 +199,7 @@ NUMBERS = re.compile(r"\d+(?:[.,/:]\d+)*")
 
 
 @given(st.lists(st.sampled_from([*" .,/:?_'&x1<+%", "38.5", "10/12", "5. ", "///"])).map("".join))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_number_and_no_question_is_lost_or_changed_by_the_corrected_cleaner(text: str) -> None:
     cleaned = clean_indication(text, "corrected")
     if cleaned is not None:

@@ -67,7 +67,7 @@ def test_table_a1_is_the_published_one(real_data: Path) -> None:
 
 
 @given(ROWS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_a_column_of_texts_reads_as_its_rows_do(rows: list[dict[str, Any]]) -> None:
     kinds = {**dict.fromkeys(VITAL_SIGNS, pa.float64()), "gender": pa.string()}
     table = pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
