@@ -203,14 +203,14 @@ def _dicom_studies(request: Request, archive: "Archive | None") -> "tuple[Studie
 
         if request.store:
             _structured_report()  # what is missing is said before anything is fetched
-        where, what = archive.address, "studies"
+        where, what = archive.address, ("study", "studies")
         found = studies_of(archive, parse_searches(request.find))
     else:
         assert request.dicom is not None
-        where, what = str(request.dicom), "files"
+        where, what = str(request.dicom), ("file",)
         found = find_studies(request.dicom)
     for reason, number in found.ignored.items():
-        _say(f"{where}: {number:,} {what} are left out: {reason}")
+        _say(f"{where}: {counted(number, *what)} left out: {reason}")
     return lambda: iter(found.studies), len(found.studies)
 
 

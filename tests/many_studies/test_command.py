@@ -86,7 +86,7 @@ def test_a_dicom_folder_is_predicted(predict: Command, tmp_path: Path) -> None:
     (tmp_path / "dicom/notes.txt").write_text("text")
     status, said, note = predict("--dicom", "dicom", "--out", "out.parquet")
     assert (status, said) == (3, "wrote out.parquet: 1 predicted, 1 refused, 0 set aside\n")
-    assert "1 files are left out: not a DICOM file" in note
+    assert "1 file left out: not a DICOM file" in note
     first, second = pq.read_table("out.parquet").to_pylist()
     assert first["view_sources"] == ["ViewPosition"]
     assert "another body part: HAND" in second["reason"]

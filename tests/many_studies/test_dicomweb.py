@@ -85,7 +85,7 @@ def test_an_archive_gives_what_a_folder_of_its_files_gives(
     words = ["--dicomweb", archive.address, "--find", "StudyDate=20260101-20261231"]
     status, said, note = predict(*words, "--out", "a.parquet")
     assert (status, said) == (3, "wrote a.parquet: 2 predicted, 1 refused, 0 set aside\n")
-    assert "1 studies are left out: no X-ray (CR, DX, DR, RG) among them" in note
+    assert "1 study left out: no X-ray (CR, DX, DR, RG) among them" in note
     predict("--dicom", str(write_export(tmp_path / "export")), "--out", "b.parquet")
     by_folder = {row["study_id"]: row for row in rows("b.parquet")}
     found = rows("a.parquet")
