@@ -207,7 +207,7 @@ def _dicom_studies(request: Request, archive: "Archive | None") -> "tuple[Studie
         found = studies_of(archive, parse_searches(request.find))
     else:
         assert request.dicom is not None
-        where, what = str(request.dicom), ("file",)
+        where, what = str(request.dicom), ("file", "files")
         found = find_studies(request.dicom)
     for reason, number in found.ignored.items():
         _say(f"{where}: {counted(number, *what)} left out: {reason}")
