@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -68,17 +69,23 @@ def code_behind(stage: Path) -> list[Path]:
 
 def _imported(file: Path) -> Iterator[Path]:
     """Files of the package that the import statements of a file name."""
-    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
-        names = []
+    for name in _names(file.read_bytes()):
+        package, *below = name.split(".")
+        path = CODE.joinpath(*below)
+        files = (path.with_suffix(".py"), path / "__init__.py") if package == CODE.name else ()
+        yield from (file for file in files if file.is_file())
+
+
+@cache
+def _names(text: bytes) -> frozenset[str]:
+    """What the import statements of a Python file name."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            package, *below = name.split(".")
-            path = CODE.joinpath(*below)
-            files = (path.with_suffix(".py"), path / "__init__.py") if package == CODE.name else ()
-            yield from (file for file in files if file.is_file())
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
 def run_once(run: Run, train: Callable[[Path], None]) -> None:
