@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow.compute as pc
@@ -631,25 +632,40 @@ def test_the_benchmark_of_stability_trains_as_the_stage_does_but_for_the_noise(
     stability = importlib.import_module("stability")
     before = tracked(here)
     recorded = (here / CURVES / curves / "development_mAP.tsv").read_text().splitlines()[1:]
-    losses = []
-    scores = stability.scores
+    losses = losses_of(stability, monkeypatch)
+    monkeypatch.setattr(stability, "NOISE", 1e-3)  # a training this short forgets last digits
+    plain, noisy = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5))
+    assert plain["development_mAP"] == max(float(row.split("\t")[1]) for row in recorded)
+    assert all(0 < noisy[score] < 1 for score in stability.SCORES)
+    assert losses[0] == (here / CURVES / curves / "train_loss.tsv").read_text()
+    assert losses[1] != losses[0]
+    assert tracked(here) == before
+
+
+def test_the_benchmark_of_stability_repeats_a_noise_and_trains_with_another_seed(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    stability = importlib.import_module("stability")
+    losses = losses_of(stability, monkeypatch)
+    noisy, again = (stability.run(stability.Run(here, "teacher", {}, 5)) for _ in range(2))
+    assert noisy == again
+    assert losses[0] == losses[1]
+    for kind, curves in (("teacher", "gen0"), ("fusion", "seed0")):  # a fusion is told its seed
+        stability.run(stability.Run(here, kind, {"training.seed": 3}))
+        assert losses[-1] != (here / CURVES / curves / "train_loss.tsv").read_text()
+
+
+def losses_of(stability: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Losses of each training of the benchmark from now on."""
+    losses, scores = list[str](), stability.scores
 
     def scores_and_losses(run: str) -> dict[str, float]:
         losses.append(Path("curves/train_loss.tsv").read_text())
         return scores(run)
 
     monkeypatch.setattr(stability, "scores", scores_and_losses)
-    plain, noisy, again = (stability.run(stability.Run(here, kind, {}, n)) for n in (0, 5, 5))
-    assert plain["development_mAP"] == max(float(row.split("\t")[1]) for row in recorded)
-    assert noisy == again
-    assert all(0 < noisy[score] < 1 for score in stability.SCORES)
-    other = stability.run(stability.Run(here, kind, {"training.seed": 3}))
-    assert other != plain
-    monkeypatch.setattr(stability, "NOISE", 1e-3)  # a training this short forgets last digits
-    stability.run(stability.Run(here, kind, {}, 5))
-    assert losses[0] == (here / CURVES / curves / "train_loss.tsv").read_text()
-    assert losses[-1] != losses[0]
-    assert tracked(here) == before
+    return losses
 
 
 def tracked(folder: Path) -> dict[Path, float]:
