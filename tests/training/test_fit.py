@@ -33,6 +33,8 @@ from tests.training.factories import (
     small_network,
 )
 
+Trained = Callable[..., tuple[dict, list]]
+
 
 class Killed(BaseException):
     """Stands for a signal: nothing in the code under test catches it."""
@@ -44,6 +46,20 @@ def train(scratch: Path, params: TrainingParams = TRAINING, **sizes: int) -> tup
     task = image_task(network, Augmentation(AUGMENTATION, SIZE), **sizes)
     history = fit(task, params, RUNTIME, scratch)
     return {name: value.clone() for name, value in network.state_dict().items()}, history
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Results of trainings without interruption, each of which runs once."""
+    known: dict[object, tuple[dict, list]] = {}
+
+    def once(params: TrainingParams = TRAINING, **sizes: int) -> tuple[dict, list]:
+        key = params.model_dump_json(), *sizes.items()
+        if key not in known:
+            known[key] = train(tmp_path_factory.mktemp("straight"), params, **sizes)
+        return known[key]
+
+    return once
 
 
 def assert_same(one: tuple[dict, list], other: tuple[dict, list]) -> None:
@@ -106,37 +122,40 @@ VARIANTS = {
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS.keys())
 @pytest.mark.parametrize("epoch", [0, 1, 2])
 def test_a_training_killed_after_an_epoch_ends_as_if_it_had_not_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: TrainingParams, epoch: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    straight: Trained,
+    params: TrainingParams,
+    epoch: int,
 ) -> None:
-    straight = train(tmp_path / "straight", params)
+    expected = straight(params)
     with monkeypatch.context() as patch:
         kill_after(patch, epoch, saved=True)
         with pytest.raises(Killed):
             train(tmp_path / "killed", params)
     assert (tmp_path / "killed" / CHECKPOINT).exists()
     epochs = count_epochs(monkeypatch)
-    assert_same(train(tmp_path / "killed", params), straight)
+    assert_same(train(tmp_path / "killed", params), expected)
     assert len(epochs) == params.epochs - epoch - 1  # it went on, and did not start again
 
 
 def test_a_training_killed_inside_an_epoch_repeats_that_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Trained
 ) -> None:
-    straight = train(tmp_path / "straight")
     with monkeypatch.context() as patch:
         kill_after(patch, 1, saved=False)
         with pytest.raises(Killed):
             train(tmp_path / "killed")
-    assert_same(train(tmp_path / "killed"), straight)
+    assert_same(train(tmp_path / "killed"), straight())
 
 
-def test_two_trainings_give_the_same_weights(tmp_path: Path) -> None:
-    assert_same(train(tmp_path / "one"), train(tmp_path / "two"))
+def test_two_trainings_give_the_same_weights(tmp_path: Path, straight: Trained) -> None:
+    assert_same(train(tmp_path), straight())
 
 
-def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
-    one, _ = train(tmp_path / "one")
-    two, _ = train(tmp_path / "two", TRAINING.model_copy(update={"seed": 8}))
+def test_another_seed_gives_other_weights(straight: Trained) -> None:
+    one, _ = straight()
+    two, _ = straight(TRAINING.model_copy(update={"seed": 8}))
     assert not torch.equal(one["5.weight"], two["5.weight"])
 
 
@@ -296,10 +315,14 @@ def poison(network: nn.Module, step: int, monkeypatch: pytest.MonkeyPatch) -> No
     ("development", "changes"), [(0, {}), (0, {"ema_decay": None, "clip_norm": None}), (20, {})]
 )
 def test_a_gradient_that_is_no_number_in_the_last_step_is_not_kept_and_jams_no_rerun(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict, development: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    straight: Trained,
+    changes: dict,
+    development: int,
 ) -> None:
     params = TRAINING.model_copy(update=changes)
-    straight = train(tmp_path / "straight", params, development=development)
+    expected = straight(params, development=development)
     torch.manual_seed(params.seed)
     network = small_network()
     task = image_task(network, Augmentation(AUGMENTATION, SIZE), development=development)
@@ -311,7 +334,7 @@ def test_a_gradient_that_is_no_number_in_the_last_step_is_not_kept_and_jams_no_r
     assert "epoch 3, step 5 of 5: the gradient norm is no number" in str(caught.value)
     assert f"last good epoch ({folder / CHECKPOINT})" in str(caught.value)
     epochs = count_epochs(monkeypatch)
-    assert_same(train(folder, params, development=development), straight)
+    assert_same(train(folder, params, development=development), expected)
     assert epochs == [2]
 
 
