@@ -12,7 +12,8 @@ from camchex.networks import image_encoder
 from camchex.networks.image_classifier import ImageClassifier, build_image_classifier
 from tests.networks.small import CLASSES, SIZE, classifier, encoder_params
 
-RESNET: dict[str, object] = {"backbone": "resnet10t", "backbone_args": {}}
+RESNET_ARGS: dict[str, object] = {"channels": [8, 8, 16, 16]}
+RESNET: dict[str, object] = {"backbone": "resnet10t", "backbone_args": RESNET_ARGS}
 VIT_ARGS: dict[str, object] = {"img_size": SIZE, "embed_dim": 16, "depth": 1, "num_heads": 2}
 VIT: dict[str, object] = {"backbone": "vit_tiny_patch16_224", "backbone_args": VIT_ARGS}
 SWIN: dict[str, object] = {
@@ -156,9 +157,9 @@ def test_a_backbone_that_timm_cannot_build_is_refused() -> None:
 
 @torch.no_grad()
 def test_pretrained_weights_come_from_a_folder(tmp_path: Path) -> None:
-    published = {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
+    published = {"fc.weight": torch.zeros(1000, 16), "fc.bias": torch.zeros(1000)}
     torch.manual_seed(9)
-    published |= timm.create_model("resnet10t", num_classes=0).state_dict()
+    published |= timm.create_model("resnet10t", num_classes=0, **RESNET_ARGS).state_dict()
     save_file(published, tmp_path / "model.safetensors")
     model = classifier(**RESNET, pretrained=str(tmp_path))
     found = model.encoder.backbone.state_dict()
@@ -191,7 +192,7 @@ def test_pretrained_weights_that_are_missing_or_foreign_are_refused(tmp_path: Pa
     save_file({"stem.weight": torch.zeros(1)}, path)
     with pytest.raises(ModelError, match="are missing: "):
         classifier(**RESNET, pretrained=str(tmp_path))
-    named_alike = timm.create_model("resnet10t").state_dict()
+    named_alike = timm.create_model("resnet10t", **RESNET_ARGS).state_dict()
     save_file({n: torch.zeros(*t.shape, 2) for n, t in named_alike.items()}, path)
     with pytest.raises(ModelError, match="resnet10t"):
         classifier(**RESNET, pretrained=str(tmp_path))
@@ -209,7 +210,9 @@ def test_a_hub_out_of_reach_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 def test_hub_weights_are_those_of_the_backbone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_file(timm.create_model("resnet10t").state_dict(), tmp_path / "model.safetensors")
+    save_file(
+        timm.create_model("resnet10t", **RESNET_ARGS).state_dict(), tmp_path / "model.safetensors"
+    )
     asked = []
 
     def hub(name: str, key: str, page: str) -> Path:
