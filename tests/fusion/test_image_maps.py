@@ -274,9 +274,14 @@ def train(demo: Path, name: str, *settings: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "settings", [[], ["encoders=shared"], ["architecture=mmbt"], ["mask_padding=false"]]
+    ("augmentation", "settings"),
+    [
+        (Unaugmented, []),
+        (Mirror, ["encoders=shared"]),
+        (Mirror, ["architecture=mmbt"]),
+        (Mirror, ["mask_padding=false"]),
+    ],
 )
-@pytest.mark.parametrize("augmentation", [Unaugmented, Mirror])
 @pytest.mark.usefixtures("classifiers")
 def test_a_training_with_kept_maps_is_the_training_without(
     demo: Path,
