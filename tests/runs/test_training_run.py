@@ -230,6 +230,8 @@ def train_beside_another(run: Run, log: Path, ready: Barrier) -> None:
     run_once(run, train)
 
 
+# Python 3.12 warns of forks beside threads, none of which these processes use.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_two_processes_train_one_after_the_other_and_only_once(
     run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
