@@ -24,6 +24,7 @@ from camchex.audit.gain import NAMES
 from camchex.audit.scorer import Scorer
 from camchex.contract import schemas
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
+from camchex.profiles.profiles import locate, validate_file
 from camchex.scores.bootstrap import draw_patients
 from camchex.scores.labelled_split import labelled_split
 from camchex.scores.params import AuditParams, EvaluationParams
@@ -31,7 +32,6 @@ from camchex.synthetic.people.indication import write_indication
 from camchex.synthetic.people.patients import invent_studies
 from camchex.synthetic.random_streams import stream
 from camchex.texts.cleaning import clean_indication
-from tests.synthetic.ceiling_cohort import demo
 
 TOTAL, SEEDS, REQUESTS, WORKERS = 227_835, 3, 100_000, 2
 BLANK, UNSURE = 0.75, 0.04  # share of absent findings that are blank; of all that are uncertain
@@ -40,7 +40,7 @@ DIRT = 0.05  # share of the studies without an indication
 
 def requests() -> list[str]:
     """Distinct requests of the generator, cleaned."""
-    params = demo()
+    params = validate_file(locate("demo")).synthetic
     studies = invent_studies(params, "train", REQUESTS, params.prevalence)
     texts = (write_indication(s.patient, s, stream(0, s.study_id)).text for s in studies)
     return [clean_indication(text) or "" for text in texts]

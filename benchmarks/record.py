@@ -3,11 +3,13 @@
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # stages and ablations are not installed
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # stages are not installed
-
 import torch
 from record import RESULTS, machine, write
 from torch import nn
