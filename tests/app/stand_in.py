@@ -18,4 +18,7 @@ class StandIn:
 def load(_: worker.Tried) -> About:
     """Take the place of ``camchex.app.worker.load``."""
     worker._held[:] = [StandIn()]
-    return About("stand-in", ["images"], 1, False, False, [], "")  # noqa: FBT003
+    return About(
+        name="stand-in", inputs=["images"], classes=1, calibrated=False, decides_views=False,
+        examples=[], style="",
+    )  # fmt: skip
