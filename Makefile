@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 # A file's tests stay in one process, which makes its fixtures once; tests/conftest.py orders files.
-PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
+# A third process computes on two cores while others wait for the processes of their tests.
+PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Stages and tests are many short processes, each of which would compile every module again.

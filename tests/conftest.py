@@ -2,12 +2,13 @@
 
 import gc
 import os
+import pickle
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DVC_TEST"] = "1"  # no process beside each call for statistics and newer versions
-# Two test processes share two cores: threads of small sums would wait for each other, at full load.
+# Test processes share two cores: threads of small sums would wait for each other, at full load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np  # noqa: F401 - here, a notice about features that the proces
 import pytest
 from hypothesis import settings
 
-from camchex.contract import tables
+from camchex.contract import tables, yaml_file
 from tests.runs import preloaded
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -36,14 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest file first, then those with slow tests: two processes end together so."""
+    """Put the longest file first, then those with slow tests: all processes end together so."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path.name != LONGEST, item.path not in slow))
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage again, but never look through what the collection left."""
+    """Collect garbage again, but seldom, and never look through what the collection left."""
     gc.freeze()
+    gc.set_threshold(10_000)
     gc.enable()
 
 
@@ -57,6 +59,21 @@ def database() -> Iterator[None]:
     """Let all queries share a database: to open one takes as long as the query of a test."""
     with duckdb.connect() as shared, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "duckdb", SimpleNamespace(connect=shared.cursor))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def yaml() -> Iterator[None]:
+    """Let a YAML file be parsed once, of which each reader has a copy: all read the same few."""
+    parse, parsed = yaml_file.parse_yaml, dict[str, bytes]()
+
+    def parse_once(text: str, where: str) -> object:
+        if text not in parsed:
+            parsed[text] = pickle.dumps(parse(text, where))
+        return pickle.loads(parsed[text])  # noqa: S301 - ours
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_file, "parse_yaml", parse_once)
         yield
 
 
