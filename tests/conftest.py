@@ -1,5 +1,6 @@
 """What every test shares: no network, the order of files, and real data where it is present."""
 
+import atexit
 import gc
 import os
 import pickle
@@ -43,15 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage again, but seldom, and never look through what the collection left."""
+    """Collect garbage again, but seldom, and never look through what the collection left.
+
+    The end of the process takes that apart, after pytest's last look: bindings complain otherwise.
+    """
     gc.freeze()
+    atexit.register(gc.unfreeze)
     gc.set_threshold(10_000)
     gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """Let the end of the process take apart what was frozen; bindings complain otherwise."""
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
