@@ -29,7 +29,7 @@ from pydantic import Field, ValidationError
 from camchex.contract import schemas
 from camchex.contract.checksums import again, require_checksums, require_unchanged
 from camchex.contract.params import Section
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 
 Fit = Literal["stretch", "pad"]
 LARGEST_SHARD_MB = 1024  # 32-bit offsets end at 2 GiB, and a shard ends after it is full
@@ -227,7 +227,8 @@ def _mapped(path: Path, schema: pa.Schema, rows: int) -> pa.RecordBatch:
     if not batch.schema.equals(schema):
         raise DataError(f"{path}: its schema is\n{batch.schema}\nexpected\n{schema}. {again(path)}")
     if len(batch) != rows:
-        raise DataError(f"{path}: {len(batch)} images, but {CONTENTS} says {rows}. {again(path)}")
+        found = counted(len(batch), "image")
+        raise DataError(f"{path}: {found}, but {CONTENTS} says {rows}. {again(path)}")
     return batch
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from camchex.fusion.camchex import CaMChex
+from camchex.fusion.camchex import CaMChex, evidence_of
 from camchex.fusion.params import Modality
 from camchex.fusion.study_batch import StudyBatch, Tokens
 from camchex.scores.calibration_file import TINY
@@ -174,20 +174,15 @@ class Answer:
 def _logits(model: CaMChex, batch: StudyBatch, embeddings: Mapping[Modality, Tensor]) -> Tensor:
     """Logits as :meth:`CaMChex.forward` computes them, which lets no gradient of heads through."""
     params = model.config.fusion
-    if params.architecture == "mmbt" or not params.input_heads:
-        plain = model(batch, embeddings=embeddings or None)
+    if params.architecture == "mmbt":
+        plain = model(batch)
         assert isinstance(plain, Tensor)
         return plain
-    has_images = "images" in params.inputs and (len(batch.images) > 0 or not params.mask_padding)
-    images = model.encode_images(batch) if has_images else None
-    tokens = model.fusion.tokens(images, embeddings, batch.size)
-    texts = {"indication": batch.indication, "vitals": batch.vitals}
-    nothing = {"indication": model.no_indication, "vitals": model.no_vitals}
-    missing = {name: texts[name].equal(nothing[name]) for name in embeddings}
-    evidence, _ = model.input_heads(tokens, missing)
-    joint: Tensor = model.decoder(*model.fusion(tokens))
-    together: Tensor = joint + evidence.sum(1)
-    return together
+    read = model.read(batch, embeddings)
+    if not params.input_heads:
+        return model.fuse(read)
+    joint: Tensor = model.decoder(*model.fusion(read))
+    return joint + evidence_of(read).sum(1)
 
 
 def _with(batch: StudyBatch, images: Tensor) -> StudyBatch:

@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -19,7 +19,6 @@ from camchex.errors import ModelError
 from camchex.export.plain import NUMBERS, VIEWS, PlainCaMChex, plain_inputs
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.study_batch import StudyBatch
-from camchex.networks import image_encoder, ml_decoder
 
 FILE, OUTPUT = "model.onnx", "probabilities"
 OPSET = 20
@@ -39,8 +38,6 @@ FREE: Mapping[str, Mapping[int, str]] = {
     "vitals_mask": {0: "studies", 1: "vitals_tokens"},
 }
 """Free dimensions of each input, by number."""
-WITH_LEN = (image_encoder, ml_decoder)
-"""Modules that take the ``len`` of tensors."""
 
 
 def write_onnx(model: CaMChex, path: Path) -> None:
@@ -120,15 +117,13 @@ def _examples(plain: PlainCaMChex) -> dict[str, Tensor]:
 def _exportable() -> Iterator[None]:
     """Make what a network does traceable, while it is traced.
 
-    The fused attention of torch's evaluation mode cannot be; and ``len`` of a tensor is a number
-    for ever, where its shape stays a name. What the libraries say of their own steps is left out.
+    The fused attention of torch's evaluation mode cannot be. What the libraries say of their own
+    steps is left out.
     """
     before, log = torch.backends.mha.get_fastpath_enabled(), logging.getLogger("onnxscript")
     level = log.level
     log.setLevel(logging.ERROR)
     torch.backends.mha.set_fastpath_enabled(False)
-    for module in WITH_LEN:
-        module.__dict__["len"] = _named_len
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "# The axis name: .* will not be used")
@@ -136,9 +131,3 @@ def _exportable() -> Iterator[None]:
     finally:
         log.setLevel(level)
         torch.backends.mha.set_fastpath_enabled(before)
-        for module in WITH_LEN:
-            del module.__dict__["len"]
-
-
-def _named_len(of: Sized) -> int:
-    return of.shape[0] if isinstance(of, Tensor) else len(of)

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.params import FusionArchitecture, Modality
+from camchex.fusion.params import TEXTS, FusionArchitecture, Modality
 from camchex.fusion.study_batch import StudyBatch, Tokens
 from camchex.fusion.study_fusion import InputTokens
 from camchex.networks.position import position_encoding
 
 VIEWS = ("frontal", "lateral")
 NUMBERS = "images_of_study"
-TEXTS: tuple[Modality, ...] = ("indication", "vitals")
 NO_IMAGE = -1
 Texts = Mapping[Modality, Tokens]
 
@@ -87,14 +86,15 @@ class PlainCaMChex(nn.Module):
         model, read = self.model, dict[Modality, InputTokens]()
         if numbers is not None:
             read["images"] = self._image_tokens(views, numbers)
-        if embedded:
-            size = next(iter(embedded.values())).shape[0]
-            read |= model.fusion.tokens(None, embedded, size)
+        for name, embeddings in embedded.items():
+            given = torch.ones_like(embeddings[:, 0], dtype=torch.bool)
+            if self.params.input_heads:
+                nothing = {"indication": model.no_indication, "vitals": model.no_vitals}
+                given = ~_equal(texts[name], nothing[name])
+            read[name] = model.fusion.text_tokens(name, embeddings, given)
         logits: Tensor = model.decoder(*model.fusion(read))
-        if self.params.input_heads:
-            nothing = {"indication": model.no_indication, "vitals": model.no_vitals}
-            missing = {name: _equal(text, nothing[name]) for name, text in texts.items()}
-            logits = logits + model.input_heads(read, missing)[0].sum(1)
+        for name, tokens in read.items() if self.params.input_heads else ():
+            logits = logits + model.input_heads(name, tokens)
         return logits
 
     def _image_tokens(self, views: list[Tensor], numbers: Tensor) -> InputTokens:
@@ -109,7 +109,7 @@ class PlainCaMChex(nn.Module):
             numbers = functional.pad(numbers, (0, most), value=NO_IMAGE)[:, :most]
         laid, empty = self._laid_out(tokens, numbers, fusion.segments, blank)
         absent = empty.repeat_interleave(laid.shape[2], dim=1)
-        return InputTokens(laid.flatten(1, 2), absent)
+        return InputTokens(laid.flatten(1, 2), absent, ~empty.all(dim=1))
 
     def _jointly(self, views: list[Tensor], numbers: Tensor | None, texts: Texts) -> Tensor:
         """Logits (B, Q) of ``architecture: mmbt``."""

@@ -11,11 +11,18 @@ from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
 from camchex.contract.params import Section
-from camchex.errors import ModelError
+from camchex.errors import ModelError, counted
 from camchex.fusion.image_maps import require_one_size
 from camchex.fusion.input_heads import InputHeads
 from camchex.fusion.mmbt import JointSentence
-from camchex.fusion.params import TINY, FusionArchitecture, Modality, Preparation, TextParams
+from camchex.fusion.params import (
+    TEXTS,
+    TINY,
+    FusionArchitecture,
+    Modality,
+    Preparation,
+    TextParams,
+)
 from camchex.fusion.study_batch import StudyBatch, Tokens
 from camchex.fusion.study_fusion import InputTokens, StudyFusion
 from camchex.fusion.text_encoder import TextEncoder, text_config
@@ -36,6 +43,7 @@ from camchex.networks.model_files import read_text
 from camchex.networks.params import EncoderParams
 
 TOKENIZER = "tokenizer.json"
+IMAGES: Modality = "images"
 
 
 class CaMChexConfig(Section):
@@ -94,7 +102,7 @@ class CaMChex(nn.Module):
             )
             self.classifier = nn.Linear(self.text.width, len(config.classes))
             return
-        if {"indication", "vitals"} & set(inputs):
+        if set(TEXTS) & set(inputs):
             self.text = TextEncoder(config.text_config, width)
             width = self.text.width
         assert width is not None  # fusion.inputs is never empty
@@ -132,15 +140,9 @@ class CaMChex(nn.Module):
         return [encoder for encoder in found if encoder is not None]
 
     def forward(
-        self,
-        batch: StudyBatch,
-        *,
-        by_input: bool = False,
-        embeddings: Mapping[Modality, Tensor] | None = None,
+        self, batch: StudyBatch, *, by_input: bool = False
     ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Classify B studies, their images (M, 1, H, W) in [0, 1]: logits (B, Q).
-
-        ``embeddings`` of :meth:`encode_texts`, which mmbt has none of, are not computed again.
 
         With ``by_input``, which needs ``fusion.input_heads``, also the logits of each of K inputs
         alone, (B, K, Q), and whether a study has that input, (B, K), bool. Encoders and input heads
@@ -149,35 +151,82 @@ class CaMChex(nn.Module):
         Raises:
             ModelError: If a study has nothing that the model reads.
         """
+        if self.config.fusion.architecture == "mmbt":
+            return self._as_sentence(batch)
+        read = self.read(batch)
+        logits = self.fuse(read)
+        if not by_input:
+            return logits
+        given = torch.stack([one.given for one in read.values()], dim=1)
+        return logits, evidence_of(read) + self.decoder.pooling_bias, given
+
+    def read(
+        self, batch: StudyBatch, embeddings: Mapping[Modality, Tensor] | None = None
+    ) -> dict[Modality, InputTokens]:
+        """Read each input of B studies by itself, which mmbt does not.
+
+        ``embeddings`` of :meth:`encode_texts` are not computed again.
+        """
+        images, texts = self.maps_of(batch), self._texts_of(batch)
+        embedded = self.encode_texts(texts) if embeddings is None else embeddings
+        read = {} if images is None else {IMAGES: self.read_images(images)}
+        return read | {name: self.read_text(name, texts[name], embedded[name]) for name in texts}
+
+    def read_images(self, encoded: StudyBatch) -> InputTokens:
+        """Read the images of B studies by themselves; ``encoded`` has maps in their place."""
+        return self._with_evidence(IMAGES, self.fusion.image_tokens(encoded))
+
+    def read_text(self, name: Modality, text: Tokens, embedded: Tensor) -> InputTokens:
+        """Read B texts of one kind, whose embeddings (B, C) are known, by themselves."""
+        given = torch.ones(len(embedded), dtype=torch.bool, device=embedded.device)
+        if self.config.fusion.input_heads:
+            nothing = {"indication": self.no_indication, "vitals": self.no_vitals}
+            given = ~text.equal(nothing[name])
+        return self._with_evidence(name, self.fusion.text_tokens(name, embedded, given))
+
+    def fuse(self, read: Mapping[Modality, InputTokens]) -> Tensor:
+        """Read together the inputs of B studies that were read by themselves: logits (B, Q).
+
+        Raises:
+            ModelError: If a study has nothing that the model reads.
+        """
+        if not read.keys() & set(TEXTS) and not (read and bool(read[IMAGES].given.all())):
+            raise ModelError("a study has no image, and the model reads nothing else")
+        if not self.config.fusion.input_heads:
+            logits: Tensor = self.decoder(*self.fusion(read))
+            return logits
+        # Nothing flows back: once images explain a finding, its words would no longer be learnt.
+        fixed = {name: one._replace(tokens=one.tokens.detach()) for name, one in read.items()}
+        joint: Tensor = self.decoder(*self.fusion(fixed))
+        return joint + evidence_of(read).detach().sum(1)
+
+    def _with_evidence(self, name: Modality, read: InputTokens) -> InputTokens:
+        """Add what an input says by itself, where the model has a head for it."""
+        if not self.config.fusion.input_heads:
+            return read
+        return read._replace(evidence=self.input_heads(name, read))
+
+    def _as_sentence(self, batch: StudyBatch) -> Tensor:
+        """Classify B studies as mmbt does: logits (B, Q)."""
+        images, texts = self.maps_of(batch), self._texts_of(batch).values()
+        start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
+        words = [(self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts]
+        sentence = self.joint(start, images, words, batch.size)
+        logits: Tensor = self.classifier(self.text.read_out(*sentence))
+        return logits
+
+    def _texts_of(self, batch: StudyBatch) -> dict[Modality, Tokens]:
+        """Select the texts of a batch that the model reads, indication first."""
+        texts = {"indication": batch.indication, "vitals": batch.vitals}
+        return {name: texts[name] for name in TEXTS if name in self.config.fusion.inputs}
+
+    def maps_of(self, batch: StudyBatch) -> StudyBatch | None:
+        """Encode the images of a batch, if the model reads them and there are any."""
         params = self.config.fusion
-        inputs = params.inputs
         # Learnt padding stands for images also where no study of the batch has one.
         padded = params.architecture == "camchex" and not params.mask_padding
-        read = "images" in inputs and (padded or len(batch.images) > 0)
-        images = self.encode_images(batch) if read else None
-        both: dict[Modality, Tokens] = {"indication": batch.indication, "vitals": batch.vitals}
-        texts = {name: tokens for name, tokens in both.items() if name in inputs}
-        logits: Tensor
-        if params.architecture == "mmbt":
-            start = self.text.words(batch.indication.ids.new_tensor(self.tokenizer.start))
-            words = [
-                (self.text.words(text.ids[:, 1:]), text.mask[:, 1:]) for text in texts.values()
-            ]
-            sentence = self.joint(start, images, words, batch.size)
-            logits = self.classifier(self.text.read_out(*sentence))
-            return logits
-        embedded = self.encode_texts(texts) if embeddings is None else embeddings
-        tokens = self.fusion.tokens(images, embedded, batch.size)
-        if not params.input_heads:
-            logits = self.decoder(*self.fusion(tokens))
-            return logits
-        nothing = {"indication": self.no_indication, "vitals": self.no_vitals}
-        missing = {name: text.equal(nothing[name]) for name, text in texts.items()}
-        evidence, given = self.input_heads(tokens, missing)
-        # Nothing flows back: once images explain a finding, its words would no longer be learnt.
-        fixed = {name: InputTokens(one.tokens.detach(), one.absent) for name, one in tokens.items()}
-        logits = self.decoder(*self.fusion(fixed)) + evidence.detach().sum(1)
-        return (logits, evidence + self.decoder.pooling_bias, given) if by_input else logits
+        read = IMAGES in params.inputs and (padded or len(batch.images) > 0)
+        return self.encode_images(batch) if read else None
 
     def encode_texts(self, texts: Mapping[Modality, Tokens]) -> dict[Modality, Tensor]:
         """Embed texts, (B, C) for each kind; mmbt reads them with the images, so not by this."""
@@ -258,6 +307,11 @@ class CaMChex(nn.Module):
         return build_loaded(folder, partial(cls, config, tokenizer)).eval()
 
 
+def evidence_of(read: Mapping[Modality, InputTokens]) -> Tensor:
+    """Collect the log-odds of each of K inputs alone, of a model with input heads: (B, K, Q)."""
+    return torch.stack([one.evidence for one in read.values() if one.evidence is not None], dim=1)
+
+
 def _own_tokenizer(folder: Path, config: CaMChexConfig) -> Tokenizer:
     """Read the tokenizer of a model folder.
 
@@ -304,10 +358,13 @@ def build_camchex(
     if fusion.encoders == "shared":
         lateral = frontal
     if (frontal.classes, frontal.image_size) != (lateral.classes, lateral.image_size):
+        sizes = [
+            f"{counted(len(one.classes), 'class', 'classes')} at {one.image_size} px"
+            for one in (frontal, lateral)
+        ]
         raise ModelError(
             "the frontal and the lateral classifier differ in classes or image size: "
-            f"{len(frontal.classes)} classes at {frontal.image_size} px, "
-            f"{len(lateral.classes)} classes at {lateral.image_size} px"
+            f"{', '.join(sizes)}"
         )
     kept = fusion.model_dump(include=set(FusionArchitecture.model_fields))
     config = CaMChexConfig(

@@ -39,27 +39,16 @@ class InputHeads(nn.Module):
             self.images = MLDecoder(width, classes, **sizes)
             self.images.pooling_bias.requires_grad = False  # stays 0: it has no prior of its own
 
-    def forward(
-        self, read: Mapping[Modality, InputTokens], missing: Mapping[Modality, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Read each input of a batch of studies by itself.
-
-        Args:
-            read: Tokens of the K inputs that the batch has.
-            missing: Whether the text of a study is a placeholder, (B,), bool, of each text.
+    def forward(self, name: Modality, read: InputTokens) -> Tensor:
+        """Read one input of B studies by itself.
 
         Returns:
-            Evidence in log-odds, (B, K, Q), exactly 0 where a study lacks the input, and whether a
-            study has it, (B, K), bool.
+            Evidence in log-odds, (B, Q), exactly 0 where a study lacks the input.
         """
-        evidence, given = [], []
-        for name, (tokens, absent) in read.items():
-            if name == "images":
-                has = ~absent.all(dim=1)
-                # A study without images reads its empty slots, and what they say is set to 0.
-                found = self.images(tokens, absent & has[:, None])
-            else:  # its tokens are copies of one
-                has, found = ~missing[name], self.texts[name](tokens[:, 0])
-            given.append(has)
-            evidence.append(torch.where(has[:, None], found, 0))
-        return torch.stack(evidence, dim=1), torch.stack(given, dim=1)
+        given = read.given[:, None]
+        if name == "images":
+            # A study without images reads its empty slots, and what they say is set to 0.
+            found = self.images(read.tokens, read.absent & given)
+        else:  # its tokens are copies of one
+            found = self.texts[name](read.tokens[:, 0])
+        return torch.where(given, found, 0)

@@ -10,6 +10,8 @@ from camchex.networks.params import PositionKind, require_heads_divide
 from camchex.texts.params import Cleaner, IndicationParams
 
 Modality = Literal["images", "indication", "vitals"]
+INPUTS: tuple[Modality, ...] = ("images", "indication", "vitals")
+TEXTS = INPUTS[1:]
 Segments = Literal["by_type", "by_slot"]
 Architecture = Literal["camchex", "mmbt"]
 Encoders = Literal["by_view", "shared"]

@@ -15,7 +15,7 @@ from camchex.contract.image_store import ImageStore
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import draw_images, first_images
 from camchex.fusion.image_maps import StudyMaps, View, keep_study_maps
-from camchex.fusion.study_batch import StudyBatch, pack_studies
+from camchex.fusion.study_batch import StudyBatch, Tokens, pack_studies
 from camchex.fusion.tokenizer import NO_INDICATION, Tokenizer
 from camchex.networks.batches import Batch, Floats, Rows, labelled
 from camchex.networks.image_encoder import ImageEncoder
@@ -104,15 +104,19 @@ class StudyReader:
     ) -> StudyBatch:
         """Build a batch as :func:`pack_studies`, in training and in prediction alike.
 
-        Images are uint8, (M, 1, H, W); a missing indication becomes the placeholder.
+        Images are uint8, (M, 1, H, W).
         """
-        texts = [text or NO_INDICATION for text in indications]
-        return pack_studies(
-            images,
-            lateral,
-            self.tokenizer.encode(texts, self.max_tokens_indication),
-            self.tokenizer.encode(vitals, self.max_tokens_vitals),
-        )
+        both = self.indications(indications), self.vitals(vitals)
+        return pack_studies(images, lateral, *both)
+
+    def indications(self, texts: Sequence[str | None]) -> Tokens:
+        """Encode indications; a missing one becomes the placeholder."""
+        whole = [text or NO_INDICATION for text in texts]
+        return self.tokenizer.encode(whole, self.max_tokens_indication)
+
+    def vitals(self, texts: Sequence[str]) -> Tokens:
+        """Encode vital signs."""
+        return self.tokenizer.encode(texts, self.max_tokens_vitals)
 
 
 def reader_of(model: CaMChex) -> StudyReader:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from camchex.errors import ModelError
-from camchex.fusion.params import FusionArchitecture, Modality, Segments
+from camchex.fusion.params import TEXTS, FusionArchitecture, Modality, Segments
 from camchex.fusion.study_batch import StudyBatch
 from camchex.networks.position import position_encoding
 
@@ -15,10 +15,16 @@ VIEWS = 2  # frontal and lateral
 
 
 class InputTokens(NamedTuple):
-    """Tokens of one input of B studies."""
+    """One input of B studies, read by itself."""
 
     tokens: Tensor  # (B, n, C)
     absent: Tensor  # True where a token stands for no image, (B, n), bool
+    given: Tensor  # whether a study has the input, (B,), bool; a placeholder of a text is none
+    evidence: Tensor | None = None  # log-odds of this input alone, (B, Q); only of input heads
+
+    def take(self, rows: Tensor) -> "InputTokens":
+        """Select studies by position, in the given order."""
+        return InputTokens(*(part if part is None else part[rows] for part in self))  # type: ignore[arg-type]
 
 
 class StudyFusion(nn.Module):
@@ -53,33 +59,33 @@ class StudyFusion(nn.Module):
         )
         self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
 
-    def tokens(
-        self, encoded: StudyBatch | None, texts: Mapping[Modality, Tensor], size: int
-    ) -> dict[Modality, InputTokens]:
-        """Mark the tokens of one batch of studies, input by input.
+    def image_tokens(self, encoded: StudyBatch) -> InputTokens:
+        """Mark the tokens of the images of B studies, laid out by study and slot.
 
-        Args:
-            encoded: The batch with feature maps (M, C, h, w) in place of images; None where there
-                is nothing to read, M being 0 without learnt padding.
-            texts: Embeddings (B, C) of the texts among ``params.inputs``, indication first.
-            size: Number of studies B.
+        ``encoded`` has feature maps (M, C, h, w) in place of images.
 
         Raises:
-            ModelError: If a study has nothing to read, or more images than it may have.
+            ModelError: If a study has more images than it may have.
         """
-        read: dict[Modality, InputTokens] = {}
-        if encoded is not None:
-            maps, empty = self._image_tokens(encoded, size)  # (B, S, hw, C), (B, S)
-            absent = empty.repeat_interleave(maps.shape[2], dim=1)
-            read["images"] = InputTokens(maps.flatten(1, 2), absent)
-        for number, (name, text) in enumerate(texts.items(), start=len(self.segments) - len(texts)):
-            marked = (text + self.segments[number])[:, None]
-            tokens = marked.expand(-1, self.params.text_tokens, -1)
-            none = torch.zeros(tokens.shape[:2], dtype=torch.bool, device=text.device)
-            read[name] = InputTokens(tokens, none)
-        if not texts and (encoded is None or bool(read["images"].absent.all(dim=1).any())):
-            raise ModelError("a study has no image, and the model reads nothing else")
-        return read
+        masked = self.params.mask_padding
+        marks = segments_of_images(self.segments, encoded, self.params, fixed_slots=not masked)
+        maps = self.reduce(encoded.images)  # (M, C, h/2, w/2)
+        maps = maps + position_encoding(self.params.position_encoding, maps)
+        tokens = maps.flatten(2).transpose(1, 2) + marks  # (M, hw, C)
+        # Learnt padding fills all max_images slots: a study must not depend on its batch.
+        blank = tokens.new_zeros(()) if masked else self.padding.to(tokens.dtype)
+        slots = None if masked else self.params.max_images
+        laid, empty = place_by_study(tokens, encoded, encoded.size, blank, slots)
+        absent = empty.repeat_interleave(laid.shape[2], dim=1)
+        return InputTokens(laid.flatten(1, 2), absent, ~empty.all(dim=1))
+
+    def text_tokens(self, name: Modality, embeddings: Tensor, given: Tensor) -> InputTokens:
+        """Mark the embeddings (B, C) of one of the texts; ``given``: of those that are there."""
+        kinds = [text for text in TEXTS if text in self.params.inputs]
+        marked = (embeddings + self.segments[kinds.index(name) - len(kinds)])[:, None]
+        tokens = marked.expand(-1, self.params.text_tokens, -1)
+        none = torch.zeros(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return InputTokens(tokens, none, given)
 
     def forward(self, read: Mapping[Modality, InputTokens]) -> tuple[Tensor, Tensor]:
         """Let the tokens of each study attend to each other.
@@ -91,18 +97,6 @@ class StudyFusion(nn.Module):
         tokens = torch.cat([one.tokens for one in read.values()], dim=1)
         fused: Tensor = self.encoder(tokens, src_key_padding_mask=absent)
         return fused, absent if self.params.mask_padding else torch.zeros_like(absent)
-
-    def _image_tokens(self, encoded: StudyBatch, size: int) -> tuple[Tensor, Tensor]:
-        """Lay image tokens out by study and slot, (B, S, hw, C), beside the empty slots, (B, S)."""
-        masked = self.params.mask_padding
-        marks = segments_of_images(self.segments, encoded, self.params, fixed_slots=not masked)
-        maps = self.reduce(encoded.images)  # (M, C, h/2, w/2)
-        maps = maps + position_encoding(self.params.position_encoding, maps)
-        tokens = maps.flatten(2).transpose(1, 2) + marks  # (M, hw, C)
-        # Learnt padding fills all max_images slots: a study must not depend on its batch.
-        blank = tokens.new_zeros(()) if masked else self.padding.to(tokens.dtype)
-        slots = None if masked else self.params.max_images
-        return place_by_study(tokens, encoded, size, blank, slots)
 
 
 def image_segments(segments: Segments, max_images: int) -> int:

@@ -13,7 +13,7 @@ from timm.models import parse_model_name
 from timm.models._hub import load_model_config_from_hf, load_model_config_from_path
 from torch import Tensor, nn
 
-from camchex.errors import ModelError
+from camchex.errors import ModelError, counted
 from camchex.networks.hub import published_folder
 from camchex.networks.params import EncoderParams
 from camchex.networks.transformers_backbone import (
@@ -84,7 +84,8 @@ class ImageEncoder(nn.Module):
         for name, values in given.items():
             if len(values) != channels:
                 raise ModelError(
-                    f"encoder.backbone_args: {name}: {len(values)} numbers, where "
+                    f"encoder.backbone_args: {name}: "
+                    f"{counted(len(values), 'number')}, where "
                     f"{self.params.backbone} reads {channels} channels"
                 )
         return given
@@ -102,7 +103,8 @@ class ImageEncoder(nn.Module):
         embed = self.backbone.patch_embed
         dynamic = self.params.backbone_args.get("dynamic_img_size")
         rows, columns = embed.dynamic_feat_size(images.shape[2:]) if dynamic else embed.grid_size
-        return patches.transpose(1, 2).reshape(len(features), -1, rows, columns)
+        # The shape, as len(features) would be a fixed number in an exported graph.
+        return patches.transpose(1, 2).reshape(features.shape[0], -1, rows, columns)
 
     def recompute_activations(self, *, on: bool) -> None:
         """Switch gradient checkpointing: activations are computed again for the gradient.

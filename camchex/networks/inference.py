@@ -27,18 +27,18 @@ Part = tuple[Tensor, Tensor]
 """Rows of a matrix, (n,), and their values, (n, Q)."""
 
 
-def probabilities(network: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
+def probabilities(network: Callable[[Any], Tensor], inputs: Any) -> Tensor:  # noqa: ANN401
     """Compute probabilities (B, Q) in single precision, whatever the precision of the logits."""
     return network(inputs).float().sigmoid()
 
 
-def mean_of_looks(model: Callable[[Any], Tensor], looks: Sequence[Inputs]) -> Tensor:
+def mean_of_looks(looks: Sequence[Tensor]) -> Tensor:
     """Average the probabilities (B, Q) of the same B inputs, looked at in several ways.
 
     Raises:
         ModelError: If one is not a number.
     """
-    found = torch.stack([probabilities(model, look) for look in looks]).sum(0) / len(looks)
+    found = torch.stack([*looks]).sum(0) / len(looks)
     if not bool(found.isfinite().all()):
         raise ModelError(
             "the model gives no number (NaN) for a class: its training diverged, or its weights "
@@ -61,7 +61,7 @@ def flip_average(model: Callable[[Any], Tensor], inputs: Inputs) -> Tensor:
     looks = [inputs]
     if getattr(model, "mirrored", True):
         looks.append(map_images(inputs, lambda images: images.flip(-1)))
-    return mean_of_looks(model, looks)
+    return mean_of_looks([probabilities(model, look) for look in looks])
 
 
 @torch.inference_mode()

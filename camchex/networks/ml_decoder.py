@@ -71,7 +71,8 @@ class MLDecoder(nn.Module):
             Logits (B, Q).
         """
         memory = torch.relu(self.embed(tokens))  # (B, N, width)
-        t = self.queries.expand(len(tokens), -1, -1)  # (B, groups, width)
+        # The shape, as len(tokens) would be a fixed number in an exported graph.
+        t = self.queries.expand(tokens.shape[0], -1, -1)  # (B, groups, width)
         t = self.norm1(t + self.dropout(t))  # the published layer has no self-attention
         read, _ = self.attention(t, memory, memory, key_padding_mask=ignore, need_weights=False)
         t = self.norm2(t + self.dropout(read))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from camchex.errors import ModelError
 from camchex.fusion.camchex import CaMChex
-from camchex.fusion.params import Modality
+from camchex.fusion.params import INPUTS
 from camchex.fusion.study_data import StudySamples, cohort_studies
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.samples import Cohort
@@ -19,7 +19,6 @@ from camchex.prediction.params import SINGLE, PredictionParams
 from camchex.prediction.study_predictions import Variant, predict_variants
 from camchex.runs.runtime import RuntimeParams
 
-INPUTS: tuple[Modality, ...] = ("images", "indication", "vitals")
 IMAGES = ("frontal", "lateral", "unknown")
 """In place of ``images``: the images of one view alone, or all of them as if no view were known."""
 TEXTS = ("", "+indication+vitals")

@@ -21,16 +21,17 @@ from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import first_images, image_groups
 from camchex.fusion.image_maps import StudyMaps
 from camchex.fusion.params import FusionArchitecture
+from camchex.fusion.study_batch import StudyBatch
 from camchex.fusion.study_data import StudySamples, reader_of
 from camchex.networks.batches import Floats, Rows, batch_loader, check_size, to_unit_range
-from camchex.networks.inference import Part, mean_of_looks, on_all_devices
+from camchex.networks.inference import Part, mean_of_looks, on_all_devices, probabilities
 from camchex.networks.params import Precision
 from camchex.networks.samples import ImageDataset, ImageSamples
 from camchex.networks.sampling import BatchRows
 from camchex.prediction.batches import autocast, studies_per_batch
 from camchex.prediction.kept_batches import kept_for, prediction_key
 from camchex.prediction.params import SINGLE, PredictionParams
-from camchex.prediction.shared_inputs import SharedTexts, encode, images_by_encoder
+from camchex.prediction.shared_inputs import encode, images_by_encoder, read_once
 from camchex.runs.parts import Part as PartOfWork
 from camchex.runs.progress import progress
 from camchex.runs.runtime import RuntimeParams
@@ -223,19 +224,26 @@ def _images(store: ImageStore, batches: Sequence[Rows]) -> tuple[ImageDataset, l
 
 def _predict_readings(model: CaMChex, maps: StudyMaps, readings: Sequence[Reading]) -> Part:
     """Predict all that is read of one batch of studies: rows of the result, and their values."""
-    reader, texts = reader_of(model), SharedTexts(model)
-    device = next(model.parameters()).device
-    values = []
-    for read in readings:
-        samples = read.samples
-        rows = np.concatenate(samples.rows)
-        lateral = np.concatenate(samples.lateral)
-        looks = [maps.read(rows, lateral, view) for view in range(len(maps.views))]
-        studies = reader.read(looks[0], samples.lateral, samples.indications, samples.vitals)
-        studies = studies.to(device)
-        network = partial(model, embeddings=texts.embeddings(samples))
-        each = [replace(studies, images=look) for look in looks]
-        found = mean_of_looks(network, each).cpu().numpy()
-        values.append(mean_by_study(found, read.owners))
+    samples, views = [read.samples for read in readings], len(maps.views)
+    if model.config.fusion.architecture == "mmbt":
+        looks = (_looks(model, maps, one) for one in samples)
+        found = [[probabilities(model, look) for look in each] for each in looks]
+    else:
+        read_by_input = read_once(model, maps, samples)
+        found = [[*probabilities(model.fuse, both).chunk(views)] for both in read_by_input]
+    values = [
+        mean_by_study(mean_of_looks(each).cpu().numpy(), read.owners)
+        for each, read in zip(found, readings, strict=True)
+    ]
     places = np.concatenate([read.places for read in readings])
     return torch.from_numpy(places), torch.from_numpy(np.concatenate(values))
+
+
+def _looks(model: CaMChex, maps: StudyMaps, samples: StudySamples) -> list[StudyBatch]:
+    """Batches of the same studies, each with one view of the maps of their images."""
+    rows, lateral = np.concatenate(samples.rows), np.concatenate(samples.lateral)
+    views = [maps.read(rows, lateral, view) for view in range(len(maps.views))]
+    texts = samples.indications, samples.vitals
+    studies = reader_of(model).read(views[0], samples.lateral, *texts)
+    studies = studies.to(next(model.parameters()).device)
+    return [replace(studies, images=view) for view in views]

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from camchex.errors import ModelError
+from camchex.errors import ModelError, counted
 from camchex.networks.batches import Batch, BatchDataset
 from camchex.training.learner import Learner
 from camchex.training.optimization import MovingAverage
@@ -65,8 +65,9 @@ class FiniteNumbers(Callback):
         for network in self._networks(pl_module):
             if names := not_finite(network.state_dict()):
                 raise ModelError(
-                    f"epoch {trainer.current_epoch + 1}: {len(names)} tensors of the network hold "
-                    f"values that are no numbers, {names[0]} among them: {ADVICE}"
+                    f"epoch {trainer.current_epoch + 1}: not all values of "
+                    f"{counted(len(names), 'tensor')} of the network are numbers, first "
+                    f"{names[0]}: {ADVICE}"
                 )
 
     on_validation_start = on_train_epoch_end

@@ -33,10 +33,10 @@ class Made(nn.Module):
     def encode_texts(self, texts: Mapping[Modality, object]) -> dict[Modality, Tensor]:
         return {name: torch.zeros(len(one.ids), 1) for name, one in texts.items()}  # type: ignore[attr-defined]
 
-    def forward(
-        self, batch: StudyBatch, *, embeddings: Mapping[Modality, Tensor] | None = None
-    ) -> Tensor:
-        del embeddings
+    def read(self, batch: StudyBatch, _: Mapping[Modality, Tensor]) -> StudyBatch:
+        return batch
+
+    def fuse(self, batch: StudyBatch) -> Tensor:
         logits = torch.zeros(batch.size, 3)
         frontal = ~batch.lateral
         if frontal.any():

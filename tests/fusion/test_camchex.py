@@ -139,8 +139,7 @@ def test_copies_of_a_text_stay_alike_and_weigh_as_many_times() -> None:
     once, batch = camchex(layers=1, inputs=["images", "indication"]), only(studies(), [0])
     many = camchex(layers=1, inputs=["images", "indication"], text_tokens=copies)
     many.load_state_dict(once.state_dict())
-    texts = {"indication": many.text(batch.indication)}
-    states = many.fusion(many.fusion.tokens(many.encode_images(batch), texts, 1))[0][0]
+    states = many.fusion(many.read(batch))[0][0]
     assert len(states) == 2 + copies
     close(states[2:], states[2:3].expand(copies, -1))
     layer = once.fusion.encoder.layers[0]

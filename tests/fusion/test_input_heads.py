@@ -93,9 +93,9 @@ def test_the_logits_are_those_of_all_inputs_together_plus_the_evidence_of_each()
 @torch.no_grad()
 def test_the_evidence_of_images_is_that_of_a_head_over_their_tokens_without_a_prior() -> None:
     net, batch = model(), only(studies(), [3])
-    tokens, absent = net.fusion.tokens(net.encode_images(batch), {}, 1)["images"]
-    assert not absent.any()
-    expected = net.input_heads.images(tokens)[0]
+    read = net.read(batch)["images"]
+    assert not read.absent.any()
+    expected = net.input_heads.images(read.tokens)[0]
     close(net(batch, by_input=True)[1][0, 0] - net.decoder.pooling_bias, expected)
     assert not net.input_heads.images.pooling_bias.any()
 

@@ -209,7 +209,7 @@ def test_normalisation_is_numbers_by_channel() -> None:
         with pytest.raises(ValueError, match="std: expected a number"):
             encoder_params(backbone_args={"std": wrong})
     args = {**ENCODER["backbone_args"], "mean": [0.5]}  # type: ignore[dict-item]
-    with pytest.raises(ModelError, match="mean: 1 numbers, where convnext_atto reads 3 channels"):
+    with pytest.raises(ModelError, match="mean: 1 number, where convnext_atto reads 3 channels"):
         classifier(backbone_args=args)
 
 
