@@ -47,7 +47,7 @@ from camchex.scores.labelled_split import (
     read_probabilities,
     read_seeds,
 )
-from camchex.scores.metrics import Floats, macro, score_classes
+from camchex.scores.metrics import Floats, macro
 from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.scores.seeds import mean_sd
 from camchex.texts.keywords import Bools, keyword_scores
@@ -181,9 +181,9 @@ def audit(
             "prior": "indication_only" if words else "ngrams",
             **pretest_results({k: sets[k] for k in BY_PRIOR}, prior, inputs, scorer, params.seed),
         },
-        "leak": leak_results(cohort, classes, shared, params, evaluation),
+        "leak": leak_results(cohort, classes, shared, params, evaluation, workers),
         "unlisted": search_results(cohort, classes, shared, params.seed, min_cell, workers),
-        "per_class": _per_class(test, text, predicted, min_cell),
+        "per_class": _per_class(test, text, predicted, scorer),
     }
 
 
@@ -230,7 +230,9 @@ def _baselines(
     labels: LabelSet, text: Mapping[str, Floats], seeds: Mapping[int, Floats], scorer: Scorer
 ) -> Results:
     """Text alone beside the model, on the same studies and classes, and what it leaves to it."""
-    scores = score_classes(labels.labels, text["keywords"][:, labels.columns], labels.classes)
+    ((scores, _),) = scorer.scored(
+        labels.labels, [text["keywords"][:, labels.columns]], labels.classes
+    )
     model = scorer.score(labels, list(seeds.values()))
     found: dict[str, object] = {
         "classes_scored": macro(scores.values()).classes,
@@ -243,11 +245,12 @@ def _baselines(
 
 
 def _per_class(
-    test: Split, text: Mapping[str, Floats], predicted: Predicted, min_cell: int
+    test: Split, text: Mapping[str, Floats], predicted: Predicted, scorer: Scorer
 ) -> Results:
     """Average precision of each class from text alone and of the model."""
-    by_source = {s: score_classes(test.labels, p, test.classes) for s, p in text.items()}
-    models = [score_classes(test.labels, p, test.classes) for p in predicted.seeds.values()]
+    given = [*text.values(), *predicted.seeds.values()]
+    scored = [scores for scores, _ in scorer.scored(test.labels, given, test.classes)]
+    by_source, models = dict(zip(text, scored, strict=False)), scored[len(text) :]
     return {
         name: {
             "prevalence": score.prevalence,
@@ -255,5 +258,5 @@ def _per_class(
             "model_AP": mean_sd([found[name].ap for found in models])["mean"],
         }
         for name, score in models[0].items()
-        if score.may_be_shown(min_cell)
+        if score.may_be_shown(scorer.min_cell)
     }

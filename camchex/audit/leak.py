@@ -6,6 +6,7 @@ otherwise more often just because the indication names it.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -165,12 +166,13 @@ def leak_results(
     named: Bools,
     params: AuditParams,
     evaluation: EvaluationParams,
+    workers: int = 1,
 ) -> Results:
     """Look for labels that are positive because the indication names them, in all splits.
 
     The excess is the effect: how many more of a hundred named findings, that MIMIC-CXR-JPG rules
     out, are labelled positive than of the same findings where they are not named. ``named`` is that
-    of :func:`named_shared`.
+    of :func:`named_shared`; ``workers`` threads change no number.
 
     Returns:
         ``found``, and the excess, with its interval, over the findings that MIMIC-CXR-JPG has as
@@ -182,12 +184,13 @@ def leak_results(
     labels = matrix(cohort, shared)
     given, min_cell = evaluation.bootstrap, evaluation.min_cell
     draws = draw_patients(cohort["patient_id"].to_pylist(), given.resamples, given.seed)
-    leaks = {
-        kind: find_leak(
-            labels, mimic14_matrix(cohort, shared, blank), named, draws, params, given.level
-        )
-        for kind, blank in BLANK.items()
-    }
+
+    def find(blank: float) -> Leak:
+        independent = mimic14_matrix(cohort, shared, blank)
+        return find_leak(labels, independent, named, draws, params, given.level)
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        leaks = dict(zip(BLANK, pool.map(find, BLANK.values()), strict=True))
     decisive = leaks["ruled_out"]
     enough = int(decisive.excess.studies[1].sum()) >= min_cell
     results: dict[str, object] = {"found": decisive.found if enough else None}

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,22 @@ def how_mentioned(indications: Sequence[str | None], classes: Sequence[str]) -> 
     found = np.zeros((len(indications), len(classes)), np.int8)
     for row, column, words in naming(indications, classes):
         text = str(indications[row])
-        # Where questions open (True) and end, in order; an end wins where both are.
-        turns = {m.end(): True for m in ASKING.finditer(text)}
-        turns |= {m.start(): False for m in TELLING.finditer(text)}
-        places = sorted(turns)
-        for start, end in words:
-            before = bisect_right(places, start)
-            asked = before > 0 and turns[places[before - 1]]
-            kind = Mention.ASKED if asked or ASKED_AFTERWARDS.match(text, end) else Mention.STATED
-            found[row, column] = max(found[row, column], kind)
+        places, opens = _turns(text)
+        asked = any(
+            opens[bisect_right(places, start)] or ASKED_AFTERWARDS.match(text, end)
+            for start, end in words
+        )
+        found[row, column] = Mention.ASKED if asked else Mention.STATED
     return found
+
+
+@lru_cache(AT_ONCE)  # an indication that names several classes is read once
+def _turns(text: str) -> tuple[list[int], list[bool]]:
+    """Where questions open and end, and whether one is open before the first, and after each.
+
+    An end wins where both are.
+    """
+    turns = {m.end(): True for m in ASKING.finditer(text)}
+    turns |= {m.start(): False for m in TELLING.finditer(text)}
+    places = sorted(turns)
+    return places, [False, *(turns[place] for place in places)]

@@ -93,13 +93,14 @@ def matched(labels: Floats, prior: Floats, seed: int) -> Bools:
 
 def _pairs(positive: Bools, odds: Floats, width: float) -> NDArray[np.intp]:
     """Places, in the order of the odds, of the studies that have a partner."""
-    alone: list[int] = []
+    alone: list[tuple[int, bool, float]] = []
     taken: list[int] = []
-    for place, (is_positive, value) in enumerate(zip(positive, odds, strict=True)):
-        if alone and positive[alone[-1]] != is_positive and value - odds[alone[-1]] <= width:
-            taken += alone.pop(), place
+    for place, one in enumerate(zip(positive.tolist(), odds.tolist(), strict=True)):
+        is_positive, value = one
+        if alone and alone[-1][1] != is_positive and value - alone[-1][2] <= width:
+            taken += alone.pop()[0], place
         else:
-            alone.append(place)
+            alone.append((place, *one))
     return np.array(taken, np.intp)
 
 

@@ -18,6 +18,8 @@ it is off by -0.057.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -56,8 +58,8 @@ def vitals_results(
         ``stay``: what the score of all studies gains if the model knows of the stay and of no
         value. The scores are of other studies, so the parts do not add up to what all lose.
     """
-    pairs = zip(own, without, strict=True)
-    knowing = [knowing_the_stay(one, other, department) for one, other in pairs]
+    with ThreadPoolExecutor(max(scorer.workers, 1)) as pool:
+        knowing = [*pool.map(partial(knowing_the_stay, department=department), own, without)]
     found = {}
     for key, labels in sets.items():
         cells = np.broadcast_to(department[:, None], labels.labels.shape)

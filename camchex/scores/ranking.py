@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from camchex.errors import DataError
 
@@ -85,9 +85,9 @@ class Ranking:
         empty = self.sums.shape[0]
         rows = [np.where(number < groups, number + first, empty) for first in (0, groups + 1)]
         rows.append(np.array([groups, *range(2 * groups + 1, empty)]))
-        starts = np.append(self.sums.indptr, self.sums.nnz)
-        parts = self.sums.data.astype(kind), self.sums.indices, starts
-        sums = csr_array(parts, shape=(empty + 1, self.sums.shape[1]))[np.concatenate(rows)]
+        nothing = csr_array((1, self.sums.shape[1]), dtype=kind)
+        negatives = self.sums[:groups] - self.sums[groups + 1 : 2 * groups + 1]
+        sums = vstack([negatives, self.sums[groups:], nothing], "csr", kind)[np.concatenate(rows)]
         mixed = self.mixed % steps * size + self.mixed // steps
         return np.concatenate(
             [_in_segments(sums @ block, steps, size, mixed, ap=ap) for block in blocks], axis=1
@@ -174,21 +174,23 @@ def _in_segments(added: Weights, steps: int, size: int, mixed: Places, *, ap: bo
         running.append((to_end - of_segment).ravel())
         totals.append(to_end[-1].astype(np.float64))
     above, found = running
-    hit, below = np.full(size * width, 0.0 if ap else np.nan), np.zeros(size * width, np.int64)
+    # All pairs are at most the square of half of the rows, which twice as many bits hold.
+    below = np.zeros(size * width, np.uint32 if np.can_cast(kind, np.uint16) else np.int64)
+    hit = np.full(size * width, 0.0 if ap else np.nan)
     whole, precision, pairs = np.empty_like(above), np.empty_like(hit), np.empty_like(below)
     for gap, positives in zip(gaps, new, strict=True):
         above += gap
-        found += positives
-        # A group that no resampled row belongs to may have nothing above it either: 0, not 0 / 0.
+        below += np.multiply(above, positives, out=pairs, dtype=pairs.dtype)
         if ap:
-            np.divide(found, np.maximum(above, 1, out=whole), out=precision)
+            found += positives
+            # A group that no resampled row belongs to may have nothing above it: 0, not 0 / 0.
+            np.maximum(np.add(above, found, out=whole), 1, out=whole)
+            np.divide(found, whole, out=precision)
             hit += np.multiply(precision, positives, out=precision)
-        np.subtract(above, found, out=whole)
-        below += np.multiply(whole, positives, out=pairs, dtype=np.int64)
     of_mixed = new.reshape(steps * size, width)[mixed]
     half = np.einsum("kr,kr->r", of_mixed, tied, dtype=np.float64) / 2
     sums = (part.reshape(size, width).sum(axis=0) for part in (hit, below))
-    return _scored(next(sums), next(sums) - half, totals[1], totals[0] - totals[1] + rest)
+    return _scored(next(sums), next(sums) - half, totals[1], totals[0] + rest)
 
 
 def _scored(hit: Floats, below: Floats, positives: Floats, negatives: Floats) -> Floats:
@@ -251,41 +253,42 @@ def rank(
     truth, guess = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
     if truth.ndim != 1 or truth.shape != guess.shape:
         raise DataError(f"labels {truth.shape} and scores {guess.shape}: expected (N,), both.")
-    known = np.flatnonzero(~np.isnan(truth))
+    unknown, one = np.isnan(truth), truth == 1
     for what, values, good, expected in (
-        ("label", truth[known], (truth[known] == 0) | (truth[known] == 1), "1, 0 or NaN"),
-        ("score", guess[known], ~np.isnan(guess[known]), "a number"),
+        ("label", truth, unknown | one | (truth == 0), "1, 0 or NaN"),
+        ("score", guess, unknown | ~np.isnan(guess), "a number"),
     ):
         if not good.all():
             row = int(np.argmin(good))
             raise DataError(
-                f"{what} {values[row]} (row {row} of the known): expected {expected}. Labels come "
-                "first, then scores."
+                f"{what} {values[row]} (row {row}): expected {expected}. Labels come first, then "
+                "scores."
             )
     order = falling(guess) if order is None else order
-    order = order[~np.isnan(truth[order])]
-    ranked = guess[order]
-    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), max(len(order) - 1, 0))
-    is_positive = truth[order] == 1
+    order = order[~unknown[order]]
+    ranked, is_positive = guess[order], one[order]
     place = np.flatnonzero(is_positive)
-    held, group = np.unique(np.searchsorted(ends, place), return_inverse=True)
-    starts = np.append(0, ends[:-1] + 1)[held]
-    ends = ends[held]
-    mixed = np.flatnonzero(ends - starts + 1 > np.bincount(group, minlength=len(held)))
-    inside = np.zeros(len(order) + 1, np.intp)
-    inside[starts[mixed]] += 1
-    inside[ends[mixed] + 1] -= 1
-    tied = np.flatnonzero((np.cumsum(inside[:-1]) > 0) & ~is_positive)
-    lengths = (
-        np.diff(ends, prepend=-1),
-        [len(order) - 1 - ends[-1] if len(ends) else len(order)],
-        np.bincount(group, minlength=len(held)),
-        np.diff(np.searchsorted(tied, ends[mixed], side="right"), prepend=0),
-    )
-    rows = order[np.concatenate([np.arange(len(order)), place, tied])]
+    new = _changes(ranked)
+    score, starts = np.cumsum(new) - 1, np.append(np.flatnonzero(new), len(order))
+    first = _changes(score[place])
+    held, group = score[place[first]], np.cumsum(first) - 1
+    hits, equal = np.bincount(group), np.diff(starts)[held]
+    mixed = np.flatnonzero(equal > hits)
+    both = np.bincount(held[mixed], minlength=len(starts)) > 0
+    tied = np.flatnonzero(both[score] & ~is_positive)
+    ends = np.append(starts[held + 1], len(order))
+    lengths = np.diff(ends, prepend=0), hits, (equal - hits)[mixed]
+    rows = np.concatenate([order, order[place], order[tied]])
     counted = np.ones(len(rows), np.int32) if times is None else np.asarray(times)[rows]
     columns = rows if unit is None else unit[rows]
     pointers = np.append(0, np.cumsum(np.concatenate(lengths), dtype=np.intp))
     units = len(truth) if unit is None else int(unit.max(initial=-1)) + 1
     sums = csr_array((counted, columns, pointers), shape=(len(pointers) - 1, units))
     return Ranking(order[place], group, mixed, len(order), sums)
+
+
+def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values, (N,), differ from the one before; the first does."""
+    found = np.ones(len(values), np.bool_)
+    found[1:] = values[1:] != values[:-1]
+    return found
