@@ -77,7 +77,7 @@ def excess(labels: Floats, independent: Floats, named: Bools, draws: Draws | Non
     sides = np.stack([absent & ~named, absent & named])
     counted = np.stack([sides, sides & (labels == 1)])  # (2, 2, N, Q)
     if draws is None:
-        return Excess(*counted.sum(axis=2))
+        return Excess(*np.einsum("abnq->abq", counted, dtype=np.int64))  # quicker than a sum
     patients, studies = draws.counts.shape[1], len(draws.patient)
     ones = np.ones(studies, np.float32)
     whose = csr_array((ones, (draws.patient, np.arange(studies))), shape=(patients, studies))
