@@ -178,13 +178,14 @@ def _in_segments(added: Weights, steps: int, size: int, mixed: Places, *, ap: bo
     below = np.zeros(size * width, np.uint32 if np.can_cast(kind, np.uint16) else np.int64)
     hit = np.full(size * width, 0.0 if ap else np.nan)
     whole, precision, pairs = np.empty_like(above), np.empty_like(hit), np.empty_like(below)
+    least = np.ones_like(above)  # numpy is slow with one number
     for gap, positives in zip(gaps, new, strict=True):
         above += gap
         below += np.multiply(above, positives, out=pairs, dtype=pairs.dtype)
         if ap:
             found += positives
             # A group that no resampled row belongs to may have nothing above it: 0, not 0 / 0.
-            np.maximum(np.add(above, found, out=whole), 1, out=whole)
+            np.maximum(np.add(above, found, out=whole), least, out=whole)
             np.divide(found, whole, out=precision)
             hit += np.multiply(precision, positives, out=precision)
     of_mixed = new.reshape(steps * size, width)[mixed]
