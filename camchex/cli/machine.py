@@ -1,7 +1,6 @@
 """Facts about this machine that can make bytes differ from the recorded ones."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ def other_versions(pins: str) -> list[str]:
     Args:
         pins: ``name==version`` a line; other lines, and packages that are not here, are left alone.
     """
+    from importlib.metadata import PackageNotFoundError, version
+
     found = []
     for line in pins.splitlines():
         name, _, pinned = line.partition("#")[0].partition(";")[0].strip().partition("==")
