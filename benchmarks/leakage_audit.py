@@ -1,17 +1,16 @@
 """Processor seconds and memory of the leakage audit at the size of CXR-LT 2023, three seeds.
 
 227,835 studies, of which 45,492 are for test, with requests of the generator, 26 classes, three
-seeds with all changed texts, 1,000 resamples of the patients, in the arithmetic of the stages. Two
-threads score; processor seconds are of both, and the time that passes is told beside them. The
-baseline is scikit-learn in a loop over the resampled rows, as far as the audit resamples scores:
-measured on a few resamples of the model's own score, and scaled to all scores and resamples. Run it
-as ``python benchmarks/leakage_audit.py``; ``--resamples 100`` for a first look.
+seeds with all changed texts, 1,000 resamples of the patients, in this machine's own arithmetic
+(``runtime.portable: false``). Two threads score; processor seconds are of both, and the time that
+passes is told beside them. The baseline is scikit-learn in a loop over the resampled rows, as far
+as the audit resamples scores: measured on a few resamples of the model's own score, and scaled to
+all scores and resamples. Run it as ``python benchmarks/leakage_audit.py``; ``--resamples 100`` for
+a first look.
 """
 
 import argparse
-import os
 import resource
-import sys
 import time
 from collections.abc import Sequence
 from unittest.mock import patch
@@ -24,7 +23,7 @@ from record import Comparison, record
 from camchex.audit.audit import Predicted, audit
 from camchex.audit.gain import NAMES
 from camchex.audit.scorer import Scorer
-from camchex.contract import arithmetic, schemas
+from camchex.contract import schemas
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14
 from camchex.profiles.profiles import locate, validate_file
 from camchex.scores.bootstrap import draw_patients
@@ -125,6 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if not arithmetic.is_pinned():  # a library reads it while it is loaded
-        os.execve(sys.executable, sys.orig_argv, arithmetic.pinned(os.environ))  # noqa: S606
     main()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from camchex.scores.labelled_split import Split
 from camchex.scores.metrics import Floats
@@ -78,7 +79,8 @@ def ngram_scores(train: Split, test: Split, workers: int = 1) -> Floats:
             classifier.fit(texts[at], sides, sample_weight=times[sides, at])
             scores[:, column] = classifier.predict_proba(given)[place, 1]
 
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
+    # Threads of BLAS beside these would wait for each other most of the time.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(workers, 1)) as pool:
         list(pool.map(learn, range(len(test.classes))))
     return scores
 

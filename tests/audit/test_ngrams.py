@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from camchex.audit.ngrams import ngram_scores, read_once, words_counter
 from camchex.contract.labels import CXR_LT_2023
@@ -51,6 +52,22 @@ def test_ngrams_are_those_of_another_solver() -> None:
         rows = np.flatnonzero(~np.isnan(truth))
         model = LogisticRegression(tol=1e-9, max_iter=1000).fit(known[rows], truth[rows])
         np.testing.assert_allclose(found[:, q], model.predict_proba(asked)[:, 1], atol=1e-4)
+
+
+def test_threads_that_learn_have_none_of_blas_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    invented = factories.invent({"train": 50, "test": 10})
+    cohort = factories.cohort(invented, invented.truth.astype(float))
+    train, test = (labelled_split(cohort, split, CXR_LT_2023) for split in ("train", "test"))
+    fit, seen = LogisticRegression.fit, set[int]()
+
+    def watched(model: LogisticRegression, *given: object, **named: object) -> LogisticRegression:
+        seen.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return fit(model, *given, **named)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    with threadpool_limits(2, "blas"):
+        ngram_scores(train, test, workers=2)
+    assert seen == {1}
 
 
 def test_each_distinct_text_is_counted_as_often_as_it_is_there() -> None:
