@@ -12,6 +12,7 @@ from camchex.errors import ParamsError
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import image_groups
 from camchex.fusion.study_data import StudyDataset, StudySamples, reader_of
+from camchex.fusion.study_fusion import InputTokens
 from camchex.fusion.tokenizer import NO_VITALS
 from camchex.networks.inference import predict
 from camchex.prediction.batches import autocast, studies_that_fit
@@ -122,6 +123,24 @@ def test_shared_maps_and_embeddings_give_the_probabilities_of_whole_studies(
         of = replace(of, vitals=[NO_VITALS, *of.vitals[1:]])
     whole = predict(model, StudyDataset(of, reader_of(model)), RUNTIME)
     np.testing.assert_allclose(predicted(model, of), whole, atol=1e-6)
+
+
+def test_each_distinct_input_of_a_batch_is_read_by_itself_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, of, read = camchex(input_heads=True), samples(), dict[str, int]()
+    alone = model.input_heads.forward
+
+    def counted(name: str, tokens: InputTokens) -> torch.Tensor:
+        read[name] = read.get(name, 0) + len(tokens.tokens)
+        return alone(name, tokens)
+
+    monkeypatch.setattr(model.input_heads, "forward", counted)
+    swapped = replace(of, indications=of.indications[::-1])
+    without = replace(of, vitals=[NO_VITALS] * 4)
+    variants = [Variant(one, np.arange(4)) for one in (of, swapped, without)]
+    predict_variants(model, dict(zip("abc", variants, strict=True)), RUNTIME)
+    assert read == {"images": 2 * 4, "indication": 4, "vitals": 4 + 1}  # images and their mirrors
 
 
 def test_variants_with_other_images_are_predicted_together_as_each_alone() -> None:
