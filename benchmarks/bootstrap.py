@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from record import Comparison, record
+from record import Comparison, record, run
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from camchex.comparisons.paper import paper_numbers
@@ -137,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

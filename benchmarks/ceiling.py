@@ -12,7 +12,7 @@ ceiling as it would be if tied studies were scored in one step. Run it as
 from pathlib import Path
 
 import numpy as np
-from record import RESULTS, write
+from record import RESULTS, run, write
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
@@ -143,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

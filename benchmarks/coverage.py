@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from record import RESULTS, write
+from record import RESULTS, run, write
 from scipy.stats import norm
 
 from camchex.comparisons.paper import paper_numbers
@@ -157,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 from coverage import LEVEL, Setting, settings
-from record import RESULTS, write
+from record import RESULTS, run, write
 
 from camchex.contract.labels import CXR_LT_2023
 from camchex.scores.intervals import difference, scored
@@ -68,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

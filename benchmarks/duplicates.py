@@ -9,7 +9,7 @@ processor time; that of every pair is extrapolated from some rows. Run it as
 import time
 
 import numpy as np
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.cohort.duplicates import ALIKE, WORDS, alike
 
@@ -50,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

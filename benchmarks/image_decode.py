@@ -24,7 +24,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
-from record import Comparison, record
+from record import Comparison, record, run
 from turns import seconds
 
 from camchex.contract.image_store import ImageParams
@@ -167,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -2,7 +2,7 @@
 
 Every import has a process of its own, and no stage is run. All are taken in turns, three turns by
 default, and the best time of each counts: the first turn brings the files into memory. Run it as
-``python benchmarks/import_time.py [TURNS]``, on a machine that does nothing else.
+``python benchmarks/import_time.py [--turns N]``, on a machine that does nothing else.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from record import Comparison, record
+from record import Comparison, record, run
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "torch"
@@ -52,7 +52,7 @@ def seconds_to_help(words: Sequence[str]) -> float:
     return time.perf_counter() - start
 
 
-def main(turns: int) -> None:
+def main(turns: int = TURNS) -> None:
     """Print all, side by side."""
     modules = [TORCH, *stages()]
     rounds = [{module: seconds_to_import(module) for module in modules} for _ in range(turns)]
@@ -70,4 +70,4 @@ def main(turns: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else TURNS)
+    run(main, __doc__)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.sources.external import chexpert, nih, vindr
 from camchex.sources.external.read import read_labels
@@ -104,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

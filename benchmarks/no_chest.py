@@ -17,6 +17,7 @@ import pydicom.data
 import sklearn
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from record import run
 from sklearn.cluster import KMeans
 from tabulate import tabulate
 
@@ -237,4 +238,4 @@ def rows_of(images: list[Grey]) -> Rows:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -2,8 +2,8 @@
 
 Within ``python -m stages`` one process imports for all stages (``camchex/runs/preloaded.py``);
 under a plain ``dvc repro`` each imports by itself. Both take turns, three by default, and the best
-time of each counts. Run it as ``python benchmarks/preloaded.py [TURNS]``, on a machine that does
-nothing else.
+time of each counts. Run it as ``python benchmarks/preloaded.py [--turns N]``, on a machine that
+does nothing else.
 """
 
 import os
@@ -14,7 +14,7 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.runs import preloaded
 from stages import fix_arithmetic
@@ -36,7 +36,7 @@ def seconds(module: str, address: str) -> float:
     return time.perf_counter() - start
 
 
-def main(turns: int) -> None:
+def main(turns: int = TURNS) -> None:
     """Print both, side by side, and how long the process imports."""
     with tempfile.TemporaryDirectory() as folder:
         address, absent = f"{folder}/socket", f"{folder}/no such socket"
@@ -61,4 +61,4 @@ def main(turns: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else TURNS)
+    run(main, __doc__)

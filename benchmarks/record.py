@@ -4,9 +4,11 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import typer
 
 RESULTS = Path(__file__).parent / "results"
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # stages and ablations are not installed
@@ -76,3 +78,10 @@ def show(page: Path, name: str, text: str) -> None:
     if not found:
         raise ValueError(f"{page}: no {start.strip()} with its {end}")
     page.write_text(f"{before}{start}{text}{end}{after}")
+
+
+def run(main: Callable[..., None], doc: str | None) -> None:
+    """Run a benchmark with the words of the command line; ``--help`` prints ``doc`` instead."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(help=doc)(main)
+    app()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.contract import schemas
 from camchex.reports.files import report_names
@@ -138,4 +138,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 from image_decode import BASELINES, QUALITY, SIZES, full_size_xrays
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.contract import schemas
 from camchex.contract.image_store import ImageParams, ImageStore
@@ -78,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.contract.checksums import SETTLED_NS
 from camchex.contract.image_store import ImageStore
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ed_tables import CHARTED, STAYS, STUDY_COUNT, write_all
-from record import Comparison, record
+from record import Comparison, record, run
 
 from camchex.contract import schemas, tables
 from camchex.sources.mimic import mimic_iv_ed
@@ -113,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)
