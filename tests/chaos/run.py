@@ -21,7 +21,7 @@ from tests.chaos.trainee import CURVES, OUT, PARTS, TIMES, part_of, train
 
 MOST_KILLS = 3  # of one training
 SECONDS = 120  # that a training left alone may take
-POLL = 5e-5  # seconds
+POLL = 5e-4  # seconds
 
 # Forked from a process that has imported torch already: a start takes milliseconds.
 FORK = multiprocessing.get_context("forkserver")
