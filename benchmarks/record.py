@@ -82,6 +82,6 @@ def show(page: Path, name: str, text: str) -> None:
 
 def run(main: Callable[..., None], doc: str | None) -> None:
     """Run a benchmark with the words of the command line; ``--help`` prints ``doc`` instead."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(help=doc)(main)
     app()
