@@ -49,7 +49,7 @@ def main() -> None:
         ],
         {
             "X-rays, patients": [len(files), len(patients)],
-            "views told with a probability of 0.9 or more": float(sure(told).mean()),
+            f"views told with a probability of {SURE} or more": float(sure(told).mean()),
             "of these right": float(right[sure(told), 0].mean()),
         },
     )
