@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -32,9 +33,12 @@ gc.disable()  # until all tests are collected: next to nothing of that is garbag
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where several processes run tests, let one more import for all stages that they start."""
+    """Where several processes run tests, let one more import for them and their stages."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         config.add_cleanup(preloaded.start())
+        if Path.cwd() == config.rootpath:  # where `python -m` finds the tests
+            worker = f"popen//python={sys.executable} -m tests.runs.worker"
+            config.option.tx = [worker] * len(config.option.tx)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
