@@ -328,6 +328,7 @@ class CohortRun:
 def main(words: list[str] | None = None) -> int:
     """Run all cohorts side by side; the status is 1 if one failed or was not finished in time."""
     options = _options(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started, too
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]

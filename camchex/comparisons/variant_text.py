@@ -22,8 +22,9 @@ SPREAD = {
     ),
 }
 INTERVALS = (
-    " Ensembles have no spread over seeds: in brackets the interval of the difference over "
-    "resampled patients (`evaluation.bootstrap`); clear: it leaves out 0."
+    " The difference of two ensembles has no spread over seeds: in brackets its interval over "
+    "resampled patients (`evaluation.bootstrap`); clear: it leaves out 0. The difference of an "
+    "ensemble and a row with seeds is taken with each of these seeds."
 )
 VERDICT = {True: "yes", False: "no", None: "not known"}
 
