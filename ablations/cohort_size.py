@@ -343,11 +343,11 @@ def main(words: list[str] | None = None) -> int:
         }
         runner.reached = dict.fromkeys(pairs, "not begun")
         with ThreadPoolExecutor(len(pairs)) as pool:
-            waiting = {
-                name: pool.submit(CohortRun(runner, Path(scratch) / name, *pair).run)
-                for name, pair in pairs.items()
-            }
             try:
+                waiting = {
+                    name: pool.submit(CohortRun(runner, Path(scratch) / name, *pair).run)
+                    for name, pair in pairs.items()
+                }
                 for name, one in waiting.items():
                     if not _finished(one, deadline - time.monotonic(), Path(scratch) / name):
                         failed.append(name)
