@@ -170,7 +170,7 @@ def check_studies(path: Path) -> CheckedStudies:
         name = _id(row.get("study_id"))
         names.update([name] if isinstance(name, str) and name.strip() else [])
         for column, what in _row_faults(row):
-            faults.add(column, f"{what} in {place} (study_id {name})")
+            faults.add(column, f"{what} in {place} (study_id {name!r})")
     if not rows:
         raise DataError(f"{path}: has no rows, so there is nothing to predict.")
     repeated = frozenset(name for name, number in names.items() if number > 1)
@@ -211,7 +211,9 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raise DataError(f"{path}: no such file.")
     try:
         yield from readers[path.suffix](path)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 ({error}). Save it again as UTF-8.") from error
+    except (OSError, pa.ArrowException) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: cannot be read as {path.suffix[1:]}: {first}") from error
 
@@ -242,7 +244,7 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 row = {"": f"not JSON: {error}"}
             row = row if isinstance(row, dict) else {"": "not an object of JSON"}
             yield f"line {number}", row
@@ -265,7 +267,7 @@ def _filled(row: Row) -> dict[str, Any]:
 
 
 def _is_blank(name: str, value: object) -> bool:
-    if value is None or value == []:
+    if value is None or value == [] or value != value:  # noqa: PLR0124 - NaN is not itself
         return True
     if not isinstance(value, str):
         return False
