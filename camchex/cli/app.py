@@ -140,6 +140,11 @@ def main() -> None:
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.filename is None:
+            raise  # not of a file that the user named
+        typer.secho(f"error: {error.filename}: {error.strerror}", fg="red", err=True)
+        raise SystemExit(1) from None
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands the option's value over
@@ -439,15 +444,23 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     many = (*source, out, workers, accelerator, formats or ())
     request = many_studies.Request(models or [MODEL], calibration, *many)
     if request.is_for_many:
+        shown = {"--decisions": decisions, "--json": as_json}
+        many_studies.require_none(shown, "the file of --out has all of it, as its name ends")
         images_of_one = {"--frontal": frontal, "--lateral": lateral, "--image": image}
         rest_of_one = {"--indication": indication, "--vitals": vitals, "--gender": gender}
         many_studies.predict_many(request, {**images_of_one, **rest_of_one})
+    of_many = {"--out": out, "--format": formats, "--workers": workers}
+    several = len(request.models) > 1
+    of_many |= {} if several else {"--accelerator": accelerator != "auto"}
+    many_studies.require_none(of_many, "one study is shown, and computed by the CPU: see --table")
     images = [AskedImage(path, "frontal") for path in frontal or []]
     images += [AskedImage(path, "lateral") for path in lateral or []]
     images += [AskedImage(path) for path in image or []]
     values = parse_vital_signs(vitals or "")
     study = AskedStudy("", 1, tuple(images), indication, values, gender)
-    if len(request.models) > 1:
+    if several:
+        only_json = {"--decisions": decisions and not as_json}
+        many_studies.require_none(only_json, "--json has the decisions of several models")
         many_studies.predict_by_several(request, study, as_json=as_json)
     _predict_one(request.models[0], study, calibration, decisions=decisions, as_json=as_json)
 

@@ -68,6 +68,7 @@ def explain(  # noqa: PLR0913 - one option for each thing known of a study, as i
     from camchex.explanations.explain import ModelAtHand, explain_study
     from camchex.explanations.offered import EVIDENCE, read_evidence
     from camchex.explanations.page import require_new, write_explanation
+    from camchex.many_studies.colours import require_one_tint
     from camchex.networks.hub import WEIGHTS
     from camchex.prediction.one_study import StudyInput, image_preparation, load
     from camchex.prediction.unknown_views import describe, look_at_images
@@ -83,6 +84,8 @@ def explain(  # noqa: PLR0913 - one option for each thing known of a study, as i
     fitted = read_calibration(wanted) if calibration or wanted.exists() else None
     network = load(model)
     classifier = read_view_classifier(classifier_beside(model))
+    for path in [*(frontal or []), *(lateral or []), *(image or [])]:
+        require_one_tint(path)
     seen = look_at_images(image or [], classifier, image_preparation(network)) if image else {}
     images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
     images += [(path, "lateral") for path in lateral or []]
