@@ -191,5 +191,5 @@ def test_a_line_that_no_parser_reads_is_of_its_row_alone(tmp_path: Path) -> None
 def test_a_table_of_another_coding_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "studies.csv"
     path.write_bytes("study_id,indication\n1,Müdigkeit\n".encode("cp1252"))
-    with pytest.raises(DataError, match="is not UTF-8 .* Save it again as UTF-8"):
+    with pytest.raises(DataError, match=r"is not UTF-8 .* Save it again as UTF-8"):
         check_studies(path)
