@@ -513,8 +513,10 @@ def _predict_one(
         return
     Console().print(_findings_table(ranked, decided))
     noted = (f"{path}: {'; '.join(notes[path])}" for path in notes)
+    said = bool(images or study.indication or study.vitals or study.gender)
+    nothing = () if said else ("Nothing is known of the study: see the options of --help.",)
     how = () if fitted else (f"{NOT_CALIBRATED} {wanted}: no such file (`dvc repro evaluate`).",)
-    for line in (*noted, *describe(seen, classifier), *how, NOT_A_DEVICE):
+    for line in (*noted, *nothing, *describe(seen, classifier), *how, NOT_A_DEVICE):
         Console(stderr=True, soft_wrap=True, markup=False).print(line, style="dim")
 
 

@@ -22,9 +22,8 @@ SPREAD = {
     ),
 }
 INTERVALS = (
-    " The difference of two ensembles has no spread over seeds: in brackets its interval over "
-    "resampled patients (`evaluation.bootstrap`); clear: it leaves out 0. The difference of an "
-    "ensemble and a row with seeds is taken with each of these seeds."
+    " Ensembles have no spread over seeds: in brackets the interval of the difference over "
+    "resampled patients (`evaluation.bootstrap`); clear: it leaves out 0."
 )
 VERDICT = {True: "yes", False: "no", None: "not known"}
 

@@ -29,7 +29,10 @@ def export_model(model: Path, out: Path, *, onnx: bool = False) -> list[str]:
         ModelError: If the model, its calibration or its card is missing, its view classifier is
             damaged, ``out`` is not empty, or an ONNX file that agrees cannot be written.
     """
-    card = model.parent.parent / CARDS / f"{model.name}.md"
+    model = model.resolve()  # "." has neither a name nor a folder above it
+    card = model / CARD  # of a folder that was exported
+    if not card.exists():
+        card = model.parent.parent / CARDS / f"{model.name}.md"
     calibration = beside(model)
     makers = {model / CONFIG: "train_fusion", calibration: "evaluate", card: "report"}
     for path, maker in makers.items():

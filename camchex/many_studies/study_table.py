@@ -33,7 +33,7 @@ from camchex.errors import DataError, counted
 from camchex.many_studies.asked import AskedImage, AskedStudy
 from camchex.sources.csv.raw_table import rows_and_lines
 from camchex.sources.mimic.mimic_views import VIEW_POSITIONS
-from camchex.vitals.plausible import require_measurement
+from camchex.vitals.plausible import require_measurement, require_pressures
 
 SEPARATOR = ";"  # between the files, or views, of a study in a cell of text
 KINDS = (".csv", ".parquet", ".jsonl")
@@ -54,7 +54,15 @@ def _id(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _number(value: object) -> object:
+    """What pydantic would take for a number, and is none: true, and 1_0 of Python."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError("expected a number")
+    return value
+
+
 Listed = BeforeValidator(_words)
+Measured = Annotated[float | None, BeforeValidator(_number)]
 
 
 class StudyRow(BaseModel):
@@ -76,12 +84,12 @@ class StudyRow(BaseModel):
         "position (PA, AP, LL, ...); blank: the view classifier of the model decides.",
     )
     indication: str | None = Field(default=None, description="Text of the request, as written.")
-    temperature_f: float | None = Field(default=None, description="Degrees Fahrenheit.")
-    heart_rate_bpm: float | None = Field(default=None, description="Beats per minute.")
-    respiratory_rate_bpm: float | None = Field(default=None, description="Breaths per minute.")
-    o2_saturation_pct: float | None = Field(default=None, description="Per cent.")
-    systolic_bp_mmhg: float | None = Field(default=None, description="mmHg.")
-    diastolic_bp_mmhg: float | None = Field(default=None, description="mmHg.")
+    temperature_f: Measured = Field(default=None, description="Degrees Fahrenheit.")
+    heart_rate_bpm: Measured = Field(default=None, description="Beats per minute.")
+    respiratory_rate_bpm: Measured = Field(default=None, description="Breaths per minute.")
+    o2_saturation_pct: Measured = Field(default=None, description="Per cent.")
+    systolic_bp_mmhg: Measured = Field(default=None, description="mmHg.")
+    diastolic_bp_mmhg: Measured = Field(default=None, description="mmHg.")
     gender: Literal["F", "M"] | None = Field(default=None, description="F or M.")
 
     @field_validator("study_id")
@@ -95,8 +103,10 @@ class StudyRow(BaseModel):
     @classmethod
     def _is_a_measurement(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None:
+            name = str(info.field_name)
             try:
-                require_measurement(str(info.field_name), value, f"{value:g}")
+                require_measurement(name, value, f"{value:g}")
+                require_pressures({**info.data, name: value})
             except DataError as error:
                 raise ValueError(str(error)) from error
         return value
@@ -254,6 +264,8 @@ def _require_columns(path: Path, names: list[str]) -> None:
     faults = [f"{name!r} is there several times" for name, n in Counter(names).items() if n > 1]
     faults += [f"{name!r} is not a column of this table" for name in names if name not in COLUMNS]
     faults += ["'study_id' is missing"] if "study_id" not in names else []
+    if len(names) == 1 and ";" in names[0]:
+        faults = ["its cells are separated by ; instead of commas"]
     if faults:
         raise DataError(
             f"{path}: {'; '.join(faults)}. Its columns may be: {', '.join(COLUMNS)}. All but "

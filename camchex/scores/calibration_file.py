@@ -103,9 +103,11 @@ def read_calibration(path: Path) -> Calibration:
     """
     again = "`dvc repro evaluate` makes it, or name another with `--calibration`."
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file. {again}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no text, so no calibration. {again}") from error
     try:
         return Calibration.model_validate_json(text)
     except ValidationError as error:
@@ -120,6 +122,7 @@ def read_calibration(path: Path) -> Calibration:
 
 def beside(model: Path) -> Path:
     """The path of a model's calibration: in its folder, or where the pipeline puts it."""
+    model = model.resolve()  # "." has neither a name nor a folder above it
     inside = model / FILE
     return inside if inside.exists() else model.parent.parent / "calibration" / f"{model.name}.json"
 
