@@ -110,7 +110,8 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
         target: The file to write, whole or not at all.
 
     Raises:
-        ParamsError: If the profile does not exist or does not validate.
+        ParamsError: If the profile does not exist or does not validate, or ``data_root`` cannot be
+            written into it.
     """
     source = locate(name)
     validate_file(source)
@@ -121,7 +122,13 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     with whole_file(target, "w") as draft:
         draft.write(text)
         draft.flush()
-        return validate_file(Path(draft.name))
+        used = validate_file(Path(draft.name))
+        if data_root is not None and used.data.root != data_root.absolute():
+            raise ParamsError(
+                f"{source}: data.root is not on a line of its own below `data:`, so it cannot be "
+                f"replaced. Write {data_root.absolute()} there."
+            )
+        return used
 
 
 def unsaved(target: Path = PARAMS) -> bool:

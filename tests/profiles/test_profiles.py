@@ -221,6 +221,15 @@ def test_a_data_root_changes_nothing_but_data_root(root: str, tmp_path: Path) ->
     assert target.read_text().count("#") >= locate("corrected").read_text().count("#")
 
 
+def test_a_data_root_that_cannot_be_written_is_refused(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    target = tmp_path / "params.yaml"
+    with pytest.raises(ParamsError, match=r"edited\.yaml: data\.root .*/data/here"):
+        use(str(edited("data:\n", "data: # where\n")), Path("/data/here"), target)
+    assert not target.exists()
+
+
 def test_a_profile_that_does_not_validate_leaves_params_yaml_alone(
     tmp_path: Path, edited: Callable[[str, str], Path]
 ) -> None:
