@@ -183,7 +183,8 @@ def check(
     Also computes every kind of operation of the networks on fixed numbers, and says whether this
     machine's arithmetic gives the recorded bytes, where section runtime asks for these.
 
-    Where section encoder or text names a published model, says whether it can be had.
+    Where section encoder or text names a published model, says whether it can be had; a backbone
+    that cannot be built is named.
 
     With --tables or --stores, check your own canonical tables, or prepared images, instead. The
     exit status is 1 if anything is missing, wrong or unreadable.
@@ -214,13 +215,17 @@ def check(
 
 
 def _pretrained(encoder: "EncoderParams", text: "TextParams", size: int) -> dict[str, str | None]:
-    """What is wrong with published models, by parameter; without any, torch is not imported."""
-    timm_name = "/" not in encoder.backbone and ":" not in encoder.backbone
-    if (encoder.pretrained, text.model) == ("none", "tiny") and timm_name:
-        return {}
+    """What is wrong with the models of sections encoder and text, by parameter.
+
+    Where neither names a published model, only what is wrong: a backbone that timm does not build.
+    """
     from camchex.cli.pretrained import check_pretrained
 
-    return check_pretrained(encoder, text, size)
+    found = check_pretrained(encoder, text, size)
+    timm_name = "/" not in encoder.backbone and ":" not in encoder.backbone
+    if (encoder.pretrained, text.model) == ("none", "tiny") and timm_name:
+        return {key: problem for key, problem in found.items() if problem}
+    return found
 
 
 @app.command("convert-text", epilog="Example: [bold]camchex convert-text biobert-v1.1[/]")
