@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, NonNegativeInt
+from pydantic import AfterValidator, Field
 
 from camchex.comparisons.parameters import LOCAL, parameter_differences
 from camchex.contract import params
@@ -33,6 +33,7 @@ from camchex.views.params import ViewParams
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # torch reads no larger one
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
 
 
@@ -57,7 +58,7 @@ class Params(Section):
     prediction: PredictionParams
     evaluation: EvaluationParams
     audit: AuditParams
-    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(unique)]
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(unique)]
     runtime: RuntimeParams
 
 

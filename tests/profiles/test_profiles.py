@@ -196,7 +196,9 @@ def test_every_wrong_value_is_reported_at_once(edited: Callable[[str, str], Path
         validate_file(path)
 
 
-@pytest.mark.parametrize("seeds", ["seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"])
+@pytest.mark.parametrize(
+    "seeds", [f"seeds: [{2**63}]", "seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"]
+)
 def test_seeds_are_at_least_one_distinct_and_not_negative(
     seeds: str, edited: Callable[[str, str], Path]
 ) -> None:
