@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.special import expit, logit
 
+from camchex.contract import files
 from camchex.contract.files import write_text
 from camchex.errors import DataError
 from camchex.scores.ranking import Floats
@@ -122,9 +123,7 @@ def read_calibration(path: Path) -> Calibration:
 
 def beside(model: Path) -> Path:
     """The path of a model's calibration: in its folder, or where the pipeline puts it."""
-    model = model.resolve()  # "." has neither a name nor a folder above it
-    inside = model / FILE
-    return inside if inside.exists() else model.parent.parent / "calibration" / f"{model.name}.json"
+    return files.beside(model, FILE, "calibration/{name}.json")
 
 
 def _keys(text: str) -> set[str]:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save, save_file
 from scipy.special import expit
 
+from camchex.contract import files
 from camchex.contract.files import write_text
 from camchex.contract.params import Section
 from camchex.contract.schemas import View
@@ -171,6 +172,4 @@ def read_view_classifier(folder: Path) -> ViewClassifier | None:
 
 def beside(model: Path) -> Path:
     """The folder of a model's view classifier: in its own, or where the pipeline puts it."""
-    model = model.resolve()  # "." has no folder above it
-    inside = model / FOLDER
-    return inside if inside.exists() else model.parent.parent / FOLDER
+    return files.beside(model, FOLDER, FOLDER)

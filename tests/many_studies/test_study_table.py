@@ -69,7 +69,11 @@ def test_every_kind_of_table_asks_for_the_same_studies(kind: str, tmp_path: Path
         ({"heart_rate_bpm": "fast"}, "heart_rate_bpm", "'fast'"),
         ({"heart_rate_bpm": "1_0_0"}, "heart_rate_bpm", "expected a number"),
         ({"heart_rate_bpm": "1000"}, "heart_rate_bpm", "expected 20 to 300"),
-        ({"systolic_bp_mmhg": 80, "diastolic_bp_mmhg": 90}, "diastolic_bp_mmhg", "90 is not below systolic"),
+        (
+            {"systolic_bp_mmhg": 80, "diastolic_bp_mmhg": 90},
+            "diastolic_bp_mmhg",
+            "90 is not below systolic",
+        ),
         ({"o2_saturation_pct": "0.95"}, "o2_saturation_pct", "looks like a share"),
         ({"o2_saturation_pct": "-3"}, "o2_saturation_pct", "expected a number above 0"),
         ({"gender": "female"}, "gender", "'female'"),
