@@ -328,6 +328,7 @@ class CohortRun:
 def main(words: list[str] | None = None) -> int:
     """Run all cohorts side by side; the status is 1 if one failed or was not finished in time."""
     options = _options(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started, too
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -342,11 +343,11 @@ def main(words: list[str] | None = None) -> int:
         }
         runner.reached = dict.fromkeys(pairs, "not begun")
         with ThreadPoolExecutor(len(pairs)) as pool:
-            waiting = {
-                name: pool.submit(CohortRun(runner, Path(scratch) / name, *pair).run)
-                for name, pair in pairs.items()
-            }
             try:
+                waiting = {
+                    name: pool.submit(CohortRun(runner, Path(scratch) / name, *pair).run)
+                    for name, pair in pairs.items()
+                }
                 for name, one in waiting.items():
                     if not _finished(one, deadline - time.monotonic(), Path(scratch) / name):
                         failed.append(name)

@@ -140,6 +140,11 @@ def main() -> None:
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.filename is None:
+            raise  # not of a file that the user named
+        typer.secho(f"error: {error.filename}: {error.strerror}", fg="red", err=True)
+        raise SystemExit(1) from None
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands the option's value over
@@ -178,7 +183,8 @@ def check(
     Also computes every kind of operation of the networks on fixed numbers, and says whether this
     machine's arithmetic gives the recorded bytes, where section runtime asks for these.
 
-    Where section encoder or text names a published model, says whether it can be had.
+    Where section encoder or text names a published model, says whether it can be had; a backbone
+    that cannot be built is named.
 
     With --tables or --stores, check your own canonical tables, or prepared images, instead. The
     exit status is 1 if anything is missing, wrong or unreadable.
@@ -209,13 +215,17 @@ def check(
 
 
 def _pretrained(encoder: "EncoderParams", text: "TextParams", size: int) -> dict[str, str | None]:
-    """What is wrong with published models, by parameter; without any, torch is not imported."""
-    timm_name = "/" not in encoder.backbone and ":" not in encoder.backbone
-    if (encoder.pretrained, text.model) == ("none", "tiny") and timm_name:
-        return {}
+    """What is wrong with the models of sections encoder and text, by parameter.
+
+    Where neither names a published model, only what is wrong: a backbone that timm does not build.
+    """
     from camchex.cli.pretrained import check_pretrained
 
-    return check_pretrained(encoder, text, size)
+    found = check_pretrained(encoder, text, size)
+    timm_name = "/" not in encoder.backbone and ":" not in encoder.backbone
+    if (encoder.pretrained, text.model) == ("none", "tiny") and timm_name:
+        return {key: problem for key, problem in found.items() if problem}
+    return found
 
 
 @app.command("convert-text", epilog="Example: [bold]camchex convert-text biobert-v1.1[/]")
@@ -439,15 +449,23 @@ def predict(  # noqa: PLR0913 - one option for each thing known of a study
     many = (*source, out, workers, accelerator, formats or ())
     request = many_studies.Request(models or [MODEL], calibration, *many)
     if request.is_for_many:
+        shown = {"--decisions": decisions, "--json": as_json}
+        many_studies.require_none(shown, "the file of --out has all of it, as its name ends")
         images_of_one = {"--frontal": frontal, "--lateral": lateral, "--image": image}
         rest_of_one = {"--indication": indication, "--vitals": vitals, "--gender": gender}
         many_studies.predict_many(request, {**images_of_one, **rest_of_one})
+    of_many = {"--out": out, "--format": formats, "--workers": workers}
+    several = len(request.models) > 1
+    of_many |= {} if several else {"--accelerator": accelerator != "auto"}
+    many_studies.require_none(of_many, "one study is shown, and computed by the CPU: see --table")
     images = [AskedImage(path, "frontal") for path in frontal or []]
     images += [AskedImage(path, "lateral") for path in lateral or []]
     images += [AskedImage(path) for path in image or []]
     values = parse_vital_signs(vitals or "")
     study = AskedStudy("", 1, tuple(images), indication, values, gender)
-    if len(request.models) > 1:
+    if several:
+        only_json = {"--decisions": decisions and not as_json}
+        many_studies.require_none(only_json, "--json has the decisions of several models")
         many_studies.predict_by_several(request, study, as_json=as_json)
     _predict_one(request.models[0], study, calibration, decisions=decisions, as_json=as_json)
 
@@ -500,8 +518,10 @@ def _predict_one(
         return
     Console().print(_findings_table(ranked, decided))
     noted = (f"{path}: {'; '.join(notes[path])}" for path in notes)
+    said = bool(images or study.indication or study.vitals or study.gender)
+    nothing = () if said else ("Nothing is known of the study: see the options of --help.",)
     how = () if fitted else (f"{NOT_CALIBRATED} {wanted}: no such file (`dvc repro evaluate`).",)
-    for line in (*noted, *describe(seen, classifier), *how, NOT_A_DEVICE):
+    for line in (*noted, *nothing, *describe(seen, classifier), *how, NOT_A_DEVICE):
         Console(stderr=True, soft_wrap=True, markup=False).print(line, style="dim")
 
 

@@ -1,5 +1,6 @@
 """``camchex explain``: what moved the numbers of one study."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,10 +84,13 @@ def explain(  # noqa: PLR0913 - one option for each thing known of a study, as i
     fitted = read_calibration(wanted) if calibration or wanted.exists() else None
     network = load(model)
     classifier = read_view_classifier(classifier_beside(model))
+    _require_one_tint([*(frontal or []), *(lateral or []), *(image or [])])
     seen = look_at_images(image or [], classifier, image_preparation(network)) if image else {}
-    images: list[tuple[Path, View]] = [(path, "frontal") for path in frontal or []]
-    images += [(path, "lateral") for path in lateral or []]
-    images += [(path, one.view) for path, one in seen.items()]
+    images: list[tuple[Path, View]] = [
+        *((path, "frontal") for path in frontal or []),
+        *((path, "lateral") for path in lateral or []),
+        *((path, one.view) for path, one in seen.items()),
+    ]
     study = StudyInput(images, indication, values, gender)
     at_hand = ModelAtHand(network, sha256(model / WEIGHTS), fitted, classifier)
     explanation = explain_study(at_hand, study, finding or [], known)
@@ -97,3 +101,11 @@ def explain(  # noqa: PLR0913 - one option for each thing known of a study, as i
         said += [f"{found.finding}: {kind}: {why}" for kind, why in found.not_shown.items()]
     for line in (*said, *describe(seen, classifier), NOT_A_DEVICE):
         Console(stderr=True, soft_wrap=True, markup=False).print(line, style="dim")
+
+
+def _require_one_tint(paths: Sequence[Path]) -> None:
+    """Refuse photographs in colours, as ``camchex predict`` does."""
+    from camchex.many_studies.colours import require_one_tint
+
+    for path in paths:
+        require_one_tint(path)

@@ -85,7 +85,7 @@ def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
         request: What was asked for.
         one_study: Options that describe one study, none of which may be given.
     """
-    from camchex.many_studies.predict_studies import predict_studies
+    from camchex.many_studies.predict_studies import is_begun, predict_studies
     from camchex.many_studies.results import require_kind
 
     superfluous = [name for name, value in one_study.items() if value]
@@ -93,6 +93,10 @@ def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
     if request.out is None:
         raise DataError("--out FILE is missing: where the results go (.csv, .jsonl or .parquet).")
     require_kind(request.out)
+    begun = is_begun(request.out)  # then such files are its own
+    for kind in request.formats:
+        if not begun and (path := _further_file(request.out, kind)).exists():
+            raise DataError(f"{path}: is there already. Name another --out, or delete it.")
     # The models are loaded last, since they take longest: a faulty table is reported at once.
     archive = _archive(request)
     studies, total = _studies(request, archive)
@@ -112,6 +116,16 @@ def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
     _show(found, request.out, reports)
     is_whole = found.is_whole and not (files and files.unstored(reports))
     raise typer.Exit(0 if is_whole else NOT_ALL)
+
+
+def require_none(options: Mapping[str, object], why: str) -> None:
+    """Refuse options that would have no effect.
+
+    Raises:
+        DataError: Naming those that are given, and saying why they have none.
+    """
+    if given := [name for name, value in options.items() if value]:
+        raise DataError(f"{', '.join(given)}: has no effect here: {why}.")
 
 
 def _require_one_source(request: Request, superfluous: Sequence[str]) -> None:
@@ -135,7 +149,7 @@ def _write_formats(
     out = request.out
     assert out is not None
     if Format.FHIR in request.formats:
-        write_fhir(rows(), ensemble, out.with_name(f"{out.name}.fhir.jsonl"))
+        write_fhir(rows(), ensemble, _further_file(out, Format.FHIR))
     if Format.SR in request.formats:
         write_reports = _structured_report().write_reports
 
@@ -145,7 +159,12 @@ def _write_formats(
             else:
                 write_reports(rows(), ensemble, empty)
 
-        publish_folder(out.with_name(f"{out.name}.sr"), write)
+        publish_folder(_further_file(out, Format.SR), write)
+
+
+def _further_file(out: Path, kind: Format) -> Path:
+    """The file, or of structured reports the folder, of a format beside the results."""
+    return out.with_name(f"{out.name}.{'fhir.jsonl' if kind is Format.FHIR else 'sr'}")
 
 
 def _structured_report() -> ModuleType:

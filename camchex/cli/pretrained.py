@@ -70,7 +70,7 @@ def _check_text(text: TextParams) -> None:
     tokenizer = build_tokenizer(text, [])
     model = TextEncoder(text_config(text, tokenizer), None)
     model.load_pretrained(text.model, tokenizer)
-    model.require_reading(tokenizer)
+    model.require_reading(tokenizer, text.longest)
 
 
 def convert_pickle(folder: Path) -> Path:

@@ -9,11 +9,11 @@ def parse_vital_signs(text: str) -> dict[str, float]:
     """Read ``temperature=101.2,o2sat=91`` as numbers by canonical column.
 
     Raises:
-        DataError: If a name is unknown or given twice, or a value is not above 0 or looks like
-            degrees Celsius.
+        DataError: If a name is unknown or given twice, or a value is in another unit or cannot be
+            right.
     """
     from camchex.contract.schemas import VITAL_SIGNS
-    from camchex.vitals.plausible import require_measurement
+    from camchex.vitals.plausible import require_measurement, require_pressures
 
     canonical = {published: name for name, published in VITAL_SIGNS.items()}
     values: dict[str, float] = {}
@@ -22,9 +22,10 @@ def parse_vital_signs(text: str) -> dict[str, float]:
         if name not in canonical or canonical[name] in values:
             raise DataError(f"--vitals: {item!r}: expected each of {', '.join(canonical)} once")
         try:
-            value = float(number)
+            value = float(number) if "_" not in number else math.nan  # Python's own way to write
         except ValueError:
             value = math.nan
         require_measurement(canonical[name], value, f"--vitals: {name}={number}")
         values[canonical[name]] = value
+    require_pressures(values)
     return values

@@ -21,6 +21,27 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def beside(model: Path, inside: str, after: str) -> Path:
+    """Find what belongs to a model: in its folder, or where the pipeline puts it.
+
+    Args:
+        model: Folder of the model, by whatever path: ``.`` or a link, too.
+        inside: Name in that folder.
+        after: Path in the folder two above, with ``{name}`` for the name of the model's folder.
+
+    Returns:
+        The first path that exists, of the folder as it is named, then as links lead to it. If there
+        is none, where the pipeline would put it.
+    """
+    named = Path(os.path.normpath(model.absolute()))  # "." has neither a name nor a folder above
+    places = [
+        path
+        for folder in (named, model.resolve())
+        for path in (folder / inside, folder.parent.parent / after.format(name=folder.name))
+    ]
+    return next((path for path in places if path.exists()), places[1])
+
+
 @contextmanager
 def whole_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a file for writing that takes its name once it is complete and on the disk.

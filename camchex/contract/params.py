@@ -24,7 +24,7 @@ SECTIONS = (
 class Section(BaseModel):
     """Base of every section, and of other files: immutable, and closed against misspelt keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 S = TypeVar("S")

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from camchex.contract import files
 from camchex.errors import ModelError
 from camchex.export.onnx_file import FILE as ONNX
 from camchex.export.onnx_file import write_onnx
@@ -29,7 +30,7 @@ def export_model(model: Path, out: Path, *, onnx: bool = False) -> list[str]:
         ModelError: If the model, its calibration or its card is missing, its view classifier is
             damaged, ``out`` is not empty, or an ONNX file that agrees cannot be written.
     """
-    card = model.parent.parent / CARDS / f"{model.name}.md"
+    card = files.beside(model, CARD, f"{CARDS}/{{name}}.md")
     calibration = beside(model)
     makers = {model / CONFIG: "train_fusion", calibration: "evaluate", card: "report"}
     for path, maker in makers.items():

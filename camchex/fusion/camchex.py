@@ -384,5 +384,5 @@ def build_camchex(
             model.lateral.load_state_dict(lateral.encoder.state_dict())
     if set(fusion.inputs) - {"images"} or fusion.architecture == "mmbt":
         model.text.load_pretrained(text.model, tokenizer)
-        model.text.require_reading(tokenizer)
+        model.text.require_reading(tokenizer, text.longest)
     return model

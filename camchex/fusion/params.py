@@ -46,6 +46,11 @@ class TextParams(Section):
         require_heads_divide(self.width, self.heads, "width, heads")
         return self
 
+    @property
+    def longest(self) -> int:
+        """Most tokens of any text."""
+        return max(self.max_tokens_indication, self.max_tokens_vitals)
+
 
 class FusionArchitecture(Section):
     """The keys of section ``fusion`` that decide the network; kept beside the weights.

@@ -133,8 +133,10 @@ class TextEncoder(nn.Module):
             self.model.load_state_dict(kept)
 
     @torch.no_grad()
-    def require_reading(self, tokenizer: Tokenizer) -> None:
+    def require_reading(self, tokenizer: Tokenizer, longest: int) -> None:
         """Raise a ModelError unless the embedding of a text depends on that text, and on it alone.
+
+        A text of ``longest`` tokens must have one, too: not every model says how many it reads.
 
         The first token of a decoder sees itself only, so every text has one embedding; some models
         let padding through, so an embedding depends on the batch.
@@ -153,6 +155,9 @@ class TextEncoder(nn.Module):
             mask = torch.arange(len(many)) < torch.tensor([[len(few)], [len(many)]])
             first, second = self(Tokens(both, mask))
             alone = self(Tokens(few[None], mask[:1, : len(few)]))[0]
+        with refusing(f"{KEY}: a {kind} cannot read {longest} tokens (text.max_tokens_...)"):
+            long = _some_text(tokenizer, longest)[None]
+            self(Tokens(long, torch.ones_like(long, dtype=torch.bool)))
         self.train(mode)
         apart = float((first - second).abs().max())
         if not apart > ALIKE * float(first.abs().max()):
@@ -177,7 +182,7 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
         ModelError: If the configuration of the model is not available, or the model reads fewer
             tokens than ``text`` asks for.
     """
-    longest = max(text.max_tokens_indication, text.max_tokens_vitals)
+    longest = text.longest
     config: PretrainedConfig
     if text.model == TINY:
         config = RobertaPreLayerNormConfig(  # norms come first: unlike BERT, needs no pretraining
@@ -205,10 +210,10 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
         )
     with refusing(f"{KEY}: {text.model}: its config.json has no vocabulary: no model of texts"):
         vocabulary = int(config.vocab_size)
-    if tokenizer.size > vocabulary:
+    if not tokenizer.fits(vocabulary):
         raise ModelError(
-            f"text.model: {text.model}: its tokenizer has {tokenizer.size} tokens, its model knows "
-            f"{vocabulary}: they do not belong together"
+            f"text.model: {text.model}: its tokenizer has {tokenizer.size} tokens, some of which "
+            f"are none of the {vocabulary} that its model knows: they do not belong together"
         )
     return described(config)
 

@@ -28,6 +28,7 @@ NO_VITALS = (
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 WORDS = rf"{NUMBER.pattern}|[^\W\d_]+|[^\w\s]|_"  # a number is one word, decimals and all
+OTHER_WORDS = (("fever", "cough"), ("98", "72"))  # pairs that a tokenizer tells apart
 LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -117,7 +118,18 @@ def build_tokenizer(text: TextParams, texts: Iterable[str]) -> Tokenizer:
         backend.no_padding()
         if published.pad_token not in {None, PAD}:  # which token pads, the definition may not say
             backend.enable_padding(pad_id=published.pad_token_id, pad_token=published.pad_token)
-        return Tokenizer(backend.to_str())
+        definition = backend.to_str()
+    try:
+        made = Tokenizer(definition)
+    except ModelError as error:
+        raise ModelError(f"text.model: {folder}: {error}") from error
+    if all(len({*map(tuple, made.encode(pair, 8).ids.tolist())}) == 1 for pair in OTHER_WORDS):
+        raise ModelError(
+            f"text.model: {folder}: its tokenizer gives different words the same tokens. Without "
+            "tokenizer.json or vocab.txt, transformers makes one that knows no word: copy the file "
+            "from the page of the model"
+        )
+    return made
 
 
 def _word_pieces(size: int, texts: Iterable[str]) -> Tokenizer:

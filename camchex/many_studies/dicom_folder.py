@@ -12,7 +12,7 @@ import pydicom
 from pydicom import Dataset
 
 from camchex.errors import DataError
-from camchex.images.attributes import text
+from camchex.images.attributes import several
 from camchex.images.dicom import has_prefix, with_prefix
 from camchex.images.unreadable import DECODER_ERRORS
 from camchex.many_studies.asked import AskedImage, AskedStudy
@@ -64,7 +64,7 @@ def group_by_study(paths: Iterable[Path]) -> DicomFolder:
     notes: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
         header = read_header(path)
-        study_id = "" if isinstance(header, str) else text(header, "StudyInstanceUID")
+        study_id = "" if isinstance(header, str) else uid_of(header, "StudyInstanceUID")
         if isinstance(header, str) or not study_id:
             ignored[header if isinstance(header, str) else NO_STUDY] += 1
             continue
@@ -73,7 +73,7 @@ def group_by_study(paths: Iterable[Path]) -> DicomFolder:
         if isinstance(judged, str):
             notes[study_id].append(f"{path}: set aside: {judged}")
             continue
-        uid = text(header, "SOPInstanceUID") or str(path)
+        uid = uid_of(header, "SOPInstanceUID") or str(path)
         images[study_id].append((uid, judged))
         largest[uid] = max(largest.get(uid, path), path, key=lambda one: one.stat().st_size)
     studies = []
@@ -87,6 +87,19 @@ def group_by_study(paths: Iterable[Path]) -> DicomFolder:
         said = (*notes[study_id], *copies)
         studies.append(AskedStudy(study_id, row, kept, notes=said, drops_unclear=True))
     return DicomFolder(tuple(studies), ignored)
+
+
+def uid_of(header: Dataset, keyword: str) -> str:
+    """Read a UID as it is written; empty if there is none, or it cannot be read.
+
+    pydicom's warning of a UID with letters, as some anonymisers write, would show it in the log.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values are converted only now
+            return str(next(iter(several(header, keyword)), "")).strip()
+    except DECODER_ERRORS:
+        return ""
 
 
 def judge(header: Dataset, path: Path) -> AskedImage | str:

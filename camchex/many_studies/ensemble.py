@@ -49,7 +49,7 @@ class Member:
     @property
     def name(self) -> str:
         """Id for people: the folder's name and the start of the digest."""
-        return f"{self.folder.name}:{self.digest[:ID_DIGITS]}"
+        return f"{self.folder.absolute().name}:{self.digest[:ID_DIGITS]}"
 
 
 @dataclass(frozen=True)

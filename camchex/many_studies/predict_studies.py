@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from glob import escape
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -163,6 +164,11 @@ def predict_studies(  # noqa: PLR0913, PLR0917 - what, by what, from where and t
         text = json.dumps(about(ensemble, found.counts, versions()), indent=2)
         write_text(out.with_name(out.name + ABOUT), text + "\n")
     return found
+
+
+def is_begun(out: Path) -> bool:
+    """Whether there is a run that was to write these results, and did not end."""
+    return any((out.parent / SCRATCH).glob(f"{escape(out.name)}-*"))
 
 
 def _count(run: "_Run") -> Predicted:

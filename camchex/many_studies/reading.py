@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -154,6 +155,8 @@ def read_study(asked: AskedStudy, how: HowToRead) -> ReadStudy:
     if asked.problem is not None:
         return ReadStudy(asked, problem=asked.problem)
     try:
+        for image in asked.images:
+            _require_usable(image.path)
         asked = _with_views(asked, how) if how.max_images else asked
         if how.max_images and not asked.images:
             return ReadStudy(asked, refusal="; ".join([NO_IMAGE, *asked.notes]))
@@ -197,6 +200,22 @@ def _with_views(asked: AskedStudy, how: HowToRead) -> AskedStudy:
         images.append(AskedImage(image.path, seen.view, source))
         notes += [f"{image.path}: looks {trait}" for trait in seen.oddities]
     return replace(asked, images=tuple(images), notes=tuple(notes))
+
+
+def _require_usable(path: Path) -> None:
+    """Refuse a path that cannot be written into the results, or that the system cannot follow.
+
+    Raises:
+        UnreadableImage: Saying why.
+    """
+    try:
+        str(path).encode()
+        path.resolve()
+    except UnicodeEncodeError as error:
+        why = "its name is not UTF-8: rename the file, or the folder"
+        raise UnreadableImage(path, Reason.NOT_OPENED, why) from error
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself; a zero byte
+        raise UnreadableImage(path, Reason.NOT_OPENED, str(error)) from error
 
 
 def _read(asked: AskedStudy, how: HowToRead) -> ReadStudy:

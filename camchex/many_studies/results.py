@@ -96,11 +96,11 @@ def result_row(
     status: Status = "refused" if study.refusal else "set aside" if study.problem else "predicted"
     images, members = study.images, ensemble.members
     row: dict[str, Any] = {
-        "study_id": study.asked.study_id,
+        "study_id": _utf_8(study.asked.study_id),
         "row": study.asked.row,
         "status": status,
-        "reason": study.refusal or study.problem,
-        "notes": list(study.notes or study.asked.notes),
+        "reason": _utf_8(study.refusal or study.problem or "") or None,
+        "notes": [_utf_8(note) for note in study.notes or study.asked.notes],
         "models": [member.name for member in members],
         "calibrations": [(member.calibration_digest or "none")[:ID_DIGITS] for member in members],
         "versions": versions,
@@ -118,6 +118,11 @@ def result_row(
     for name in ensemble.classes:
         row |= _finding(name, said)
     return row
+
+
+def _utf_8(text: str) -> str:
+    """A text without what no file of UTF-8 holds, as of the name of a file in another coding."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _finding(name: str, said: Sequence[Calibrated]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from camchex.errors import DataError, counted
 from camchex.many_studies.asked import AskedImage, AskedStudy
 from camchex.sources.csv.raw_table import rows_and_lines
 from camchex.sources.mimic.mimic_views import VIEW_POSITIONS
-from camchex.vitals.plausible import require_measurement
+from camchex.vitals.plausible import require_measurement, require_pressures
 
 SEPARATOR = ";"  # between the files, or views, of a study in a cell of text
 KINDS = (".csv", ".parquet", ".jsonl")
@@ -54,7 +54,15 @@ def _id(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _number(value: object) -> object:
+    """What pydantic would take for a number, and is none: true, and 1_0 of Python."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError("expected a number")
+    return value
+
+
 Listed = BeforeValidator(_words)
+Measured = Annotated[float | None, BeforeValidator(_number)]
 
 
 class StudyRow(BaseModel):
@@ -76,12 +84,12 @@ class StudyRow(BaseModel):
         "position (PA, AP, LL, ...); blank: the view classifier of the model decides.",
     )
     indication: str | None = Field(default=None, description="Text of the request, as written.")
-    temperature_f: float | None = Field(default=None, description="Degrees Fahrenheit.")
-    heart_rate_bpm: float | None = Field(default=None, description="Beats per minute.")
-    respiratory_rate_bpm: float | None = Field(default=None, description="Breaths per minute.")
-    o2_saturation_pct: float | None = Field(default=None, description="Per cent.")
-    systolic_bp_mmhg: float | None = Field(default=None, description="mmHg.")
-    diastolic_bp_mmhg: float | None = Field(default=None, description="mmHg.")
+    temperature_f: Measured = Field(default=None, description="Degrees Fahrenheit.")
+    heart_rate_bpm: Measured = Field(default=None, description="Beats per minute.")
+    respiratory_rate_bpm: Measured = Field(default=None, description="Breaths per minute.")
+    o2_saturation_pct: Measured = Field(default=None, description="Per cent.")
+    systolic_bp_mmhg: Measured = Field(default=None, description="mmHg.")
+    diastolic_bp_mmhg: Measured = Field(default=None, description="mmHg.")
     gender: Literal["F", "M"] | None = Field(default=None, description="F or M.")
 
     @field_validator("study_id")
@@ -95,8 +103,10 @@ class StudyRow(BaseModel):
     @classmethod
     def _is_a_measurement(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None:
+            name = str(info.field_name)
             try:
-                require_measurement(str(info.field_name), value, f"{value:g}")
+                require_measurement(name, value, f"{value:g}")
+                require_pressures({**info.data, name: value})
             except DataError as error:
                 raise ValueError(str(error)) from error
         return value
@@ -170,7 +180,7 @@ def check_studies(path: Path) -> CheckedStudies:
         name = _id(row.get("study_id"))
         names.update([name] if isinstance(name, str) and name.strip() else [])
         for column, what in _row_faults(row):
-            faults.add(column, f"{what} in {place} (study_id {name})")
+            faults.add(column, f"{what} in {place} (study_id {name!r})")
     if not rows:
         raise DataError(f"{path}: has no rows, so there is nothing to predict.")
     repeated = frozenset(name for name, number in names.items() if number > 1)
@@ -211,7 +221,9 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raise DataError(f"{path}: no such file.")
     try:
         yield from readers[path.suffix](path)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 ({error}). Save it again as UTF-8.") from error
+    except (OSError, pa.ArrowException) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: cannot be read as {path.suffix[1:]}: {first}") from error
 
@@ -242,7 +254,7 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 row = {"": f"not JSON: {error}"}
             row = row if isinstance(row, dict) else {"": "not an object of JSON"}
             yield f"line {number}", row
@@ -252,6 +264,8 @@ def _require_columns(path: Path, names: list[str]) -> None:
     faults = [f"{name!r} is there several times" for name, n in Counter(names).items() if n > 1]
     faults += [f"{name!r} is not a column of this table" for name in names if name not in COLUMNS]
     faults += ["'study_id' is missing"] if "study_id" not in names else []
+    if len(names) == 1 and ";" in names[0]:
+        faults = ["its cells are separated by ; instead of commas"]
     if faults:
         raise DataError(
             f"{path}: {'; '.join(faults)}. Its columns may be: {', '.join(COLUMNS)}. All but "
@@ -265,7 +279,7 @@ def _filled(row: Row) -> dict[str, Any]:
 
 
 def _is_blank(name: str, value: object) -> bool:
-    if value is None or value == []:
+    if value is None or value == [] or value != value:  # noqa: PLR0124 - NaN is not itself
         return True
     if not isinstance(value, str):
         return False

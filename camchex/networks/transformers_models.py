@@ -104,8 +104,14 @@ def read_model(
         found["unexpected_keys"] = set(found["unexpected_keys"]) - integers  # numbers of positions
         return (loaded, found), [name for name in found["missing_keys"] if not spare(name)]
 
+    weights = read_published(folder)
+    if twice := [name for name in sorted(own & weights.keys()) if f"{base}.{name}" in weights]:
+        raise ModelError(
+            f"{source}: holds two sets of the same weights: {some(twice)} are there with {base}. "
+            "before them, too. Take the file of one model"
+        )
     with refusing(f"{source}: its weights cannot be read"):
-        loaded, found = best_fit(read_published(folder), named, load, source)
+        loaded, found = best_fit(weights, named, load, source)
     missing = [name for name in found["missing_keys"] if not spare(name)]
     unread = {name.removeprefix(f"{base}.") for name in found["unexpected_keys"]}
     surplus = [name for name in unread if not spare(name)]

@@ -24,6 +24,8 @@ WRAPPERS = (
     *("backbone.", "encoder.", "image_encoder.", "visual.", "student.", "teacher."),
 )
 """What trainings put before the names of a network that is a part of theirs."""
+CODED = (torch.int8, torch.uint8, torch.int16, torch.complex64, torch.complex128)
+"""Types that weights have no values of; positions are longer whole numbers, masks are bool."""
 MOST_NAMES = 4  # in a message
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ def read_published(folder: Path) -> dict[str, Tensor]:
 
     Raises:
         ModelError: If a file is missing, broken, without weights or outside the folder, or a
-            weight is not a number.
+            weight is not a number, or only the code of one.
     """
     path = folder / WEIGHTS
     if path.is_file():
@@ -56,12 +58,22 @@ def read_published(folder: Path) -> dict[str, Tensor]:
             raise ModelError(f"{path}: not an index of safetensors files: {error}") from error
         if strange := [file for file in files if Path(str(file)).name != file]:
             raise ModelError(f"{path}: names a file outside its folder: {strange[0]}")
+        if lost := [file for file in sorted(files) if not (folder / file).is_file()]:
+            raise ModelError(
+                f"{folder / lost[0]}: no such file, which {SHARDS} names: take the whole folder "
+                "again from the page of the model"
+            )
         weights = {}
         for file in sorted(files):
             weights |= read_weights(folder / file)
     if not weights:
         raise ModelError(f"{path}: holds no weights")
     require_finite(weights, str(path))
+    if coded := [name for name, tensor in weights.items() if tensor.dtype in CODED]:
+        raise ModelError(
+            f"{path}: {some(coded)}: no real numbers, but {weights[coded[0]].dtype}, as of a "
+            "quantised model. Take the file of the model before that"
+        )
     return weights
 
 

@@ -23,7 +23,7 @@ from camchex.prediction.unknown_views import require_once
 from camchex.texts.cleaning import clean_indication
 from camchex.texts.vitals_text import vitals_text
 from camchex.views.view_classifier import ViewClassifier
-from camchex.vitals.plausible import require_measurement
+from camchex.vitals.plausible import require_measurement, require_pressures
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class StudyInput:
         for name, value in (self.vitals or {}).items():
             if value is not None:
                 require_measurement(name, value, f"vitals: {name}={value!r}")
+        require_pressures(self.vitals or {})
         if self.gender not in {None, "F", "M"}:
             raise DataError(f"gender {self.gender!r}; expected F or M, or nothing if not known")
 

@@ -42,7 +42,11 @@ def require_once(paths: Sequence[Path]) -> None:
     """
     found: dict[Path, Path] = {}
     for path in paths:
-        if (file := path.resolve()) in found:
+        try:
+            file = path.resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a link to itself; a zero byte
+            raise DataError(f"{path}: {error}") from error
+        if file in found:
             raise DataError(f"{path}: given twice, also as {found[file]}. Give each image once.")
         found[file] = path
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, NonNegativeInt
+from pydantic import AfterValidator, Field
 
 from camchex.comparisons.parameters import LOCAL, parameter_differences
 from camchex.contract import params
@@ -33,6 +33,7 @@ from camchex.views.params import ViewParams
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # torch reads no larger one
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
 
 
@@ -57,7 +58,7 @@ class Params(Section):
     prediction: PredictionParams
     evaluation: EvaluationParams
     audit: AuditParams
-    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(unique)]
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(unique)]
     runtime: RuntimeParams
 
 
@@ -110,7 +111,8 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
         target: The file to write, whole or not at all.
 
     Raises:
-        ParamsError: If the profile does not exist or does not validate.
+        ParamsError: If the profile does not exist or does not validate, or ``data_root`` cannot be
+            written into it.
     """
     source = locate(name)
     validate_file(source)
@@ -121,7 +123,13 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     with whole_file(target, "w") as draft:
         draft.write(text)
         draft.flush()
-        return validate_file(Path(draft.name))
+        used = validate_file(Path(draft.name))
+        if data_root is not None and used.data.root != data_root.absolute():
+            raise ParamsError(
+                f"{source}: data.root is not on a line of its own below `data:`, so it cannot be "
+                f"replaced. Write {data_root.absolute()} there."
+            )
+        return used
 
 
 def unsaved(target: Path = PARAMS) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.special import expit, logit
 
+from camchex.contract import files
 from camchex.contract.files import write_text
 from camchex.errors import DataError
 from camchex.scores.ranking import Floats
@@ -103,9 +104,11 @@ def read_calibration(path: Path) -> Calibration:
     """
     again = "`dvc repro evaluate` makes it, or name another with `--calibration`."
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file. {again}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no text, so no calibration. {again}") from error
     try:
         return Calibration.model_validate_json(text)
     except ValidationError as error:
@@ -120,8 +123,7 @@ def read_calibration(path: Path) -> Calibration:
 
 def beside(model: Path) -> Path:
     """The path of a model's calibration: in its folder, or where the pipeline puts it."""
-    inside = model / FILE
-    return inside if inside.exists() else model.parent.parent / "calibration" / f"{model.name}.json"
+    return files.beside(model, FILE, "calibration/{name}.json")
 
 
 def _keys(text: str) -> set[str]:

@@ -70,7 +70,8 @@ class TrainingParams(Section):
     #: largest norm of the gradient; null: no clipping
     clip_norm: Annotated[float, Field(gt=0)] | None
     precision: Precision  #: arithmetic of the training
-    seed: int = Field(ge=0)  #: first weights, order, augmentation and dropout follow from it
+    #: first weights, order, augmentation and dropout follow from it
+    seed: int = Field(ge=0, lt=2**63)
 
 
 _optional: Any = {

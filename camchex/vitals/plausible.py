@@ -1,6 +1,7 @@
 """Plausible measurements: Celsius converted to Fahrenheit, impossible values missing."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,6 +14,15 @@ from camchex.vitals.params import VitalRanges
 
 # No living patient has these in Fahrenheit, and nearly every patient has them in Celsius.
 CELSIUS = (25.0, 45.0)
+POSSIBLE = {
+    "temperature_f": (77.0, 113.0),
+    "heart_rate_bpm": (20.0, 300.0),
+    "respiratory_rate_bpm": (4.0, 80.0),
+    "o2_saturation_pct": (50.0, 100.0),
+    "systolic_bp_mmhg": (40.0, 300.0),
+    "diastolic_bp_mmhg": (20.0, 200.0),
+}
+"""Lowest and highest value that a prediction takes: ``vitals.ranges`` of params.yaml."""
 PRESSURES = ("systolic_bp_mmhg", "diastolic_bp_mmhg")
 
 
@@ -64,7 +74,9 @@ def drop_implausible(measurements: pa.Table, ranges: VitalRanges | None) -> Plau
 
 
 def require_measurement(name: str, value: object, written: str) -> None:
-    """Refuse a vital sign that is no number above 0, or a temperature in degrees Celsius.
+    """Refuse a vital sign that is no number, is in another unit, or cannot be right.
+
+    A training leaves such values out; a prediction asks whoever typed them.
 
     Args:
         name: A column of ``schemas.VITAL_SIGNS``.
@@ -83,6 +95,30 @@ def require_measurement(name: str, value: object, written: str) -> None:
     if name == "temperature_f" and CELSIUS[0] <= measured <= CELSIUS[1]:
         fahrenheit = f"In Fahrenheit that is {measured * 1.8 + 32:.1f}."
         raise DataError(f"{written} looks like degrees Celsius. {fahrenheit}")
+    if name == "o2_saturation_pct" and measured <= 1:
+        raise DataError(f"{written} looks like a share. In per cent that is {measured * 100:g}.")
+    low, high = POSSIBLE.get(
+        name, (0.0, math.inf)
+    )  # of another name, its text says that it is none
+    if not low <= measured <= high:
+        raise DataError(f"{written}: expected {low:g} to {high:g}; leave out what cannot be right")
+
+
+def require_pressures(values: Mapping[str, float | None]) -> None:
+    """Refuse a diastolic pressure that is not below the systolic one.
+
+    Args:
+        values: Values by column of ``schemas.VITAL_SIGNS``.
+
+    Raises:
+        DataError: Naming both.
+    """
+    systolic, diastolic = (values.get(name) for name in PRESSURES)
+    if systolic is not None and diastolic is not None and diastolic >= systolic:
+        raise DataError(
+            f"diastolic_bp_mmhg={diastolic:g} is not below systolic_bp_mmhg={systolic:g}: one of "
+            "them is wrong; leave both out if the right ones are not known"
+        )
 
 
 def is_lost(given: int, out_of_range: int) -> bool:

@@ -119,6 +119,19 @@ def test_check_says_which_models_cannot_be_had(camchex: Camchex, tmp_path: Path)
     assert "network" in said
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("convnext_atto ", "convnext_ato "), ("output_stride", "output_strid")],
+)
+def test_check_names_a_backbone_that_cannot_be_built(
+    old: str, new: str, camchex: Camchex, tmp_path: Path
+) -> None:
+    assert "encoder:" not in camchex("check")[1]
+    edit(tmp_path / "params.yaml", old, new)
+    status, said, _ = camchex("check")
+    assert (status, "encoder: cannot be had" in said, new.strip() in said) == (1, True, True)
+
+
 def test_models_in_folders_are_built_and_probed(tmp_path: Path) -> None:
     saved("bert", tmp_path / "text")
     publish("vit", tmp_path / "vit")

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from camchex.aggregates.results import read_results
@@ -223,6 +224,11 @@ def test_the_command_writes_the_explanation(
     assert "not a medical device" in result.output
     again = CliRunner().invoke(app, words)
     assert isinstance(again.exception, DataError)
+    hues = np.indices((64, 64)).astype(np.uint8) * 4
+    Image.fromarray(np.dstack([hues[0], 255 - hues[0], hues[1]])).save(tmp_path / "photo.png")
+    photograph = [*words[:3], "--out", str(tmp_path / "no"), "--image", str(tmp_path / "photo.png")]
+    refused = CliRunner().invoke(app, photograph)
+    assert "in several colours" in str(refused.exception)
 
 
 def test_the_evidence_that_comes_along_is_what_was_recorded() -> None:

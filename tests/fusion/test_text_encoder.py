@@ -27,6 +27,7 @@ from transformers import (
     OPTConfig,
     PretrainedConfig,
     RobertaConfig,
+    RoFormerConfig,
     SqueezeBertConfig,
     T5Config,
     ViTConfig,
@@ -36,7 +37,7 @@ from transformers import (
 from camchex.errors import ModelError
 from camchex.fusion.study_batch import Tokens
 from camchex.fusion.text_encoder import TextEncoder, text_config
-from camchex.fusion.tokenizer import build_tokenizer
+from camchex.fusion.tokenizer import Tokenizer, build_tokenizer
 from tests.networks.small import INDICATIONS, text_params, tokenizer
 
 PUBLISHED = BertConfig(
@@ -136,7 +137,7 @@ def loaded(folder: Path) -> TextEncoder:
     text = text_params(model=str(folder))
     model = TextEncoder(text_config(text, tokenizer()), None).eval()
     model.load_pretrained(text.model, tokenizer())
-    model.require_reading(tokenizer())
+    model.require_reading(tokenizer(), text.longest)
     return model
 
 
@@ -201,6 +202,52 @@ def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     BertConfig(**(PUBLISHED.to_dict() | {"hidden_size": 16})).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=r"text\.model.*not of the shapes.*\[8"):
         loaded(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.complex64])
+def test_weights_that_are_only_codes_are_refused_by_name(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    published(tmp_path)
+    path = tmp_path / "model.safetensors"
+    state, name = load_file(path), "encoder.layer.0.output.dense.weight"
+    save_file(state | {name: state[name].to(dtype)}, path, {"format": "pt"})
+    with pytest.raises(ModelError, match=rf"{name}: .*quantised"):
+        loaded(tmp_path)
+
+
+def test_two_sets_of_the_same_weights_are_refused(tmp_path: Path) -> None:
+    published(tmp_path)
+    path = tmp_path / "model.safetensors"
+    state = load_file(path)
+    save_file(state | {f"bert.{n}": 2 * t for n, t in state.items()}, path, {"format": "pt"})
+    with pytest.raises(ModelError, match=r"two sets of the same weights: .*with bert\. before"):
+        loaded(tmp_path)
+
+
+def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
+    published(tmp_path).save_pretrained(tmp_path / "parts", max_shard_size="2KB")
+    lost = min((tmp_path / "parts").glob("model-*.safetensors"))
+    lost.unlink()
+    with pytest.raises(ModelError, match=rf"{lost.name}: no such file, which model.safetensors"):
+        loaded(tmp_path / "parts")
+
+
+def test_a_model_that_reads_fewer_tokens_than_asked_for_is_refused(tmp_path: Path) -> None:
+    """Not every model has a table of positions that can be asked for its length."""
+    short = RoFormerConfig(**(BERTS | {"max_position_embeddings": 20}))
+    AutoModel.from_config(short).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"cannot read 32 tokens"):
+        loaded(tmp_path)
+
+
+def test_a_tokenizer_with_a_gap_in_its_numbers_is_refused(tmp_path: Path) -> None:
+    published(tmp_path)
+    definition = json.loads(tokenizer().definition)
+    definition["model"]["vocab"]["zebra"] = PUBLISHED.vocab_size
+    apart = Tokenizer(json.dumps(definition))
+    with pytest.raises(ModelError, match="do not belong together"):
+        text_config(text_params(model=str(tmp_path)), apart)
 
 
 SIZES: dict[str, object] = {"vocab_size": 150, "pad_token_id": 0}
@@ -272,7 +319,7 @@ def test_the_probe_leaves_mode_and_random_state_alone() -> None:
     for mode in (True, False):
         model = encoder().train(mode)
         before = torch.get_rng_state()
-        model.require_reading(tokenizer())
+        model.require_reading(tokenizer(), 8)
         assert model.training is mode
         assert torch.equal(torch.get_rng_state(), before)
 

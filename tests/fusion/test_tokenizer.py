@@ -105,12 +105,30 @@ def test_a_tokenizer_survives_its_definition_and_a_worker_process() -> None:
 
 def test_a_published_tokenizer_is_read_from_a_folder(tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.txt"
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "chest", "pain"]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "fever", "cough"]
     vocabulary.write_text("\n".join(pieces))
     BertTokenizerFast(str(vocabulary)).save_pretrained(tmp_path / "bert")
     (tmp_path / "bert" / "config.json").write_text('{"model_type": "bert"}')
     read = build_tokenizer(text_params(model=str(tmp_path / "bert")), ["not looked at"])
-    assert ids(read, "Chest pain") == [2, 5, 6, 3]
+    assert ids(read, "Fever cough") == [2, 5, 6, 3]
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "deberta", "albert"])
+def test_a_tokenizer_that_a_library_makes_up_is_refused(kind: str, tmp_path: Path) -> None:
+    """Of a folder without any vocabulary, transformers makes a tokenizer that knows no word."""
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(ModelError, match=rf"text\.model: {tmp_path}: .*token"):
+        build_tokenizer(text_params(model=str(tmp_path)), [])
+
+
+def test_a_tokenizer_that_is_refused_is_named_by_its_folder(tmp_path: Path) -> None:
+    headless = json.loads(tokenizer().definition) | {"post_processor": None}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(headless))
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    plain = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(plain))
+    with pytest.raises(ModelError, match=rf"text\.model: {tmp_path}: .*starts no text"):
+        build_tokenizer(text_params(model=str(tmp_path)), [])
 
 
 def test_what_is_no_tokenizer_is_refused(tmp_path: Path) -> None:

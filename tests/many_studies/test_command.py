@@ -69,6 +69,11 @@ def test_the_exit_status_says_whether_every_study_was_predicted(
         (["--dicom", "nowhere", "--out", "a.csv"], "nowhere: no such folder"),
         (["--dicom", ".", "--table", "a.csv", "--out", "a.csv"], "--table with --dicom"),
         (["--table", "a.csv", "--frontal", "a.png", "--out", "a.csv"], "--frontal"),
+        (["--table", "a.csv", "--out", "b.csv", "--json"], "--json: has no effect here"),
+        (["--frontal", "a.png", "--out", "a.csv", "--format", "fhir"], "--out, --format: has no"),
+        (["--frontal", "a.png", "--accelerator", "cuda"], "--accelerator: has no effect here"),
+        (["--model", "a", "--model", "b", "--decisions"], "--decisions: has no effect here"),
+        (["--frontal", "a.png", "--calibration", "."], "error: .: Is a directory"),
     ],
 )
 def test_what_cannot_be_done_is_one_message(
@@ -78,6 +83,26 @@ def test_what_cannot_be_done_is_one_message(
     assert (status, said) == (1, "")
     assert error.startswith("error: ")
     assert complaint in error
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(predict: Command, tmp_path: Path) -> None:
+    (tmp_path / "studies.csv").write_text("study_id\n1\n")
+    status, said, error = predict("--table", "studies.csv", "--out", "studies.csv/out.csv")
+    assert (status, said) == (1, "")
+    assert error.splitlines()[-1] == "error: studies.csv: File exists"
+
+
+def test_other_formats_are_never_written_over(predict: Command, tmp_path: Path) -> None:
+    xray(tmp_path / "a.png", 1)
+    (tmp_path / "studies.csv").write_text("study_id,images,views\n1,a.png,PA\n")
+    words = ("--table", "studies.csv", "--out", "out.csv", "--format", "fhir")
+    assert predict(*words)[0] == 0
+    (tmp_path / "out.csv").rename(tmp_path / "kept.csv")
+    status, said, error = predict(*words)
+    assert (status, said) == (1, "")
+    assert "out.csv.fhir.jsonl: is there already" in error
+    (tmp_path / f".camchex/out.csv-{'0' * 16}").mkdir()  # of a run that was killed
+    assert predict(*words)[0] == 0
 
 
 def test_a_dicom_folder_is_predicted(predict: Command, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A folder of DICOM files: studies found whatever the arrangement, and what is no chest X-ray."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,24 @@ def test_of_a_cut_and_a_whole_copy_the_whole_one_is_read(tmp_path: Path) -> None
     assert [one.path.name for one in study.images] == ["b.dcm"]
     same = f"set aside: the same image (SOPInstanceUID) as {tmp_path}/b.dcm"
     assert list(study.notes) == [f"{tmp_path}/{name}.dcm: {same}" for name in "ac"]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # as it is written here
+def test_a_uid_with_letters_stays_as_it_is_and_out_of_the_log(tmp_path: Path) -> None:
+    image(tmp_path, "a", StudyInstanceUID="9f3a", ViewPosition="PA")
+    image(tmp_path, "ab", StudyInstanceUID="9F3A", ViewPosition="PA")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [study.study_id for study in find_studies(tmp_path).studies] == ["9f3a", "9F3A"]
+
+
+def test_an_image_whose_name_is_not_utf_8_is_set_aside_and_not_its_study(tmp_path: Path) -> None:
+    image(tmp_path, "a", ViewPosition="PA")
+    image(tmp_path, "caf\udce9", ViewPosition="LL")
+    (study,) = find_studies(tmp_path).studies
+    read = read_study(study, ensemble(camchex()).how)
+    assert [one.path.name for one in read.images] == ["a"]
+    assert "its name is not UTF-8" in read.notes[0]
 
 
 def test_a_study_without_a_chest_x_ray_is_refused_with_what_it_has(folder: Path) -> None:

@@ -135,6 +135,27 @@ def test_a_study_that_cannot_be_predicted_says_why_and_stops_no_other(
     assert rows["s0"]["reason"] is None
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("caf\udce9.png", "caf\\udce9.png: cannot be opened: its name is not UTF-8"),
+        ("a\0.png", "cannot be opened: embedded null byte"),
+        ("loop.png", "cannot be opened: Symlink loop"),
+    ],
+)
+def test_a_file_of_an_impossible_name_stops_no_other_study(
+    name: str, said: str, studies: list[AskedStudy], tmp_path: Path
+) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    strange = AskedImage(tmp_path / name, "frontal")
+    both = [replace(studies[0], images=(strange,)), studies[1]]
+    out = tmp_path / "out.parquet"
+    predict_studies(ensemble(camchex()), lambda: iter(both), 2, out)
+    first, second = pq.read_table(out).to_pylist()
+    assert (first["status"], second["status"]) == ("set aside", "predicted")
+    assert said in first["reason"]
+
+
 def test_a_result_says_what_it_is_made_from(studies: list[AskedStudy]) -> None:
     many = ensemble(camchex())
     (row,) = predict_rows(many, [read_study(studies[3], many.how)])

@@ -67,6 +67,14 @@ def test_every_kind_of_table_asks_for_the_same_studies(kind: str, tmp_path: Path
     [
         ({"temperature_f": "37.2"}, "temperature_f", "looks like degrees Celsius"),
         ({"heart_rate_bpm": "fast"}, "heart_rate_bpm", "'fast'"),
+        ({"heart_rate_bpm": "1_0_0"}, "heart_rate_bpm", "expected a number"),
+        ({"heart_rate_bpm": "1000"}, "heart_rate_bpm", "expected 20 to 300"),
+        (
+            {"systolic_bp_mmhg": 80, "diastolic_bp_mmhg": 90},
+            "diastolic_bp_mmhg",
+            "90 is not below systolic",
+        ),
+        ({"o2_saturation_pct": "0.95"}, "o2_saturation_pct", "looks like a share"),
         ({"o2_saturation_pct": "-3"}, "o2_saturation_pct", "expected a number above 0"),
         ({"gender": "female"}, "gender", "'female'"),
         ({"views": "oblique"}, "views", "'oblique'; expected frontal, lateral"),
@@ -172,3 +180,24 @@ def test_the_page_describes_every_column_as_the_code_does() -> None:
     page = (Path(__file__).parents[2] / "docs" / "many_studies.md").read_text()
     for name in COLUMNS:
         assert f"| `{name}` | {StudyRow.model_fields[name].description} |" in page
+
+
+@pytest.mark.parametrize("kind", [".parquet", ".jsonl"])
+def test_a_number_that_is_none_is_no_value(kind: str, tmp_path: Path) -> None:
+    row: dict[str, object] = {"study_id": "1", "temperature_f": float("nan")}
+    assert asked(written(tmp_path / f"studies{kind}", [row])) == [AskedStudy("1", 1)]
+
+
+def test_a_line_that_no_parser_reads_is_of_its_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "studies.jsonl"
+    path.write_text('{"study_id": "1"}\n' + "[" * 100_000 + "\n")
+    first, second = asked(path)
+    assert first.problem is None
+    assert "not JSON" in str(second.problem)
+
+
+def test_a_table_of_another_coding_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "studies.csv"
+    path.write_bytes("study_id,indication\n1,Müdigkeit\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"is not UTF-8 .* Save it again as UTF-8"):
+        check_studies(path)

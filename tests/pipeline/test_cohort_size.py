@@ -1,6 +1,9 @@
 """Cohorts of several sizes: what each is made with, and what is written; nothing is trained."""
 
+import os
 import shlex
+import signal
+import threading
 from argparse import Namespace
 from pathlib import Path
 
@@ -81,6 +84,27 @@ def test_time_that_is_over_leaves_a_result_that_names_what_is_open(
         "60_synergy1",
     ]
     assert "60_synergy1" in (tmp_path / "cohort_size.md").read_text()
+
+
+def test_a_run_that_is_asked_to_end_stops_what_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's request, as of a scheduler, ends a run as Ctrl-C does."""
+    stopped = threading.Event()
+
+    def run(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopped.wait(60)
+
+    monkeypatch.setattr(cohort_size.CohortRun, "run", run)
+    monkeypatch.setattr(cohort_size.Runner, "stop", lambda _: stopped.set())
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cohort_size.main(["--sizes", "60", "--synergy", "0", "--out", str(tmp_path)])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopped.is_set()
 
 
 def test_gains_are_those_of_readings_whose_scores_are_known(

@@ -196,7 +196,9 @@ def test_every_wrong_value_is_reported_at_once(edited: Callable[[str, str], Path
         validate_file(path)
 
 
-@pytest.mark.parametrize("seeds", ["seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"])
+@pytest.mark.parametrize(
+    "seeds", [f"seeds: [{2**63}]", "seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"]
+)
 def test_seeds_are_at_least_one_distinct_and_not_negative(
     seeds: str, edited: Callable[[str, str], Path]
 ) -> None:
@@ -219,6 +221,15 @@ def test_a_data_root_changes_nothing_but_data_root(root: str, tmp_path: Path) ->
         "data.root"
     ]
     assert target.read_text().count("#") >= locate("corrected").read_text().count("#")
+
+
+def test_a_data_root_that_cannot_be_written_is_refused(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    target = tmp_path / "params.yaml"
+    with pytest.raises(ParamsError, match=r"edited\.yaml: data\.root .*/data/here"):
+        use(str(edited("data:\n", "data: # where\n")), Path("/data/here"), target)
+    assert not target.exists()
 
 
 def test_a_profile_that_does_not_validate_leaves_params_yaml_alone(

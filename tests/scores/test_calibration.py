@@ -275,3 +275,17 @@ def test_the_calibration_of_a_model_is_in_its_folder_or_where_the_pipeline_puts_
         Calibration(classes={}, temperature=1, thresholds={}), model / "calibration.json"
     )
     assert beside(model) == model / "calibration.json"
+
+
+@pytest.mark.parametrize("said", [".", "../seed1", "link"])
+def test_the_calibration_of_a_model_does_not_depend_on_how_its_folder_is_named(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "models/fusion/seed1"
+    model.mkdir(parents=True)
+    (model / "link").symlink_to(model)
+    wanted = tmp_path / "models/calibration/seed1.json"
+    monkeypatch.chdir(model)
+    assert said == "link" or beside(Path(said)) == wanted
+    write_calibration(Calibration(classes={}, temperature=1, thresholds={}), wanted)
+    assert beside(Path(said)) == wanted

@@ -1,5 +1,7 @@
 """Which measurements are plausible, and what is counted of the rest."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,14 @@ from hypothesis import strategies as st
 
 from camchex.contract import params
 from camchex.contract.schemas import VITAL_SIGNS
-from camchex.errors import ParamsError
+from camchex.errors import DataError, ParamsError
 from camchex.vitals.params import VitalsParams
-from camchex.vitals.plausible import drop_implausible
+from camchex.vitals.plausible import (
+    POSSIBLE,
+    drop_implausible,
+    require_measurement,
+    require_pressures,
+)
 from tests.vitals import by_hand
 from tests.vitals.ed import RANGES, WITHIN, triage
 
@@ -113,3 +120,37 @@ def test_plausible_values_are_kept_when_asked_again(rows: list[dict[str, float |
 def test_a_parameter_that_makes_no_sense_is_named(change: dict[str, object], key: str) -> None:
     with pytest.raises(ParamsError, match=key):
         params.validate(WITHIN.model_dump() | change, VitalsParams, where="vitals")
+
+
+def test_a_prediction_takes_what_a_training_keeps() -> None:
+    ranges = params.load("vitals", VitalsParams, Path("params.yaml")).ranges
+    assert ranges is not None
+    assert ranges.model_dump() == POSSIBLE
+
+
+@pytest.mark.parametrize("name", VITAL_SIGNS)
+def test_a_value_that_a_training_would_drop_is_refused(name: str) -> None:
+    low, high = POSSIBLE[name]
+    for value in (low, high):
+        require_measurement(name, value, "said")
+    for value in (low - 0.1, high + 0.1, 1e300):
+        with pytest.raises(DataError, match=f"said: expected {low:g} to {high:g}"):
+            require_measurement(name, value, "said")
+
+
+def test_a_share_is_no_percentage() -> None:
+    with pytest.raises(DataError, match=r"looks like a share\. In per cent that is 95"):
+        require_measurement("o2_saturation_pct", 0.95, "o2sat=0.95")
+
+
+@pytest.mark.parametrize(("systolic", "diastolic"), [(120.0, 80.0), (120.0, None), (None, 80.0)])
+def test_pressures_in_their_order_or_alone_are_taken(
+    systolic: float | None, diastolic: float | None
+) -> None:
+    require_pressures({"systolic_bp_mmhg": systolic, "diastolic_bp_mmhg": diastolic})
+
+
+@pytest.mark.parametrize("diastolic", [80.0, 120.0])
+def test_a_diastolic_pressure_that_is_not_the_lower_is_refused(diastolic: float) -> None:
+    with pytest.raises(DataError, match=f"{diastolic:g} is not below systolic_bp_mmhg=80"):
+        require_pressures({"systolic_bp_mmhg": 80.0, "diastolic_bp_mmhg": diastolic})
