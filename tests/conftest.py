@@ -36,7 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where several processes run tests, let one more import for them and their stages."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         config.add_cleanup(preloaded.start())
-        if Path.cwd() == config.rootpath:  # where `python -m` finds the tests
+        # `python -m` finds the tests here; pytest-cov sees nothing of what is imported before it.
+        if Path.cwd() == config.rootpath and not config.getoption("cov_source", None):
             worker = f"popen//python={sys.executable} -m tests.runs.worker"
             config.option.tx = [worker] * len(config.option.tx)
 

@@ -97,9 +97,8 @@ def require_measurement(name: str, value: object, written: str) -> None:
         raise DataError(f"{written} looks like degrees Celsius. {fahrenheit}")
     if name == "o2_saturation_pct" and measured <= 1:
         raise DataError(f"{written} looks like a share. In per cent that is {measured * 100:g}.")
-    low, high = POSSIBLE.get(
-        name, (0.0, math.inf)
-    )  # of another name, its text says that it is none
+    # An unknown name is refused where the text of the vital signs is written.
+    low, high = POSSIBLE.get(name, (0.0, math.inf))
     if not low <= measured <= high:
         raise DataError(f"{written}: expected {low:g} to {high:g}; leave out what cannot be right")
 

@@ -20,7 +20,7 @@ def main() -> None:
     sys.argv[0] = "-m"  # as while the package of a program is imported
     preloaded.hand_over()
     sys.argv[:] = ["-c"]
-    sys.stdin = open(0, closefd=False)  # noqa: PTH123, SIM115 - that of the process that handed over
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - that of the process that handed over
     exec(code, {"__name__": "__main__"})  # noqa: S102 - execnet's, which pytest-xdist is built on
 
 
