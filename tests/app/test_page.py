@@ -260,7 +260,8 @@ def test_nothing_is_kept_logged_or_fetched_from_elsewhere(visit: Visit, server: 
     visitor.named("Read the study").click()
     expect(page.locator("#status")).to_have_text("Done.")
     assert server.written() - before < len(large)
-    assert [*server.work.rglob("*")] == []
+    # torch makes an empty folder for its compiler.
+    assert [path for path in server.work.rglob("*") if not path.is_dir()] == []
     said = server.said.read_text()
     assert said.strip() == DISCLAIMER
     assert visitor.context.cookies() == []
