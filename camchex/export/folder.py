@@ -7,6 +7,7 @@ from camchex.contract import files
 from camchex.errors import ModelError
 from camchex.export.onnx_file import FILE as ONNX
 from camchex.export.onnx_file import write_onnx
+from camchex.export.reference import FOLDER as REFERENCE
 from camchex.export.reference import onnx_difference, read_reference, write_reference
 from camchex.fusion.camchex import CaMChex
 from camchex.scores.calibration_file import FILE, beside
@@ -39,7 +40,9 @@ def export_model(model: Path, out: Path, *, onnx: bool = False) -> list[str]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"{out}: exists and is not an empty folder. Name a new one.")
     # Contents alone: files that DVC links are read-only.
-    shutil.copytree(model, out, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    # What an earlier export added is made anew.
+    added = shutil.ignore_patterns(REFERENCE, ONNX, view_classifier.FOLDER)
+    shutil.copytree(model, out, ignore=added, copy_function=shutil.copyfile, dirs_exist_ok=True)
     shutil.copyfile(calibration, out / FILE)
     shutil.copyfile(card, out / CARD)
     views = view_classifier.beside(model)

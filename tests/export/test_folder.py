@@ -54,6 +54,15 @@ def test_a_view_classifier_is_handed_on_if_there_is_one(models: Path) -> None:
     assert read_view_classifier(out / FOLDER) is not None
 
 
+def test_an_export_can_be_exported_again(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_folder, "write_reference", lambda out: (out / "reference").mkdir())
+    write_top_bottom_classifier(models / "fusion/seed3")
+    first, second = models.parent / "first", models.parent / "second"
+    assert export_model(models / "fusion/seed3", first) == export_model(first, second)
+    for path in first.glob("*.*"):
+        assert path.read_bytes() == (second / path.name).read_bytes()
+
+
 @pytest.mark.parametrize("lost", [name for name in MADE_BY if "safetensors" not in name])
 def test_what_an_export_lacks_is_named_with_what_makes_it(models: Path, lost: str) -> None:
     (models / lost).unlink()
