@@ -207,6 +207,18 @@ def test_seeds_are_at_least_one_distinct_and_not_negative(
         validate_file(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("weight_decay: ", '"inf"'), ("weight_decay: ", ".nan"), ("seed: ", str(2**63))],
+)
+def test_a_number_that_no_training_can_take_is_refused(
+    key: str, value: str, edited: Callable[[str, str], Path]
+) -> None:
+    path = edited(f"  {key}0", f"  {key}{value} # 0")
+    with pytest.raises(ParamsError, match=key.removesuffix(": ")):
+        validate_file(path)
+
+
 def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
     use("paper", target=tmp_path / "params.yaml")
     assert (tmp_path / "params.yaml").read_bytes() == locate("paper").read_bytes()

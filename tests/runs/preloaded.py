@@ -36,7 +36,7 @@ def start() -> Callable[[], None]:
     def end() -> None:
         process.kill()
         process.join()
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
     return end
 
@@ -44,4 +44,7 @@ def start() -> Callable[[], None]:
 def _serve(socket: Path) -> None:
     if sys.platform == "linux":  # end with the tests, also where they are killed
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    preloaded.serve(str(socket), 0, MODULES, fix_arithmetic)
+    try:
+        preloaded.serve(str(socket), 0, MODULES, fix_arithmetic)
+    finally:  # where an import fails, nobody is to wait for it
+        shutil.rmtree(socket.parent)
