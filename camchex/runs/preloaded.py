@@ -14,6 +14,7 @@ import fcntl
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import runpy
 import signal
@@ -70,6 +71,8 @@ def serve(
     """
     os.setpgid(0, group)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Else the processes of a program would start as this one was, and import everything anew.
+    multiprocessing.set_start_method(None, force=True)
     fix_arithmetic()
     gc.disable()
     for name in modules:

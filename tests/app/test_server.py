@@ -213,7 +213,7 @@ def test_a_visitor_who_leaves_lets_the_next_one_in(worker: Worker) -> None:
         leaves = page._answer(FORM)
         assert "step" in await anext(leaves)
         computing = asyncio.ensure_future(anext(leaves))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # until it waits for the model, and before that has answered
         computing.cancel()
         await asyncio.wait([computing])
         return [line async for line in page._answer(FORM)]

@@ -3,6 +3,7 @@
 import json
 import math
 from io import BytesIO
+from multiprocessing import get_context
 from pathlib import Path
 
 import bench_gpu
@@ -111,6 +112,7 @@ def test_every_measurement_has_its_time() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch.compile looks at all of a tensor
 @pytest.mark.parametrize("name", gpu_measurements.MEASUREMENTS)
 def test_a_measurement_runs_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +122,8 @@ def test_a_measurement_runs_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatc
     whole = nn.Module.compile
     monkeypatch.setattr(nn.Module, "compile", lambda self: whole(self, backend="eager"))
     monkeypatch.setattr(from_disk, "full_size_xrays", small_xrays)
+    # On the CPU, without threads, a fork need not import everything again.
+    monkeypatch.setattr(gpu_measurements, "SPAWN", get_context("fork"))
     found = Outcome()
     for finding in gpu_measurements.MEASUREMENTS[name](SMALL):
         found.add(finding)

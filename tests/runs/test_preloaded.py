@@ -20,10 +20,11 @@ FILES = {
     "__main__.py": "print('by a fork')",
     "heavy.py": "import pathlib, os\nwith open('imports', 'a') as log: log.write('once\\n')\n",
     "program.py": """
-import atexit, os, sys, time
+import atexit, multiprocessing, os, sys, time
 import handing.heavy
 atexit.register(print, "at the end")
 print(__name__, sys.argv[1:], sys.orig_argv[1:], os.getcwd(), os.environ.get("SAID"))
+print(multiprocessing.get_start_method())
 print("to stderr", file=sys.stderr)
 if sys.argv[1] == "wait":
     open("waiting", "w").write(str(os.getpid()))

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import pytest
 
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from camchex.errors import DataError
-from camchex.runs import preloaded, training_run
+from camchex.runs import training_run
 from camchex.runs.scratch import scratch_folder
 from camchex.runs.training_run import Run, code_behind, fingerprint, publish, run_once
 from camchex.training.checkpoint import CHECKPOINT
@@ -231,11 +230,14 @@ def train_beside_another(run: Run, log: Path, ready: Barrier) -> None:
 
 
 # Python 3.12 warns of forks beside threads, none of which these processes use.
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+
+@FORKS  # which import nothing again
 def test_two_processes_train_one_after_the_other_and_only_once(
     run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    context = get_context("fork")  # which imports nothing again
+    context = get_context("fork")
     words = run, tmp_path / "log", context.Barrier(2)
     both = [context.Process(target=train_beside_another, args=words) for _ in range(2)]
     for process in both:
@@ -253,6 +255,7 @@ STAGE = [*TEACHER, "--out", "models/gen0", "--curves", "curves"]
 
 
 @pytest.mark.slow
+@FORKS
 def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,15 +270,16 @@ def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
     monkeypatch.chdir(straight)
     train_teacher.main(*(Path(path) for path in STAGE[3::2]))
 
-    by_itself = {name: v for name, v in os.environ.items() if name != preloaded.ADDRESS}
-    process = subprocess.Popen(
-        [sys.executable, *STAGE], cwd=killed, env=by_itself, stderr=subprocess.DEVNULL
+    monkeypatch.chdir(killed)
+    process = get_context("fork").Process(
+        target=train_teacher.main, args=[Path(path) for path in STAGE[3::2]]
     )
+    process.start()
     while not list(killed.glob(f".camchex/scratch/*/{CHECKPOINT}")):
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.is_alive(), "it ended before it could be killed"
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     assert not (killed / "models").exists()
 
     done = subprocess.run(

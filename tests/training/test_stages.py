@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -568,35 +569,6 @@ def test_without_a_development_split_the_last_epoch_is_kept(here: Path, tmp_path
     assert set(content(tmp_path / "out")) == {"config.json", "model.safetensors"}
 
 
-BOTH = f"""
-from camchex.contract import arithmetic
-arithmetic.pin()  # as a stage does
-from pathlib import Path
-from stages import predict, pseudo_label
-
-model, cohort, store = Path("models/fusion/seed0"), Path("{COHORT}"), Path("{STORE}")
-for part in ("2/3", "1/3", None):
-    predict.main(
-        model=model,
-        cohort=cohort,
-        store=store,
-        out=Path("out/seed0.parquet"),
-        counterfactual=Path("out/changed"),
-        part=part,
-    )
-    assert Path("out").exists() <= (part is None)
-pseudo_label.main(
-    teacher=Path("{GEN0}"),
-    labels=Path("data/interim/external"),
-    stores=Path("{STORES}"),
-    out=Path("out/gen0"),
-    metrics=Path("out/gen0.json"),
-    quantiles=Path("out/gen0.csv"),
-    generation=0,
-)
-"""
-
-
 @pytest.mark.slow
 def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     here: Path, tmp_path: Path
@@ -607,10 +579,12 @@ def test_two_devices_predict_and_label_the_bytes_of_one_and_write_them_once(
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     for name in ("data", "models"):
         (tmp_path / name).symlink_to(here / name)
-    (tmp_path / "both.py").write_text(BOTH)
+    words = ["-m", "tests.training.predict_and_label", COHORT, STORE, GEN0, STORES]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "both"], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
+        [sys.executable, *map(str, words)],
+        cwd=tmp_path, env=env, check=True, capture_output=True, text=True,
+    )  # fmt: skip
     assert "MEMBER: 2/2" in done.stderr
     name = "data/predictions/seed0.parquet"
     assert (tmp_path / "out/seed0.parquet").read_bytes() == (here / name).read_bytes()
