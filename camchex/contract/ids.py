@@ -18,8 +18,8 @@ NO_ID = "|".join(
     )
 )
 ADVICE = (
-    "an id: a text that stands for something, as published. Export ids as text, not through a "
-    "spreadsheet or a column of floats"
+    "an id: a text that stands for something, as published, without blanks around it. Export ids "
+    "as text, not through a spreadsheet or a column of floats"
 )
 
 

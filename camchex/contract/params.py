@@ -59,7 +59,7 @@ def read_file(path: Path = PARAMS) -> dict[str, object]:
     if unknown or missing:
         raise ParamsError(
             f"{path}: unknown sections {unknown}, missing sections {missing}. "
-            f"Known sections: {', '.join(SECTIONS)}. `camchex profile diff` shows what differs."
+            f"Known sections: {', '.join(SECTIONS)}. `camchex profile use demo` writes them all."
         )
     return content
 

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from camchex.images.dicom import decode_dicom, has_prefix, with_prefix
-from camchex.images.limits import MOST_BYTES, START_OF_SCAN, check_pixels, check_scans
+from camchex.images.limits import (
+    MOST_BYTES,
+    MOST_PIXELS,
+    START_OF_SCAN,
+    check_pixels,
+    check_scans,
+)
 from camchex.images.png import png_grey, without_side_data
 from camchex.images.unreadable import (
     DECODER_ERRORS,
@@ -103,7 +109,10 @@ def _decoded(data: bytes, path: Path, at_least: int | None, notes: Notes) -> NDA
             notes.append(Note.NO_PREAMBLE)
             return decode_dicom(completed, path, notes)
         raise UnreadableImage(path, Reason.UNKNOWN_FORMAT) from error
-    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:  # Pillow looks before check_pixels does
+        said = f"more than {MOST_PIXELS:,} pixels"
+        raise UnreadableImage(path, Reason.NOT_SUPPORTED, said) from error
+    except DECODER_ERRORS as error:
         raise unreadable(path, error) from error
     if orientation in UPRIGHT:
         grey = np.asarray(Image.fromarray(grey).transpose(UPRIGHT[orientation]))

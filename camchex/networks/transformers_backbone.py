@@ -27,6 +27,7 @@ PREFIX = "hf:"
 KEY = "encoder.backbone"
 PROCESSOR = "preprocessor_config.json"
 RANDOM_PATCHES = ("vit_mae",)  # read a random quarter of the patches, in random order
+ANTIALIASED = ("dinov2_with_registers",)  # resize their position embeddings with such a filter
 GREY_LEVELS = 255
 
 
@@ -51,6 +52,11 @@ def transformers_args(backbone: str, changes: Mapping[str, JsonValue]) -> dict[s
     """
     folder = described_folder(backbone.removeprefix(PREFIX), KEY)
     known = described(read_config(folder, KEY))
+    if "vision_config" in known:
+        raise ModelError(
+            f"{KEY}: {backbone}: a {known.get('model_type')} reads images and texts. Save its "
+            "vision part as a folder of its own, and name that folder: docs/backbone.md says how"
+        )
     if strange := [key for key in changes if key not in {*known, "mean", "std"}]:
         raise ModelError(
             f"encoder.backbone_args: {strange[0]}: config.json of {backbone} has no such key"
@@ -100,7 +106,8 @@ class TransformersBackbone(nn.Module):
                 "training wrote it"
             )
         config: dict[str, Any] = {k: v for k, v in args.items() if k not in {"mean", "std"}}
-        if isinstance(config.get("image_size"), int | list):
+        self.trained_size = config.get("image_size")
+        if isinstance(self.trained_size, int | list):
             config["image_size"] = image_size
         if config["model_type"] in RANDOM_PATCHES:
             raise ModelError(f"{KEY}: {name}: a {config['model_type']} reads patches at random")
@@ -114,6 +121,7 @@ class TransformersBackbone(nn.Module):
                 f"images.size: {KEY}: {name} reads patches of {self.patch} px, which do not fill "
                 f"{image_size} px: write {fits or self.patch} or {fits + self.patch}"
             )
+        self.antialias = config["model_type"] in ANTIALIASED
         self.name, self.in_channels = name, int(config.get("num_channels") or 3)
         what = f"{KEY}: {name}: transformers cannot build it"
         with torch.device("meta"):
@@ -197,13 +205,16 @@ class TransformersBackbone(nn.Module):
         old = isqrt(max(tensor.shape[-2] - before, 0)) if tensor.ndim == own.ndim > 1 else 0
         whole = before >= 0 and old and old**2 == tensor.shape[-2] - before
         if "position" not in name or not whole or tensor.shape[-1] != own.shape[-1]:
+            advice = f". Write images.size: {self.trained_size}" if self.trained_size else ""
             raise ModelError(
                 f"{source}: {name} is of shape {tuple(tensor.shape)}, where {self.name} with these "
-                f"images has {tuple(own.shape)}"
+                f"images has {tuple(own.shape)}{advice}"
             )
         first, patches = tensor.flatten(0, -2).tensor_split([before])
         grid = patches.T.reshape(1, -1, old, old)
         assert self.side is not None
         size = (self.side, self.side)
-        resized = functional.interpolate(grid, size, mode="bicubic", align_corners=False)
+        resized = functional.interpolate(
+            grid, size, mode="bicubic", align_corners=False, antialias=self.antialias
+        )
         return torch.cat([first, resized.flatten(2)[0].T]).reshape(own.shape)

@@ -158,13 +158,18 @@ def test_a_fault_is_named_by_its_line_in_the_file(
         ("study_id,study_id\n1,1\n", "several times"),
         ("study_id\n", "no rows"),
         ("", "'study_id' is missing"),
+        (f"study_id,indication\n1,{'a' * 1_001}\n", "line 2: a cell of more than 1,000 letters"),
     ],
 )
 def test_a_fault_of_the_table_stops_it(content: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "studies.csv"
     path.write_text(content)
-    with pytest.raises(DataError, match=said):
-        check_studies(path)
+    before = csv.field_size_limit(1_000)
+    try:
+        with pytest.raises(DataError, match=said):
+            check_studies(path)
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_a_file_that_is_no_table_is_refused_by_name(tmp_path: Path) -> None:

@@ -370,6 +370,11 @@ def rows_and_lines(
     except csv.Error as error:
         if "end of data" in str(error):
             what = f"line {start}: a quoted cell begins in this row and never ends. Is it cut off?"
+        elif "field limit" in str(error):
+            what = (
+                f"line {start}: a cell of more than {csv.field_size_limit():,} letters. Is a quote "
+                "missing that ends it?"
+            )
         else:
             what = (
                 f"line {reader.line_num}: text behind a quoted cell. A quote is missing or astray "
