@@ -58,8 +58,7 @@ async def read_form(data: FormData) -> Form:
     """Read a form: ``image`` and ``view`` in one order, ``indication``, ``gender``, vital signs.
 
     Raises:
-        DataError: If a field is unknown, a view or a vital sign is none, or something is longer than
-            it may be.
+        DataError: If a field is unknown, a view or vital sign is none, or something is too long.
     """
     for name in data:
         if name not in FIELDS:
