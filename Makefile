@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 # A file's tests stay in one process, which makes its fixtures once; tests/conftest.py orders files.
 # A third process computes on two cores while others wait for the processes of their tests.
-PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
+# A process that a test ended is not begun anew: it would run that test again.
+PYTEST := pytest -n 3 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 DATA_BENCHMARKS := reports label_tables image_decode store_open store_epoch duplicates
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Stages and tests are many short processes, each of which would compile every module again.

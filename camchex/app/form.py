@@ -16,6 +16,7 @@ from camchex.vitals.plausible import require_measurement
 MOST_BYTES = 64 * 2**20  # of a request: four images of a large detector, 16 bits uncompressed
 MOST_FILES = 8  # twice the images of nearly every study
 MOST_LETTERS = 2000  # of an indication; the longest of the synthetic cohort have 200
+FIELDS = {"image", "view", "indication", "gender", "finding", *VITAL_SIGNS}
 MOST_NAME = 80  # letters of a file's name that are shown
 
 
@@ -57,8 +58,13 @@ async def read_form(data: FormData) -> Form:
     """Read a form: ``image`` and ``view`` in one order, ``indication``, ``gender``, vital signs.
 
     Raises:
-        DataError: If a view or a vital sign is none, or something is longer than it may be.
+        DataError: If a field is unknown, a view or vital sign is none, or something is too long.
     """
+    for name in data:
+        if name not in FIELDS:
+            raise DataError(
+                f"{name[:MOST_NAME]!r} is no field; known: {', '.join(sorted(FIELDS))}."
+            )
     files = [file for file in data.getlist("image") if isinstance(file, UploadFile)]
     views = [str(view) for view in data.getlist("view")]
     if len(views) != len(files):

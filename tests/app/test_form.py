@@ -43,6 +43,7 @@ def test_values_are_read_by_their_columns() -> None:
         ("gender", "X", "Sex 'X'; expected F or M"),
         ("indication", "a" * (MOST_LETTERS + 1), "2,001 letters; at most 2,000"),
         ("view", "frontal", "0 images, and 1 view"),
+        ("o2sat", "91", "'o2sat' is no field; known: diastolic_bp_mmhg"),
     ],
 )
 def test_what_would_be_misread_is_refused(name: str, value: str, said: str) -> None:
