@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Semaphore
 from typing import TypeVar
 
 from camchex.errors import DataError
@@ -76,21 +76,23 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
     # A process that runs threads (Arrow's, here) must not be forked.
     spawn = multiprocessing.get_context("spawn")
-    all_started = spawn.Event()
-    pool = ProcessPoolExecutor(workers, spawn, _begin, (all_started,))
+    begin = spawn.Semaphore(0)  # which no killed process can hold, as it could a lock
+    pool = ProcessPoolExecutor(workers, spawn, _begin, (begin,))
     try:
-        for _ in range(workers):  # none of which is idle before all are started
-            pool.submit(os.getpid)
-        all_started.set()
+        try:
+            for _ in range(workers):  # none of which is idle before all are started
+                pool.submit(os.getpid)
+        finally:
+            for _ in range(workers):
+                begin.release()
         yield pool
     finally:
-        all_started.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(all_started: Event) -> None:
+def _begin(begin: Semaphore) -> None:
     end_with_parent()
-    all_started.wait()
+    begin.acquire()
 
 
 def end_with_parent() -> None:
