@@ -9,6 +9,8 @@ from tests.chaos.trainee import CHECKPOINT, EPOCH, PARTS, PUBLISH
 
 
 @pytest.mark.slow
+# Python 3.12 warns of forks beside threads, none of which a training uses.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_training_killed_again_and_again_publishes_the_bytes_of_one_left_alone(
     tmp_path: Path,
 ) -> None:

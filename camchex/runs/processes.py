@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
+from multiprocessing.synchronize import Semaphore
 from typing import TypeVar
 
 from camchex.errors import DataError
@@ -36,7 +38,7 @@ def in_processes(
             items are then done by new processes. None: a killed process is an error.
 
     Raises:
-        DataError: If a process is killed, and there is no ``instead``.
+        DataError: If a process is killed, and there is no ``instead``, or no item yet.
     """
     remaining = iter(items)
     if workers == 0:
@@ -44,29 +46,53 @@ def in_processes(
         return
     waiting: deque[Item] = deque()
     while True:
-        # A process that runs threads (Arrow's, here) must not be forked.
-        spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, spawn, initializer=end_with_parent)
         try:
-            running = deque(pool.submit(work, item) for item in waiting)
-            while True:
-                for item in islice(remaining, workers * AHEAD - len(waiting)):
-                    waiting.append(item)
-                    running.append(pool.submit(work, item))
-                if not waiting:
-                    return
-                result = running.popleft().result()
-                waiting.popleft()
-                yield result
+            with _pool(workers) as pool:
+                running = deque(pool.submit(work, item) for item in waiting)
+                while True:
+                    for item in islice(remaining, workers * AHEAD - len(waiting)):
+                        waiting.append(item)
+                        running.append(pool.submit(work, item))
+                    if not waiting:
+                        return
+                    result = running.popleft().result()
+                    waiting.popleft()
+                    yield result
         except BrokenProcessPool as error:
-            if instead is None:
+            if instead is None or not waiting:  # killed before it had an item
                 raise DataError(
                     f"A process that {does} was killed, most likely because memory ran out. "
                     "Lower `runtime.workers` in params.yaml."
                 ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
         yield instead(waiting.popleft())
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes, all of them before any item is sent, and end them.
+
+    A pool starts a process where none is idle. If that happens while another is killed, the pool
+    of Python 3.11 waits for the new one for ever.
+    """
+    # A process that runs threads (Arrow's, here) must not be forked.
+    spawn = multiprocessing.get_context("spawn")
+    begin = spawn.Semaphore(0)  # which no killed process can hold, as it could a lock
+    pool = ProcessPoolExecutor(workers, spawn, _begin, (begin,))
+    try:
+        try:
+            for _ in range(workers):  # none of which is idle before all are started
+                pool.submit(os.getpid)
+        finally:
+            for _ in range(workers):
+                begin.release()
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(begin: Semaphore) -> None:
+    end_with_parent()
+    begin.acquire()
 
 
 def end_with_parent() -> None:

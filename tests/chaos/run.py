@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from ctypes import c_int
 from dataclasses import dataclass, field
 from itertools import pairwise
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,8 @@ MOST_KILLS = 3  # of one training
 SECONDS = 120  # that a training left alone may take
 POLL = 5e-4  # seconds
 
-# Forked from a process that has imported torch already: a start takes milliseconds.
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.chaos.trainee"])
+# This process has imported torch already: a start takes milliseconds.
+FORK = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _run(folder: Path, moment: Moment | None) -> int | None:
     return part_of(state.value) if process.exitcode == -signal.SIGKILL else None
 
 
-def _wait(process: ForkServerProcess, state: c_int, moment: Moment) -> None:
+def _wait(process: ForkProcess, state: c_int, moment: Moment) -> None:
     """Wait for a moment, or for the end of a process that has passed it already."""
     while state.value < moment.state and process.is_alive():
         time.sleep(POLL)

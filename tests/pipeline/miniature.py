@@ -70,7 +70,7 @@ def set_parameters(folder: Path, values: Mapping[str, object]) -> None:
 def make_project(folder: Path, values: Mapping[str, object] = MINIATURE) -> None:
     """Copy the project with other parameters, as a repository of git and DVC."""
     for name in ("camchex", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)  # as compiled
     for name in (*PIPELINE, "params.yaml"):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

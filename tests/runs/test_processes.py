@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,7 +13,9 @@ import psutil
 import pytest
 
 from camchex.errors import DataError
+from camchex.runs import processes
 from camchex.runs.processes import AHEAD, in_processes
+from tests.runs.forked import fork_processes
 
 
 def square(number: int) -> int:
@@ -22,6 +25,10 @@ def square(number: int) -> int:
 def die(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does when memory runs out
     return number
+
+
+def die_of_some(number: int) -> int:
+    return number if number % 3 else die(number)
 
 
 def refuse(number: int) -> int:
@@ -49,6 +56,34 @@ def test_few_items_are_taken_ahead_of_the_results(workers: int) -> None:
 def test_a_killed_process_is_said_and_what_to_do() -> None:
     with pytest.raises(DataError, match=r"that reads reports was killed.*runtime\.workers"):
         list(in_processes(die, range(3), 1, "reads reports"))
+
+
+def test_no_process_is_started_when_one_may_have_been_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pool of Python 3.11 waits for ever for a process that starts while another is killed."""
+    started: list[int] = []
+
+    class Watched(ProcessPoolExecutor):
+        def submit(self, work: Callable[..., int], *words: object) -> Future[int]:
+            given = super().submit(work, *words)
+            started.append(len(self._processes))
+            return given
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", Watched)
+    fork_processes(monkeypatch)
+    list(in_processes(square, range(9), 3, "squares"))
+    assert started == [1, 2, 3] + 9 * [3]
+
+
+def test_a_process_that_is_killed_again_and_again_is_no_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fork_processes(monkeypatch)
+    for _ in range(5):
+        found = list(in_processes(die_of_some, range(7), 3, "squares", lambda _: -1))
+        assert all(one in {-1, number} for number, one in enumerate(found))
+        assert found[::3] == [-1, -1, -1]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
