@@ -72,8 +72,10 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes, all of them before any item is sent, and end them.
 
     A pool starts a process where none is idle. If that happens while another is killed, the pool
-    of Python 3.11 waits for the new one for ever.
+    of Python 3.11 waits for the new one for ever, or closes what the new one is given. What is
+    left of a broken pool is therefore killed, too.
     """
+    others = {*multiprocessing.active_children()}
     # A process that runs threads (Arrow's, here) must not be forked.
     spawn = multiprocessing.get_context("spawn")
     begin = spawn.Semaphore(0)  # which no killed process can hold, as it could a lock
@@ -82,10 +84,16 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         try:
             for _ in range(workers):  # none of which is idle before all are started
                 pool.submit(os.getpid)
+        except OSError as error:
+            raise BrokenProcessPool(str(error)) from error
         finally:
             for _ in range(workers):
                 begin.release()
         yield pool
+    except BrokenProcessPool:
+        for process in {*multiprocessing.active_children()} - others:
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
