@@ -6,11 +6,11 @@ import pytest
 
 from tests.chaos.run import Moment, disturbed, published, undisturbed
 from tests.chaos.trainee import CHECKPOINT, EPOCH, PARTS, PUBLISH
+from tests.runs.forked import BESIDE_THREADS
 
 
 @pytest.mark.slow
-# Python 3.12 warns of forks beside threads, none of which a training uses.
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@BESIDE_THREADS
 def test_a_training_killed_again_and_again_publishes_the_bytes_of_one_left_alone(
     tmp_path: Path,
 ) -> None:

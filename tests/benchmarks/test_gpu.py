@@ -18,6 +18,8 @@ from PIL import Image
 from record import Comparison
 from torch import nn
 
+from tests.runs.forked import BESIDE_THREADS
+
 SMALL = Options(profile="demo", device="cpu", batch=2, steps=1, repeats=1, workers=0)
 ROW = Comparison("steps", "images/s", 4.0, "published layout", 2.0, 2.0)
 WRONG = """
@@ -112,7 +114,7 @@ def test_every_measurement_has_its_time() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@BESIDE_THREADS
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch.compile looks at all of a tensor
 @pytest.mark.parametrize("name", gpu_measurements.MEASUREMENTS)
 def test_a_measurement_runs_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

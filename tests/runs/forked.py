@@ -5,6 +5,8 @@ from multiprocessing.context import ForkServerContext
 
 import pytest
 
+BESIDE_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+"""Of a test that forks this process: Python 3.12 warns of threads, none of which the forks use."""
 MODULES = [
     *("__main__", "camchex.images.prepare", "camchex.reports.indications"),
     "camchex.synthetic.make",

@@ -19,6 +19,7 @@ from camchex.runs.training_run import Run, code_behind, fingerprint, publish, ru
 from camchex.training.checkpoint import CHECKPOINT
 from stages import train_teacher
 from tests.pipeline.code_of_stages import IMPORTS, source
+from tests.runs.forked import BESIDE_THREADS
 from tests.training.demo import ROOT, TEACHER, write_demo
 from tests.training.factories import AUGMENTATION, TRAINING
 
@@ -229,15 +230,11 @@ def train_beside_another(run: Run, log: Path, ready: Barrier) -> None:
     run_once(run, train)
 
 
-# Python 3.12 warns of forks beside threads, none of which these processes use.
-FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-
-
-@FORKS  # which import nothing again
+@BESIDE_THREADS
 def test_two_processes_train_one_after_the_other_and_only_once(
     run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    context = get_context("fork")
+    context = get_context("fork")  # which imports nothing again
     words = run, tmp_path / "log", context.Barrier(2)
     both = [context.Process(target=train_beside_another, args=words) for _ in range(2)]
     for process in both:
@@ -255,7 +252,7 @@ STAGE = [*TEACHER, "--out", "models/gen0", "--curves", "curves"]
 
 
 @pytest.mark.slow
-@FORKS
+@BESIDE_THREADS
 def test_a_stage_killed_between_two_epochs_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from camchex.contract import arithmetic
 
-arithmetic.pin()  # as a stage does, before it imports torch
+arithmetic.pin()
 
-from stages import predict, pseudo_label  # noqa: E402
+from stages import predict, pseudo_label  # noqa: E402 - as in a stage, torch after the arithmetic
 
 
 def main(cohort: Path, store: Path, teacher: Path, stores: Path) -> None:
