@@ -14,6 +14,7 @@ from camchex.fusion.tokenizer import Tokenizer
 from camchex.networks import transformers_models
 from camchex.networks.hub import published_folder
 from camchex.networks.transformers_models import build, described, read_config, read_model, refusing
+from camchex.networks.without_memory import without_memory
 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
 NUMBER_SCALE = 0.3
@@ -201,7 +202,7 @@ def text_config(text: TextParams, tokenizer: Tokenizer) -> dict[str, Any]:
     else:
         folder = published_folder(text.model, KEY)
         config = read_config(folder, KEY)
-    with torch.device("meta"):  # no weights: only the shapes are of interest
+    with without_memory():  # only the shapes are of interest
         known = _positions(build(config, f"{KEY}: {text.model}: transformers cannot build it"))
     if known is not None and longest > known:
         raise ModelError(

@@ -22,6 +22,7 @@ from camchex.errors import ModelError
 from camchex.networks.hub import SHARDS, WEIGHTS
 from camchex.networks.transformers_models import refusing
 from camchex.networks.weights import some
+from camchex.networks.without_memory import without_memory
 
 MIB, GIB = 2**20, 2**30
 MOST_TEXT = 64 * MIB  # tokenizers of a million words have 20
@@ -150,7 +151,7 @@ def require_network(folder: Path, build: Callable[[], nn.Module]) -> None:
     with (
         refusing(f"{folder}: no network can be built from its config.json"),
         torch.random.fork_rng(devices=[]),
-        torch.device("meta"),
+        without_memory(),
         _at_most(MOST_PARTS * len(found) + SPARE_PARTS, path),
     ):
         network = build()

@@ -1,15 +1,18 @@
 """Vision models of the transformers library as backbones: DINOv2, ViT, ConvNeXt V2 and kin."""
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isqrt
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoImageProcessor
+from transformers import AutoImageProcessor, pytorch_utils
 
 from camchex.errors import ModelError
 from camchex.networks.hub import described_folder
@@ -22,6 +25,7 @@ from camchex.networks.transformers_models import (
     refusing,
 )
 from camchex.networks.weights import require_same
+from camchex.networks.without_memory import without_memory
 
 PREFIX = "hf:"
 KEY = "encoder.backbone"
@@ -82,6 +86,35 @@ def _normalisation(folder: Path, channels: int) -> dict[str, JsonValue]:
     return {"mean": mean, "std": std}
 
 
+@lru_cache
+def _probe(
+    name: str, described: str, channels: int, image_size: int
+) -> tuple[torch.Size, frozenset[str]]:
+    """Find the shape of the result, and the weights without effect on it; computes nothing.
+
+    A network is built twice when it is loaded, and probed once.
+
+    Args:
+        name: What the backbone is called, for messages.
+        described: Its configuration as JSON.
+        channels: Channels of the images.
+        image_size: Their height and width, pixels.
+    """
+    what = f"{KEY}: {name}: transformers cannot build it"
+    with without_memory():
+        model = build(json.loads(described), what).eval()
+    what = f"{KEY}: {name}: reads no images of {image_size} px (images.size) as a backbone"
+    # BEiT keeps a table of positions for all models of a size: one of here has no values.
+    uncached = patch.object(pytorch_utils, "is_torchdynamo_compiling", lambda: True)
+    with refusing(what), uncached, torch.inference_mode(mode=False), torch.enable_grad():
+        with torch.device("meta"):
+            images = torch.zeros(1, channels, image_size, image_size)
+            states = model(pixel_values=images).last_hidden_state
+        states.sum().backward()
+    unused = frozenset(name for name, one in model.named_parameters() if one.grad is None)
+    return states.shape, unused
+
+
 class TransformersBackbone(nn.Module):
     """Vision model from normalised images (B, C, H, W) to a map (B, num_features, h, w).
 
@@ -124,8 +157,7 @@ class TransformersBackbone(nn.Module):
         self.antialias = config["model_type"] in ANTIALIASED
         self.name, self.in_channels = name, int(config.get("num_channels") or 3)
         what = f"{KEY}: {name}: transformers cannot build it"
-        with torch.device("meta"):
-            shape, self.unused = self._probe(build(config, what), image_size)
+        shape, self.unused = _probe(name, json.dumps(config), self.in_channels, image_size)
         self.model = build(config, what)
         for child, module in self.model.named_children():
             inside = [f"{child}.{part}" for part, _ in module.named_parameters()]
@@ -134,20 +166,6 @@ class TransformersBackbone(nn.Module):
         for parameter, tensor in self.model.named_parameters():
             tensor.requires_grad_(parameter not in self.unused)
         self.num_features, self.prefix, self.side = self._layout(shape, image_size)
-
-    def _probe(
-        self,
-        model: Any,  # noqa: ANN401 - untyped
-        image_size: int,
-    ) -> tuple[torch.Size, set[str]]:
-        """Find the shape of the result, and the weights without effect on it; computes nothing."""
-        model.eval()
-        images = torch.zeros(1, self.in_channels, image_size, image_size)
-        what = f"{KEY}: {self.name}: reads no images of {image_size} px (images.size) as a backbone"
-        with refusing(what), torch.inference_mode(mode=False), torch.enable_grad():
-            states = model(pixel_values=images).last_hidden_state
-            states.sum().backward()
-        return states.shape, {name for name, p in model.named_parameters() if p.grad is None}
 
     def _layout(self, shape: torch.Size, image_size: int) -> tuple[int, int, int | None]:
         """Return channels, the number of tokens before the patches, and patches per side."""

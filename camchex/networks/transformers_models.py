@@ -18,6 +18,7 @@ from transformers.utils import logging as library_logging
 
 from camchex.errors import ModelError
 from camchex.networks.weights import best_fit, read_published, require_same, some
+from camchex.networks.without_memory import without_memory
 
 CONFIG = "config.json"
 MOST_LETTERS = 400  # of what the library says
@@ -93,7 +94,7 @@ def read_model(
         ModelError: If a weight is missing, too much (but for a head, which is named), of another
             shape, or no number.
     """
-    with torch.device("meta"):
+    with without_memory():
         model = build(config, f"{key}: {folder}: transformers cannot build it")
     base, own, source = model.base_model_prefix, set(model.state_dict()), f"{key}: {folder}"
     named = own | {f"{base}.{name}" for name in own}

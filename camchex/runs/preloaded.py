@@ -13,6 +13,7 @@ import atexit
 import fcntl
 import gc
 import importlib
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -77,7 +78,7 @@ def serve(
     gc.disable()
     for name in modules:
         is_package = hasattr(importlib.import_module(name), "__path__")
-        if is_package:
+        if is_package and importlib.util.find_spec(f"{name}.__main__"):
             importlib.import_module(f"{name}.__main__")
     gc.enable()
     gc.freeze()  # what is shared with the forks is not touched by their collections

@@ -45,7 +45,8 @@ class Processes:
     SIGTERM; DVC is let to finish what it writes, so that no dvc.lock is cut off.
 
     Args:
-        modules: What the stages run. If several, one process imports them for all.
+        modules: What the stages run. If several, one process imports them for all, unless whoever
+            started this run has such a process already (``camchex/runs/preloaded.py``).
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
@@ -60,7 +61,7 @@ class Processes:
         self._guard.start()
         other.close()
         self._alive.recv()
-        if len(self._modules) > 1:
+        if len(self._modules) > 1 and preloaded.ADDRESS not in os.environ:
             PRELOADED_SOCKET.unlink(missing_ok=True)
             words = (str(PRELOADED_SOCKET), self._guard.pid, self._modules, fix_arithmetic)
             self._started.append(self._context.Process(target=preloaded.serve, args=words))
@@ -125,7 +126,7 @@ def _run_stage(address: str, log: Path, group: int) -> None:
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
-    os.environ[preloaded.ADDRESS] = str(PRELOADED_SOCKET)
+    os.environ.setdefault(preloaded.ADDRESS, str(PRELOADED_SOCKET))
     with _locked(STAGES_LOCK, fcntl.LOCK_SH):
         words = ["repro", "--single-item", address]
         sys.argv = ["dvc", *words]  # by which DVC names this process to others

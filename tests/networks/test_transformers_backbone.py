@@ -15,6 +15,7 @@ from transformers import (
     CLIPConfig,
     ConvNextConfig,
     ConvNextV2Config,
+    Data2VecVisionConfig,
     DeiTConfig,
     Dinov2Config,
     Dinov2WithRegistersConfig,
@@ -316,6 +317,29 @@ def test_of_a_model_of_images_and_texts_the_vision_part_is_a_backbone(
     states = both.vision_model(pixel_values=shown(images), interpolate_pos_encoding=True)
     expected = states.last_hidden_state[:, -16:].transpose(1, 2).reshape(1, 16, 4, 4)
     torch.testing.assert_close(model.encoder(images), expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", [BeitConfig, Data2VecVisionConfig])
+def test_positions_that_a_library_keeps_for_all_models_are_not_those_of_the_probe(
+    config: type[PretrainedConfig], tmp_path: Path
+) -> None:
+    """The first model of its size: what was kept before would be kept on."""
+    torch.manual_seed(0)
+    size = 56
+    model = AutoModel.from_config(
+        config(**SMALL | {"image_size": size}, use_relative_position_bias=True)
+    ).eval()
+    for name, parameter in model.named_parameters():
+        if name.endswith("relative_position_bias_table"):  # zeros before a training
+            parameter.normal_()
+    model.save_pretrained(tmp_path)
+    BitImageProcessor(image_mean=MEAN, image_std=STD).save_pretrained(tmp_path)
+    maps, images = build_at(tmp_path, size), torch.rand(2, 1, size, size)
+    found = maps.encoder(images)
+    expected = model(pixel_values=shown(images)).last_hidden_state[:, 1:]
+    expected = expected.transpose(1, 2).reshape(2, 16, size // 8, size // 8)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_model_of_one_size_alone_is_told_its_size(tmp_path: Path) -> None:

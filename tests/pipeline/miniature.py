@@ -40,14 +40,14 @@ PIPELINE = (
 
 def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run DVC in ``folder``."""
-    return python(folder, "-m", "dvc", *words)
+    return program(folder, "dvc", *words)
 
 
-def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter in ``folder``, as the ``python`` that is first on the path."""
+def program(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a module as a program, in ``folder``, with this interpreter first on the path."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = [sys.executable, *words]
-    env = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "2"}
+    command = [sys.executable, "-m", "tests.runs.handed", *words]
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 

@@ -16,7 +16,7 @@ import pytest
 from camchex.cli import app as cli
 from camchex.contract.yaml_file import read_yaml
 from tests.docs.tutorial import steps
-from tests.pipeline.miniature import dvc, git, make_project, python, set_parameters
+from tests.pipeline.miniature import dvc, git, make_project, program, set_parameters
 
 STUDY = re.compile(r"p\d\d/p\d{8}/s\d{8}")  # in the layout of MIMIC-CXR
 
@@ -26,7 +26,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with a miniature cohort, made as ``make repro`` does."""
     folder = tmp_path_factory.mktemp("project")
     make_project(folder)
-    done = python(folder, "-m", "stages", "--jobs", "2")
+    done = program(folder, "stages", "--jobs", "2")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "its results")

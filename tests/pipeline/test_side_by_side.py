@@ -18,6 +18,7 @@ import pytest
 from dvc.lock import Lock
 from dvc.repo import Repo
 
+from camchex.runs import preloaded
 from camchex.runs.parts import Part
 from stages.side_by_side import jobs
 from stages.side_by_side.parts import make_part
@@ -59,10 +60,9 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def call(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    env = environment(**variables)
-    return subprocess.run(
-        command(*words), cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    """A command that is let to end, in a fork of the process that has imported for the tests."""
+    env, handed = environment(**variables), command("tests.runs.handed", *words)
+    return subprocess.run(handed, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def up_to_date(folder: Path, stages: str = "") -> bool:
@@ -290,6 +290,29 @@ def test_a_copy_without_git_says_how_to_make_a_repository_and_then_runs(
     assert call(copy, "stages", "--jobs", "1", "a").stdout.startswith("1 stage up to date")
 
 
+IMPORTED_FOR_ALL = """
+import os, subprocess, sys, time
+from stages.side_by_side.processes import PRELOADED_SOCKET, Processes, only_run
+with only_run(), Processes(["stages.link_vitals", "stages.build_cohort"]):
+    while not PRELOADED_SOCKET.exists():
+        time.sleep(0.02)
+    os.environ["CAMCHEX_PRELOADED"] = str(PRELOADED_SOCKET)
+    stage = ["-X", "importtime", "-m", "stages.link_vitals", "--help"]
+    subprocess.run([sys.executable, *stage], check=True)
+"""
+
+
+def test_what_stages_import_is_imported_once_for_a_run(tmp_path: Path) -> None:
+    """The process of a stage imports next to nothing, and its fork nothing at all."""
+    env = environment()
+    env.pop(preloaded.ADDRESS)  # as by hand, where no other process has imported
+    run = [sys.executable, "-c", IMPORTED_FOR_ALL]
+    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "Usage: python -m stages.link_vitals" in done.stdout
+    assert "camchex.runs.preloaded" in done.stderr
+    assert "typer" not in done.stderr
+
+
 def until(condition: object, seconds: float = 120) -> None:
     """Wait for a callable to be true."""
     end = time.monotonic() + seconds
@@ -365,7 +388,8 @@ def test_no_update_of_dvc_lock_is_lost(eight: Path) -> None:
 def by_hand(folder: Path, *words: str) -> subprocess.Popen[str]:
     """A command in a terminal of its own."""
     both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command(*words), cwd=folder, env=environment(), text=True, **both)
+    handed = command("tests.runs.handed", *words)
+    return subprocess.Popen(handed, cwd=folder, env=environment(), text=True, **both)
 
 
 @pytest.mark.slow

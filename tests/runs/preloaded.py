@@ -17,12 +17,13 @@ from pathlib import Path
 
 from camchex.runs import preloaded
 from stages import fix_arithmetic
+from stages.side_by_side.processes import PRELOADED
 
 MODULES = (
     *("stages.train_student", "stages.train_fusion", "stages.predict", "stages.audit_leakage"),
-    *("stages.report", "tests.training.two_devices"),
+    *("stages.report", "tests.training.two_devices", "stages.side_by_side.reproduce", *PRELOADED),
 )
-"""Together they import what any stage does."""
+"""Together they import what any stage does, and DVC."""
 PR_SET_PDEATHSIG = 1
 
 
