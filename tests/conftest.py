@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -13,33 +14,32 @@ os.environ["DVC_TEST"] = "1"  # no process beside each call for statistics and n
 # Test processes share two cores: threads of small sums would wait for each other, at full load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from pathlib import Path
-
-import duckdb
-import numpy as np  # noqa: F401 - here, a notice about features that the processor lacks is no error
 import pytest
-from hypothesis import settings
 
-from camchex.contract import tables, yaml_file
 from tests.runs import preloaded
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LONGEST = "test_end_to_end.py"
 
-settings.register_profile("camchex", deadline=None)  # a busy machine is no failure
-settings.load_profile("camchex")
-
 gc.disable()  # until all tests are collected: next to nothing of that is garbage
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where several processes run tests, let one more import for them and their stages."""
+    """Where several processes run tests, let one more import for them and their stages.
+
+    Nothing of weight is imported before that process has been started.
+    """
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         config.add_cleanup(preloaded.start())
         # `python -m` finds the tests here; pytest-cov sees nothing of what is imported before it.
         if Path.cwd() == config.rootpath and not config.getoption("cov_source", None):
             worker = f"popen//python={sys.executable} -m tests.runs.worker"
             config.option.tx = [worker] * len(config.option.tx)
+    import numpy as np  # noqa: F401 - here, a notice about features that the processor lacks is no error
+    from hypothesis import settings
+
+    settings.register_profile("camchex", deadline=None)  # a busy machine is no failure
+    settings.load_profile("camchex")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,6 +62,10 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def database() -> Iterator[None]:
     """Let all queries share a database: to open one takes as long as the query of a test."""
+    import duckdb
+
+    from camchex.contract import tables
+
     with duckdb.connect() as shared, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "duckdb", SimpleNamespace(connect=shared.cursor))
         yield
@@ -70,6 +74,8 @@ def database() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def yaml() -> Iterator[None]:
     """Let a YAML file be parsed once, of which each reader has a copy: all read the same few."""
+    from camchex.contract import yaml_file
+
     parse, parsed = yaml_file.parse_yaml, dict[str, bytes]()
 
     def parse_once(text: str, where: str) -> object:

@@ -16,14 +16,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from camchex.runs import preloaded
-from stages import fix_arithmetic
-from stages.side_by_side.processes import PRELOADED
 
 MODULES = (
     *("stages.train_student", "stages.train_fusion", "stages.predict", "stages.audit_leakage"),
-    *("stages.report", "tests.training.two_devices", "stages.side_by_side.reproduce", *PRELOADED),
+    *("stages.report", "stages.side_by_side.reproduce", "tests.training.two_devices"),
+    *("omegaconf", "sklearn.ensemble", "captum.attr", "highdicom", "playwright.sync_api"),
+    *("pydicom", "onnx", "grimp", "hypothesis.strategies"),
 )
-"""Together they import what any stage does, and DVC."""
+"""Together they import what any stage does, DVC, and libraries that several tests share."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -46,6 +46,9 @@ def _serve(socket: Path) -> None:
     if sys.platform == "linux":  # end with the tests, also where they are killed
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
-        preloaded.serve(str(socket), 0, MODULES, fix_arithmetic)
+        from stages import fix_arithmetic
+        from stages.side_by_side.processes import PRELOADED
+
+        preloaded.serve(str(socket), 0, (*MODULES, *PRELOADED), fix_arithmetic)
     finally:  # where an import fails, nobody is to wait for it
         shutil.rmtree(socket.parent)
