@@ -14,7 +14,7 @@ from camchex.fusion.tokenizer import Tokenizer
 from camchex.networks import transformers_models
 from camchex.networks.hub import published_folder
 from camchex.networks.transformers_models import build, described, read_config, read_model, refusing
-from camchex.networks.without_memory import without_memory
+from camchex.networks.weights import without_memory
 
 WAVELENGTHS = (40.0, 800.0)  # vital signs go up to 300, and differ by a few
 NUMBER_SCALE = 0.3

@@ -21,8 +21,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from camchex.errors import ModelError
 from camchex.networks.hub import SHARDS, WEIGHTS
 from camchex.networks.transformers_models import refusing
-from camchex.networks.weights import some
-from camchex.networks.without_memory import without_memory
+from camchex.networks.weights import some, without_memory
 
 MIB, GIB = 2**20, 2**30
 MOST_TEXT = 64 * MIB  # tokenizers of a million words have 20

@@ -24,8 +24,7 @@ from camchex.networks.transformers_models import (
     recompute_activations,
     refusing,
 )
-from camchex.networks.weights import require_same
-from camchex.networks.without_memory import without_memory
+from camchex.networks.weights import require_same, without_memory
 
 PREFIX = "hf:"
 KEY = "encoder.backbone"

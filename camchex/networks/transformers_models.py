@@ -17,8 +17,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 from transformers.utils import logging as library_logging
 
 from camchex.errors import ModelError
-from camchex.networks.weights import best_fit, read_published, require_same, some
-from camchex.networks.without_memory import without_memory
+from camchex.networks.weights import best_fit, read_published, require_same, some, without_memory
 
 CONFIG = "config.json"
 MOST_LETTERS = 400  # of what the library says

@@ -6,15 +6,17 @@ unsaid.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from camchex.errors import ModelError
 from camchex.networks.hub import SHARDS, WEIGHTS
@@ -27,6 +29,14 @@ WRAPPERS = (
 CODED = (torch.int8, torch.uint8, torch.int16, torch.complex64, torch.complex128)
 """Types that weights have no values of; positions are longer whole numbers, masks are bool."""
 MOST_NAMES = 4  # in a message
+INITIALISERS = frozenset(
+    getattr(nn.init, name) for name in dir(nn.init) if name.endswith("_") and name[0] != "_"
+)
+IN_PLACE = {
+    *(Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_),
+    *(Tensor.erfinv_, Tensor.mul_, Tensor.add_, Tensor.clamp_),
+}
+"""What initialisers of timm do to a weight, without gradient."""
 T = TypeVar("T")
 
 
@@ -176,3 +186,28 @@ def some(names: Collection[str]) -> str:
 def say(text: str) -> None:
     """Tell the user what was done with a file, on standard error."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(text, markup=False)
+
+
+class _Unfilled(TorchFunctionMode):
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        if func in INITIALISERS or (func in IN_PLACE and not torch.is_grad_enabled()):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Build networks whose weights have names, types and shapes, and no values.
+
+    Initial values are left out: without memory they change nothing, and torch takes four times as
+    long over them as over the rest. What a network computes with gradients is as ever.
+    """
+    with torch.device("meta"), _Unfilled():
+        yield

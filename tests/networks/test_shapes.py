@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
 
-from camchex.networks.without_memory import without_memory
+from camchex.networks.weights import without_memory
 
 SMALL = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
