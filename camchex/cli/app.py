@@ -3,6 +3,7 @@
 Each command imports what is slow to import, so that help appears at once.
 """
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -135,6 +136,7 @@ Device = Annotated[
 
 def main() -> None:
     """Run the command line; an error the user can act on is one message, without a traceback."""
+    gc.set_threshold(50_000)  # collections as often as by default take a tenth of a prediction
     try:
         app()
     except CamchexError as error:

@@ -88,14 +88,18 @@ def shell(folder: Path, command: str) -> str:
     command = STUDY.sub(str(study), command)
     if command.startswith("camchex "):
         return camchex(folder, command)
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "2"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    if command.startswith("dvc "):
+        done = program(folder, *shlex.split(command))
+    else:
+        env = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "2"}
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, (command, done.stdout[-3000:] + done.stderr[-3000:])
     return done.stdout
 
