@@ -324,7 +324,7 @@ def test_of_a_model_of_images_and_texts_the_vision_part_is_a_backbone(
 def test_positions_that_a_library_keeps_for_all_models_are_not_those_of_the_probe(
     config: type[PretrainedConfig], tmp_path: Path
 ) -> None:
-    """The first model of its size: what was kept before would be kept on."""
+    """Each model is the first of its size here, since a table that is kept is used on."""
     torch.manual_seed(0)
     size = 56
     model = AutoModel.from_config(

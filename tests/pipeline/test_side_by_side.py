@@ -305,7 +305,7 @@ with only_run(), Processes(["stages.link_vitals", "stages.build_cohort"]):
 def test_what_stages_import_is_imported_once_for_a_run(tmp_path: Path) -> None:
     """The process of a stage imports next to nothing, and its fork nothing at all."""
     env = environment()
-    env.pop(preloaded.ADDRESS)  # as by hand, where no other process has imported
+    env.pop(preloaded.ADDRESS, None)  # as by hand, where no other process has imported
     run = [sys.executable, "-c", IMPORTED_FOR_ALL]
     done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert "Usage: python -m stages.link_vitals" in done.stdout
