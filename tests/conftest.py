@@ -5,9 +5,10 @@ import gc
 import os
 import pickle
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DVC_TEST"] = "1"  # no process beside each call for statistics and newer versions
@@ -18,6 +19,7 @@ import pytest
 
 from tests.runs import preloaded
 
+CODE = ("ablations", "benchmarks", "camchex", "stages")
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LONGEST = "test_end_to_end.py"
 
@@ -31,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         config.add_cleanup(preloaded.start())
+        threading.Thread(target=_keep_constants, daemon=True).start()
         # `python -m` finds the tests here; pytest-cov sees nothing of what is imported before it.
         if Path.cwd() == config.rootpath and not config.getoption("cov_source", None):
             worker = f"popen//python={sys.executable} -m tests.runs.worker"
@@ -40,6 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.register_profile("camchex", deadline=None)  # a busy machine is no failure
     settings.load_profile("camchex")
+
+
+def _keep_constants() -> None:
+    """Let Hypothesis look through letters and code once, while the other process imports.
+
+    It keeps what it finds in a folder; in a fresh clone, each test process would do it for itself.
+    """
+    from hypothesis.internal.charmap import charmap
+    from hypothesis.internal.constants_ast import constants_from_module
+
+    charmap()
+    for path in [path for name in CODE for path in Path(name).rglob("*.py")]:
+        module = ModuleType(path.stem)
+        module.__file__ = str(path)
+        constants_from_module(module)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
