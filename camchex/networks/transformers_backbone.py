@@ -32,6 +32,7 @@ PROCESSOR = "preprocessor_config.json"
 RANDOM_PATCHES = ("vit_mae",)  # read a random quarter of the patches, in random order
 ANTIALIASED = ("dinov2_with_registers",)  # resize their position embeddings with such a filter
 GREY_LEVELS = 255
+KEPT = "generate_relative_position_index"
 
 
 def is_transformers(backbone: str) -> bool:
@@ -165,6 +166,17 @@ class TransformersBackbone(nn.Module):
         for parameter, tensor in self.model.named_parameters():
             tensor.requires_grad_(parameter not in self.unused)
         self.num_features, self.prefix, self.side = self._layout(shape, image_size)
+        self._keep_positions(image_size // self.patch)
+
+    @torch.inference_mode(mode=False)
+    def _keep_positions(self, side: int) -> None:
+        """Make the table of positions that BEiT keeps for all models of a size.
+
+        One made in a prediction, without gradients, would let no gradient pass later on.
+        """
+        for module in self.model.modules():
+            if hasattr(module, KEPT) and not module.relative_position_bias_table.is_meta:
+                getattr(module, KEPT)((side, side))
 
     def _layout(self, shape: torch.Size, image_size: int) -> tuple[int, int, int | None]:
         """Return channels, the number of tokens before the patches, and patches per side."""

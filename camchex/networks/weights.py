@@ -198,7 +198,9 @@ class _Unfilled(TorchFunctionMode):
     ) -> object:
         kwargs = kwargs or {}
         if func in INITIALISERS or (func in IN_PLACE and not torch.is_grad_enabled()):
-            return args[0] if args else kwargs["tensor"]
+            tensor: Tensor = args[0] if args else kwargs["tensor"]
+            if tensor.is_meta:
+                return tensor
         return func(*args, **kwargs)
 
 

@@ -342,6 +342,23 @@ def test_positions_that_a_library_keeps_for_all_models_are_not_those_of_the_prob
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("config", [BeitConfig, Data2VecVisionConfig])
+def test_a_gradient_passes_behind_a_prediction(
+    config: type[PretrainedConfig], tmp_path: Path
+) -> None:
+    """As where a prediction is explained; the model is the first of its size in this process."""
+    size = 64
+    whole = config(**SMALL | {"image_size": size}, use_relative_position_bias=True)
+    AutoModel.from_config(whole).save_pretrained(tmp_path / "published")
+    BitImageProcessor(image_mean=MEAN, image_std=STD).save_pretrained(tmp_path / "published")
+    model = build_at(tmp_path / "published", size, pretrained="none")
+    images = torch.rand(1, 1, size, size)
+    with torch.inference_mode():
+        model(images)
+    model(images.requires_grad_()).sum().backward()
+    assert images.grad is not None
+
+
 def test_a_model_of_one_size_alone_is_told_its_size(tmp_path: Path) -> None:
     AutoModel.from_config(BeitConfig(**SMALL, use_relative_position_bias=True)).save_pretrained(
         tmp_path
