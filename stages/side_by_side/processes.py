@@ -14,12 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dvc import dvcfile
 from dvc.cli import main
 from rich.console import Console
 
 from camchex.runs import preloaded
 from camchex.runs.scratch import LOGS, SCRATCH, run_name
 from stages import fix_arithmetic
+from stages.side_by_side.records import modify_entries
 
 RUN_LOCK = SCRATCH / "repro.lock"
 """Held by a run."""
@@ -127,6 +129,7 @@ def _run_stage(address: str, log: Path, group: int) -> None:
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     os.environ.setdefault(preloaded.ADDRESS, str(PRELOADED_SOCKET))
+    dvcfile.modify_yaml = modify_entries
     with _locked(STAGES_LOCK, fcntl.LOCK_SH):
         words = ["repro", "--single-item", address]
         sys.argv = ["dvc", *words]  # by which DVC names this process to others
