@@ -31,9 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Nothing of weight is imported before that process has been started.
     """
-    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+    if _leads_processes(config):
         config.add_cleanup(preloaded.start())
-        threading.Thread(target=_keep_constants, daemon=True).start()
         # `python -m` finds the tests here; pytest-cov sees nothing of what is imported before it.
         if Path.cwd() == config.rootpath and not config.getoption("cov_source", None):
             worker = f"popen//python={sys.executable} -m tests.runs.worker"
@@ -43,6 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.register_profile("camchex", deadline=None)  # a busy machine is no failure
     settings.load_profile("camchex")
+
+
+@pytest.hookimpl(trylast=True)  # Hypothesis lets nobody use its folder before its own hook
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if _leads_processes(session.config):
+        threading.Thread(target=_keep_constants, daemon=True).start()
+
+
+def _leads_processes(config: pytest.Config) -> bool:
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
 def _keep_constants() -> None:

@@ -21,7 +21,7 @@ MODULES = (
     *("stages.train_student", "stages.train_fusion", "stages.predict", "stages.audit_leakage"),
     *("stages.report", "stages.side_by_side.reproduce", "tests.training.two_devices"),
     *("omegaconf", "sklearn.ensemble", "captum.attr", "highdicom", "playwright.sync_api"),
-    *("pydicom", "onnx", "grimp", "hypothesis.strategies"),
+    *("pydicom", "onnx", "grimp", "hypothesis.strategies", "networkx", "pygit2"),
 )
 """Together they import what any stage does, DVC, and libraries that several tests share."""
 PR_SET_PDEATHSIG = 1
