@@ -4,11 +4,10 @@ The cohorts are copies below .camchex/audit_validation, with the whole pipeline 
 (``ablations/cohorts.py``). One seed each: the audit's intervals are over patients.
 """
 
-import os
-import sys
 from pathlib import Path
 
-from ablations.cohorts import PROJECT, make_cohorts
+from ablations import PROJECT, run
+from ablations.cohorts import make_cohorts
 from camchex.aggregates.results import Results, read_results, write_results
 from camchex.audit.gain import SEEN, WITHOUT_TEXT
 from camchex.audit.validation import (
@@ -36,7 +35,7 @@ FIGURE = Path("docs/audit_validation.svg")
 SEED = 0
 
 
-def main() -> int:
+def main() -> None:
     """Bring every copy up to date, and hold each audit against the truth."""
     names = {leak: f"label_leak_{leak:g}" for leak in LEAKS}
     make_cohorts(
@@ -51,7 +50,6 @@ def main() -> int:
     write_results(found, OUT)
     write_text(OUT.with_suffix(".md"), validation_text(found))
     validation_figure(found, FIGURE)
-    return 0
 
 
 def _audited(copy: Path, classes: list[str], clean: LabelSet) -> tuple[Results, Truth]:
@@ -77,5 +75,4 @@ def _labels(test: Split) -> LabelSet:
 
 
 if __name__ == "__main__":
-    os.chdir(PROJECT)
-    sys.exit(main())
+    run(main, __doc__)

@@ -33,7 +33,8 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from unittest.mock import patch
 
-from ablations.cohorts import PROJECT, Settings, changed_parameters
+from ablations import PROJECT
+from ablations.cohorts import Settings, changed_parameters
 from camchex.aggregates.results import Results, write_results
 from camchex.contract.files import write_text
 from camchex.errors import CamchexError
@@ -328,6 +329,7 @@ class CohortRun:
 def main(words: list[str] | None = None) -> int:
     """Run all cohorts side by side; the status is 1 if one failed or was not finished in time."""
     options = _options(words)
+    os.chdir(PROJECT)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started, too
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
     os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -394,5 +396,4 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    os.chdir(PROJECT)
     sys.exit(main())

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from ablations import PROJECT
 from camchex.contract import params
 from camchex.contract.yaml_file import read_yaml, yaml_text
 from stages import origin
 
-PROJECT = Path(__file__).resolve().parents[1]
 PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")
 CODE = ("camchex", "stages", *PIPELINES, ".dvcignore")
 AT_ONCE = 2

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from ablations.cohorts import PROJECT
+from ablations import PROJECT
 from camchex.aggregates.results import Results, read_results, write_results
 from camchex.contract import arithmetic, params, schemas, tables
 from camchex.contract.files import sha256, write_text
@@ -29,9 +29,11 @@ MODELS, SEEDS, DATA = Path("models/fusion"), Path("metrics/seeds"), Path("data")
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="folder of the model; the first seed's if none")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the cohort")
+    add = parser.add_argument
+    add("--model", type=_absolute, help="folder of the model; the first seed's if none")
+    add("--data", type=_absolute, default=DATA, help="folder of the cohort")
     given = parser.parse_args()
+    os.chdir(PROJECT)
     runtime = params.load("runtime", RuntimeParams)
     if runtime.portable:
         arithmetic.pin()  # before torch is imported, as the stages do
@@ -58,6 +60,11 @@ def main() -> int:
     write_results(evidence(results), EVIDENCE)
     write_text(OUT.with_suffix(".md"), table_text(results))
     return 0
+
+
+def _absolute(word: str) -> Path:
+    """A path below the folder that the user stands in."""
+    return Path(word).absolute()
 
 
 def of_invented_studies(model: Path, data: Path, runtime: RuntimeParams) -> Results:
@@ -94,7 +101,6 @@ def of_boxes(model: Path, data: Path, runtime: RuntimeParams) -> Results:
 
 
 if __name__ == "__main__":
-    os.chdir(PROJECT)
     try:
         sys.exit(main())
     except CamchexError as error:

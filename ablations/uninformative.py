@@ -4,11 +4,10 @@ The cohorts are copies below .camchex/uninformative, with those rows of Table 3 
 decides (``ablations/cohorts.py``).
 """
 
-import os
-import sys
 from pathlib import Path
 
-from ablations.cohorts import PROJECT, make_cohorts
+from ablations import PROJECT, run
+from ablations.cohorts import make_cohorts
 from camchex.aggregates.results import read_results, write_results
 from camchex.comparisons.uninformative import SILENCED, gains, gains_text, silenced_table
 from camchex.comparisons.variants import OURS
@@ -21,7 +20,7 @@ TABLE3 = Path("metrics/ablations/table3.json")
 OUT = Path("metrics/ablations/uninformative.json")
 
 
-def main() -> int:
+def main() -> None:
     """Bring every copy up to date, and join their results."""
     informative = read_results(TABLE3)
     make_cohorts(
@@ -37,7 +36,6 @@ def main() -> int:
     found = gains(informative, tables)
     write_results(found, OUT)
     write_text(OUT.with_suffix(".md"), gains_text(found))
-    return 0
 
 
 def _stage(row: str) -> str:
@@ -45,5 +43,4 @@ def _stage(row: str) -> str:
 
 
 if __name__ == "__main__":
-    os.chdir(PROJECT)
-    sys.exit(main())
+    run(main, __doc__)

@@ -1,6 +1,7 @@
 """ablations/dvc.yaml: the variants, the tables over them, and stages that run every seed."""
 
 import os
+import runpy
 import shlex
 import subprocess
 import sys
@@ -28,6 +29,23 @@ VARIANTS = {
     for name, stage in ABLATIONS.items()
     if name.startswith("train_variant@")
 }
+
+
+SCRIPTS = [
+    path.stem for path in (ROOT / "ablations").glob("*.py") if "__main__" in path.read_text()
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("--no-such-option", 2)])
+def test_a_word_that_asks_for_nothing_starts_nothing(
+    script: str, word: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, word])
+    monkeypatch.setattr(os, "chdir", lambda folder: pytest.fail(f"begun in {folder}"))
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(ROOT / "ablations" / f"{script}.py"), run_name="__main__")
+    assert left.value.code == status
 
 
 def read_by(table: str) -> set[str]:
