@@ -1,4 +1,4 @@
-"""Other cohorts: copies of the project with parameters of their own, made two at a time.
+"""Other cohorts: copies of the project with parameters of their own, made one after another.
 
 A copy has its own data, models and metrics, and shares the project's cache, so that what does not
 depend on its parameters is not made again. A second call goes on where the first one was stopped.
@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -22,7 +21,6 @@ from stages import origin
 
 PIPELINES = ("dvc.yaml", "data/synthetic/dvc.yaml", "ablations/dvc.yaml")
 CODE = ("camchex", "stages", *PIPELINES, ".dvcignore")
-AT_ONCE = 2
 Settings = Mapping[str, object]
 """Values of params.yaml, by dotted key."""
 
@@ -38,18 +36,18 @@ def make_cohorts(
         targets: Stages as ``dvc repro`` takes them, by name of the copy.
 
     Raises:
-        SystemExit: If the project's cohort is not synthetic, or a stage fails.
+        SystemExit: If the project's cohort is not synthetic, or a stage of a copy fails; the other
+            copies are made all the same.
     """
     if origin(params.load("data.root", Path)) != "synthetic":
         sys.exit("error: only the synthetic cohort can be made anew: camchex profile use demo")
+    failed = []
     for name, changed in settings.items():
         _copy_project(folder / name, changed)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        # All are awaited, the rest of a failed run too: what they made is kept.
-        done = list(pool.map(lambda name: _dvc(folder / name, "repro", *targets[name]), settings))
-    failed = [str(folder / name) for name, status in zip(settings, done, strict=True) if status]
+        if _run(folder / name, "stages", *targets[name]):
+            failed.append(str(folder / name))
     if failed:
-        sys.exit(f"error: dvc repro failed in {', '.join(failed)}: see above")
+        sys.exit(f"error: not all was made in {', '.join(failed)}: see above")
 
 
 def _copy_project(workspace: Path, settings: Settings) -> None:
@@ -64,9 +62,9 @@ def _copy_project(workspace: Path, settings: Settings) -> None:
             shutil.copy(source, target)
     (workspace / "params.yaml").write_text(changed_parameters(settings))
     if not (workspace / ".dvc").exists():
-        _dvc(workspace, "init", "--no-scm", "--quiet")
+        _run(workspace, "dvc", "init", "--no-scm", "--quiet")
     for key, value in (("cache.dir", cache_of(PROJECT)), ("core.analytics", "false")):
-        _dvc(workspace, "config", key, str(value))
+        _run(workspace, "dvc", "config", key, str(value))
 
 
 def cache_of(project: Path) -> Path:
@@ -95,9 +93,8 @@ def changed_parameters(settings: Settings, path: Path = PROJECT / "params.yaml")
     return yaml_text(content)
 
 
-def _dvc(workspace: Path, *words: str) -> int:
-    """Run DVC in a copy, with the copy's own code and its share of the processors."""
-    threads = max(1, (os.cpu_count() or AT_ONCE) // AT_ONCE)
-    env = {**os.environ, "PYTHONPATH": str(workspace), "OMP_NUM_THREADS": str(threads)}
-    command = [sys.executable, "-m", "dvc", *words]
+def _run(workspace: Path, *words: str) -> int:
+    """Run a module as a program in a copy, with the copy's own code."""
+    env = {**os.environ, "PYTHONPATH": str(workspace)}
+    command = [sys.executable, "-m", *words]
     return subprocess.run(command, cwd=workspace, env=env, check=False).returncode  # noqa: S603 - ours

@@ -32,20 +32,20 @@ def test_each_copy_has_its_own_parameters_and_a_failed_one_is_named(
 ) -> None:
     calls: list[tuple[str, tuple[str, ...]]] = []
 
-    def dvc(workspace: Path, *words: str) -> int:
+    def run(workspace: Path, *words: str) -> int:
         calls.append((workspace.name, words))
-        return int(workspace.name == "bad" and words[0] == "repro")
+        return int(workspace.name == "bad" and words[0] == "stages")
 
     monkeypatch.chdir(PROJECT)
-    monkeypatch.setattr(cohorts, "_dvc", dvc)
-    settings = {"good": {"synthetic.label_leak": 0.0}, "bad": {"synthetic.label_leak": 1.0}}
+    monkeypatch.setattr(cohorts, "_run", run)
+    settings = {"bad": {"synthetic.label_leak": 1.0}, "good": {"synthetic.label_leak": 0.0}}
     with pytest.raises(SystemExit, match=f"{tmp_path / 'bad'}: see above"):
         cohorts.make_cohorts(tmp_path, settings, {name: ["audit_leakage"] for name in settings})
     for name, leak in (("good", 0.0), ("bad", 1.0)):
         written = read_yaml(tmp_path / name / "params.yaml")
         assert written["synthetic"]["label_leak"] == leak
         assert (tmp_path / name / "stages" / "report" / "__main__.py").exists()
-        assert (name, ("repro", "audit_leakage")) in calls
+        assert (name, ("stages", "audit_leakage")) in calls
 
 
 def test_the_cache_is_the_projects_wherever_that_is(tmp_path: Path) -> None:
