@@ -5,8 +5,11 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from camchex.report.charts import interval_chart, line_chart
+from camchex.report import charts
+from camchex.report.charts import LARGE, SMALL, interval_chart, line_chart
 from camchex.report.curve_charts import precision_recall_charts
 from camchex.report.inputs import ReportInputs
 from camchex.scores.curves import MACRO
@@ -38,6 +41,28 @@ def test_a_band_has_the_colour_of_its_line_and_a_dot_that_of_the_line_before() -
     assert third in plain
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("ends", [(0, 1), (-0.0125, 0.0005), (0.01125, 0.01375), (-1, 1), (0.5, 1)])
+def test_every_text_of_a_chart_is_inside_it(
+    size: tuple[float, float], ends: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    save = charts._svg
+
+    def keep(figure: Figure, title: str) -> Markup:
+        drawn.append(figure)
+        return save(figure, title)
+
+    monkeypatch.setattr(charts, "_svg", keep)
+    for labels in (("recall", "precision"), ("", "")) if max(ends) == 1 else (("", ""),):
+        line_chart({"a": [(0.05, ends[0]), (0.5, ends[1])]}, "Title", labels, size)
+    assert drawn
+    for figure in drawn:
+        box = figure.get_tightbbox()  # inches
+        assert 0 <= box.x0 < box.x1 <= size[0]
+        assert 0 <= box.y0 < box.y1 <= size[1]
+
+
 def test_a_name_is_shown_as_it_is() -> None:
     names = ["$a", "b$c$", "_d_e", "100%_f", "x < y"]
     lines = line_chart(dict.fromkeys(names, SIX), "Of $x_1$ & _y", ("$t", "_u"))
@@ -51,11 +76,11 @@ def test_a_name_is_shown_as_it_is() -> None:
 
 
 def test_a_chart_has_a_role_and_a_title_and_shares_no_id_with_another() -> None:
-    charts = [line_chart({"a": SIX, "b": SIX[::-1]}, title, ("x", "y")) for title in ("One", "Two")]
-    ids = [found for chart in charts for found in re.findall(r'\bid="([^"]*)"', chart)]
+    drawn = [line_chart({"a": SIX, "b": SIX[::-1]}, title, ("x", "y")) for title in ("One", "Two")]
+    ids = [found for chart in drawn for found in re.findall(r'\bid="([^"]*)"', chart)]
     assert ids
     assert len(ids) == len({*ids})
-    for chart in charts:
+    for chart in drawn:
         assert re.search(r'<svg[^>]* role="img"><title>', chart)
         assert {*re.findall(r'(?:href="|url\()#([^")]*)', chart)} <= {*ids}
         assert "<style" not in chart  # which would be one of the whole page
