@@ -153,10 +153,10 @@ class PlainCaMChex(nn.Module):
         """Mark tokens of each view, and lay them out by study: (B, S, n, C), beside empty slots."""
         by_slot = self.params.segments == "by_slot"
         if not by_slot:
-            marks = [
+            of_views = [
                 segments[view].expand(images.shape[0], 1, -1) for view, images in enumerate(views)
             ]
-            tokens = tokens + torch.cat(marks)
+            tokens = tokens + torch.cat(of_views)
         nothing = blank.expand(1, *tokens.shape[1:])
         laid = torch.cat([nothing, tokens])[numbers + 1]
         empty = numbers == NO_IMAGE
