@@ -52,6 +52,7 @@ class Trees:
     out: Path
     scale: Fraction
     rng: Rng
+    database: duckdb.DuckDBPyConnection
 
     def scaled(self, published: int) -> int:
         """That share of a published number; at least one."""
@@ -70,10 +71,11 @@ def write_tree(demo: Path, out: Path, scale: Fraction) -> None:
 
 
 def _write_all(demo: Path, scale: Fraction, out: Path) -> None:
-    trees = Trees(demo, out, scale, np.random.default_rng(0))
-    (out / "SYNTHETIC.txt").write_text((demo / "SYNTHETIC.txt").read_text())
-    for write in (write_mimic, write_chexpert, write_nih, write_vindr):
-        make_links(write(trees))
+    with duckdb.connect() as database:
+        trees = Trees(demo, out, scale, np.random.default_rng(0), database)
+        (out / "SYNTHETIC.txt").write_text((demo / "SYNTHETIC.txt").read_text())
+        for write in (write_mimic, write_chexpert, write_nih, write_vindr):
+            make_links(write(trees))
 
 
 def write_mimic(trees: Trees) -> Iterator[Link]:
@@ -234,7 +236,7 @@ def _write_curated(trees: Trees, labelled: pa.Table, name: str) -> None:
     official = labelled.filter(pc.equal(labelled["official"], "test"))
     count = min(len(official), trees.scaled(COUNTS["curated"]["studies"]))
     source = trees.demo / "mimic-cxr-jpg/mimic-cxr-2.0.0-chexpert.csv.gz"
-    with duckdb.connect() as connection:
+    with trees.database.cursor() as connection:
         connection.register("copies", official.slice(0, count))
         connection.execute(f"""
             COPY (SELECT c.study_id, s.* EXCLUDE (subject_id, study_id)
@@ -313,7 +315,7 @@ def _stays(trees: Trees, studies: pa.Table) -> pa.Table:
 
 def query(trees: Trees, sql: str, *values: str, copies: pa.Table | None = None) -> pa.Table:
     """Ask the demo's tables: ``$1``, ``$2`` are names below it, or values that are no CSV files."""
-    with duckdb.connect() as connection:
+    with trees.database.cursor() as connection:
         if copies is not None:
             connection.register("copies", copies)
         for number, value in enumerate(values, start=1):
@@ -337,7 +339,7 @@ def copy_rows(trees: Trees, name: str, copies: pa.Table, key: str, new: Iterable
     target.parent.mkdir(parents=True, exist_ok=True)
     numbered = copies.append_column("number", pa.array(np.arange(len(copies))))
     named = [one if " AS " in one else f"{one} AS {one.removeprefix('c.')}" for one in new]
-    with duckdb.connect() as connection:
+    with trees.database.cursor() as connection:
         connection.register("copies", numbered)
         connection.execute(f"""
             COPY (SELECT s.* EXCLUDE (line) REPLACE ({", ".join(named)})

@@ -98,16 +98,15 @@ class PlainCaMChex(nn.Module):
         return logits
 
     def _image_tokens(self, views: list[Tensor], numbers: Tensor) -> InputTokens:
-        fusion, tokens = self.model.fusion, []
-        for maps in self._maps(views):
-            reduced = fusion.reduce(maps)
-            placed = reduced + position_encoding(self.params.position_encoding, reduced)
-            tokens.append(placed.flatten(2).transpose(1, 2))  # (F or L, hw, C)
-        blank = tokens[0].new_zeros(1)
+        fusion = self.model.fusion
+        reduced = fusion.reduce(self._maps(views))
+        placed = reduced + position_encoding(self.params.position_encoding, reduced)
+        tokens = placed.flatten(2).transpose(1, 2)  # (F + L, hw, C)
+        blank = tokens.new_zeros(1)
         if not self.params.mask_padding:  # learnt padding fills every slot
             blank, most = fusion.padding[0], self.params.max_images
             numbers = functional.pad(numbers, (0, most), value=NO_IMAGE)[:, :most]
-        laid, empty = self._laid_out(tokens, numbers, fusion.segments, blank)
+        laid, empty = self._laid_out(tokens, views, numbers, fusion.segments, blank)
         absent = empty.repeat_interleave(laid.shape[2], dim=1)
         return InputTokens(laid.flatten(1, 2), absent, ~empty.all(dim=1))
 
@@ -121,12 +120,9 @@ class PlainCaMChex(nn.Module):
         masks = [torch.ones_like(sizes[0][:, :1], dtype=torch.bool)]
         positions = [torch.zeros(1, dtype=torch.long)]
         if numbers is not None:
-            pooled = [
-                functional.adaptive_avg_pool2d(maps, self.params.regions)
-                for maps in self._maps(views)
-            ]
-            regions = [joint.projection(maps.flatten(2).transpose(1, 2)) for maps in pooled]
-            laid, empty = self._laid_out(regions, numbers, segments, segments.new_zeros(1))
+            pooled = functional.adaptive_avg_pool2d(self._maps(views), self.params.regions)
+            regions = joint.projection(pooled.flatten(2).transpose(1, 2))
+            laid, empty = self._laid_out(regions, views, numbers, segments, segments.new_zeros(1))
             embeddings.append(laid.flatten(1, 2))
             masks.append((~empty).repeat_interleave(count, dim=1))
             positions.append(torch.arange(1, count + 1).repeat(numbers.shape[1]))
@@ -138,21 +134,31 @@ class PlainCaMChex(nn.Module):
         logits: Tensor = model.classifier(model.text.read_out(*sentence))
         return logits
 
-    def _maps(self, views: list[Tensor]) -> list[Tensor]:
-        """Feature maps of the frontal and of the lateral images, (F, C, h, w) and (L, C, h, w)."""
+    def _maps(self, views: list[Tensor]) -> Tensor:
+        """Feature maps of the frontal images, then of the lateral ones: (F + L, C, h, w)."""
         model, (frontal, lateral) = self.model, views
         if self.params.encoders == "shared":
-            return [model.frontal(frontal), model.frontal(lateral)]
-        return [model.frontal(frontal), model.lateral_projection(model.lateral(lateral))]
+            maps: Tensor = model.frontal(torch.cat(views))
+            return maps
+        return torch.cat([model.frontal(frontal), model.lateral_projection(model.lateral(lateral))])
 
     def _laid_out(
-        self, tokens: list[Tensor], numbers: Tensor, segments: Tensor, blank: Tensor
+        self,
+        tokens: Tensor,
+        views: list[Tensor],
+        numbers: Tensor,
+        segments: Tensor,
+        blank: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Mark tokens of each view, and lay them out by study: (B, S, n, C), beside empty slots."""
         by_slot = self.params.segments == "by_slot"
-        marked = tokens if by_slot else [t + segments[view] for view, t in enumerate(tokens)]
-        nothing = blank.expand(1, *tokens[0].shape[1:])
-        laid = torch.cat([nothing, *marked])[numbers + 1]
+        if not by_slot:
+            of_views = [
+                segments[view].expand(images.shape[0], 1, -1) for view, images in enumerate(views)
+            ]
+            tokens = tokens + torch.cat(of_views)
+        nothing = blank.expand(1, *tokens.shape[1:])
+        laid = torch.cat([nothing, tokens])[numbers + 1]
         empty = numbers == NO_IMAGE
         if by_slot:
             marks = segments[: self.params.max_images][: numbers.shape[1], None]  # (S, 1, C)

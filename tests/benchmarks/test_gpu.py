@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,15 +13,18 @@ import gpu_measurements
 import layouts
 import numpy as np
 import pytest
+import roofline
 import torch
 from isolated import Options, Outcome, run_all
 from PIL import Image
 from record import Comparison
 from torch import nn
 
+from tests.networks.small import SIZE, encoder_params, text_params
 from tests.runs.forked import BESIDE_THREADS
 
 SMALL = Options(profile="demo", device="cpu", batch=2, steps=1, repeats=1, workers=0)
+RUN_OF = gpu_measurements.run_of
 ROW = Comparison("steps", "images/s", 4.0, "published layout", 2.0, 2.0)
 WRONG = """
 import os, signal, time
@@ -109,6 +113,14 @@ def small_xrays() -> list[bytes]:
     return [buffer.getvalue()]
 
 
+def small_run(options: Options) -> gpu_measurements.Run:
+    """The run that was asked for, with the smallest networks and one step before the clock."""
+    run = RUN_OF(options)
+    images = run.params.images.model_copy(update={"size": SIZE})
+    small = {"encoder": encoder_params(), "text": text_params(), "images": images}
+    return replace(run, params=run.params.model_copy(update=small), skip=1)
+
+
 def test_every_measurement_has_its_time() -> None:
     assert [*bench_gpu.BUDGETS] == [*gpu_measurements.MEASUREMENTS]
 
@@ -121,6 +133,12 @@ def test_a_measurement_runs_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatc
     """All of it, with small networks; compilation without a C++ compiler, for one shape."""
     for module in (gpu_measurements, layouts):
         monkeypatch.setattr(module, "BATCHES", 1)
+    monkeypatch.setattr(gpu_measurements, "run_of", small_run)
+    for name_of_size in ("COMPARED", "ROWS"):
+        monkeypatch.setattr(gpu_measurements, name_of_size, 4)
+    monkeypatch.setattr(from_disk, "FILES", 4)
+    monkeypatch.setitem(roofline.SIDE, "cpu", 256)
+    monkeypatch.setitem(roofline.COPIED, "cpu", 2**20)
     whole = nn.Module.compile
     monkeypatch.setattr(nn.Module, "compile", lambda self: whole(self, backend="eager"))
     monkeypatch.setattr(from_disk, "full_size_xrays", small_xrays)

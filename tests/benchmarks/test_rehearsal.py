@@ -23,6 +23,9 @@ from camchex.profiles.profiles import validate_file
 from camchex.runs import preloaded
 from camchex.sources.mimic import mimic_cxr, mimic_iv_ed
 from camchex.synthetic.make import make_cohort
+from camchex.synthetic.params import SyntheticParams
+from camchex.synthetic.people.patients import Study
+from camchex.synthetic.phantom import rendering
 from tests.pipeline.test_dvc_yaml import ROOT
 from tests.synthetic.small import small
 
@@ -31,12 +34,18 @@ STUDIES = {"train": 24, "development": 10, "test": 12}
 EXTERNAL = {"chexpert": 24, "nih": 8, "vindr": 24}
 
 
+def blank_images(study: Study, params: SyntheticParams, _: object) -> list[np.ndarray]:
+    return [np.zeros((params.image_px, params.image_px), np.uint8) for _ in study.views]
+
+
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A small demo, and the tree that is made from it."""
+    """A small demo of blank images, and the tree that is made from it."""
     folder = tmp_path_factory.mktemp("trees")
     params = small(studies=STUDIES, external=EXTERNAL, in_emergency=0.9, image_px=32)
-    make_cohort(params, folder / "demo", folder / "truth", workers=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "draw_images", blank_images)
+        make_cohort(params, folder / "demo", folder / "truth", workers=0)
     write_tree(folder / "demo", folder / "raw", SCALE)
     return folder / "demo", folder / "raw"
 

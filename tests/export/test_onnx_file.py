@@ -94,6 +94,8 @@ def test_every_study_has_torchs_probabilities(demo: Path) -> None:
 @pytest.mark.parametrize("kind", ["as the release", "mmbt"])
 def test_every_architecture_has_torchs_probabilities(kind: str, tmp_path: Path) -> None:
     model = camchex(**MODELS[kind], **FASTER_TO_TRACE)
+    for stage in model.frontal.backbone.stages[:-1]:
+        stage.blocks = torch.nn.Identity()  # faster to trace; that of the demo has them all
     write_onnx(model, tmp_path / FILE)
     assert_all_alike(model, tmp_path)
 
