@@ -18,6 +18,7 @@ from camchex.check import arithmetic
 from camchex.cli import app as cli
 from camchex.contract.yaml_file import read_yaml
 from camchex.images.unreadable import Note
+from camchex.synthetic import preview
 
 REPO = Path(__file__).resolve().parents[2]
 Camchex = Callable[..., tuple[int, str, str]]
@@ -346,7 +347,8 @@ class TestPredict:
 @pytest.mark.slow
 @pytest.mark.parametrize("sheet", [["preview", "--studies", "2"], ["findings"]])
 def test_the_synthetic_cohort_can_be_looked_at(
-    camchex: Camchex, tmp_path: Path, sheet: list[str]
+    camchex: Camchex, tmp_path: Path, sheet: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(preview, "PIXELS", 32)
     assert camchex("synthetic", *sheet, "--out", "sheet.png")[0] == 0
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")

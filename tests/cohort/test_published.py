@@ -4,7 +4,8 @@ The SQL is written by hand over the raw files and shares nothing with the reader
 Numbers: docs/method.md, section 5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,8 @@ from camchex.check.checked import ClassCount, TableCounts
 from camchex.contract import params, tables
 from camchex.contract.labels import CXR_LT_2023, MIMIC_14, LabelParams
 from camchex.contract.schemas import labels
+from camchex.sources.csv import raw_table
+from camchex.sources.csv.file_content import file_content
 from camchex.sources.csv.raw_table import read_csv
 from camchex.sources.external import nih, vindr
 from camchex.sources.external.label_map import imply_no_finding
@@ -60,6 +63,14 @@ VINDR_CLASSES = {
     "Pneumothorax": "Pneumothorax",
 }
 Sql = Callable[..., tuple]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def contents() -> Iterator[None]:
+    """Let a table be unpacked once: all tests read the same three."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_table, "file_content", cache(file_content))
+        yield
 
 
 @pytest.fixture(scope="module")
