@@ -8,6 +8,8 @@ from typing import Any
 
 from dvc.utils.serialize import dumps_yaml, modify_yaml
 
+from camchex.contract.files import write_text
+
 HEAD = "schema: '2.0'\nstages:\n"
 ENTRY = re.compile(r"^  \S.*:\n(?:    .*\n)+", re.MULTILINE)
 """The name of a stage, and all that is indented below it."""
@@ -39,4 +41,4 @@ def modify_entries(path: str, fs: object = None) -> Iterator[dict[str, Any]]:
     for name, values in content["stages"].items():
         entry = dumps_yaml({"stages": {name: values}}).removeprefix("stages:\n")
         entries[entry[: entry.index("\n")]] = entry
-    Path(path).write_text("".join([HEAD, *entries.values()]), encoding="utf-8")
+    write_text(Path(path), "".join([HEAD, *entries.values()]))
