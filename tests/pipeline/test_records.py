@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from dvc import dvcfile
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 from stages.side_by_side.records import modify_entries
@@ -27,6 +28,11 @@ def entry(value: object) -> dict[str, object]:
     lists = {"empty": [], "nested": [[1, 2], {"of": "x: y"}], "text": "two\nlines #1", "none": {}}
     deps = [{"path": "a b/'c'.py", "hash": "md5", "md5": "1e5", "size": 12}]
     return {"cmd": long, "deps": deps, "params": {"params.yaml": numbers | lists | {"v": value}}}
+
+
+def test_dvc_sets_entries_by_what_a_run_replaces() -> None:
+    assert dvcfile.modify_yaml is modify_yaml
+    assert "modify_yaml" in dvcfile.Lockfile.dump_stages.__code__.co_names
 
 
 def test_entries_are_written_as_by_dvc(tmp_path: Path) -> None:
