@@ -1,5 +1,6 @@
 """What a visitor filled in, read and checked before any network sees it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -117,7 +118,8 @@ def _vital_signs(data: FormData) -> Iterator[tuple[str, float]]:
             continue
         said = f"{TITLES[column]} {written[:20]!r}"
         try:
-            value = float(written)
+            # Python also reads 1_0, and digits of other scripts.
+            value = float(written) if written.isascii() and "_" not in written else math.nan
         except ValueError as error:
             raise DataError(f"{said}: expected a number above 0; leave out unknowns") from error
         require_measurement(column, value, said)

@@ -38,6 +38,8 @@ def test_values_are_read_by_their_columns() -> None:
     [
         ("temperature_f", "38.4", "Temperature '38.4' looks like degrees Celsius.*101.1"),
         ("heart_rate_bpm", "fast", "Heart rate 'fast': expected a number above 0"),
+        ("heart_rate_bpm", "1_0_0", "Heart rate '1_0_0': expected a number above 0"),
+        ("heart_rate_bpm", "\uff19\uff18", "Heart rate .*: expected a number above 0"),
         ("o2_saturation_pct", "-1", "O2 Saturation '-1': expected a number above 0"),
         ("systolic_bp_mmhg", "nan", "Systolic BP 'nan': expected a number above 0"),
         ("gender", "X", "Sex 'X'; expected F or M"),
