@@ -17,7 +17,8 @@ from camchex.vitals.plausible import require_measurement
 MOST_BYTES = 64 * 2**20  # of a request: four images of a large detector, 16 bits uncompressed
 MOST_FILES = 8  # twice the images of nearly every study
 MOST_LETTERS = 2000  # of an indication; the longest of the synthetic cohort have 200
-FIELDS = {"image", "view", "indication", "gender", "finding", *VITAL_SIGNS}
+LISTS = ("image", "view")  # a value for each image
+FIELDS = {*LISTS, "indication", "gender", "finding", *VITAL_SIGNS}
 MOST_NAME = 80  # letters of a file's name that are shown
 
 
@@ -61,11 +62,7 @@ async def read_form(data: FormData) -> Form:
     Raises:
         DataError: If a field is unknown, a view or vital sign is none, or something is too long.
     """
-    for name in data:
-        if name not in FIELDS:
-            raise DataError(
-                f"{name[:MOST_NAME]!r} is no field; known: {', '.join(sorted(FIELDS))}."
-            )
+    _require_fields(data)
     files = [file for file in data.getlist("image") if isinstance(file, UploadFile)]
     views = [str(view) for view in data.getlist("view")]
     if len(views) != len(files):
@@ -93,6 +90,19 @@ async def read_form(data: FormData) -> Form:
         gender=cast(Literal["F", "M"], gender) if gender else None,
         finding=_text(data, "finding") or None,
     )
+
+
+def _require_fields(data: FormData) -> None:
+    """Refuse fields of which a value would be left unread: unknown, given twice, or a file."""
+    for name, value in data.multi_items():
+        if name not in FIELDS:
+            raise DataError(
+                f"{name[:MOST_NAME]!r} is no field; known: {', '.join(sorted(FIELDS))}."
+            )
+        if isinstance(value, str) == (name == "image"):
+            raise DataError(f"{name!r}: expected {'a file' if name == 'image' else 'text'}.")
+        if name not in LISTS and len(data.getlist(name)) > 1:
+            raise DataError(f"{name!r} is given several times; expected one.")
 
 
 def unique(names: list[str]) -> list[str]:

@@ -104,3 +104,20 @@ def test_a_line_that_is_full_says_so() -> None:
         line.join()
     with pytest.raises(BusyError, match="8 studies are waiting"):
         line.join()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("indication", "fever"), ("indication", "cough")], "'indication' is given several times"),
+        ([("temperature_f", "98"), ("temperature_f", "104")], "'temperature_f' is given several"),
+        ([("indication", upload("a.txt"))], "'indication': expected text"),
+        ([("view", upload("a.txt")), ("image", upload("a.png"))], "'view': expected text"),
+        ([("image", "a.png")], "'image': expected a file"),
+    ],
+)
+def test_nothing_that_was_sent_is_left_unread(
+    pairs: list[tuple[str, str | UploadFile]], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        read(*pairs)
