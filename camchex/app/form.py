@@ -1,5 +1,6 @@
 """What a visitor filled in, read and checked before any network sees it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from camchex.vitals.plausible import require_measurement
 MOST_BYTES = 64 * 2**20  # of a request: four images of a large detector, 16 bits uncompressed
 MOST_FILES = 8  # twice the images of nearly every study
 MOST_LETTERS = 2000  # of an indication; the longest of the synthetic cohort have 200
-FIELDS = {"image", "view", "indication", "gender", "finding", *VITAL_SIGNS}
+LISTS = ("image", "view")  # a value for each image
+FIELDS = {*LISTS, "indication", "gender", "finding", *VITAL_SIGNS}
 MOST_NAME = 80  # letters of a file's name that are shown
 
 
@@ -60,11 +62,7 @@ async def read_form(data: FormData) -> Form:
     Raises:
         DataError: If a field is unknown, a view or vital sign is none, or something is too long.
     """
-    for name in data:
-        if name not in FIELDS:
-            raise DataError(
-                f"{name[:MOST_NAME]!r} is no field; known: {', '.join(sorted(FIELDS))}."
-            )
+    _require_fields(data)
     files = [file for file in data.getlist("image") if isinstance(file, UploadFile)]
     views = [str(view) for view in data.getlist("view")]
     if len(views) != len(files):
@@ -94,6 +92,19 @@ async def read_form(data: FormData) -> Form:
     )
 
 
+def _require_fields(data: FormData) -> None:
+    """Refuse fields of which a value would be left unread: unknown, given twice, or a file."""
+    for name, value in data.multi_items():
+        if name not in FIELDS:
+            raise DataError(
+                f"{name[:MOST_NAME]!r} is no field; known: {', '.join(sorted(FIELDS))}."
+            )
+        if isinstance(value, str) == (name == "image"):
+            raise DataError(f"{name!r}: expected {'a file' if name == 'image' else 'text'}.")
+        if name not in LISTS and len(data.getlist(name)) > 1:
+            raise DataError(f"{name!r} is given several times; expected one.")
+
+
 def unique(names: list[str]) -> list[str]:
     """Shorten names to their last part, and number those that come again."""
     seen, found = Counter[str](), []
@@ -117,7 +128,8 @@ def _vital_signs(data: FormData) -> Iterator[tuple[str, float]]:
             continue
         said = f"{TITLES[column]} {written[:20]!r}"
         try:
-            value = float(written)
+            # Python also reads 1_0, and digits of other scripts.
+            value = float(written) if written.isascii() and "_" not in written else math.nan
         except ValueError as error:
             raise DataError(f"{said}: expected a number above 0; leave out unknowns") from error
         require_measurement(column, value, said)

@@ -3,6 +3,7 @@
 Each command imports what is slow to import, so that help appears at once.
 """
 
+import errno
 import gc
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,8 @@ app.add_typer(verify.commands)
 app.add_typer(explain.commands)
 app.add_typer(serve.commands)
 
+NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF}
+"""Errors of files that are open already, which have no name then."""
 YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
 ProfileName = Annotated[str, typer.Argument(help="A profile's name, or a YAML file.")]
@@ -143,9 +146,10 @@ def main() -> None:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(1) from None
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in NOT_WRITTEN:
             raise  # not of a file that the user named
-        typer.secho(f"error: {error.filename}: {error.strerror}", fg="red", err=True)
+        place = error.filename or "cannot write on"
+        typer.secho(f"error: {place}: {error.strerror}", fg="red", err=True)
         raise SystemExit(1) from None
 
 
@@ -328,7 +332,8 @@ def selftest(*, model: Model = MODEL, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found.as_json())
     else:
-        how = "to the byte" if found.exact else f"largest difference {found.largest:.2e}"
+        same = "to the byte" if found.reproduced else "probabilities to the byte, but not all else"
+        how = same if found.exact else f"largest difference {found.largest:.2e}"
         say = "reproduced" if found.reproduced else "not reproduced"
         typer.echo(f"{model}: {say}: {how}" + ("" if found.exact else f" ({found.where})"))
         if found.onnx is not None:

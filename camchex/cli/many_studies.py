@@ -1,5 +1,6 @@
 """``camchex predict`` of many studies, or by several models."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
         request: What was asked for.
         one_study: Options that describe one study, none of which may be given.
     """
-    from camchex.many_studies.predict_studies import is_begun, predict_studies
+    from camchex.many_studies.predict_studies import about_file, is_begun, predict_studies
     from camchex.many_studies.results import require_kind
 
     superfluous = [name for name, value in one_study.items() if value]
@@ -94,8 +95,9 @@ def predict_many(request: Request, one_study: Mapping[str, object]) -> NoReturn:
         raise DataError("--out FILE is missing: where the results go (.csv, .jsonl or .parquet).")
     require_kind(request.out)
     begun = is_begun(request.out)  # then such files are its own
-    for kind in request.formats:
-        if not begun and (path := _further_file(request.out, kind)).exists():
+    further = (_further_file(request.out, kind) for kind in request.formats)
+    for path in (about_file(request.out), *further):
+        if not begun and os.path.lexists(path):
             raise DataError(f"{path}: is there already. Name another --out, or delete it.")
     # The models are loaded last, since they take longest: a faulty table is reported at once.
     archive = _archive(request)

@@ -12,7 +12,19 @@ UnknownView = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="An image of unknown view, which is decided or refused."),
 ]
-Indication = Annotated[str | None, typer.Option(help="Text of the request.")]
+
+
+def _require_utf_8(text: str | None) -> str | None:
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:  # of a terminal, or a script, in another coding
+        raise typer.BadParameter("is not UTF-8. Write it in this coding.") from error
+    return text
+
+
+Indication = Annotated[
+    str | None, typer.Option(help="Text of the request.", callback=_require_utf_8)
+]
 VitalSigns = Annotated[
     str | None,
     typer.Option(help="temperature (F), heartrate, resprate, o2sat, sbp, dbp: name=value,..."),

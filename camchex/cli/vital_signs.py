@@ -22,7 +22,8 @@ def parse_vital_signs(text: str) -> dict[str, float]:
         if name not in canonical or canonical[name] in values:
             raise DataError(f"--vitals: {item!r}: expected each of {', '.join(canonical)} once")
         try:
-            value = float(number) if "_" not in number else math.nan  # Python's own way to write
+            # Python also reads 1_0, and digits of other scripts.
+            value = float(number) if number.isascii() and "_" not in number else math.nan
         except ValueError:
             value = math.nan
         require_measurement(canonical[name], value, f"--vitals: {name}={number}")

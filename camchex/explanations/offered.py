@@ -68,12 +68,12 @@ def read_evidence(path: Path = EVIDENCE) -> Evidence:
     Raises:
         DataError: If the file is missing, or is something else.
     """
-    content = read_results(path)
     try:
+        content = read_results(path)
         found = content if "verdicts" in content else evidence(content)
         verdicts = {kind: found["verdicts"][kind] for kind in KINDS}
         return Evidence(**{key: found[key] for key in KEPT}, verdicts=verdicts)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: not evidence of explanations: {error}. `make explanations` makes it."
         ) from error

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def write_explanation(explanation: Explanation, out: Path) -> list[Path]:
 
 def require_new(out: Path) -> None:
     """Raise a DataError unless a folder is new or empty."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder. Name a new one.")
 
 

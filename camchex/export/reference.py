@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from camchex.contract import arithmetic
 from camchex.contract.files import sha256, write_text
@@ -94,7 +94,7 @@ class Reference(Section):
     pixels: str
     tokens: str
     expected: dict[str, dict[str, float]]
-    tolerance: float
+    tolerance: float = Field(ge=0, le=TOLERANCE)
     pinned: bool
     made_with: dict[str, str]
     files: dict[str, str]

@@ -36,6 +36,8 @@ def hues(path: Path) -> float:
     Of each pixel, the differences of red and blue to green are compared with what their least
     squares fit by a parabola of the grey level says. 0 if the image is grey, or no JPEG or PNG.
     """
+    if not path.is_file():  # a pipe would be waited for
+        return 0.0
     try:
         with Image.open(path, formats=["JPEG", "PNG"]) as image:
             if image.mode in GREY_MODES:

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +21,8 @@ from camchex.runs.progress import progress
 
 FIRST_BYTES = 1024  # enough to tell whether a file is DICOM
 NO_STUDY = "no StudyInstanceUID, so that --table has to say which belong together"
+NO_FILE = "not a file, or a link that leads to none"
+LINKED = "a link to a folder, which is not followed"
 DIRECTORY = "DICOMDIR"  # PS3.10 8.6: the index of a medium, not an image
 
 
@@ -45,7 +47,9 @@ def find_studies(folder: Path) -> DicomFolder:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
-    found = group_by_study(progress([*_files(folder)], "reading headers"))
+    files, ignored = _files(folder)
+    found = group_by_study(progress(files, "reading headers"))
+    found.ignored.update(ignored)
     if not found.studies:
         held = ", ".join(f"{n} {reason}" for reason, n in found.ignored.items()) or "empty"
         raise DataError(f"{folder}: no DICOM file of a study in it ({held}).")
@@ -90,14 +94,15 @@ def group_by_study(paths: Iterable[Path]) -> DicomFolder:
 
 
 def uid_of(header: Dataset, keyword: str) -> str:
-    """Read a UID as it is written; empty if there is none, or it cannot be read.
+    """Read a UID as it is written; empty if there is none, or several, or it cannot be read.
 
     pydicom's warning of a UID with letters, as some anonymisers write, would show it in the log.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # values are converted only now
-            return str(next(iter(several(header, keyword)), "")).strip()
+            values = several(header, keyword)
+            return str(values[0]).strip() if len(values) == 1 else ""  # of two, which is meant?
     except DECODER_ERRORS:
         return ""
 
@@ -140,11 +145,20 @@ def _read(source: Path | BytesIO, wanted: Sequence[str] | None) -> Dataset:
         return pydicom.dcmread(source, stop_before_pixels=True, specific_tags=tags)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in the order of their paths; links to folders are not followed."""
-    for parent, folders, names in os.walk(folder):
+def _files(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """Every file below a folder, in the order of their paths, and how much else is, by reason.
+
+    Links to folders are not followed: they may lead back.
+    """
+    files, ignored = list[Path](), Counter[str]()
+
+    def count_closed(error: OSError) -> None:
+        ignored[f"a folder that cannot be read: {error.strerror}"] += 1
+
+    for parent, folders, names in os.walk(folder, onerror=count_closed):
         folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            if name != DIRECTORY and path.is_file():
-                yield path
+        ignored[LINKED] += sum(Path(parent, name).is_symlink() for name in folders)
+        paths = [Path(parent, name) for name in sorted(names) if name != DIRECTORY]
+        files += [path for path in paths if path.is_file()]
+        ignored[NO_FILE] += sum(not path.is_file() for path in paths)
+    return files, +ignored

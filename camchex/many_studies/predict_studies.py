@@ -159,11 +159,16 @@ def predict_studies(  # noqa: PLR0913, PLR0917 - what, by what, from where and t
             run.predict(studies, total, workers)
         if write_more:
             write_more(run.predicted)
-        write_results(run.tables(), columns, out)
         found = _count(run)
         text = json.dumps(about(ensemble, found.counts, versions()), indent=2)
-        write_text(out.with_name(out.name + ABOUT), text + "\n")
+        write_text(about_file(out), text + "\n")
+        write_results(run.tables(), columns, out)  # last: where they are, all else is
     return found
+
+
+def about_file(out: Path) -> Path:
+    """The file beside results that says what holds for all of them."""
+    return out.with_name(out.name + ABOUT)
 
 
 def is_begun(out: Path) -> bool:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from camchex.contract.files import whole_file
-from camchex.errors import DataError
+from camchex.errors import DataError, ModelError
 from camchex.many_studies.calibrated import FITTED_FOR, Calibrated, majority
 from camchex.many_studies.ensemble import ID_DIGITS, Ensemble
 from camchex.many_studies.reading import ReadStudy
@@ -64,6 +66,9 @@ def schema(classes: Sequence[str], models: int) -> pa.Schema:
     Args:
         classes: The findings.
         models: Number of models.
+
+    Raises:
+        ModelError: If two columns would have one name.
     """
     several = models > 1
     ranges = {"lowest": "Lowest of the models.", "highest": "Highest of the models."}
@@ -79,6 +84,12 @@ def schema(classes: Sequence[str], models: int) -> pa.Schema:
             _column(f"{name}.{rule}", pa.bool_(), f"{by} at the threshold for {FITTED_FOR[rule]}.")
             for rule in RULES
         ]
+    counts = Counter(column.name for column in columns)
+    if twice := [repr(name) for name, number in counts.items() if number > 1]:
+        raise ModelError(
+            f"the results would have several columns {', '.join(twice)}, by the classes in "
+            "config.json of the model. Name each class otherwise, in classes and calibration"
+        )
     return pa.schema(columns)
 
 
@@ -101,7 +112,7 @@ def result_row(
         "status": status,
         "reason": _utf_8(study.refusal or study.problem or "") or None,
         "notes": [_utf_8(note) for note in study.notes or study.asked.notes],
-        "models": [member.name for member in members],
+        "models": [_utf_8(member.name) for member in members],
         "calibrations": [(member.calibration_digest or "none")[:ID_DIGITS] for member in members],
         "versions": versions,
     }
@@ -139,11 +150,14 @@ def require_kind(path: Path) -> None:
     """Check that results can be written to a file, best before the work begins.
 
     Raises:
-        DataError: If its name ends otherwise than ``KINDS``, or it is there already.
+        DataError: If its name ends otherwise than ``KINDS``, or is not UTF-8, or it is there
+            already.
     """
     if path.suffix not in KINDS:
         raise DataError(f"{path}: expected a name that ends in {', '.join(KINDS)}.")
-    if path.exists():
+    if (shown := _utf_8(str(path))) != str(path):
+        raise DataError(f"{shown}: its name is not UTF-8. Name another file, or folder.")
+    if os.path.lexists(path):
         raise DataError(f"{path}: is there already. Name another file, or delete this one.")
 
 

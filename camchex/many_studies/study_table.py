@@ -31,7 +31,7 @@ from camchex.contract.rules import Problem
 from camchex.contract.schemas import VITAL_SIGNS, View
 from camchex.errors import DataError, counted
 from camchex.many_studies.asked import AskedImage, AskedStudy
-from camchex.sources.csv.raw_table import rows_and_lines
+from camchex.sources.csv.raw_table import SHOWN, rows_and_lines
 from camchex.sources.mimic.mimic_views import VIEW_POSITIONS
 from camchex.vitals.plausible import require_measurement, require_pressures
 
@@ -39,6 +39,7 @@ SEPARATOR = ";"  # between the files, or views, of a study in a cell of text
 KINDS = (".csv", ".parquet", ".jsonl")
 MISSING = re.compile(ids.MISSING)
 ROWS = 1024  # of a Parquet file that are in memory at once
+FAULT, BEYOND = "\0fault", "\0beyond"  # no columns: what is wrong with a row, cells behind its last
 Row = Mapping[str, Any]
 
 
@@ -92,6 +93,16 @@ class StudyRow(BaseModel):
     diastolic_bp_mmhg: Measured = Field(default=None, description="mmHg.")
     gender: Literal["F", "M"] | None = Field(default=None, description="F or M.")
 
+    @field_validator("study_id", "indication")
+    @classmethod
+    def _is_unicode(cls, value: str | None) -> str | None:
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError as error:
+            place = counted(error.start, "letter")
+            raise ValueError(f"half a character behind {place}; write the text anew") from error
+        return value
+
     @field_validator("study_id")
     @classmethod
     def _is_an_id(cls, value: str) -> str:
@@ -123,7 +134,8 @@ class StudyRow(BaseModel):
     def _has_views(cls, value: list[str]) -> list[str]:
         for view in value:
             if view and view.upper() not in {*VIEW_POSITIONS, "FRONTAL", "LATERAL"}:
-                raise ValueError(f"{view!r}; expected frontal, lateral, a view position, or blank")
+                expected = "expected frontal, lateral, a view position, or blank"
+                raise ValueError(f"{view!r:.{SHOWN}}; {expected}")
         return value
 
     @model_validator(mode="after")
@@ -180,12 +192,12 @@ def check_studies(path: Path) -> CheckedStudies:
         name = _id(row.get("study_id"))
         names.update([name] if isinstance(name, str) and name.strip() else [])
         for column, what in _row_faults(row):
-            faults.add(column, f"{what} in {place} (study_id {name!r})")
+            faults.add(column, f"{what} in {place} (study_id {name!r:.{SHOWN}})")
     if not rows:
         raise DataError(f"{path}: has no rows, so there is nothing to predict.")
     repeated = frozenset(name for name, number in names.items() if number > 1)
     for name in sorted(repeated):
-        faults.add("study_id", f"{name!r} is in {names[name]} rows; expected one")
+        faults.add("study_id", f"{name!r:.{SHOWN}} is in {names[name]} rows; expected one")
     return CheckedStudies(rows, repeated, faults.problems())
 
 
@@ -199,9 +211,9 @@ def asked_studies(path: Path, repeated: frozenset[str]) -> Iterator[AskedStudy]:
     for number, (_, row) in enumerate(read_rows(path), 1):
         name = _id(row.get("study_id"))
         study_id = name if isinstance(name, str) else ""
-        faults = [f"column {c!r}: {what}" if c else what for c, what in _row_faults(row)]
+        faults = [what if c is None else f"column {c!r}: {what}" for c, what in _row_faults(row)]
         if study_id in repeated:
-            faults.append(f"column 'study_id': {study_id!r} is in several rows; expected one")
+            faults.append(f"column 'study_id': {study_id!r:.{SHOWN}} is in several rows")
         if faults:
             yield AskedStudy(study_id, number, problem="; ".join(faults))
         else:
@@ -236,15 +248,39 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
         for line, cells in rows:
             beyond = cells[len(names) :]  # of the header: a text with a comma and without quotes
             row = dict(zip_longest(names, cells[: len(names)]))
-            yield f"line {line}", {**row, "None": beyond} if beyond else row
+            yield f"line {line}", {**row, BEYOND: beyond} if beyond else row
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    with pq.ParquetFile(path) as table:
+    with path.open("rb") as file, pq.ParquetFile(file) as table:
         _require_columns(path, table.schema_arrow.names)
-        rows = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(ROWS))
-        for number, row in enumerate(rows, 1):
+        for column in table.schema_arrow:
+            if not _is_plain(column.type):
+                raise DataError(
+                    f"{path}: column {column.name!r} holds {column.type}; expected text or "
+                    "numbers. Write it as one of these."
+                )
+        batches = (map(_with_digits, batch.columns) for batch in table.iter_batches(ROWS))
+        names = table.schema_arrow.names
+        rows = (pa.table([*columns], names=names).to_pylist() for columns in batches)
+        for number, row in enumerate(chain.from_iterable(rows), 1):
             yield f"row {number}", row
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Tell whether values of a type are text or numbers, or lists of these."""
+    of = pa.types
+    if of.is_list(kind) or of.is_large_list(kind) or of.is_dictionary(kind):
+        return _is_plain(kind.value_type)
+    texts = (of.is_string, of.is_large_string, of.is_string_view)
+    numbers = (of.is_integer, of.is_floating, of.is_decimal, of.is_boolean)
+    return any(one(kind) for one in (*texts, *numbers, of.is_null))
+
+
+def _with_digits(values: pa.Array) -> pa.Array:
+    """Read a short float by its digits: 98.6 of 32 bits is 98.6, and not 98.5999984741211."""
+    short = pa.types.is_floating(values.type) and not pa.types.is_float64(values.type)
+    return values.cast(pa.string()).cast(pa.float64()) if short else values
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
@@ -253,19 +289,31 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=_each_once)
             except (ValueError, RecursionError) as error:
-                row = {"": f"not JSON: {error}"}
-            row = row if isinstance(row, dict) else {"": "not an object of JSON"}
+                row = {FAULT: f"not JSON to be read: {error}"}
+            row = row if isinstance(row, dict) else {FAULT: "not an object of JSON"}
             yield f"line {number}", row
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON; of a key that comes again, the last value would be taken unsaid.
+
+    Raises:
+        ValueError: If a key comes again.
+    """
+    counts = Counter(name for name, _ in pairs)
+    if twice := [name for name, number in counts.items() if number > 1]:
+        raise ValueError(f"{twice[0]!r:.{SHOWN}} is there several times")
+    return dict(pairs)
 
 
 def _require_columns(path: Path, names: list[str]) -> None:
     faults = [f"{name!r} is there several times" for name, n in Counter(names).items() if n > 1]
     faults += [f"{name!r} is not a column of this table" for name in names if name not in COLUMNS]
     faults += ["'study_id' is missing"] if "study_id" not in names else []
-    if len(names) == 1 and ";" in names[0]:
-        faults = ["its cells are separated by ; instead of commas"]
+    if mark := next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None):
+        faults = [f"its cells are separated by {mark!r} instead of commas"]
     if faults:
         raise DataError(
             f"{path}: {'; '.join(faults)}. Its columns may be: {', '.join(COLUMNS)}. All but "
@@ -274,7 +322,7 @@ def _require_columns(path: Path, names: list[str]) -> None:
 
 
 def _filled(row: Row) -> dict[str, Any]:
-    """The cells that say something: in all columns but texts, NA and the like are no value."""
+    """The cells that say something: in all columns but indication, NA and the like are no value."""
     return {name: value for name, value in row.items() if not _is_blank(name, value)}
 
 
@@ -283,15 +331,14 @@ def _is_blank(name: str, value: object) -> bool:
         return True
     if not isinstance(value, str):
         return False
-    blank = not value.strip()
-    plain = name in {*VITAL_SIGNS, "gender"}
-    return blank or (plain and MISSING.match(value.strip()) is not None)
+    written = value.strip()
+    return not written or (name != "indication" and MISSING.match(written) is not None)
 
 
 def _row_faults(row: Row) -> list[tuple[str | None, str]]:
     """What is wrong with a row: the column (None: the row as a whole), and what."""
-    if "" in row:
-        return [(None, str(row[""]))]
+    if FAULT in row:
+        return [(None, str(row[FAULT]))]
     try:
         StudyRow.model_validate(_filled(row))
     except ValidationError as error:
@@ -304,13 +351,13 @@ def _fault(error: Any, row: Row) -> tuple[str | None, str]:  # noqa: ANN401 - py
     said = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         cells = "a cell beyond the header; put texts with commas into quotes"
-        return (None, cells) if column == "None" else (column, "is not a column of this table")
+        return (None, cells) if column == BEYOND else (column, "is not a column of this table")
     if error["type"] == "missing":
         return column, "missing"
     if column is None:
         return "views", said
     value = row.get(column)
-    return column, said if error["type"] == "value_error" else f"{value!r}: {said}"
+    return column, said if error["type"] == "value_error" else f"{value!r:.{SHOWN}}: {said}"
 
 
 class _Faults:

@@ -38,6 +38,8 @@ def test_values_are_read_by_their_columns() -> None:
     [
         ("temperature_f", "38.4", "Temperature '38.4' looks like degrees Celsius.*101.1"),
         ("heart_rate_bpm", "fast", "Heart rate 'fast': expected a number above 0"),
+        ("heart_rate_bpm", "1_0_0", "Heart rate '1_0_0': expected a number above 0"),
+        ("heart_rate_bpm", "\uff19\uff18", "Heart rate .*: expected a number above 0"),
         ("o2_saturation_pct", "-1", "O2 Saturation '-1': expected a number above 0"),
         ("systolic_bp_mmhg", "nan", "Systolic BP 'nan': expected a number above 0"),
         ("gender", "X", "Sex 'X'; expected F or M"),
@@ -102,3 +104,20 @@ def test_a_line_that_is_full_says_so() -> None:
         line.join()
     with pytest.raises(BusyError, match="8 studies are waiting"):
         line.join()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("indication", "fever"), ("indication", "cough")], "'indication' is given several times"),
+        ([("temperature_f", "98"), ("temperature_f", "104")], "'temperature_f' is given several"),
+        ([("indication", upload("a.txt"))], "'indication': expected text"),
+        ([("view", upload("a.txt")), ("image", upload("a.png"))], "'view': expected text"),
+        ([("image", "a.png")], "'image': expected a file"),
+    ],
+)
+def test_nothing_that_was_sent_is_left_unread(
+    pairs: list[tuple[str, str | UploadFile]], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        read(*pairs)

@@ -24,6 +24,7 @@ def test_vital_signs_are_read_under_their_published_names() -> None:
         ("sbp=nan", r"sbp=nan"),
         ("heartrate=-3", r"heartrate=-3"),
         ("heartrate=1_0_0", r"heartrate=1_0_0: expected a number"),
+        ("heartrate=\uff19\uff18", r"expected a number"),
         ("heartrate=100000", r"heartrate=100000: expected 20 to 300"),
         ("o2sat=0.95", r"o2sat=0\.95 looks like a share.*95"),
         ("sbp=80,dbp=120", r"diastolic_bp_mmhg=120 is not below systolic_bp_mmhg=80"),

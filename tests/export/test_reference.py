@@ -99,3 +99,9 @@ def test_an_onnx_file_that_nothing_here_can_read_is_said(
     found = self_test(copied)
     assert (found.reproduced, found.onnx) == (True, None)
     assert "not checked, as onnxruntime is not installed" in " ".join(found.said)
+
+
+def test_a_record_cannot_widen_its_tolerance(copied: Path) -> None:
+    edit(copied, tolerance=0.5, expected=shifted(copied, 0.3), pinned=False)
+    with pytest.raises(ModelError, match=r"(?s)reference\.json: damaged: .*tolerance"):
+        self_test(copied)

@@ -1,5 +1,6 @@
 """Photographs in colours are refused, and X-rays of any tint are not."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,8 @@ def test_a_study_with_a_photograph_is_refused(tmp_path: Path) -> None:
     study = AskedStudy("s", 1, (AskedImage(path, "frontal"),))
     read = read_study(study, ensemble(camchex()).how)
     assert read.refusal == f"not enough to go on: {path}: in several colours, as no X-ray is"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert hues(tmp_path / "pipe.png") == 0

@@ -1,6 +1,7 @@
 """``camchex predict`` of many studies: exit status, messages, and one study by several models."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,9 +101,26 @@ def test_other_formats_are_never_written_over(predict: Command, tmp_path: Path) 
     (tmp_path / "out.csv").rename(tmp_path / "kept.csv")
     status, said, error = predict(*words)
     assert (status, said) == (1, "")
+    assert "out.csv.about.json: is there already" in error
+    (tmp_path / "out.csv.about.json").rename(tmp_path / "kept.csv.about.json")
+    status, said, error = predict(*words)
+    assert (status, said) == (1, "")
     assert "out.csv.fhir.jsonl: is there already" in error
     (tmp_path / f".camchex/out.csv-{'0' * 16}").mkdir()  # of a run that was killed
     assert predict(*words)[0] == 0
+
+
+def test_an_indication_of_another_coding_is_a_wrong_option(predict: Command) -> None:
+    status, said, error = predict("--indication", "M\udcfcdigkeit")
+    assert (status, said) == (2, "")
+    assert "is not UTF-8" in error
+
+
+def test_a_pipe_in_place_of_an_image_is_not_waited_for(predict: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    status, said, error = predict("--frontal", "pipe.png")
+    assert (status, said) == (1, "")
+    assert "pipe.png: cannot be opened: not a file" in error
 
 
 def test_a_dicom_folder_is_predicted(predict: Command, tmp_path: Path) -> None:

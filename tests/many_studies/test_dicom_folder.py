@@ -1,5 +1,6 @@
 """A folder of DICOM files: studies found whatever the arrangement, and what is no chest X-ray."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydicom.sr.codedict import codes
 
 from camchex.errors import DataError
 from camchex.many_studies.asked import CLASSIFIER, AskedStudy
-from camchex.many_studies.dicom_folder import find_studies
+from camchex.many_studies.dicom_folder import NO_STUDY, find_studies
 from camchex.many_studies.dicom_header import view_of, why_not
 from camchex.many_studies.reading import NO_IMAGE, read_study
 from tests.images.files import dicom, dicom_bytes, picture, saved
@@ -237,3 +238,40 @@ def test_a_file_made_by_somebody_else_is_read(real_data: Path, tmp_path: Path) -
     (study,) = find_studies(tmp_path).studies
     assert isinstance(study, AskedStudy)
     assert read_study(study, ensemble(camchex()).how).is_whole
+
+
+def test_what_is_not_read_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, elsewhere = tmp_path / "export", tmp_path / "elsewhere"
+    image(folder, "a", StudyInstanceUID="1.3")
+    image(elsewhere, "b", StudyInstanceUID="1.4")
+    (folder / "lost").symlink_to("nowhere")
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "closed").mkdir()
+    scan = os.scandir
+
+    def scanned(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scanned)
+    found = find_studies(folder)
+    assert [study.study_id for study in found.studies] == ["1.3"]
+    assert found.ignored == {
+        "a folder that cannot be read: Permission denied": 1,
+        "a link to a folder, which is not followed": 1,
+        "not a file, or a link that leads to none": 3,
+    }
+    (folder / "a").unlink()
+    with pytest.raises(DataError, match="1 a link to a folder, which is not followed"):
+        find_studies(folder)
+
+
+def test_of_several_study_uids_none_is_taken(tmp_path: Path) -> None:
+    image(tmp_path, "a", StudyInstanceUID="1.3")
+    image(tmp_path, "b", StudyInstanceUID=["1.3", "1.4"])
+    found = find_studies(tmp_path)
+    assert [len(study.images) for study in found.studies] == [1]
+    assert found.ignored == {NO_STUDY: 1}

@@ -252,8 +252,25 @@ def test_results_are_never_written_over(studies: list[AskedStudy], tmp_path: Pat
     with pytest.raises(DataError, match="is there already"):
         predict_studies(ensemble(camchex()), lambda: iter(studies), 5, out)
     assert out.read_text() == "mine"
-    with pytest.raises(DataError, match=r"ends in \.csv"):
-        predict_studies(ensemble(camchex()), lambda: iter(studies), 5, tmp_path / "out.xlsx")
+    for name, said in (
+        ("out.xlsx", r"ends in \.csv"),
+        ("link.csv", "is there already"),
+        ("o\udcff.csv", r"o\\udcff\.csv: its name is not UTF-8"),
+    ):
+        (tmp_path / "link.csv").unlink(missing_ok=True)
+        (tmp_path / "link.csv").symlink_to("nowhere.csv")
+        with pytest.raises(DataError, match=said):
+            predict_studies(ensemble(camchex()), lambda: iter(studies), 5, tmp_path / name)
+
+
+def test_where_results_are_what_holds_for_them_is_there_too(
+    studies: list[AskedStudy], tmp_path: Path
+) -> None:
+    many, out = ensemble(camchex()), tmp_path / "out.csv"
+    (tmp_path / "out.csv.about.json").mkdir()
+    with pytest.raises(OSError, match="about"):
+        predict_studies(many, lambda: iter(studies), 5, out)
+    assert not out.exists()
 
 
 def test_processes_read_what_one_process_reads(
@@ -314,3 +331,9 @@ def test_probabilities_and_decisions_are_those_of_the_calibration() -> None:
     assert found.probabilities["Edema"] == pytest.approx(1 / (1 + 3**0.5))  # odds 1 to 3
     assert found.decisions["Edema"] == {"max_f1": True, "specificity_90": False}
     assert found.decisions["Mass"] == {"max_f1": None, "specificity_90": True}
+
+
+@pytest.mark.parametrize("classes", [("Edema", "Edema"), ("row",), ("Edema", "Edema.max_f1")])
+def test_classes_that_would_share_a_column_are_refused(classes: tuple[str, ...]) -> None:
+    with pytest.raises(ModelError, match=f"several columns '{classes[-1]}'"):
+        schema(classes, 1)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -206,3 +207,92 @@ def test_a_table_of_another_coding_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes("study_id,indication\n1,Müdigkeit\n".encode("cp1252"))
     with pytest.raises(DataError, match=r"is not UTF-8 .* Save it again as UTF-8"):
         check_studies(path)
+
+
+def test_a_cell_of_na_is_empty_in_every_column_but_the_indication(tmp_path: Path) -> None:
+    row = dict.fromkeys(COLUMNS, "NA") | {"study_id": "1"}  # as R writes a table
+    (study,) = asked(written(tmp_path / "studies.csv", [row]))
+    assert study == AskedStudy("1", 1, indication="NA")
+    (problem,) = check_studies(written(tmp_path / "a.csv", [{"study_id": "NA"}])).problems
+    assert "missing" in problem.what
+
+
+def test_of_a_key_that_comes_twice_no_value_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "studies.jsonl"
+    path.write_text('{"study_id": "1", "gender": "F", "gender": "M"}\n{"study_id": "2"}\n')
+    first, second = asked(path)
+    assert "'gender' is there several times" in str(first.problem)
+    assert second.problem is None
+
+
+def test_half_a_character_is_of_its_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "studies.jsonl"
+    path.write_text('{"study_id": "1", "indication": "co\\ud800"}\n{"study_id": "2\\udfff"}\n')
+    first, second = asked(path)
+    assert first.problem == "column 'indication': half a character behind 2 letters; write the " + (
+        "text anew"
+    )
+    assert "half a character behind 1 letter;" in str(second.problem)
+
+
+@pytest.mark.parametrize("name", ["", "None"])
+def test_a_key_of_any_name_is_said_to_be_no_column(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "studies.jsonl", [{"study_id": "1", name: "x"}])
+    (study,) = asked(path)
+    assert study.problem == f"column {name!r}: is not a column of this table"
+
+
+def test_a_fault_shows_the_start_of_a_long_cell(tmp_path: Path) -> None:
+    long = "x" * 100_000
+    rows: list[dict[str, object]] = [
+        {"study_id": "1", "gender": long},
+        {"study_id": "2", "views": long},
+        {"study_id": "3", "heart_rate_bpm": long},
+        {"study_id": long},
+    ]
+    path = written(tmp_path / "studies.csv", rows)
+    for problem in check_studies(path).problems:
+        assert len(str(problem)) < 500
+    for study in asked(path):
+        assert study.problem is not None
+        assert len(study.problem) < 500
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_cells_that_are_not_apart_by_commas_are_said(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "studies.csv"
+    path.write_text(f"study_id{mark}gender\n1{mark}F\n")
+    with pytest.raises(DataError, match=re.escape(f"separated by {mark!r} instead of commas")):
+        check_studies(path)
+
+
+def test_a_short_float_is_read_by_its_digits(tmp_path: Path) -> None:
+    columns = {"study_id": ["1", "2"], "temperature_f": pa.array([98.6, None], pa.float32())}
+    pq.write_table(pa.table(columns), tmp_path / "studies.parquet")
+    first, second = asked(tmp_path / "studies.parquet")
+    assert first == AskedStudy("1", 1, vitals={"temperature_f": 98.6})
+    assert second == AskedStudy("2", 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array([1_234_567_891], pa.timestamp("ns")), "timestamp"),
+        (pa.array([10**13], pa.timestamp("s")), "timestamp"),  # in no year that Python has
+        (pa.array([1], pa.time64("ns")), "time64"),
+        (pa.array([[1]], pa.list_(pa.timestamp("ns"))), "timestamp"),
+        (pa.array([b"fever"]), "binary"),
+        (pa.array([{"text": "fever"}]), "struct"),
+    ],
+)
+def test_a_column_of_another_kind_is_named(values: pa.Array, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "studies.parquet"
+    pq.write_table(pa.table({"study_id": ["1"], "indication": values}), path)
+    with pytest.raises(DataError, match=f"column 'indication' holds .*{kind}.*; expected text or"):
+        check_studies(path)
+
+
+def test_words_kept_once_are_words(tmp_path: Path) -> None:
+    columns = {name: pa.array(["1"]).dictionary_encode() for name in ("study_id", "indication")}
+    pq.write_table(pa.table(columns), tmp_path / "studies.parquet")
+    assert asked(tmp_path / "studies.parquet") == [AskedStudy("1", 1, indication="1")]
