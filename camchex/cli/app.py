@@ -23,7 +23,7 @@ from camchex.cli.study_options import (
     UnknownView,
     VitalSigns,
 )
-from camchex.errors import CamchexError, ParamsError
+from camchex.errors import CamchexError, ParamsError, disk_problem
 
 if TYPE_CHECKING:
     from camchex.fusion.params import TextParams
@@ -143,9 +143,10 @@ def main() -> None:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(1) from None
     except OSError as error:
-        if error.filename is None:
-            raise  # not of a file that the user named
-        typer.secho(f"error: {error.filename}: {error.strerror}", fg="red", err=True)
+        problem = f"{error.filename}: {error.strerror}" if error.filename else disk_problem(error)
+        if problem is None:
+            raise  # not of a file that the user named, nor of the disk
+        typer.secho(f"error: {problem}", fg="red", err=True)
         raise SystemExit(1) from None
 
 
