@@ -346,8 +346,9 @@ def list_profiles() -> None:
 
     table = Table("profile", "what it is", box=None)
     for name in names():
-        table.add_row(name, locate(name).read_text().partition("\n")[0].lstrip("# "))
-    Console().print(table)
+        with locate(name).open(encoding="utf-8", errors="replace") as file:
+            table.add_row(name, file.readline().strip("# \n"))
+    Console(markup=False).print(table)
 
 
 @profile.command("use", epilog="Example: [bold]camchex profile use paper --data-root /data[/]")

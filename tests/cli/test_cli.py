@@ -96,6 +96,19 @@ def test_profiles_are_listed_with_what_they_are(camchex: Camchex) -> None:
     assert "synthetic cohort" in shown
 
 
+@pytest.mark.parametrize("first", ["# Of ours [/data] [bold]", "# H\xf4pital"])
+def test_a_profile_is_listed_whatever_its_first_line_says(
+    camchex: Camchex, tmp_path: Path, first: str
+) -> None:
+    (tmp_path / "profiles").unlink()
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/ours.yaml").write_bytes(f"{first}\n".encode("latin-1"))
+    said = first.removeprefix("# ").replace("\xf4", "\ufffd")
+    status, shown, _ = camchex("profile", "list")
+    assert status == 0
+    assert f"ours     {said}" in shown
+
+
 def test_a_profile_is_put_to_use_with_its_data_root(camchex: Camchex, tmp_path: Path) -> None:
     assert camchex("profile", "use", "paper", "--data-root", "/data/physionet")[0] == 0
     used = read_yaml(tmp_path / "params.yaml")
