@@ -118,7 +118,7 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     validate_file(source)
     text = source.read_text("utf-8")
     if data_root is not None:
-        root = json.dumps(str(data_root.absolute()), ensure_ascii=False)  # quoted, for YAML
+        root = json.dumps(_utf8(data_root.absolute()), ensure_ascii=False)  # quoted, for YAML
         text = ROOT.sub(lambda match: f"{match[1]}{root}{match[2]}", text, count=1)
     with whole_file(target, "w") as draft:
         draft.write(text)
@@ -132,12 +132,32 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
         return used
 
 
+def _utf8(path: Path) -> str:
+    """The text of a path, which a parameter file can hold only if it is UTF-8."""
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError as error:
+        raise ParamsError(
+            f"data.root: {str(path)!r} is not UTF-8 text, which a parameter file is. Give the "
+            "folder another name, or make a link to it."
+        ) from error
+
+
 def unsaved(target: Path = PARAMS) -> bool:
     """Tell whether ``target`` has values that are in no profile, so that a copy would lose them.
 
     The folder of the data and the hardware settings (``LOCAL``) do not count.
+
+    Raises:
+        ParamsError: If ``target`` cannot be read, so that nobody knows what a copy would lose.
     """
-    return target.exists() and all(
+    if not target.exists():
+        return False
+    try:
+        params.read_file(target)
+    except ParamsError as error:
+        raise ParamsError(f"{error} `--overwrite` puts the profile in its place.") from error
+    return all(
         any(not d.key.startswith(LOCAL) for d in parameter_differences(locate(name), target))
         for name in names()
     )

@@ -127,6 +127,17 @@ def test_using_a_profile_does_not_lose_changes_unasked(camchex: Camchex, tmp_pat
     assert (tmp_path / "params.yaml").read_text() != before
 
 
+@pytest.mark.parametrize("text", ["", "data: {}", "data: ["])
+def test_params_yaml_that_cannot_be_read_is_replaced_when_asked_to(
+    camchex: Camchex, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    status, _, complaint = camchex("profile", "use", "demo")
+    assert status == 1
+    assert "`--overwrite` puts the profile in its place" in complaint
+    assert camchex("profile", "use", "demo", "--overwrite")[0] == 0
+
+
 def test_a_difference_is_shown_with_its_key_and_both_values(camchex: Camchex) -> None:
     _, shown, _ = camchex("profile", "diff", "paper", "released")
     (row,) = [line.split() for line in shown.splitlines() if "fusion.segments" in line]

@@ -244,6 +244,12 @@ def test_a_data_root_that_cannot_be_written_is_refused(
     assert not target.exists()
 
 
+def test_a_data_root_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"data\.root: .*udcff.* is not UTF-8 text"):
+        use("demo", Path("/data/\udcff"), tmp_path / "params.yaml")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_profile_that_does_not_validate_leaves_params_yaml_alone(
     tmp_path: Path, edited: Callable[[str, str], Path]
 ) -> None:
