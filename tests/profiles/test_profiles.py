@@ -15,6 +15,8 @@ from camchex.comparisons.parameters import parameter_differences
 from camchex.contract.params import SECTIONS
 from camchex.contract.yaml_file import parse_yaml, read_yaml
 from camchex.errors import ParamsError
+from camchex.networks import folder
+from camchex.profiles import profiles
 from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
 
@@ -197,9 +199,13 @@ def test_every_wrong_value_is_reported_at_once(edited: Callable[[str, str], Path
 
 
 @pytest.mark.parametrize(
-    "seeds", [f"seeds: [{2**63}]", "seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"]
+    "seeds",
+    [
+        *(f"seeds: [{2**63}]", "seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"),
+        *("seeds: [1.0]", "seeds: ['1']", "seeds: [true]"),
+    ],
 )
-def test_seeds_are_at_least_one_distinct_and_not_negative(
+def test_seeds_are_at_least_one_whole_distinct_and_not_negative(
     seeds: str, edited: Callable[[str, str], Path]
 ) -> None:
     path = edited("seeds:\n- 0\n- 1\n- 2\n", f"{seeds}\n")
@@ -217,6 +223,42 @@ def test_a_number_that_no_training_can_take_is_refused(
     path = edited(f"  {key}0", f"  {key}{value} # 0")
     with pytest.raises(ParamsError, match=key.removesuffix(": ")):
         validate_file(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "layers: 1\n  heads: 8",
+            "layers: 1\n  heads: 7",
+            r"fusion\.heads: 128 channels .* 7 heads",
+        ),
+        ("  size: 64", f"  size: {profiles.MOST_PX + 1}", r"images\.size: .* 8192 pixels"),
+        (
+            "space: cxr-lt-2023",
+            "space: [Edema, Silicosis]",
+            r"labels\.space: .* Silicosis.*keywords",
+        ),
+    ],
+)
+def test_what_a_late_stage_would_refuse_is_refused_at_once(
+    old: str, new: str, said: str, edited: Callable[[str, str], Path]
+) -> None:
+    path = edited(old, new)
+    with pytest.raises(ParamsError, match=rf"^{path}: {said}"):
+        validate_file(path)
+
+
+def test_heads_of_a_network_that_has_none_of_them_may_be_any(
+    edited: Callable[[str, str], Path],
+) -> None:
+    path = edited("layers: 1\n  heads: 8", "layers: 1\n  heads: 7")
+    path.write_text(path.read_text().replace("architecture: camchex", "architecture: mmbt"))
+    assert validate_file(path).fusion.heads == 7
+
+
+def test_the_largest_image_is_that_of_every_network() -> None:
+    assert profiles.MOST_PX == folder.MOST_PX
 
 
 def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
