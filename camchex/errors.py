@@ -1,9 +1,25 @@
 """Errors that the user can act on. A message says what was found, where, and what to do next."""
 
+import errno
+
+OF_THE_DISK = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no room
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),  # no way to read or write
+    errno.EBADF,  # a stream that was closed
+)
+
 
 def counted(number: int, one: str, several: str = "") -> str:
     """How many there are: ``1 row``, ``2,000 rows``; ``several`` where s does not make it."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def disk_problem(error: OSError) -> str | None:
+    """What a disk that is full, or that refuses, says; None of any other error of the system."""
+    if error.errno not in OF_THE_DISK:
+        return None
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}. Put this right, and run the same command again."
 
 
 class CamchexError(Exception):

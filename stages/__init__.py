@@ -20,7 +20,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from camchex.contract import arithmetic, params
-from camchex.errors import CamchexError
+from camchex.errors import CamchexError, disk_problem
 from camchex.runs.runtime import RuntimeParams
 
 Input = Annotated[Path, typer.Option(help="A path that dvc.yaml declares as a dependency.")]
@@ -84,6 +84,12 @@ def run(main: Callable[..., None]) -> NoReturn:
         status = TERMINATED if end.code is None else end.code
     except CamchexError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
+        status = 1
+    except OSError as error:
+        problem = disk_problem(error)
+        if problem is None:
+            raise
+        typer.secho(f"error: {problem}", fg="red", err=True)
         status = 1
     if not AS_PROGRAM:
         sys.exit(status)

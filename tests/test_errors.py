@@ -1,6 +1,7 @@
 """An error the user can act on is one message; a mistake of ours keeps its traceback."""
 
 import ast
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,6 +47,28 @@ def test_a_stage_says_in_one_message_what_the_user_can_act_on(
 def test_a_mistake_in_a_stage_keeps_its_traceback(run: Callable[[Exception], int]) -> None:
     with pytest.raises(ZeroDivisionError):
         run(ZeroDivisionError("ours"))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "error: No space left on device."),
+        (OSError(errno.EROFS, "Read-only file system", "out.json"), "error: out.json: Read-only"),
+        (PermissionError(errno.EACCES, "Permission denied", "raw"), "error: raw: Permission"),
+    ],
+)
+def test_a_disk_that_is_full_or_refuses_is_one_message(
+    error: OSError, said: str, run: Callable[[Exception], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(error) == 1
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_another_error_of_the_system_in_a_stage_keeps_its_traceback(
+    run: Callable[[Exception], int],
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        run(FileNotFoundError(errno.ENOENT, "No such file or directory", "ours"))
 
 
 def test_every_error_of_ours_is_shown_this_way() -> None:

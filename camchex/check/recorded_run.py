@@ -9,11 +9,16 @@ recorded spread over seeds, by :data:`camchex.comparisons.seed_spread.RULE`.
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from camchex.aggregates.results import Results
 from camchex.comparisons.parameters import differences
 from camchex.comparisons.seed_spread import SeedScore, is_within_spread, widest_difference
 from camchex.comparisons.stage_records import StageRecord, all_outs, in_order, made_from, within
+from camchex.errors import DataError
 
 LEVELS, SCORES = ("study", "image"), ("mAP", "AUROC")
 Scores = Mapping[str, SeedScore]
@@ -26,6 +31,27 @@ class Verdict(StrEnum):
     WITHIN = "equal within the recorded spread over seeds"
     DIFFERENT = "different"
     NOT_MADE = "not made here"
+
+
+class LockedFile(BaseModel):
+    """An output or a dependency in a lock file."""
+
+    path: str
+    md5: str
+
+
+class LockedStage(BaseModel):
+    """A stage in a lock file."""
+
+    outs: tuple[LockedFile, ...] = ()
+    deps: tuple[LockedFile, ...] = ()
+    params: dict[str, dict[str, object]] = {}
+
+
+class Lock(BaseModel):
+    """What is read of a lock file of DVC."""
+
+    stages: dict[str, LockedStage] = {}
 
 
 @dataclass(frozen=True)
@@ -138,12 +164,28 @@ class ComparedRun:
         return self.verdict in (Verdict.EQUAL, Verdict.WITHIN)
 
 
+def read_lock(content: object, where: str, advice: str) -> dict[str, Any]:
+    """Check that a parsed lock file has what is read of it; an empty one has no stage.
+
+    Raises:
+        DataError: Naming the first thing that DVC does not write so.
+    """
+    try:
+        return Lock.model_validate(content or {}).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(
+            f"{where}: damaged: {key} is not as DVC writes it ({first['msg']}). {advice}"
+        ) from error
+
+
 def summary_scores(summary: Results) -> dict[str, SeedScore]:
     """Headline scores of a summary, as :func:`camchex.report.summary.summary_metrics` writes it."""
     (details,) = summary["details"]
     seeds = len(details["seeds"])
     return {
-        f"{score} per {level}": SeedScore(**details[level][score], seeds=seeds)
+        f"{score} per {level}": _seed_score(details[level][score], seeds)
         for level in LEVELS
         for score in SCORES
     }
@@ -156,11 +198,20 @@ def table_scores(table: Results) -> dict[str, SeedScore]:
     """
     seeds = len(table["seeds"])
     return {
-        f"{score}, {row['label']}": SeedScore(**row[score], seeds=row.get("models", seeds))
+        f"{score}, {row['label']}": _seed_score(row[score], row.get("models", seeds))
         for row in table["rows"].values()
         if row.get("models", seeds) > 1
         for score in SCORES
     }
+
+
+def _seed_score(score: Results, seeds: int) -> SeedScore:
+    """Read a score over seeds; each of its numbers may be null."""
+    found = SeedScore(**score, seeds=seeds)
+    numbers = [value for value in (found.mean, found.sd) if value is not None]
+    if seeds < 1 or not all(type(v) in (int, float) and isfinite(v) and v >= 0 for v in numbers):
+        raise ValueError(f"{score} over {seeds} seeds")
+    return found
 
 
 def compare_runs(

@@ -3,7 +3,6 @@
 Each command imports what is slow to import, so that help appears at once.
 """
 
-import errno
 import gc
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,12 +23,11 @@ from camchex.cli.study_options import (
     UnknownView,
     VitalSigns,
 )
-from camchex.errors import CamchexError, ParamsError
+from camchex.errors import CamchexError, ParamsError, disk_problem
 
 if TYPE_CHECKING:
-    from camchex.fusion.params import TextParams
     from camchex.many_studies.asked import AskedStudy
-    from camchex.networks.params import EncoderParams
+    from camchex.profiles.profiles import Params
     from camchex.scores.calibration_file import Rule
 
 NOT_CALIBRATED = "Not calibrated: numbers to rank by, no frequencies."
@@ -49,8 +47,6 @@ app.add_typer(verify.commands)
 app.add_typer(explain.commands)
 app.add_typer(serve.commands)
 
-NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF}
-"""Errors of files that are open already, which have no name then."""
 YES_NO = {True: "yes", False: "no", None: "-"}  # None: too few studies for a threshold
 MODEL = Path("models/fusion/seed0")
 ProfileName = Annotated[str, typer.Argument(help="A profile's name, or a YAML file.")]
@@ -146,10 +142,10 @@ def main() -> None:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(1) from None
     except OSError as error:
-        if error.filename is None and error.errno not in NOT_WRITTEN:
-            raise  # not of a file that the user named
-        place = error.filename or "cannot write on"
-        typer.secho(f"error: {place}: {error.strerror}", fg="red", err=True)
+        problem = f"{error.filename}: {error.strerror}" if error.filename else disk_problem(error)
+        if problem is None:
+            raise  # not of a file that the user named, nor of the disk
+        typer.secho(f"error: {problem}", fg="red", err=True)
         raise SystemExit(1) from None
 
 
@@ -204,7 +200,7 @@ def check(
     if tables is None and stores is None:
         texts, ranges = params.indications, params.vitals.ranges
         checked = check_data(params.data, params.external, params.labels, texts, ranges)
-        pretrained = _pretrained(params.encoder, params.text, params.images.size)
+        pretrained = _pretrained(params)
         shown = Group(render_data(checked), *render_pretrained(pretrained))
         complete = checked.complete and not any(pretrained.values())
     else:
@@ -220,14 +216,17 @@ def check(
     raise typer.Exit(0 if complete else 1)
 
 
-def _pretrained(encoder: "EncoderParams", text: "TextParams", size: int) -> dict[str, str | None]:
+def _pretrained(params: "Params") -> dict[str, str | None]:
     """What is wrong with the models of sections encoder and text, by parameter.
 
     Where neither names a published model, only what is wrong: a backbone that timm does not build.
     """
     from camchex.cli.pretrained import check_pretrained
 
-    found = check_pretrained(encoder, text, size)
+    encoder, text, fusion = params.encoder, params.text, params.fusion
+    fused = fusion.architecture == "camchex" and "images" in fusion.inputs
+    heads = fusion.heads if fused else None
+    found = check_pretrained(encoder, text, params.images.size, heads)
     timm_name = "/" not in encoder.backbone and ":" not in encoder.backbone
     if (encoder.pretrained, text.model) == ("none", "tiny") and timm_name:
         return {key: problem for key, problem in found.items() if problem}
@@ -350,8 +349,9 @@ def list_profiles() -> None:
 
     table = Table("profile", "what it is", box=None)
     for name in names():
-        table.add_row(name, locate(name).read_text().partition("\n")[0].lstrip("# "))
-    Console().print(table)
+        with locate(name).open(encoding="utf-8", errors="replace") as file:
+            table.add_row(name, file.readline().strip("# \n"))
+    Console(markup=False).print(table)
 
 
 @profile.command("use", epilog="Example: [bold]camchex profile use paper --data-root /data[/]")

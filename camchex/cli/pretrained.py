@@ -26,18 +26,19 @@ WRAPPED = ("state_dict", "model")  # keys below which a training keeps its weigh
 
 
 def check_pretrained(
-    encoder: EncoderParams, text: TextParams, image_size: int
+    encoder: EncoderParams, text: TextParams, image_size: int, heads: int | None = None
 ) -> dict[str, str | None]:
     """Tell whether image encoder and text encoder can be had, within seconds.
 
     A model in a folder is built and probed as its training will do it; of one on the Hub, only that
-    it is there with safetensors.
+    it is there with safetensors. The fusion has as many channels as an image encoder that is built,
+    and ``heads``, where given, has to divide their number.
 
     Returns:
         What is wrong with each of the two, by parameter; None if nothing is.
     """
     return {
-        "encoder": _problem(lambda: _check_encoder(encoder, image_size)),
+        "encoder": _problem(lambda: _check_encoder(encoder, image_size, heads)),
         "text.model": _problem(lambda: _check_text(text)),
     }
 
@@ -50,7 +51,7 @@ def _problem(check: Callable[[], None]) -> str | None:
     return None
 
 
-def _check_encoder(encoder: EncoderParams, image_size: int) -> None:
+def _check_encoder(encoder: EncoderParams, image_size: int, heads: int | None) -> None:
     _, _, place = encoder.backbone.rpartition(":")
     if ("/" in place or ":" in encoder.backbone) and not Path(place).is_dir():
         require_published(place, "encoder.backbone")  # a copy of it would take minutes
@@ -60,7 +61,9 @@ def _check_encoder(encoder: EncoderParams, image_size: int) -> None:
             published: Any = timm.get_pretrained_cfg(encoder.backbone, allow_unregistered=False)
         require_published(str(published.hf_hub_id), "encoder.pretrained: hub")
         return
-    build_image_classifier(encoder, ["any"], image_size)
+    channels = build_image_classifier(encoder, ["any"], image_size).encoder.channels
+    if heads and channels % heads:
+        raise ModelError(f"fusion.heads: {heads} do not divide its {channels} channels")
 
 
 def _check_text(text: TextParams) -> None:

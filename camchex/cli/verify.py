@@ -1,10 +1,10 @@
 """The command that compares the working folder with the run that git has recorded."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,8 +16,16 @@ from camchex.errors import CamchexError, DataError
 from camchex.runs.git import git
 
 if TYPE_CHECKING:
-    from camchex.check.recorded_run import ComparedRun, ComparedScore, ComparedStage, Folder, Run
+    from camchex.check.recorded_run import (
+        ComparedRun,
+        ComparedScore,
+        ComparedStage,
+        Folder,
+        Run,
+        Scores,
+    )
     from camchex.comparisons.seed_spread import SeedScore
+    from camchex.comparisons.stage_records import StageRecord
 
 LOCK = "dvc.lock"
 FURTHER = ("data/synthetic", "ablations")
@@ -113,30 +121,43 @@ def _read_here(path: str) -> str | None:
 
 def _read_run(read: Read, where: str, advice: str) -> "Run":
     """Read the stages of all pipelines, named as DVC names them, and the scores."""
-    from camchex.check.recorded_run import Run, summary_scores, table_scores
+    from camchex.check.recorded_run import Run, read_lock, summary_scores, table_scores
     from camchex.comparisons.stage_records import read_stages
     from camchex.contract.yaml_file import parse_yaml
 
-    first = read(LOCK)
+    def text_of(path: str) -> str | None:
+        try:
+            return read(path)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} of {where}: not UTF-8 text. {advice}") from error
+
+    def stages_of(path: str, text: str) -> dict[str, "StageRecord"]:
+        place = f"{path} of {where}"
+        return read_stages(read_lock(parse_yaml(text, place), place, advice))
+
+    first = text_of(LOCK)
     if first is None:
         raise DataError(f"{LOCK}: not in {where}, so that no run is known there. {advice}")
-    stages = read_stages(parse_yaml(first, f"{LOCK} of {where}"))
+    stages = stages_of(LOCK, first)
     for folder in FURTHER:
         path = f"{folder}/{LOCK}"
-        found = read_stages(parse_yaml(read(path) or "", f"{path} of {where}"))
+        found = stages_of(path, text_of(path) or "")
         stages |= {f"{folder}/dvc.yaml:{name}": stage for name, stage in found.items()}
-    scores = {}
-    for path, scores_of in {SUMMARY: summary_scores, **dict.fromkeys(TABLES, table_scores)}.items():
-        text = read(path)
-        if text is not None:
-            try:
-                scores[path] = scores_of(json.loads(text))
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    f"{path} of {where}: not the scores that its stage writes ({error!r}). "
-                    "`dvc repro` makes the file again."
-                ) from error
-    return Run(stages, scores)
+    readers = {SUMMARY: summary_scores, **dict.fromkeys(TABLES, table_scores)}
+    texts = {path: text for path in readers if (text := text_of(path)) is not None}
+    return Run(
+        stages, {p: _scores(readers[p], text, f"{p} of {where}") for p, text in texts.items()}
+    )
+
+
+def _scores(scores_of: Callable[[Mapping[str, Any]], "Scores"], text: str, where: str) -> "Scores":
+    try:
+        return scores_of(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{where}: not the scores that its stage writes ({error!r}). `dvc repro` makes the "
+            "file again."
+        ) from error
 
 
 def _look_at_files(commit: str, *runs: "Run") -> "Folder":

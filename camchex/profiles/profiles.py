@@ -6,6 +6,7 @@ value in one file, and no values are merged unseen.
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -27,13 +28,16 @@ from camchex.runs.runtime import RuntimeParams
 from camchex.scores.params import AuditParams, EvaluationParams
 from camchex.sources.params import DataParams, ExternalSets
 from camchex.synthetic.params import SyntheticParams
+from camchex.texts.keywords import entries
 from camchex.texts.params import IndicationParams
 from camchex.training.params import AugmentationParams, SharedTraining, share_training
 from camchex.views.params import ViewParams
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
-Seed = Annotated[int, Field(ge=0, lt=2**63)]  # torch reads no larger one
+MOST_PX = 8192  # that of camchex/networks/folder.py, which imports torch
+# Torch reads no larger one. DVC names models by a seed as it is written, so that 1.0 is none.
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
 
 
@@ -72,9 +76,25 @@ def validate_file(path: Path = PARAMS) -> Params:
     try:
         shared = params.load("training", SharedTraining, path).model_dump(exclude_unset=True)
         content = share_training(params.read_file(path), Params, shared)
-        return params.validate(content, Params, where=str(path))
+        found = params.validate(content, Params, where=str(path))
     except ParamsError as error:
         raise ParamsError(str(error).replace(f"{path}.", f"{path}: ")) from error
+    misfits = list(_misfits(found))
+    if misfits:
+        raise ParamsError("\n".join(f"{path}: {misfit}" for misfit in misfits))
+    return found
+
+
+def _misfits(found: Params) -> Iterator[str]:
+    """Yield what a late stage would refuse hours after the first, though each value is valid."""
+    if found.images.size > MOST_PX:
+        yield f"images.size: no network reads images of more than {MOST_PX} pixels a side"
+    unlisted = [name for name in found.labels.classes if name not in entries()]
+    if unlisted:
+        yield (
+            f"labels.space: the leakage audit needs the words for {', '.join(unlisted)}: add them "
+            "to camchex/texts/keywords.yaml, with {} where there are none"
+        )
 
 
 def names(folder: Path = PROFILES) -> list[str]:
@@ -118,7 +138,7 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
     validate_file(source)
     text = source.read_text("utf-8")
     if data_root is not None:
-        root = json.dumps(str(data_root.absolute()), ensure_ascii=False)  # quoted, for YAML
+        root = json.dumps(_utf8(data_root.absolute()), ensure_ascii=False)  # quoted, for YAML
         text = ROOT.sub(lambda match: f"{match[1]}{root}{match[2]}", text, count=1)
     with whole_file(target, "w") as draft:
         draft.write(text)
@@ -132,12 +152,32 @@ def use(name: str, data_root: Path | None = None, target: Path = PARAMS) -> Para
         return used
 
 
+def _utf8(path: Path) -> str:
+    """The text of a path, which a parameter file can hold only if it is UTF-8."""
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError as error:
+        raise ParamsError(
+            f"data.root: {str(path)!r} is not UTF-8 text, which a parameter file is. Give the "
+            "folder another name, or make a link to it."
+        ) from error
+
+
 def unsaved(target: Path = PARAMS) -> bool:
     """Tell whether ``target`` has values that are in no profile, so that a copy would lose them.
 
     The folder of the data and the hardware settings (``LOCAL``) do not count.
+
+    Raises:
+        ParamsError: If ``target`` cannot be read, so that nobody knows what a copy would lose.
     """
-    return target.exists() and all(
+    if not target.exists():
+        return False
+    try:
+        params.read_file(target)
+    except ParamsError as error:
+        raise ParamsError(f"{error} `--overwrite` puts the profile in its place.") from error
+    return all(
         any(not d.key.startswith(LOCAL) for d in parameter_differences(locate(name), target))
         for name in names()
     )

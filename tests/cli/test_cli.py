@@ -97,6 +97,19 @@ def test_profiles_are_listed_with_what_they_are(camchex: Camchex) -> None:
     assert "synthetic cohort" in shown
 
 
+@pytest.mark.parametrize("first", ["# Of ours [/data] [bold]", "# H\xf4pital"])
+def test_a_profile_is_listed_whatever_its_first_line_says(
+    camchex: Camchex, tmp_path: Path, first: str
+) -> None:
+    (tmp_path / "profiles").unlink()
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/ours.yaml").write_bytes(f"{first}\n".encode("latin-1"))
+    said = first.removeprefix("# ").replace("\xf4", "\ufffd")
+    status, shown, _ = camchex("profile", "list")
+    assert status == 0
+    assert f"ours     {said}" in shown
+
+
 def test_a_profile_is_put_to_use_with_its_data_root(camchex: Camchex, tmp_path: Path) -> None:
     assert camchex("profile", "use", "paper", "--data-root", "/data/physionet")[0] == 0
     used = read_yaml(tmp_path / "params.yaml")
@@ -113,6 +126,17 @@ def test_using_a_profile_does_not_lose_changes_unasked(camchex: Camchex, tmp_pat
     assert (tmp_path / "params.yaml").read_text() == before
     assert camchex("profile", "use", "paper", "--overwrite")[0] == 0
     assert (tmp_path / "params.yaml").read_text() != before
+
+
+@pytest.mark.parametrize("text", ["", "data: {}", "data: ["])
+def test_params_yaml_that_cannot_be_read_is_replaced_when_asked_to(
+    camchex: Camchex, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    status, _, complaint = camchex("profile", "use", "demo")
+    assert status == 1
+    assert "`--overwrite` puts the profile in its place" in complaint
+    assert camchex("profile", "use", "demo", "--overwrite")[0] == 0
 
 
 def test_a_difference_is_shown_with_its_key_and_both_values(camchex: Camchex) -> None:
@@ -197,7 +221,7 @@ def test_a_full_disk_is_one_message(
     monkeypatch.setattr(cli, "app", full)
     with pytest.raises(SystemExit):
         cli.main()
-    assert capsys.readouterr().err == "error: cannot write on: No space left on device\n"
+    assert capsys.readouterr().err.startswith("error: No space left on device. ")
 
 
 @pytest.mark.slow  # imports the networks

@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel
 from camchex.cli.pretrained import check_pretrained, convert_pickle
 from camchex.errors import ModelError
 from tests.cli.test_cli import Camchex, camchex, edit
-from tests.networks.small import SIZE, encoder_params, text_params
+from tests.networks.small import SIZE, classifier, encoder_params, text_params
 from tests.networks.test_backbones import saved
 from tests.networks.test_transformers_backbone import publish
 
@@ -130,6 +130,16 @@ def test_check_names_a_backbone_that_cannot_be_built(
     edit(tmp_path / "params.yaml", old, new)
     status, said, _ = camchex("check")
     assert (status, "encoder: cannot be had" in said, new.strip() in said) == (1, True, True)
+
+
+def test_heads_that_do_not_divide_the_channels_of_the_encoder_are_refused() -> None:
+    channels = classifier().encoder.channels
+    fits, misfit = (
+        check_pretrained(encoder_params(), text_params(), SIZE, heads)["encoder"]
+        for heads in (channels, channels + 1)
+    )
+    assert fits is None
+    assert (misfit or "").startswith(f"fusion.heads: {channels + 1} do not divide")
 
 
 def test_models_in_folders_are_built_and_probed(tmp_path: Path) -> None:

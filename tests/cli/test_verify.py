@@ -376,11 +376,63 @@ def test_without_a_lock_or_a_commit_it_is_said_what_to_do(
     assert "in a clone of the repository, with git installed" in verify()[2]
 
 
-def test_a_file_of_scores_that_holds_none_is_an_error(verify: Verify) -> None:
-    write("metrics/summary.json", "{}")
+@pytest.mark.parametrize("text", ["{}", summary().replace("[0, 1]", "[]")])
+def test_a_file_of_scores_that_holds_none_is_an_error(text: str, verify: Verify) -> None:
+    write("metrics/summary.json", text)
     status, _, complaint = verify()
     assert status == 1
     assert "metrics/summary.json of this folder: not the scores" in complaint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"seeds": [], "rows": []}',
+        table().replace('"mean": 0.5, ', ""),
+        table().replace("0.5", "NaN"),
+        table().replace("0.5", '"0.5"'),
+        table().replace("0.003", "-1"),
+        "\xff",
+    ],
+)
+def test_scores_that_are_none_are_an_error(text: str, verify: Verify) -> None:
+    Path("metrics/ablations/table3.json").write_bytes(text.encode("latin-1"))
+    status, _, complaint = verify()
+    assert status == 1
+    assert "metrics/ablations/table3.json of this folder: not " in complaint
+
+
+DAMAGED = {
+    "a list": "- 1\n",
+    "text": "hello",
+    "stages in a list": "stages: [1]",
+    "a stage of nothing": "stages: {audit: }",
+    "a stage of text": "stages: {audit: text}",
+    "outputs of nothing": "stages: {audit: {outs: }}",
+    "an output without a path": "stages: {audit: {outs: [{md5: a}]}}",
+    "an output without a hash": "stages: {audit: {outs: [{path: a}]}}",
+    "a path that is a number": "stages: {audit: {outs: [{path: 1, md5: a}]}}",
+    "parameters of nothing": "stages: {audit: {params: }}",
+    "a file of parameters of nothing": "stages: {audit: {params: {params.yaml: }}}",
+    "a conflict": "<<<<<<< HEAD\nstages: {}\n",
+    "no UTF-8": "\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED.keys())
+@pytest.mark.parametrize("lock", ["dvc.lock", "ablations/dvc.lock"])
+def test_a_damaged_lock_file_is_one_message(lock: str, text: str, verify: Verify) -> None:
+    Path(lock).write_bytes(text.encode("latin-1"))
+    status, shown, complaint = verify()
+    assert (status, shown) == (1, "")
+    assert complaint.startswith(f"error: {lock} of this folder: ")
+
+
+def test_a_damaged_lock_file_of_a_commit_is_one_message(verify: Verify) -> None:
+    Path("dvc.lock").write_bytes(b"\xff\xfe")
+    git("commit", "-qam", "Damage")
+    assert verify()[2].startswith("error: dvc.lock of commit ")
 
 
 def test_what_differs_on_this_machine_is_said_where_bytes_differ(

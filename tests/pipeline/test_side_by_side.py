@@ -18,6 +18,7 @@ import pytest
 from dvc.lock import Lock
 from dvc.repo import Repo
 
+from camchex.errors import ParamsError
 from camchex.runs import preloaded
 from camchex.runs.parts import Part
 from stages.side_by_side import jobs
@@ -450,3 +451,13 @@ def test_a_gpu_trains_one_model_at_a_time(
     monkeypatch.setattr(sys, "platform", "linux")
     cores = len(os.sched_getaffinity(0))
     assert jobs.default_jobs() == (cores if expected == "cores" else expected)
+
+
+def test_what_only_a_late_stage_reads_is_refused_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("  norm_first: true", "  norm_frist: true"))
+    with pytest.raises(ParamsError, match=r"fusion\.norm_frist"):
+        jobs.default_jobs()

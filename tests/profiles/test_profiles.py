@@ -15,6 +15,8 @@ from camchex.comparisons.parameters import parameter_differences
 from camchex.contract.params import SECTIONS
 from camchex.contract.yaml_file import parse_yaml, read_yaml
 from camchex.errors import ParamsError
+from camchex.networks import folder
+from camchex.profiles import profiles
 from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
 
@@ -197,9 +199,13 @@ def test_every_wrong_value_is_reported_at_once(edited: Callable[[str, str], Path
 
 
 @pytest.mark.parametrize(
-    "seeds", [f"seeds: [{2**63}]", "seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"]
+    "seeds",
+    [
+        *(f"seeds: [{2**63}]", "seeds: []", "seeds:\n- 1\n- 1", "seeds:\n- -1"),
+        *("seeds: [1.0]", "seeds: ['1']", "seeds: [true]"),
+    ],
 )
-def test_seeds_are_at_least_one_distinct_and_not_negative(
+def test_seeds_are_at_least_one_whole_distinct_and_not_negative(
     seeds: str, edited: Callable[[str, str], Path]
 ) -> None:
     path = edited("seeds:\n- 0\n- 1\n- 2\n", f"{seeds}\n")
@@ -217,6 +223,29 @@ def test_a_number_that_no_training_can_take_is_refused(
     path = edited(f"  {key}0", f"  {key}{value} # 0")
     with pytest.raises(ParamsError, match=key.removesuffix(": ")):
         validate_file(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  size: 64", f"  size: {profiles.MOST_PX + 1}", r"images\.size: .* 8192 pixels"),
+        (
+            "space: cxr-lt-2023",
+            "space: [Edema, Silicosis]",
+            r"labels\.space: .* Silicosis.*keywords",
+        ),
+    ],
+)
+def test_what_a_late_stage_would_refuse_is_refused_at_once(
+    old: str, new: str, said: str, edited: Callable[[str, str], Path]
+) -> None:
+    path = edited(old, new)
+    with pytest.raises(ParamsError, match=rf"^{path}: {said}"):
+        validate_file(path)
+
+
+def test_the_largest_image_is_that_of_every_network() -> None:
+    assert profiles.MOST_PX == folder.MOST_PX
 
 
 def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
@@ -242,6 +271,12 @@ def test_a_data_root_that_cannot_be_written_is_refused(
     with pytest.raises(ParamsError, match=r"edited\.yaml: data\.root .*/data/here"):
         use(str(edited("data:\n", "data: # where\n")), Path("/data/here"), target)
     assert not target.exists()
+
+
+def test_a_data_root_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"data\.root: .*udcff.* is not UTF-8 text"):
+        use("demo", Path("/data/\udcff"), tmp_path / "params.yaml")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_profile_that_does_not_validate_leaves_params_yaml_alone(
