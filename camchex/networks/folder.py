@@ -20,7 +20,6 @@ from camchex.networks.weights import read_weights, require_finite, some
 
 CONFIG = "config.json"
 HUB_PARTS = 2  # owner and name
-MOST_PX = 8192  # side of an image: more than any X-ray detector has
 
 C = TypeVar("C", bound=BaseModel)
 M = TypeVar("M", bound=nn.Module)

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field
 from torch import Tensor, nn
 
+from camchex.contract.image_store import MOST_PX
 from camchex.contract.params import Section
 from camchex.networks import folder as model_folder
 from camchex.networks.hub import HubOptions
@@ -22,7 +23,7 @@ class ImageClassifierConfig(Section):
 
     encoder: EncoderParams  # its `pretrained` is none: the weights lie beside config.json
     classes: tuple[str, ...]
-    image_size: int = Field(ge=1, le=model_folder.MOST_PX)
+    image_size: int = Field(ge=1, le=MOST_PX)
     mirrored: bool = True  # trained on mirrored images too (augmentation.flip_p)
 
 

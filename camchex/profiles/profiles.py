@@ -35,7 +35,6 @@ from camchex.views.params import ViewParams
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
-MOST_PX = 8192  # that of camchex/networks/folder.py, which imports torch
 # Torch reads no larger one. DVC names models by a seed as it is written, so that 1.0 is none.
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
@@ -93,8 +92,6 @@ def _misfits(found: Params) -> Iterator[str]:
             f"fusion.heads: {width} channels (encoder.decoder_width) cannot be shared by {heads} "
             "heads"
         )
-    if found.images.size > MOST_PX:
-        yield f"images.size: no network reads images of more than {MOST_PX} pixels a side"
     unlisted = [name for name in found.labels.classes if name not in entries()]
     if unlisted:
         yield (

@@ -15,8 +15,6 @@ from camchex.comparisons.parameters import parameter_differences
 from camchex.contract.params import SECTIONS
 from camchex.contract.yaml_file import parse_yaml, read_yaml
 from camchex.errors import ParamsError
-from camchex.networks import folder
-from camchex.profiles import profiles
 from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
 
@@ -233,7 +231,7 @@ def test_a_number_that_no_training_can_take_is_refused(
             "layers: 1\n  heads: 7",
             r"fusion\.heads: 128 channels .* 7 heads",
         ),
-        ("  size: 64", f"  size: {profiles.MOST_PX + 1}", r"images\.size: .* 8192 pixels"),
+        ("  size: 64", "  size: 8193", r"images\.size: Input should be less than or equal to 8192"),
         (
             "space: cxr-lt-2023",
             "space: [Edema, Silicosis]",
@@ -257,8 +255,19 @@ def test_heads_of_a_network_that_has_none_of_them_may_be_any(
     assert validate_file(path).fusion.heads == 7
 
 
-def test_the_largest_image_is_that_of_every_network() -> None:
-    assert profiles.MOST_PX == folder.MOST_PX
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("resamples: 1000", "resamples: 1000001"),
+        ("shuffles: 20", "shuffles: 10001"),
+        ("depths:", f"mean: [1{400 * '0'}, 0, 0]\n    depths:"),
+    ],
+)
+def test_a_number_too_large_to_end_is_refused(
+    old: str, new: str, edited: Callable[[str, str], Path]
+) -> None:
+    with pytest.raises(ParamsError, match=new.partition(":")[0]):
+        validate_file(edited(old, new))
 
 
 def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:
