@@ -258,6 +258,26 @@ def test_heads_of_a_network_that_has_none_of_them_may_be_any(
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ("hold_out_test: true", "hold_out_test: yes"),
+        ("classifier: false", "classifier: 'false'"),
+        ("classifier: false", "classifier: 0"),
+        ("size: 64", "size: '64'"),
+        ("signal: 2.35", "signal: true"),
+        ("ema_decay: 0.99", "ema_decay: '0.99'"),
+        ("clip_norm: 1.0", "clip_norm: true"),
+        ("batch_size: 32", "batch_size: '32'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(
+    old: str, new: str, edited: Callable[[str, str], Path]
+) -> None:
+    with pytest.raises(ParamsError, match=rf"{new.partition(':')[0]}: .* expected (true|a number)"):
+        validate_file(edited(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
         ("resamples: 1000", "resamples: 1000001"),
         ("shuffles: 20", "shuffles: 10001"),
         ("depths:", f"mean: [1{400 * '0'}, 0, 0]\n    depths:"),
