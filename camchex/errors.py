@@ -1,7 +1,12 @@
 """Errors that the user can act on. A message says what was found, where, and what to do next."""
 
 import errno
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+MOST_NAMED = 5  # of the wrong values of one file
 OF_THE_DISK = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no room
     *(errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),  # no way to read or write
@@ -20,6 +25,13 @@ def disk_problem(error: OSError) -> str | None:
         return None
     where = "" if error.filename is None else f"{error.filename}: "
     return f"{where}{error.strerror}. Put this right, and run the same command again."
+
+
+def wrong_values(error: "ValidationError") -> str:
+    """What pydantic found, on one line: the first values that are wrong, and what is expected."""
+    found = [f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}" for e in error.errors()]
+    more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return "; ".join(found[:MOST_NAMED]) + more
 
 
 class CamchexError(Exception):

@@ -36,7 +36,7 @@ def beside(model: Path, inside: str, after: str) -> Path:
     named = Path(os.path.normpath(model.absolute()))  # "." has neither a name nor a folder above
     places = [
         path
-        for folder in (named, model.resolve())
+        for folder in (named, Path(os.path.realpath(model)))
         for path in (folder / inside, folder.parent.parent / after.format(name=folder.name))
     ]
     return next((path for path in places if path.exists()), places[1])

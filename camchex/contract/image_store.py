@@ -32,6 +32,7 @@ from camchex.contract.params import Section
 from camchex.errors import DataError, counted
 
 Fit = Literal["stretch", "pad"]
+MOST_PX = 8192  # side of an image: more than any X-ray detector has
 LARGEST_SHARD_MB = 1024  # 32-bit offsets end at 2 GiB, and a shard ends after it is full
 SHARD = pa.schema(
     [
@@ -47,7 +48,7 @@ QUARANTINE, NOTES = "quarantine.parquet", "notes.parquet"
 class ImagePreparation(Section):
     """The keys of section ``images`` that decide the pixels of a prepared image."""
 
-    size: int = Field(ge=8)  #: pixels of either side of a prepared image
+    size: int = Field(ge=8, le=MOST_PX)  #: pixels of either side of a prepared image
     fit: Fit  #: how an image becomes a square: stretched, or padded, which keeps the aspect
     #: quality of the prepared images, which are kept as JPEG
     jpeg_quality: int = Field(ge=1, le=100)

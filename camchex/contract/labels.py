@@ -58,8 +58,15 @@ Space = Literal[
 ]
 
 
-ClassName = Annotated[str, Field(min_length=1)]
-OwnSpace = Annotated[tuple[ClassName, ...], Field(min_length=1), AfterValidator(unique)]
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse names that differ in capitals only, which DuckDB takes for one column."""
+    unique(tuple(name.casefold() for name in names))
+    return names
+
+
+ClassName = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]
+Classes = Annotated[tuple[ClassName, ...], Field(min_length=1), AfterValidator(_told_apart)]
+"""Distinct names in the order of the outputs, each on one line and without blanks around it."""
 
 
 class LabelParams(Section):
@@ -70,7 +77,7 @@ class LabelParams(Section):
     """
 
     #: a published label space, or a list of classes in the order of the outputs
-    space: Space | OwnSpace
+    space: Space | Classes
     #: who is tested: the splits of CXR-LT, or the official one of MIMIC-CXR-JPG
     splits: Literal["cxr-lt", "official"]
     imply_no_finding: bool  #: a positive finding other than Support Devices means No Finding is 0

@@ -6,9 +6,17 @@ the sections that it declares to DVC. So a change to the fusion reruns nothing o
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from types import UnionType
+from typing import Annotated, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from camchex.contract.yaml_file import read_yaml
 from camchex.errors import ParamsError
@@ -21,10 +29,30 @@ SECTIONS = (
 )
 
 
+def _kinds(annotation: object) -> set[object]:
+    """The types that an annotation allows, without None and without what is said of them."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return {kind for one in get_args(annotation) for kind in _kinds(one)} - {type(None)}
+    return {annotation}
+
+
 class Section(BaseModel):
     """Base of every section, and of other files: immutable, and closed against misspelt keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_of_its_type(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse ``yes`` and 1 as a truth value, and texts and truth values as numbers."""
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        if kinds == {bool} and not isinstance(value, bool):
+            raise ValueError("expected true or false")
+        if kinds <= {int, float} and isinstance(value, str | bool):
+            raise ValueError("expected a number, without quotes")
+        return value
 
 
 S = TypeVar("S")

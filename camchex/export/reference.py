@@ -19,7 +19,7 @@ from pydantic import Field, JsonValue, ValidationError
 from camchex.contract import arithmetic
 from camchex.contract.files import sha256, write_text
 from camchex.contract.params import Section
-from camchex.errors import ModelError
+from camchex.errors import ModelError, wrong_values
 from camchex.export.onnx_file import FILE as ONNX
 from camchex.export.onnx_file import INSTALL, READER, onnx_probabilities
 from camchex.fusion.camchex import CaMChex
@@ -164,7 +164,7 @@ def read_reference(folder: Path) -> Reference:
     try:
         return Reference.model_validate_json(read_text(folder / FOLDER, FILE))
     except ValidationError as error:
-        raise ModelError(f"{folder / FOLDER / FILE}: damaged: {error}") from error
+        raise ModelError(f"{folder / FOLDER / FILE}: damaged: {wrong_values(error)}") from error
 
 
 def self_test(folder: Path) -> Outcome:

@@ -10,6 +10,8 @@ import torch
 from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
+from camchex.contract.image_store import MOST_PX
+from camchex.contract.labels import Classes
 from camchex.contract.params import Section
 from camchex.errors import ModelError, counted
 from camchex.fusion.image_maps import require_one_size
@@ -29,7 +31,6 @@ from camchex.fusion.text_encoder import TextEncoder, text_config
 from camchex.fusion.tokenizer import NO_INDICATION, NO_VITALS, Tokenizer
 from camchex.networks.folder import (
     CONFIG,
-    MOST_PX,
     build_loaded,
     check_classes,
     open_model,
@@ -49,7 +50,7 @@ IMAGES: Modality = "images"
 class CaMChexConfig(Section):
     """``config.json`` of a CaMChex: how to build the network, and how to prepare its inputs."""
 
-    classes: tuple[str, ...]
+    classes: Classes
     image_size: int = Field(ge=1, le=MOST_PX)
     preparation: Preparation
     fusion: FusionArchitecture

@@ -1,6 +1,7 @@
 """One or several trained models that read a study alike, and what they predict together."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,7 +113,7 @@ def load_ensemble(
         ModelError: If a model is missing or incomplete, is named twice, or reads a study otherwise
             than the first; if one calibration is to serve several models.
     """
-    if len({folder.resolve() for folder in folders}) < len(folders):
+    if len({os.path.realpath(folder) for folder in folders}) < len(folders):
         raise ModelError("a model is given twice: name each --model once")
     if calibration and len(folders) > 1:
         raise ModelError(

@@ -13,14 +13,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from camchex.contract.files import whole_file, write_text
-from camchex.errors import ModelError
+from camchex.errors import ModelError, wrong_values
 from camchex.networks.hub import NO_OPTIONS, WEIGHTS, HubOptions, published_folder
 from camchex.networks.model_files import read_text, require_bounded, require_network
-from camchex.networks.weights import read_weights, require_finite, some
+from camchex.networks.weights import read_weights, require_finite
 
 CONFIG = "config.json"
 HUB_PARTS = 2  # owner and name
-MOST_PX = 8192  # side of an image: more than any X-ray detector has
 
 C = TypeVar("C", bound=BaseModel)
 M = TypeVar("M", bound=nn.Module)
@@ -77,9 +76,8 @@ def open_model(name: str | Path, config: type[C], hub: HubOptions = NO_OPTIONS) 
     try:
         return folder, config.model_validate_json(text)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}" for e in error.errors()]
         raise ModelError(
-            f"{path}: not a {config.__name__} of this version of camchex: {some(wrong)}"
+            f"{path}: not a {config.__name__} of this version of camchex: {wrong_values(error)}"
         ) from error
 
 

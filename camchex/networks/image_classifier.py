@@ -8,6 +8,8 @@ from typing import Self
 from pydantic import Field
 from torch import Tensor, nn
 
+from camchex.contract.image_store import MOST_PX
+from camchex.contract.labels import Classes
 from camchex.contract.params import Section
 from camchex.networks import folder as model_folder
 from camchex.networks.hub import HubOptions
@@ -21,8 +23,8 @@ class ImageClassifierConfig(Section):
     """Content of an image classifier's ``config.json``."""
 
     encoder: EncoderParams  # its `pretrained` is none: the weights lie beside config.json
-    classes: tuple[str, ...]
-    image_size: int = Field(ge=1, le=model_folder.MOST_PX)
+    classes: Classes
+    image_size: int = Field(ge=1, le=MOST_PX)
     mirrored: bool = True  # trained on mirrored images too (augmentation.flip_p)
 
 

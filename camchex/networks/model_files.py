@@ -8,6 +8,7 @@ folder that is damaged, oversized or of another network is refused before memory
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,7 @@ def read_text(folder: Path, name: str) -> str:
 
 
 def require_bounded(text: str, path: Path) -> None:
-    """Check that a ``config.json`` is JSON, with no number that no network has.
+    """Check that a ``config.json`` is JSON, with each key once and no number that no network has.
 
     Raises:
         ModelError: Naming the file and what is wrong.
@@ -109,8 +110,13 @@ def require_bounded(text: str, path: Path) -> None:
     def no_number(name: str) -> float:
         raise ValueError(f"{name}: not a number")
 
+    def each_once(pairs: list[tuple[str, object]]) -> None:
+        counts = Counter(name for name, _ in pairs)
+        if twice := [name for name, number in counts.items() if number > 1]:
+            raise ValueError(f"{twice[0]!r} is there several times")
+
     try:
-        json.loads(text, parse_int=whole, parse_constant=no_number)
+        json.loads(text, parse_int=whole, parse_constant=no_number, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: damaged: {error}") from error
 

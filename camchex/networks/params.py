@@ -1,6 +1,5 @@
 """Section ``encoder``: the image classifier of every generation and of both views."""
 
-from math import isfinite
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -9,6 +8,7 @@ from camchex.contract.params import Section
 
 PositionKind = Literal["correct", "released"]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+LARGEST = 1e38  # of float32, in which images are normalised, nearly
 REFUSED_ARGS = {
     *("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"),
     *("pretrained_strict", "pretrained_model_args", "cache_dir", "pruned", "auto_map"),
@@ -51,7 +51,7 @@ class EncoderParams(Section):
             if name in self.backbone_args:
                 values = self.backbone_args[name]
                 numbers = isinstance(values, list) and [
-                    isinstance(v, int | float) and isfinite(v) and (name == "mean" or v > 0)
+                    isinstance(v, int | float) and abs(v) <= LARGEST and (name == "mean" or v > 0)
                     for v in values
                 ]
                 if not numbers or not all(numbers):

@@ -10,7 +10,7 @@ import torch
 
 from camchex.contract.image_store import ImagePreparation
 from camchex.contract.schemas import View
-from camchex.errors import DataError
+from camchex.errors import DataError, counted
 from camchex.fusion.camchex import CaMChex
 from camchex.fusion.image_choice import first_images, image_groups
 from camchex.fusion.study_batch import StudyBatch
@@ -52,6 +52,11 @@ class StudyInput:
             if value is not None:
                 require_measurement(name, value, f"vitals: {name}={value!r}")
         require_pressures(self.vitals or {})
+        try:
+            (self.indication or "").encode()
+        except UnicodeEncodeError as error:
+            place = counted(error.start, "letter")
+            raise DataError(f"indication: half a character behind {place}") from error
         if self.gender not in {None, "F", "M"}:
             raise DataError(f"gender {self.gender!r}; expected F or M, or nothing if not known")
 

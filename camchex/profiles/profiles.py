@@ -35,7 +35,6 @@ from camchex.views.params import ViewParams
 from camchex.vitals.params import VitalsParams
 
 PROFILES = Path("profiles")
-MOST_PX = 8192  # that of camchex/networks/folder.py, which imports torch
 # Torch reads no larger one. DVC names models by a seed as it is written, so that 1.0 is none.
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 ROOT = re.compile(r"^(data:\n(?:[ \t]+.*\n)*?[ \t]+root:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.M)
@@ -87,8 +86,6 @@ def validate_file(path: Path = PARAMS) -> Params:
 
 def _misfits(found: Params) -> Iterator[str]:
     """Yield what a late stage would refuse hours after the first, though each value is valid."""
-    if found.images.size > MOST_PX:
-        yield f"images.size: no network reads images of more than {MOST_PX} pixels a side"
     unlisted = [name for name in found.labels.classes if name not in entries()]
     if unlisted:
         yield (

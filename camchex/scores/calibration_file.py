@@ -7,21 +7,23 @@ so that a prediction can be a frequency, and also say yes or no.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from scipy.special import expit, logit
 
 from camchex.contract import files
 from camchex.contract.files import write_text
-from camchex.errors import DataError
+from camchex.errors import DataError, wrong_values
 from camchex.scores.ranking import Floats
 
 Rule = Literal["max_f1", "specificity_90"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """Largest F1, and largest sensitivity at a specificity of at least 0.9."""
 FILE = "calibration.json"
+STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+Probability = Annotated[float, Field(ge=0, le=1)]
 TINY = 1e-12  # least probability, and least distance from 1, that has log-odds of its own
 
 
@@ -31,7 +33,7 @@ class Platt(BaseModel):
     Source: Platt 1999, Probabilistic Outputs for Support Vector Machines.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = STRICT
 
     intercept: float
     slope: float = Field(gt=0)  # so that calibrated probabilities rank as the predicted ones
@@ -40,13 +42,19 @@ class Platt(BaseModel):
 class Calibration(BaseModel):
     """Lines and thresholds of every class; aggregates of the development studies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = STRICT
 
     classes: dict[str, Platt]
-    thresholds: dict[str, dict[Rule, float | None]]
+    thresholds: dict[str, dict[Rule, Probability | None]]
     """Calibrated probabilities, by class; None: too few studies to fit one."""
     temperature: float = Field(gt=0)
     """One for all classes, for comparison only; above 1: the model was too sure."""
+
+    @model_validator(mode="after")
+    def _has_thresholds_of_each_class(self) -> Self:
+        if self.thresholds.keys() != self.classes.keys():
+            raise ValueError("the classes of its lines and of its thresholds differ")
+        return self
 
     def calibrate(self, probabilities: Floats, classes: Sequence[str]) -> Floats:
         """Calibrate probabilities as the model gives them, (..., Q), of the Q classes.
@@ -114,7 +122,11 @@ def read_calibration(path: Path) -> Calibration:
     except ValidationError as error:
         # Until version 0.1.0 there was one temperature for all classes.
         old = {"temperature", "thresholds"} == _keys(text)
-        what = "one temperature and no line for each class, of an older version" if old else error
+        what = (
+            "one temperature and no line for each class, of an older version"
+            if old
+            else wrong_values(error)
+        )
         raise DataError(
             f"{path}: not a calibration of this version of camchex ({what}). {again} "
             "In a folder that was exported: export it again after that."

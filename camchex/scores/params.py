@@ -8,7 +8,7 @@ from camchex.contract.params import Section
 class BootstrapParams(Section):
     """Section ``evaluation.bootstrap``: how intervals are found."""
 
-    resamples: int = Field(ge=1)  #: draws of the patients, with replacement
+    resamples: int = Field(ge=1, le=1_000_000)  #: draws of the patients, with replacement
     seed: int = Field(ge=0)  #: seed of the draws
     level: float = Field(gt=0, lt=1)  #: share of the resamples within an interval
 
@@ -23,5 +23,5 @@ class EvaluationParams(Section):
 class AuditParams(Section):
     """Section ``audit``: what chance looks like to the leakage audit."""
 
-    shuffles: int = Field(ge=2)  #: times that indications are dealt out to other studies
+    shuffles: int = Field(ge=2, le=10_000)  #: times that indications are dealt out to other studies
     seed: int = Field(ge=0)  #: seed of these shuffles

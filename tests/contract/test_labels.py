@@ -64,7 +64,15 @@ def test_a_list_of_ones_own_is_a_space_in_its_order() -> None:
     assert chosen(["Edema", "Covid"]) == ("Edema", "Covid")
 
 
-@pytest.mark.parametrize("space", [[], ["Edema", "Edema"], [""], ["Edema", 1]])
-def test_a_list_without_a_class_or_with_one_twice_is_refused(space: list[object]) -> None:
+@pytest.mark.parametrize(
+    "space",
+    [
+        *([], ["Edema", "Edema"], ["Edema", "EDEMA"], ["Edema", 1]),
+        *([""], [" "], ["Edema "], ["Pleural\nEffusion"]),
+    ],
+)
+def test_a_list_without_a_class_or_with_one_that_is_not_told_apart_is_refused(
+    space: list[object],
+) -> None:
     with pytest.raises(ParamsError, match=r"labels\.space"):
         chosen(space)

@@ -65,6 +65,15 @@ def refused(folder: Path, match: str) -> None:
     assert str(folder) in str(error.value)
 
 
+def test_a_class_or_a_key_that_is_there_twice_is_refused(model: Path) -> None:
+    path = model / CONFIG
+    classes = json.loads(path.read_text())["classes"]
+    set_key(model, "classes", [*classes[:-1], classes[0]])
+    refused(model, "classes: .* twice")
+    path.write_text('{"image_size": 8, ' + path.read_text().lstrip("{"))
+    refused(model, "'image_size' is there several times")
+
+
 def test_a_pickle_in_place_of_weights_is_named_and_never_loaded(model: Path) -> None:
     (model / WEIGHTS).unlink()
     for name in ("pytorch_model.bin", "a.pt", "b.pkl", "c.ckpt"):

@@ -198,6 +198,8 @@ def test_inputs_that_mean_nothing_are_refused(tmp_path: Path) -> None:
             StudyInput(vitals={"heart_rate_bpm": value})  # type: ignore[dict-item]
     with pytest.raises(DataError, match=r"temperature_f=36\.6 looks like degrees Celsius.* 97\.9"):
         StudyInput(vitals={"temperature_f": 36.6})
+    with pytest.raises(DataError, match="indication: half a character behind 5 letters"):
+        StudyInput(indication="fever\udfff")
     broken = tmp_path / "broken.png"
     broken.write_text("not an image")
     with pytest.raises(DataError, match=r"broken\.png"):

@@ -15,8 +15,6 @@ from camchex.comparisons.parameters import parameter_differences
 from camchex.contract.params import SECTIONS
 from camchex.contract.yaml_file import parse_yaml, read_yaml
 from camchex.errors import ParamsError
-from camchex.networks import folder
-from camchex.profiles import profiles
 from camchex.profiles.profiles import Params, locate, names, unsaved, use, validate_file
 from camchex.sources.params import RECOMMENDED
 
@@ -228,7 +226,7 @@ def test_a_number_that_no_training_can_take_is_refused(
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("  size: 64", f"  size: {profiles.MOST_PX + 1}", r"images\.size: .* 8192 pixels"),
+        ("  size: 64", "  size: 8193", r"images\.size: Input should be less than or equal to 8192"),
         (
             "space: cxr-lt-2023",
             "space: [Edema, Silicosis]",
@@ -244,8 +242,39 @@ def test_what_a_late_stage_would_refuse_is_refused_at_once(
         validate_file(path)
 
 
-def test_the_largest_image_is_that_of_every_network() -> None:
-    assert profiles.MOST_PX == folder.MOST_PX
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("hold_out_test: true", "hold_out_test: yes"),
+        ("classifier: false", "classifier: 'false'"),
+        ("classifier: false", "classifier: 0"),
+        ("size: 64", "size: '64'"),
+        ("signal: 2.35", "signal: true"),
+        ("ema_decay: 0.99", "ema_decay: '0.99'"),
+        ("clip_norm: 1.0", "clip_norm: true"),
+        ("batch_size: 32", "batch_size: '32'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(
+    old: str, new: str, edited: Callable[[str, str], Path]
+) -> None:
+    with pytest.raises(ParamsError, match=rf"{new.partition(':')[0]}: .* expected (true|a number)"):
+        validate_file(edited(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("resamples: 1000", "resamples: 1000001"),
+        ("shuffles: 20", "shuffles: 10001"),
+        ("depths:", f"mean: [1{400 * '0'}, 0, 0]\n    depths:"),
+    ],
+)
+def test_a_number_too_large_to_end_is_refused(
+    old: str, new: str, edited: Callable[[str, str], Path]
+) -> None:
+    with pytest.raises(ParamsError, match=new.partition(":")[0]):
+        validate_file(edited(old, new))
 
 
 def test_using_a_profile_copies_it_with_its_comments(tmp_path: Path) -> None:

@@ -265,6 +265,31 @@ def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path) -> None:
         read_calibration(tmp_path / "bad.json")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"slope": 1.0', '"slope": Infinity', r"classes\.a\.slope: "),
+        ('"intercept": 0.0', '"intercept": NaN', r"classes\.a\.intercept: "),
+        ('"max_f1": 0.5', '"max_f1": 7', r"thresholds\.a\.max_f1: "),
+        ('"thresholds": {"a": {"max_f1": 0.5}}', '"thresholds": {}', "lines and of its thresholds"),
+    ],
+)
+def test_a_calibration_that_would_give_no_probability_is_refused_in_one_line(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "seed0.json"
+    whole = (
+        '{"classes": {"a": {"intercept": 0.0, "slope": 1.0}}, '
+        '"thresholds": {"a": {"max_f1": 0.5}}, "temperature": 1.0}'
+    )
+    path.write_text(whole)
+    assert read_calibration(path).calibrated({"a": 0.5}) == pytest.approx({"a": 0.5})
+    path.write_text(whole.replace(old, new))
+    with pytest.raises(DataError, match=said) as error:
+        read_calibration(path)
+    assert "\n" not in str(error.value)
+
+
 def test_the_calibration_of_a_model_is_in_its_folder_or_where_the_pipeline_puts_it(
     tmp_path: Path,
 ) -> None:
