@@ -232,7 +232,7 @@ def _with_one_token_at_last(model: Any) -> Any:  # noqa: ANN401 - transformers i
     In BERT and its kin, tokens meet in a layer's attention; what follows is each token's own.
     """
     last = getattr(getattr(model, "encoder", None), "layer", [None])[-1]
-    attention = getattr(last, "attention", None)
+    attention: Any = getattr(last, "attention", None)
     if hasattr(last, "feed_forward_chunk") and hasattr(attention, "output"):
         attention.output.register_forward_pre_hook(_first_of_each)
     return model

@@ -314,3 +314,9 @@ def test_the_calibration_of_a_model_does_not_depend_on_how_its_folder_is_named(
     assert said == "link" or beside(Path(said)) == wanted
     write_calibration(Calibration(classes={}, temperature=1, thresholds={}), wanted)
     assert beside(Path(said)) == wanted
+
+
+def test_a_link_to_itself_has_no_calibration(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert not beside(loop).exists()
