@@ -48,7 +48,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         kind = config.get("model_type")
         what = f"{KEY}: transformers cannot build this text encoder, a {kind}"
-        self.model = _with_one_token_at_last(_without_pooler(build(config, what)))
+        self.model = _without_pooler(build(config, what))
         with refusing(what):
             own = int(self.model.config.hidden_size)
         self.width = width or own
@@ -224,22 +224,6 @@ def _without_pooler(model: Any) -> Any:  # noqa: ANN401 - transformers is untype
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
-
-
-def _with_one_token_at_last(model: Any) -> Any:  # noqa: ANN401 - transformers is untyped
-    """Let the last layer compute its first token only, which alone is read.
-
-    In BERT and its kin, tokens meet in a layer's attention; what follows is each token's own.
-    """
-    last = getattr(getattr(model, "encoder", None), "layer", [None])[-1]
-    attention: Any = getattr(last, "attention", None)
-    if hasattr(last, "feed_forward_chunk") and hasattr(attention, "output"):
-        attention.output.register_forward_pre_hook(_first_of_each)
-    return model
-
-
-def _first_of_each(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(states[:, :1] for states in inputs)
 
 
 def _positions(model: Any) -> int | None:  # noqa: ANN401 - transformers is untyped

@@ -321,20 +321,6 @@ def test_an_encoder_of_texts_is_accepted_and_gives_its_first_token(
     torch.testing.assert_close(loaded(tmp_path).eval()(tokens), states[:, 0])
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("kind", ["tiny", "bert", "roberta", "electra"])
-def test_the_last_layer_computes_what_is_read(kind: str, tmp_path: Path) -> None:
-    """All tokens meet in its attention; what follows is done for the first one alone."""
-    if kind in ACCEPTED:
-        AutoModel.from_config(ACCEPTED[kind]).save_pretrained(tmp_path)
-    model = (loaded(tmp_path) if kind in ACCEPTED else encoder()).eval()
-    tokens, seen = tokenizer().encode(INDICATIONS, 16), []
-    for layer in model.model.encoder.layer:
-        layer.output.register_forward_hook(lambda *parts: seen.append(parts[-1].shape[1]))
-    model(tokens)
-    assert seen == [tokens.ids.shape[1]] * (len(seen) - 1) + [1]
-
-
 def test_the_probe_leaves_mode_and_random_state_alone() -> None:
     for mode in (True, False):
         model = encoder().train(mode)
