@@ -1,4 +1,4 @@
-"""Write the recorded scores into docs/tutorial.md: ``python docs/tutorial.py``."""
+"""Write the recorded scores into the pages that print them: ``python docs/tutorial.py``."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from dvc.compare import show_diff, show_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = Path(__file__).with_suffix(".md")
+PAGES = tuple(ROOT / "docs" / name for name in ("tutorial.md", "experiments.md"))
 SUMMARY = "metrics/summary.json"
 SHOWN = ("study.AUROC", "study.mAP")
 """Scores whose difference the page shows."""
@@ -19,10 +19,10 @@ PRECISION = 5  # digits, as DVC prints by default
 BLOCK = re.compile(r"(<!-- recorded: (\w+) -->\n).*?(<!-- /recorded -->)", re.DOTALL)
 
 
-def page() -> str:
-    """Return the page with the scores that are recorded now."""
+def renewed(page: Path) -> str:
+    """Return a page with the scores that are recorded now."""
     made = {"metrics": metrics, "difference": difference}
-    return BLOCK.sub(lambda found: f"{found[1]}{made[found[2]]()}\n{found[3]}", PAGE.read_text())
+    return BLOCK.sub(lambda found: f"{found[1]}{made[found[2]]()}\n{found[3]}", page.read_text())
 
 
 def metrics() -> str:
@@ -57,4 +57,5 @@ def _printed(show: Callable[..., None], content: object, **options: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for page in PAGES:
+        page.write_text(renewed(page))
