@@ -18,7 +18,7 @@ from camchex.aggregates.results import Results
 from camchex.comparisons.parameters import differences
 from camchex.comparisons.seed_spread import SeedScore, is_within_spread, widest_difference
 from camchex.comparisons.stage_records import StageRecord, all_outs, in_order, made_from, within
-from camchex.errors import DataError
+from camchex.errors import DataError, wrong_values
 
 LEVELS, SCORES = ("study", "image"), ("mAP", "AUROC")
 Scores = Mapping[str, SeedScore]
@@ -168,16 +168,12 @@ def read_lock(content: object, where: str, advice: str) -> dict[str, Any]:
     """Check that a parsed lock file has what is read of it; an empty one has no stage.
 
     Raises:
-        DataError: Naming the first thing that DVC does not write so.
+        DataError: Naming what DVC does not write so.
     """
     try:
-        return Lock.model_validate(content or {}).model_dump()
+        return Lock.model_validate({} if content is None else content).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(
-            f"{where}: damaged: {key} is not as DVC writes it ({first['msg']}). {advice}"
-        ) from error
+        raise DataError(f"{where}: damaged: {wrong_values(error)}. {advice}") from error
 
 
 def summary_scores(summary: Results) -> dict[str, SeedScore]:

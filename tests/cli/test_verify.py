@@ -405,6 +405,7 @@ def test_scores_that_are_none_are_an_error(text: str, verify: Verify) -> None:
 
 DAMAGED = {
     "a list": "- 1\n",
+    "an empty list": "[]",
     "text": "hello",
     "stages in a list": "stages: [1]",
     "a stage of nothing": "stages: {audit: }",
